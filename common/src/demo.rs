@@ -1,0 +1,94 @@
+//! The frame of every `main`: arguments in, outcome out, exit status.
+
+use std::{
+    env, io,
+    io::Write as _,
+    path::Path,
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use anyhow::Context as _;
+use rustix::process::Signal;
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    flag,
+};
+
+use crate::{arguments::Arguments, lifeline, outcome::Outcome};
+
+/// Runs a demo and prints what came out, for a person or as JSON.
+///
+/// The exit status is 0 if the work was done and the answer right, 1 if not,
+/// 2 for bad usage, 130 after Ctrl-C and 143 after SIGTERM.
+pub fn main<A: Arguments>(
+    run: impl FnOnce(&A) -> anyhow::Result<Outcome>,
+) -> ExitCode {
+    let arguments = parse::<A>();
+    if let Some(names) = arguments.list() {
+        println!("{names}");
+        return ExitCode::SUCCESS;
+    }
+    match obey_the_outside(&arguments)
+        .and_then(|()| run(&arguments))
+        .and_then(|outcome| print(&outcome, arguments.common().json))
+    {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The siblings share their help: only the program's name in it differs.
+fn parse<A: Arguments>() -> A {
+    let program = program();
+    let command = A::command().bin_name(program.clone());
+    let examples = command
+        .get_after_help()
+        .map(|text| text.to_string().replace("PROGRAM", &program));
+    let matches = command
+        .after_help(examples.unwrap_or_default())
+        .get_matches();
+    A::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+fn program() -> String {
+    let path = env::args_os().next().unwrap_or_default();
+    let name = Path::new(&path).file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// Ctrl-C, SIGTERM and a closed lifeline end the program at once, with the
+/// status that shells expect. There is no clean-up on this path, because
+/// SIGKILL allows none: whatever must be gone when a demo is gone is tied to
+/// its life by the kernel, and so it is gone after every kind of end.
+fn obey_the_outside(arguments: &impl Arguments) -> anyhow::Result<()> {
+    let always = Arc::new(AtomicBool::new(true));
+    for signal in [SIGINT, SIGTERM] {
+        let status = 128 + signal;
+        flag::register_conditional_shutdown(signal, status, always.clone())
+            .context("no handler for SIGINT and SIGTERM could be set")?;
+    }
+    if arguments.common().lifeline {
+        lifeline::hold(io::stdin(), Signal::TERM)
+            .context("--lifeline needs a pipe as stdin")?;
+    }
+    Ok(())
+}
+
+/// A reader who has seen enough (`| head`) is not an error.
+fn print(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
+    let mut text = match json {
+        true => outcome.json()?,
+        false => outcome.human(),
+    };
+    text.push('\n');
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("the outcome could not be written to stdout")
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,117 @@
+//! Start, work, stop: the clock that both siblings read in the same places.
+
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+
+use crate::resources::{self, Resources};
+
+/// The three laps of a run, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Seconds {
+    /// Until every worker stands at the gate.
+    pub start: f64,
+    /// From the gate until the last answer is in.
+    pub work: f64,
+    /// Until every worker is joined or reaped, and what they shared is gone.
+    pub stop: f64,
+}
+
+impl Seconds {
+    /// What a user waits for.
+    pub fn total(&self) -> f64 {
+        self.start + self.work + self.stop
+    }
+}
+
+/// The laps of a run, and what it took from the machine.
+///
+/// The calls come in this order, at the same places on both sides: `begin`,
+/// [`started`](Laps::started), [`worked`](Laps::worked),
+/// [`stopped`](Laps::stopped). A scenario with variants begins once for each
+/// and [adds](Laps::add) them up.
+#[derive(Debug)]
+pub struct Laps {
+    seconds: Seconds,
+    resources: Resources,
+    since: Instant,
+    before: Resources,
+}
+
+impl Laps {
+    /// Starts the clock.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the kernel does not say what this process has used so far.
+    pub fn begin() -> Self {
+        Laps {
+            seconds: Seconds::default(),
+            resources: Resources::default(),
+            before: Resources::so_far(),
+            since: Instant::now(),
+        }
+    }
+
+    /// Every worker stands at the gate, which opens now.
+    pub fn started(&mut self) {
+        self.seconds.start = self.lap();
+    }
+
+    /// The last answer is in. `workers` are the processes that live beside
+    /// this one: none for threads. Their memory is measured here, off the
+    /// clock, while all of them are parked.
+    pub fn worked(&mut self, workers: &[u32]) {
+        self.seconds.work = self.lap();
+        self.resources.peak_proportional_memory =
+            resources::proportional_memory(workers);
+        self.since = Instant::now();
+    }
+
+    /// Every worker is joined or reaped, and what they shared is gone.
+    pub fn stopped(&mut self) {
+        self.seconds.stop = self.lap();
+        let memory = self.resources.peak_proportional_memory;
+        self.resources = Resources::so_far() - self.before;
+        self.resources.peak_proportional_memory = memory;
+    }
+
+    /// Adds the laps of one more variant.
+    pub fn add(&mut self, other: &Laps) {
+        self.seconds.start += other.seconds.start;
+        self.seconds.work += other.seconds.work;
+        self.seconds.stop += other.seconds.stop;
+        self.resources += other.resources;
+    }
+
+    /// No laps yet: what [`add`](Laps::add) starts from.
+    pub fn none() -> Self {
+        Laps::begin()
+    }
+
+    /// The laps so far.
+    pub fn seconds(&self) -> Seconds {
+        self.seconds
+    }
+
+    /// What was used between `begin` and `stopped`, workers included.
+    pub fn resources(&self) -> Resources {
+        self.resources
+    }
+
+    fn lap(&mut self) -> f64 {
+        let now = Instant::now();
+        let lap = (now - self.since).as_secs_f64();
+        self.since = now;
+        lap
+    }
+}
+
+/// The clock that every process of this machine reads alike, so that workers
+/// of both kinds can put their events on one timeline. An `Instant` is the
+/// same clock on Linux, but it cannot be sent to another process.
+pub fn monotonic() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}

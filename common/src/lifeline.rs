@@ -1,0 +1,67 @@
+//! How a program learns that the one which started it is gone. Linux only.
+//!
+//! The parent keeps one end of a pipe and never writes to it; the child holds
+//! the other. When the parent ends, however it ends, the kernel closes its
+//! end, and the child is sent a signal: no thread waits, nothing is polled.
+//!
+//! The rejected alternative is `PR_SET_PDEATHSIG`: it fires when the parent's
+//! *thread* that spawned the child ends, which may be long before the parent
+//! does (prctl(2)). Another is a thread that blocks on the pipe: it costs
+//! each worker a stack, and a worker that is stopped or out of memory does
+//! not get to run it.
+
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd, BorrowedFd},
+};
+
+use libc::{F_GETFL, F_SETFL, F_SETOWN, O_ASYNC, c_int};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    process::{Signal, getpid, kill_process},
+};
+
+/// Which signal `O_ASYNC` sends: `asm-generic/fcntl.h`, not yet in `libc`.
+const F_SETSIG: c_int = 10;
+
+/// Has this process sent `signal` as soon as the other end of `pipe` is
+/// closed. The caller keeps the descriptor open for as long as it counts.
+///
+/// # Errors
+///
+/// Fails if `pipe` is no pipe or socket: a file has no other end.
+pub fn hold(pipe: impl AsFd, signal: Signal) -> io::Result<()> {
+    let pipe = pipe.as_fd();
+    // F_SETSIG and O_ASYNC: fcntl(2), "Managing signals".
+    control(pipe, F_SETOWN, getpid().as_raw_nonzero().get())?;
+    control(pipe, F_SETSIG, signal.as_raw())?;
+    let flags = control(pipe, F_GETFL, 0)?;
+    control(pipe, F_SETFL, flags | O_ASYNC)?;
+    if control(pipe, F_GETFL, 0)? & O_ASYNC == 0 {
+        return Err(io::Error::from(io::ErrorKind::Unsupported));
+    }
+    // It may have been closed before the signal was armed.
+    if is_cut(pipe)? {
+        kill_process(getpid(), signal)?;
+    }
+    Ok(())
+}
+
+fn is_cut(pipe: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut ends = [PollFd::from_borrowed_fd(pipe, PollFlags::IN)];
+    poll(&mut ends, Some(&Default::default()))?;
+    Ok(ends[0].revents().contains(PollFlags::HUP))
+}
+
+fn control(
+    file: BorrowedFd<'_>,
+    command: c_int,
+    argument: c_int,
+) -> io::Result<c_int> {
+    // SAFETY: the descriptor is open, as it is borrowed, and the commands
+    // above take an integer and touch no memory of ours.
+    match unsafe { libc::fcntl(file.as_raw_fd(), command, argument) } {
+        -1 => Err(io::Error::last_os_error()),
+        value => Ok(value),
+    }
+}

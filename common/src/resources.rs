@@ -1,0 +1,100 @@
+//! What a run takes from the machine. Linux only.
+
+use std::ops::{AddAssign, Sub};
+
+use libc::{RUSAGE_CHILDREN, RUSAGE_SELF, c_int, rusage, timeval};
+use procfs::process::Process;
+use serde::{Deserialize, Serialize};
+
+/// CPU time, switches, faults and memory, of this process and its children.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Resources {
+    /// Seconds of CPU time in the program.
+    pub cpu_user: f64,
+    /// Seconds of CPU time in the kernel.
+    pub cpu_system: f64,
+    /// How often a worker gave up its core to wait for something.
+    pub voluntary_switches: u64,
+    /// How often the kernel took a worker's core away.
+    pub involuntary_switches: u64,
+    /// Pages that became present without reading a file.
+    pub minor_faults: u64,
+    /// Bytes of memory, pages that several share counted in parts (PSS).
+    /// The sum over all processes when the answers were in. Not the peak RSS
+    /// that the kernel keeps: that one survives `exec` and counts a shared
+    /// page once for each process.
+    pub peak_proportional_memory: u64,
+}
+
+impl Resources {
+    /// Used since this process began, by it and by the children it reaped.
+    pub fn so_far() -> Self {
+        let (own, reaped) = (usage(RUSAGE_SELF), usage(RUSAGE_CHILDREN));
+        Resources {
+            cpu_user: seconds(own.ru_utime) + seconds(reaped.ru_utime),
+            cpu_system: seconds(own.ru_stime) + seconds(reaped.ru_stime),
+            voluntary_switches: (own.ru_nvcsw + reaped.ru_nvcsw) as u64,
+            involuntary_switches: (own.ru_nivcsw + reaped.ru_nivcsw) as u64,
+            minor_faults: (own.ru_minflt + reaped.ru_minflt) as u64,
+            peak_proportional_memory: 0,
+        }
+    }
+}
+
+impl Sub for Resources {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Resources {
+            cpu_user: self.cpu_user - before.cpu_user,
+            cpu_system: self.cpu_system - before.cpu_system,
+            voluntary_switches: self.voluntary_switches
+                - before.voluntary_switches,
+            involuntary_switches: self.involuntary_switches
+                - before.involuntary_switches,
+            minor_faults: self.minor_faults - before.minor_faults,
+            peak_proportional_memory: self.peak_proportional_memory,
+        }
+    }
+}
+
+/// The sum of everything but memory, of which the peak counts.
+impl AddAssign for Resources {
+    fn add_assign(&mut self, other: Self) {
+        self.cpu_user += other.cpu_user;
+        self.cpu_system += other.cpu_system;
+        self.voluntary_switches += other.voluntary_switches;
+        self.involuntary_switches += other.involuntary_switches;
+        self.minor_faults += other.minor_faults;
+        self.peak_proportional_memory = self
+            .peak_proportional_memory
+            .max(other.peak_proportional_memory);
+    }
+}
+
+/// Bytes of memory of this process and `others`, shared pages in parts.
+/// A process that is gone counts nothing.
+pub fn proportional_memory(others: &[u32]) -> u64 {
+    others
+        .iter()
+        .map(|&id| Process::new(id as i32))
+        .chain([Process::myself()])
+        .flatten()
+        .flat_map(|process| process.smaps_rollup())
+        .flat_map(|rollup| rollup.memory_map_rollup.0)
+        .filter_map(|map| map.extension.map.get("Pss").copied())
+        .sum()
+}
+
+fn usage(of: c_int) -> rusage {
+    // SAFETY: a `rusage` is integers only, for which zero is a value.
+    let mut usage: rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a live `rusage`, which the kernel fills. It
+    // can only fail on a wrong `of` or pointer, and both are right.
+    unsafe { libc::getrusage(of, &raw mut usage) };
+    usage
+}
+
+fn seconds(time: timeval) -> f64 {
+    time.tv_sec as f64 + time.tv_usec as f64 / 1e6
+}

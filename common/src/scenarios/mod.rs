@@ -1,0 +1,42 @@
+//! The list of scenarios, and a module for each.
+//!
+//! To add one: a row in [`ALL`], a module here, and a package on each side
+//! (`examples-threads/<name>`, `examples-processes/<name>`). The comparison,
+//! the table in README.md and the test of the contract follow the list.
+
+#[cfg(feature = "matrix")]
+pub mod matrix;
+pub mod shared_state;
+
+/// A question, put to threads and to processes.
+#[derive(Debug, Clone, Copy)]
+pub struct Scenario {
+    /// The name of its folders, and the stem of its two packages.
+    pub name: &'static str,
+    /// What a reader wants to know.
+    pub question: &'static str,
+    /// Whether the comparison also measures the speed-up from one worker to
+    /// all cores.
+    pub scales: bool,
+}
+
+impl Scenario {
+    /// The program of one side, called as its package.
+    pub fn program(&self, model: crate::outcome::Model) -> String {
+        format!("{}-{model}", self.name)
+    }
+}
+
+/// Every scenario, in the order in which the comparison shows them.
+pub const ALL: &[Scenario] = &[
+    Scenario {
+        name: "shared-state",
+        question: "many workers update one ledger; is anything lost?",
+        scales: false,
+    },
+    Scenario {
+        name: "matrix",
+        question: "six databases, a matrix transformation of each",
+        scales: true,
+    },
+];
