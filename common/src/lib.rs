@@ -30,6 +30,7 @@
 //! | [`demo`] | the frame of every `main`: arguments in, outcome out, exit status |
 //! | [`arguments`] | the flags that every demo understands |
 //! | [`outcome`] | what a demo prints, for a person and as JSON |
+//! | [`gate`] | where threads start together |
 //! | [`laps`] | start, work, stop: the clock of both siblings |
 //! | [`resources`] | CPU time, context switches, page faults, memory |
 //! | [`machine`] | where a figure was measured |
@@ -44,6 +45,7 @@
 pub mod arguments;
 pub mod demo;
 pub mod digest;
+pub mod gate;
 pub mod input;
 pub mod laps;
 pub mod lifeline;

@@ -1,7 +1,8 @@
 //! Figures as people write them: three digits and a prefix.
 
 /// `value` in base units, with the prefix that makes it readable: 0.0021 s is
-/// `2.10 ms`. A plain count has the unit `1`, which is not written.
+/// `2.10 ms`. A plain count has the unit `1`, which is not written; a `share`
+/// of a whole is written in percent.
 pub fn human(value: f64, unit: &str) -> String {
     const PREFIXES: [(f64, &str); 7] = [
         (1e12, "T"),
@@ -14,6 +15,9 @@ pub fn human(value: f64, unit: &str) -> String {
     ];
     if unit == "1" {
         return count(value);
+    }
+    if unit == "share" {
+        return format!("{} %", three_digits(100.0 * value));
     }
     if value == 0.0 || !value.is_finite() {
         return format!("{value} {unit}");
@@ -70,5 +74,6 @@ mod tests {
         assert_eq!(human(1234567.0, "1"), "1,234,567");
         assert_eq!(human(-1000.0, "1"), "-1,000");
         assert_eq!(human(0.95, "1"), "0.95");
+        assert_eq!(human(0.0412, "share"), "4.12 %");
     }
 }

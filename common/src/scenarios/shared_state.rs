@@ -1,1 +1,487 @@
-//! Placeholder.
+//! Many workers move money between the accounts of one ledger.
+//!
+//! What both siblings share: the transfers that each worker makes, the
+//! balances that must come out, and the outcome.
+
+use std::{
+    fmt,
+    sync::{
+        PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use anyhow::{Result, anyhow, ensure};
+use bytemuck::{Pod, Zeroable};
+use clap::{Parser, ValueEnum};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::{
+    arguments::{self, Arguments, Common, Variants},
+    digest::Digest,
+    input::Input,
+    laps::Laps,
+    outcome::{Better, Metric, Model, Outcome},
+};
+
+/// Many workers update one ledger of accounts, and nothing may be lost.
+#[derive(Debug, Parser)]
+#[command(after_help = "\
+Examples:
+  PROGRAM                             every variant, with figures
+  PROGRAM --variant lock --workers 8  one lock, eight at the door
+  PROGRAM --accounts 2                the fewest accounts, the most contention
+  PROGRAM --quick --json              for a script")]
+pub struct Args {
+    /// Accounts in the ledger
+    #[arg(long, value_name = "N", default_value_t = 1024,
+          value_parser = clap::value_parser!(u32).range(2..=1 << 20))]
+    accounts: u32,
+
+    /// Transfers that each worker makes [default: for about half a second,
+    /// so more where a variant is faster]
+    #[arg(long, value_name = "N",
+          value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
+    transfers: Option<u64>,
+
+    #[command(flatten)]
+    variants: Variants<Variant>,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Arguments for Args {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn list(&self) -> Option<String> {
+        self.variants.list()
+    }
+}
+
+impl Args {
+    /// The variants that are asked for.
+    pub fn variants(&self) -> Vec<Variant> {
+        self.variants.chosen()
+    }
+
+    /// The work that is asked of a variant.
+    pub fn plan(&self, variant: Variant) -> Plan {
+        let quick = if self.common.quick { 5 } else { 1 };
+        let usual = variant.transfers_in_half_a_second() / quick;
+        Plan {
+            variant,
+            accounts: self.accounts,
+            transfers: self.transfers.unwrap_or(usual),
+            workers: self.common.workers(),
+            seed: self.common.seed,
+        }
+    }
+}
+
+/// A way to keep the ledger whole, or not to.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Variant {
+    /// Load and store apart: what another wrote in between is lost
+    Racy,
+    /// One lock around the whole ledger
+    Lock,
+    /// A lock for each account, two taken for a transfer
+    LockPerAccount,
+    /// No lock: each balance is an atomic
+    Atomic,
+    /// No sharing: one owns the ledger, the others send their transfers
+    Owner,
+    /// No sharing: each adds up its own, and the sums are merged
+    Partition,
+}
+
+impl Variant {
+    /// What each of two workers makes in about half a second on a server of
+    /// 2023. A variant of ten milliseconds would be all noise, and one number
+    /// for all makes either the fastest too short or the slowest too long.
+    fn transfers_in_half_a_second(self) -> u64 {
+        match self {
+            Variant::Racy => 60_000_000,
+            Variant::Lock => 3_000_000,
+            Variant::LockPerAccount => 12_000_000,
+            Variant::Atomic => 12_000_000,
+            Variant::Owner => 50_000_000,
+            Variant::Partition => 250_000_000,
+        }
+    }
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&arguments::name(self))
+    }
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// How it is to be done.
+    pub variant: Variant,
+    /// Accounts in the ledger.
+    pub accounts: u32,
+    /// Transfers that each worker makes.
+    pub transfers: u64,
+    /// How many workers make them.
+    pub workers: usize,
+    /// Where the transfers come from.
+    pub seed: u64,
+}
+
+/// Money that goes from one account to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Transfer {
+    /// Where it is taken. May run into debt: then the order of transfers
+    /// does not matter, and every run ends with the same balances.
+    pub from: u32,
+    /// Where it is put; never the same account.
+    pub to: u32,
+    /// How much, from 1 to 100.
+    pub amount: u32,
+}
+
+impl Plan {
+    /// What every account holds at first.
+    pub const OPENING: i64 = 100_000;
+
+    /// A worker makes these over and over. They are drawn before the clock
+    /// starts, so that no variant pays for random numbers, and few enough
+    /// for a core's own cache, so that none pays for reading them.
+    const DRAWN: usize = 4096;
+
+    /// The ledger before the first transfer.
+    pub fn opening(&self) -> Vec<i64> {
+        vec![Plan::OPENING; self.accounts as usize]
+    }
+
+    /// The transfers of one worker, which depend on no other worker's.
+    pub fn transfers(&self, worker: usize) -> Transfers {
+        let mut input = Input::new(self.seed, worker as u64);
+        let drawn = (0..Plan::DRAWN)
+            .map(|_| Transfer::draw(&mut input, self.accounts))
+            .collect();
+        Transfers {
+            drawn,
+            made: self.transfers,
+        }
+    }
+
+    /// The balances that must come out: every transfer of every worker made
+    /// one after the other. The drawn ones are made once each and count as
+    /// often as they come up, which is what makes a check after each variant
+    /// affordable.
+    pub fn reference(&self) -> Vec<i64> {
+        let mut balances = self.opening();
+        for worker in 0..self.workers {
+            let Transfers { drawn, made } = self.transfers(worker);
+            for (index, transfer) in (0..).zip(drawn) {
+                let (rounds, rest) =
+                    (made / Plan::DRAWN as u64, made % Plan::DRAWN as u64);
+                let times = rounds + u64::from(index < rest);
+                let amount = i64::from(transfer.amount) * times as i64;
+                balances[transfer.from as usize] -= amount;
+                balances[transfer.to as usize] += amount;
+            }
+        }
+        balances
+    }
+
+    /// Transfers of all workers.
+    fn made(&self) -> u64 {
+        self.transfers * self.workers as u64
+    }
+
+    /// Each transfer updates two balances.
+    fn updates(&self) -> u64 {
+        2 * self.made()
+    }
+}
+
+impl Transfer {
+    fn draw(input: &mut Input, accounts: u32) -> Self {
+        let from = input.below(accounts);
+        let to = (from + 1 + input.below(accounts - 1)) % accounts;
+        Transfer {
+            from,
+            to,
+            amount: 1 + input.below(100),
+        }
+    }
+}
+
+/// The transfers of one worker, in their order.
+#[derive(Debug, Clone)]
+pub struct Transfers {
+    drawn: Vec<Transfer>,
+    made: u64,
+}
+
+impl Transfers {
+    /// One after the other.
+    pub fn iter(&self) -> impl Iterator<Item = Transfer> {
+        let made = self.made as usize;
+        self.drawn.iter().copied().cycle().take(made)
+    }
+}
+
+/// The plain global of claim C01: a worker writes to it, and who sees that?
+pub static GLOBAL: AtomicU64 = AtomicU64::new(0);
+
+/// What a worker does to the global.
+pub fn write_global() {
+    GLOBAL.store(1, Relaxed);
+}
+
+/// The error of a lock whose holder died: half a transfer may be made, and
+/// there is no telling which.
+pub fn poisoned<G>(_guard: PoisonError<G>) -> anyhow::Error {
+    anyhow!("a worker died with the ledger's lock in its hands")
+}
+
+/// The ledger as one variant left it, and what it took.
+#[derive(Debug)]
+pub struct Finished {
+    /// What was to be done.
+    pub plan: Plan,
+    /// The balances at the end.
+    pub balances: Vec<i64>,
+    /// Updates that are in the balances; `racy` counts them as it goes, and
+    /// loses count as it loses money.
+    pub updates: Option<u64>,
+    /// What it took.
+    pub laps: Laps,
+}
+
+/// Checks every ledger and tells what came out.
+///
+/// # Errors
+///
+/// Fails if a variant that must not lose anything has lost something.
+pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
+    let mut laps = Laps::none();
+    let mut answer = Digest::new();
+    for one in finished {
+        one.check()?;
+        one.add_to(&mut answer);
+        laps.add(&one.laps);
+    }
+    let mut outcome = Outcome::new("shared-state", model, &laps);
+    outcome.parameters = finished.iter().map(|one| json!(one.plan)).collect();
+    outcome.answer = answer.hex();
+    outcome.metrics = finished.iter().flat_map(Finished::metrics).collect();
+    outcome.result = result(finished);
+    outcome.story = story(model, finished);
+    outcome.meaning = meaning(model, finished);
+    Ok(outcome)
+}
+
+impl Finished {
+    /// `racy` may lose updates, but not with one worker, and it can never
+    /// have more of them than were made.
+    fn check(&self) -> Result<()> {
+        let Plan {
+            variant, workers, ..
+        } = self.plan;
+        let lost = self.lost()?;
+        if variant == Variant::Racy && workers > 1 {
+            return Ok(());
+        }
+        let expected = self.plan.reference();
+        let wrong = (self.balances.iter().zip(&expected))
+            .filter(|(balance, expected)| balance != expected)
+            .count();
+        ensure!(
+            self.balances.len() == expected.len() && wrong == 0 && lost == 0,
+            "{variant}: {wrong} of {} balances are wrong, {lost} updates lost",
+            expected.len()
+        );
+        Ok(())
+    }
+
+    fn lost(&self) -> Result<u64> {
+        let made = self.plan.updates();
+        let counted = self.updates.unwrap_or(made);
+        made.checked_sub(counted).ok_or_else(|| {
+            anyhow!("{}: {counted} updates of {made}", self.plan.variant)
+        })
+    }
+
+    /// What was asked, and the balances. Those of `racy` are no two times
+    /// the same.
+    fn add_to(&self, answer: &mut Digest) {
+        let Plan {
+            variant, accounts, ..
+        } = self.plan;
+        answer.text(&variant.to_string());
+        answer.count(accounts.into()).count(self.plan.updates());
+        if variant != Variant::Racy {
+            answer.integers(&self.balances);
+        }
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        let metric = |name: &str, unit: &str, better, value| Metric {
+            name: name.into(),
+            variant: Some(self.plan.variant.to_string()),
+            unit: unit.into(),
+            better,
+            value,
+        };
+        let rate = self.plan.made() as f64 / self.laps.seconds().work;
+        let mut metrics =
+            vec![metric("transfers", "op/s", Better::Higher, rate)];
+        if let (Some(_), Ok(lost)) = (self.updates, self.lost()) {
+            let share = lost as f64 / self.plan.updates() as f64;
+            metrics.push(metric(
+                "lost updates",
+                "share",
+                Better::Neither,
+                share,
+            ));
+        }
+        metrics
+    }
+}
+
+fn result(finished: &[Finished]) -> serde_json::Value {
+    let total = |one: &Finished| one.balances.iter().sum::<i64>();
+    let ledgers = finished.iter().map(|one| {
+        json!({
+            "variant": one.plan.variant,
+            "transfers": one.plan.made(),
+            "total": total(one),
+            "lost_updates": one.lost().unwrap_or_default(),
+        })
+    });
+    json!({
+        "ledgers": ledgers.collect::<Vec<_>>(),
+        "global_write_visible": GLOBAL.load(Relaxed) != 0,
+    })
+}
+
+fn story(model: Model, finished: &[Finished]) -> Vec<String> {
+    let seen = if GLOBAL.load(Relaxed) != 0 {
+        "sees"
+    } else {
+        "never sees"
+    };
+    let mut story = vec![format!(
+        "A worker wrote to a plain global: the process that started it {seen} \
+         that."
+    )];
+    for Finished { plan, .. } in finished.iter().take(1) {
+        let Plan {
+            accounts, workers, ..
+        } = plan;
+        story.push(format!(
+            "{workers} {model} move money between {accounts} accounts; a \
+             transfer is two updates."
+        ));
+    }
+    story
+}
+
+fn meaning(model: Model, finished: &[Finished]) -> String {
+    let kept = finished
+        .iter()
+        .filter(|one| one.plan.variant != Variant::Racy)
+        .map(|one| {
+            let rate = one.plan.made() as f64 / one.laps.seconds().work;
+            (one.plan.variant, rate)
+        });
+    match kept.clone().max_by(|one, other| one.1.total_cmp(&other.1)) {
+        Some((fastest, _)) => format!(
+            "Checked against the serial reference: {} of the ways kept every \
+             balance right\namong {model}, and `{fastest}` was the fastest.",
+            kept.count()
+        ),
+        None => "A load and a store are two steps, and another worker can \
+                 come between them."
+            .into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn plans() -> impl Strategy<Value = Plan> {
+        (2..100_u32, 1..20_000_u64, 1..9_usize, any::<u64>()).prop_map(
+            |(accounts, transfers, workers, seed)| Plan {
+                variant: Variant::Lock,
+                accounts,
+                transfers,
+                workers,
+                seed,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn money_is_neither_made_nor_lost(plan in plans()) {
+            let total: i64 = plan.reference().iter().sum();
+            prop_assert_eq!(total, Plan::OPENING * i64::from(plan.accounts));
+        }
+
+        #[test]
+        fn the_reference_makes_every_transfer_once(plan in plans()) {
+            let mut balances = plan.opening();
+            for worker in 0..plan.workers {
+                for transfer in plan.transfers(worker).iter() {
+                    balances[transfer.from as usize] -= i64::from(transfer.amount);
+                    balances[transfer.to as usize] += i64::from(transfer.amount);
+                }
+            }
+            prop_assert_eq!(plan.reference(), balances);
+        }
+
+        #[test]
+        fn transfers_are_between_two_accounts_that_exist(plan in plans()) {
+            for transfer in plan.transfers(0).iter() {
+                prop_assert!(transfer.from < plan.accounts);
+                prop_assert!(transfer.to < plan.accounts);
+                prop_assert_ne!(transfer.from, transfer.to);
+                prop_assert!((1..=100).contains(&transfer.amount));
+            }
+        }
+
+        #[test]
+        fn a_worker_draws_the_same_however_many_there_are(plan in plans()) {
+            let more = Plan { workers: plan.workers + 1, ..plan };
+            for worker in 0..plan.workers {
+                prop_assert!(plan.transfers(worker).iter()
+                    .eq(more.transfers(worker).iter()));
+            }
+        }
+
+        #[test]
+        fn one_wrong_balance_is_refused(plan in plans(), at in any::<prop::sample::Index>()) {
+            let mut balances = plan.reference();
+            let finished = |balances| {
+                let laps = Laps::none();
+                Finished { plan, balances, updates: None, laps }
+            };
+            let right = outcome(Model::Threads, &[finished(balances.clone())]);
+            prop_assert!(right.is_ok());
+            let index = at.index(balances.len());
+            balances[index] += 1;
+            let wrong = outcome(Model::Threads, &[finished(balances)]);
+            prop_assert!(wrong.is_err());
+        }
+    }
+}

@@ -1,1 +1,78 @@
-//! Placeholder.
+//! What std lacks for worker processes, under the names that std has for
+//! threads wherever the meaning is the same.
+//!
+//! | std | here | the difference |
+//! |---|---|---|
+//! | `thread::scope` | [`scope`] | what is not joined is killed, not waited for |
+//! | `Scope::spawn` | [`Scope::spawn`] | a job that is encoded, not a closure |
+//! | `JoinHandle::join` | [`JoinHandle::join`] | the answer is decoded; the worker is reaped |
+//! | `Barrier` | [`Gate`] | a worker that dies on the way holds up nobody |
+//! | `Mutex`, `PoisonError` | [`Mutex`], std's own `PoisonError` | a holder that was *killed* poisons too |
+//! | `Arc<[T]>` | [`Segment`] | it has a name, which outlives a careless owner |
+//! | a moved `Vec` | [`Mapping`], then [`Frozen`] | sealed, so that the receiver may trust it |
+//!
+//! A program that uses the kit plays several roles, and its `main` says so:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use process_kit::{Parent, Role, role, scope};
+//!
+//! fn main() -> ExitCode {
+//!     match role() {
+//!         Role::Main => match run() {
+//!             Ok(()) => ExitCode::SUCCESS,
+//!             Err(_) => ExitCode::FAILURE,
+//!         },
+//!         Role::Worker(parent) => parent.serve(worker),
+//!     }
+//! }
+//!
+//! fn run() -> anyhow::Result<()> {
+//!     scope(|scope| {
+//!         let handle = scope.spawn::<u64, u64>(&20)?;
+//!         scope.open_gate()?;
+//!         anyhow::ensure!(handle.join()? == 400);
+//!         Ok(())
+//!     })
+//! }
+//!
+//! fn worker(job: u64, parent: &mut Parent) -> anyhow::Result<u64> {
+//!     parent.gate.wait()?;
+//!     Ok(job * job)
+//! }
+//! ```
+//!
+//! # What holds, however a program ends
+//!
+//! - A worker ends with its parent: it holds a [lifeline](common::lifeline),
+//!   by which the kernel kills it.
+//! - A worker that nobody joined is killed and reaped by its handle's drop.
+//! - The name of a segment goes with its owner: a [`sweeper`] waits for that.
+//! - What a worker prints goes to stderr; stdout is the parent's alone.
+//! - Bytes from another process are checked before they are used.
+//!
+//! # What is absent
+//!
+//! There is no `fork` without `exec`: in a program with threads a forked
+//! child may do little more than `exec` (fork(2), signal-safety(7)). There is
+//! no `pre_exec` either: with it, `Command` forks instead of `posix_spawn`,
+//! at a cost that grows with the parent's memory.
+//!
+//! Linux only: [`Mapping`] (memfd), [`Mutex`] (robust pthread mutexes, which
+//! other Unixes have too), and the names of segments in /dev/shm.
+
+mod channel;
+mod gate;
+mod mapping;
+mod mutex;
+mod role;
+mod scope;
+mod segment;
+pub mod sweeper;
+
+pub use gate::Gate;
+pub use mapping::{Frozen, Mapping};
+pub use mutex::{Mutex, MutexGuard};
+pub use role::{Parent, Role, role};
+pub use scope::{JoinHandle, Scope, scope, select};
+pub use segment::{Contents, Element, Segment};

@@ -1,0 +1,80 @@
+//! The start gate: every worker stands at it, then all are released at once.
+
+use std::{
+    io::{self, PipeReader, PipeWriter, Read as _},
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+};
+
+/// The worker's side of the gate. It is made of two pipes on which nothing
+/// is ever written; what is waited for is their end of file.
+///
+/// Each worker holds a writer of the pipe `standing` and drops it when it
+/// arrives, so the parent reads its end when all have. A worker that dies on
+/// the way drops it too: where threads would wait at a `Barrier` for ever,
+/// the parent goes on, and learns of the death as it collects the answers.
+/// The parent holds the one writer of the pipe `opened` and drops it to
+/// release all workers in one moment.
+#[derive(Debug, Default)]
+pub struct Gate(Option<(PipeWriter, PipeReader)>);
+
+impl Gate {
+    /// Stands at the gate until the parent opens it. A worker that was
+    /// spawned after that finds it open.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the pipe cannot be read.
+    pub fn wait(&mut self) -> io::Result<()> {
+        match self.0.take() {
+            Some((standing, opened)) => {
+                drop(standing);
+                end_of(opened)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The gate whose two pipes came with the job.
+    pub(crate) fn of(standing: OwnedFd, opened: OwnedFd) -> Self {
+        Gate(Some((standing.into(), opened.into())))
+    }
+}
+
+/// The parent's side of the gate.
+#[derive(Debug)]
+pub(crate) struct GateKeeper {
+    stand: PipeWriter,
+    standing: PipeReader,
+    open: PipeWriter,
+    opened: PipeReader,
+}
+
+impl GateKeeper {
+    pub(crate) fn new() -> io::Result<Self> {
+        let (standing, stand) = io::pipe()?;
+        let (opened, open) = io::pipe()?;
+        Ok(GateKeeper {
+            stand,
+            standing,
+            open,
+            opened,
+        })
+    }
+
+    /// What [`Gate::of`] takes.
+    pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
+        [self.stand.as_fd(), self.opened.as_fd()]
+    }
+
+    /// Waits until every worker stands at the gate, or is dead, and opens it.
+    pub(crate) fn open(self) -> io::Result<()> {
+        drop(self.stand);
+        end_of(self.standing)?;
+        drop(self.open);
+        Ok(())
+    }
+}
+
+fn end_of(mut pipe: PipeReader) -> io::Result<()> {
+    pipe.read_to_end(&mut Vec::new()).map(|_| ())
+}

@@ -1,0 +1,165 @@
+//! Memory that one process fills in place and another then reads in place.
+//!
+//! [`Mapping`] is memory without a name (memfd_create(2)) that its maker
+//! fills. Frozen, it can be sent to another process as a descriptor, and the
+//! *kernel* warrants that nobody writes to it any more, or makes it shorter
+//! (`F_ADD_SEALS`, fcntl(2)). So the receiver may treat it as plain memory
+//! without trusting the sender: a `&[f64]` over bytes that another process
+//! may still write would be undefined behaviour.
+//!
+//! The rejected alternative is a named segment: it must be sized by the
+//! parent before it knows how much there will be, and it has a name to leak.
+
+use std::{io, os::fd::OwnedFd};
+
+use anyhow::{Context as _, Result, ensure};
+use bytemuck::{AnyBitPattern, NoUninit};
+use memmap2::{Mmap, MmapMut};
+use rustix::fs::{
+    FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals,
+    fcntl_get_seals, fstat, memfd_create,
+};
+
+/// Nobody writes, shrinks or grows it any more, or lifts these seals.
+const FROZEN: SealFlags = SealFlags::WRITE
+    .union(SealFlags::SHRINK)
+    .union(SealFlags::GROW)
+    .union(SealFlags::SEAL);
+
+/// Memory of this process alone, so far.
+#[derive(Debug)]
+pub struct Mapping {
+    file: OwnedFd,
+    memory: MmapMut,
+}
+
+impl Mapping {
+    /// `length` bytes of zero, reserved: where memory is short, this fails,
+    /// and not a later write.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is not so much memory.
+    pub fn new(length: usize) -> Result<Self> {
+        Mapping::reserve(length)
+            .with_context(|| format!("no {length} bytes to share"))
+    }
+
+    fn reserve(length: usize) -> io::Result<Self> {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let file = memfd_create("process-kit", flags)?;
+        if length > 0 {
+            let flags = FallocateFlags::empty();
+            fallocate(&file, flags, 0, length as u64)?;
+        }
+        // SAFETY: the file has no name, and its one descriptor is ours: no
+        // other process can map it before `freeze` lets it go.
+        let memory = unsafe { MmapMut::map_mut(&file)? };
+        Ok(Mapping { file, memory })
+    }
+
+    /// The memory as a slice of `T`.
+    pub fn as_mut_slice<T: NoUninit + AnyBitPattern>(&mut self) -> &mut [T] {
+        let whole = self.memory.len() / size_of::<T>() * size_of::<T>();
+        bytemuck::cast_slice_mut(&mut self.memory[..whole])
+    }
+
+    /// Ends all writing and gives the descriptor to be sent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the kernel refuses to seal it.
+    pub fn freeze(self) -> Result<OwnedFd> {
+        let Mapping { file, memory } = self;
+        // The kernel seals only what nobody has mapped for writing.
+        drop(memory);
+        fcntl_add_seals(&file, FROZEN).context("memory cannot be sealed")?;
+        Ok(file)
+    }
+}
+
+/// Memory that another process filled and froze.
+#[derive(Debug)]
+pub struct Frozen(Mmap);
+
+impl Frozen {
+    /// Maps what a worker sent. `length` is what it must hold, in bytes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is not frozen or of another length: whatever the sender
+    /// says of it is checked.
+    pub fn open(file: OwnedFd, length: usize) -> Result<Self> {
+        let seals = fcntl_get_seals(&file)
+            .context("what came is not memory that can be sealed")?;
+        ensure!(seals.contains(FROZEN), "what came is not frozen: {seals:?}");
+        let size = fstat(&file)?.st_size;
+        ensure!(
+            size as u64 == length as u64,
+            "what came holds {size} bytes, and {length} were announced"
+        );
+        // SAFETY: the kernel lets nobody write to this file or shorten it,
+        // as its seals were just read, and they cannot be lifted.
+        Ok(Frozen(unsafe { Mmap::map(&file)? }))
+    }
+
+    /// The memory as a slice of `T`.
+    pub fn as_slice<T: AnyBitPattern>(&self) -> &[T] {
+        let whole = self.0.len() / size_of::<T>() * size_of::<T>();
+        bytemuck::cast_slice(&self.0[..whole])
+    }
+}
+
+impl<T: AnyBitPattern> AsRef<[T]> for Frozen {
+    fn as_ref(&self) -> &[T] {
+        self.as_slice()
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use rustix::{fs::ftruncate, io::write};
+
+    use super::*;
+
+    #[test]
+    fn hands_over_what_was_written() {
+        for numbers in [vec![], vec![1.5, -2.0, 3.25]] {
+            let length = size_of_val(&numbers[..]);
+            let mut mapping = Mapping::new(length).unwrap();
+            mapping.as_mut_slice().copy_from_slice(&numbers);
+            let file = mapping.freeze().unwrap();
+            let frozen = Frozen::open(file, length).unwrap();
+            assert_eq!(frozen.as_slice::<f64>(), numbers);
+        }
+    }
+
+    #[test]
+    fn frozen_memory_cannot_be_written_shortened_or_thawed() {
+        let file = Mapping::new(4096).unwrap().freeze().unwrap();
+        assert!(write(&file, b"late").is_err());
+        assert!(ftruncate(&file, 0).is_err());
+        // SAFETY: nothing is done with the memory; mapping it must fail.
+        assert!(unsafe { MmapMut::map_mut(&file) }.is_err());
+        assert!(fcntl_add_seals(&file, SealFlags::FUTURE_WRITE).is_err());
+    }
+
+    #[test]
+    fn refuses_what_is_not_frozen_or_not_as_long_as_announced() {
+        let frozen = Mapping::new(8).unwrap().freeze().unwrap();
+        let error = Frozen::open(frozen, 16).unwrap_err();
+        assert!(error.to_string().contains("8 bytes"), "{error}");
+        let soft = Mapping::new(8).unwrap().file;
+        let error = Frozen::open(soft, 8).unwrap_err();
+        assert!(error.to_string().contains("not frozen"), "{error}");
+        let pipe = OwnedFd::from(io::pipe().unwrap().0);
+        assert!(Frozen::open(pipe, 0).is_err());
+    }
+
+    #[test]
+    fn more_memory_than_there_is_is_an_error() {
+        let error = Mapping::new(1 << 50).unwrap_err();
+        assert!(error.to_string().contains("1125899906842624"), "{error}");
+    }
+}

@@ -1,0 +1,201 @@
+//! A lock that processes share, and that survives the death of its holder.
+
+use std::{
+    cell::UnsafeCell,
+    fmt, io,
+    marker::PhantomData,
+    mem::MaybeUninit,
+    ops::{Deref, DerefMut},
+    sync::{
+        LockResult, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+};
+
+use libc::{
+    EBUSY, EOWNERDEAD, PTHREAD_MUTEX_ROBUST, PTHREAD_PROCESS_SHARED, c_int,
+    pthread_mutex_consistent, pthread_mutex_init, pthread_mutex_lock,
+    pthread_mutex_t, pthread_mutex_trylock, pthread_mutex_unlock,
+    pthread_mutexattr_destroy, pthread_mutexattr_init,
+    pthread_mutexattr_setpshared, pthread_mutexattr_setrobust,
+    pthread_mutexattr_t,
+};
+
+/// [`std::sync::Mutex`] for a [`Segment`](crate::Segment), with the same
+/// names and the same poison.
+///
+/// Std's lives on a futex that no other process would look for, and a holder
+/// that is killed would leave it locked for ever. This one is a *robust*
+/// pthread mutex: the kernel keeps a list of what each thread holds, and
+/// when the thread dies, in whatever way, the next one to lock is told
+/// (`EOWNERDEAD`, pthread_mutexattr_setrobust(3)). Here that is poison, as
+/// std's after a panic: [`lock`](Mutex::lock) returns the guard inside of a
+/// [`PoisonError`], until someone repairs the value and calls
+/// [`clear_poison`](Mutex::clear_poison).
+///
+/// The processes trust each other: one that writes to a segment without
+/// taking the lock breaks it, as `unsafe` code does with a thread's.
+#[repr(C)]
+pub struct Mutex<T: ?Sized> {
+    raw: UnsafeCell<pthread_mutex_t>,
+    poisoned: AtomicBool,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the lock lets one thread of one process at a time reach the value,
+// so that sharing the mutex only ever sends the value.
+unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
+// SAFETY: as above; an unlocked pthread mutex belongs to no thread.
+unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
+
+impl<T: ?Sized> Mutex<T> {
+    /// Takes the lock; waits while another thread of any process holds it.
+    ///
+    /// # Errors
+    ///
+    /// The error holds the lock too. It says that an earlier holder died or
+    /// panicked with the lock in its hands, so that the value may be half
+    /// changed.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the lock is none any more, because someone wrote over it.
+    pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+        // SAFETY: the mutex was initialised where it is, before anyone could
+        // have a reference to it.
+        self.guard(unsafe { pthread_mutex_lock(self.raw.get()) })
+    }
+
+    /// Whether a holder died or panicked since the last
+    /// [`clear_poison`](Mutex::clear_poison).
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Relaxed)
+    }
+
+    /// Declares the value repaired.
+    pub fn clear_poison(&self) {
+        self.poisoned.store(false, Relaxed);
+    }
+
+    /// Whether somebody holds the lock: then its memory must stay, because
+    /// the holder's list of robust mutexes leads through it.
+    pub(crate) fn is_held(&self) -> bool {
+        // SAFETY: as in `lock`.
+        match unsafe { pthread_mutex_trylock(self.raw.get()) } {
+            EBUSY => true,
+            result => {
+                drop(self.guard(result));
+                false
+            }
+        }
+    }
+
+    /// The guard, by what `pthread_mutex_lock` or `_trylock` returned.
+    fn guard(&self, result: c_int) -> LockResult<MutexGuard<'_, T>> {
+        match result {
+            0 => {}
+            EOWNERDEAD => self.inherit(),
+            error => {
+                let error = io::Error::from_raw_os_error(error);
+                panic!("a shared mutex is broken: {error}")
+            }
+        }
+        let guard = MutexGuard {
+            mutex: self,
+            panicking: thread::panicking(),
+            _not_send: PhantomData,
+        };
+        match self.is_poisoned() {
+            false => Ok(guard),
+            true => Err(PoisonError::new(guard)),
+        }
+    }
+
+    /// From the dead holder to this thread. The pthread mutex is declared
+    /// consistent at once, and the poison is a flag of our own: pthread's
+    /// own way lets the lock become unusable for ever if this thread drops
+    /// the guard without a repair, which std's poison does not.
+    fn inherit(&self) {
+        self.poisoned.store(true, Relaxed);
+        // SAFETY: this thread holds the lock, and was told `EOWNERDEAD`.
+        unsafe { pthread_mutex_consistent(self.raw.get()) };
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Mutex<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Mutex")
+            .field("poisoned", &self.is_poisoned())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes a mutex in place: unlocked, robust, for all processes that map it.
+///
+/// # Safety
+///
+/// `raw` and `poisoned` point into one `Mutex` that nobody uses yet, and
+/// that stays where it is.
+pub(crate) unsafe fn initialise<T: ?Sized>(mutex: *mut Mutex<T>) {
+    let mut attributes = MaybeUninit::<pthread_mutexattr_t>::uninit();
+    let attributes = attributes.as_mut_ptr();
+    // SAFETY: the attributes are initialised by the first call and live to
+    // the last. The mutex is nobody's but ours, says the caller. None of the
+    // calls can fail with these arguments: their errors are for values that
+    // they do not know (pthread_mutexattr_init(3) and its siblings).
+    #[expect(clippy::multiple_unsafe_ops_per_block, reason = "one argument")]
+    unsafe {
+        pthread_mutexattr_init(attributes);
+        pthread_mutexattr_setpshared(attributes, PTHREAD_PROCESS_SHARED);
+        pthread_mutexattr_setrobust(attributes, PTHREAD_MUTEX_ROBUST);
+        pthread_mutex_init((*mutex).raw.get(), attributes);
+        pthread_mutexattr_destroy(attributes);
+        (*mutex).poisoned = AtomicBool::new(false);
+    }
+}
+
+/// The right to the value, until it is dropped.
+#[must_use = "the lock is given back when the guard is dropped"]
+pub struct MutexGuard<'a, T: ?Sized> {
+    mutex: &'a Mutex<T>,
+    panicking: bool,
+    /// A pthread mutex must be unlocked by the thread that locked it.
+    _not_send: PhantomData<*const ()>,
+}
+
+// SAFETY: a shared guard gives nothing but `&T`.
+unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
+
+impl<T: ?Sized> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: while the guard lives, nobody else reaches the value.
+        unsafe { &*self.mutex.value.get() }
+    }
+}
+
+impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as for `deref`; and this guard is borrowed exclusively.
+        unsafe { &mut *self.mutex.value.get() }
+    }
+}
+
+impl<T: ?Sized> Drop for MutexGuard<'_, T> {
+    fn drop(&mut self) {
+        if !self.panicking && thread::panicking() {
+            self.mutex.poisoned.store(true, Relaxed);
+        }
+        // SAFETY: this thread holds the lock: guards do not change threads.
+        unsafe { pthread_mutex_unlock(self.mutex.raw.get()) };
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(formatter)
+    }
+}

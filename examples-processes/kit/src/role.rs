@@ -1,0 +1,160 @@
+//! Which part of the program this process plays.
+
+use std::{
+    env, io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, Result};
+use common::lifeline;
+use rustix::{
+    fs::{Mode, OFlags, open},
+    io::fcntl_dupfd_cloexec,
+    process::Signal,
+    stdio::dup2_stdin,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{channel::Channel, gate::Gate, sweeper};
+
+/// The first argument of a worker. A person sees it in `ps`, and never types
+/// it.
+pub(crate) const WORKER: &str = "process-kit-worker";
+
+/// The part of the program that this process plays.
+#[derive(Debug)]
+pub enum Role {
+    /// The process that a person started.
+    Main,
+    /// A worker that such a process spawned.
+    Worker(Parent),
+}
+
+/// Finds out which part to play, from the first argument: before anything
+/// else is done, so that a worker costs no more than it must.
+///
+/// In a [sweeper](crate::sweeper) it does not return: there is nothing to
+/// do for the program.
+pub fn role() -> Role {
+    let mut arguments = env::args_os().skip(1);
+    match arguments.next() {
+        Some(role) if role == WORKER => Role::Worker(Parent::unmet()),
+        Some(role) if role == sweeper::SWEEPER => sweeper::sweep(arguments),
+        _ => Role::Main,
+    }
+}
+
+/// What a worker says to its parent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Reply<A> {
+    Answer(A),
+    /// An error's text: the error itself cannot cross.
+    Failed(String),
+}
+
+/// A worker's view of the process that spawned it.
+#[derive(Debug)]
+pub struct Parent {
+    /// Where the workers of one scope start together.
+    pub gate: Gate,
+    lent: std::vec::IntoIter<OwnedFd>,
+    given: Vec<OwnedFd>,
+    lifeline: Option<OwnedFd>,
+}
+
+impl Parent {
+    fn unmet() -> Self {
+        Parent {
+            gate: Gate::default(),
+            lent: Vec::new().into_iter(),
+            given: Vec::new(),
+            lifeline: None,
+        }
+    }
+
+    /// Plays the worker: receives the job, does it, sends the answer, and
+    /// stays, parked, until the parent lets it go.
+    ///
+    /// An error of `work` reaches the parent as its text, in place of the
+    /// answer. The worker ends with its parent, even in the middle of
+    /// `work`: no destructor of its own runs then.
+    pub fn serve<J: DeserializeOwned, A: Serialize>(
+        mut self,
+        work: impl FnOnce(J, &mut Parent) -> Result<A>,
+    ) -> ExitCode {
+        match self.converse(work) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: a worker lost its parent: {error:#}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    /// The next of the descriptors that came with the job.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are no more.
+    pub fn take_descriptor(&mut self) -> Result<OwnedFd> {
+        self.lent
+            .next()
+            .context("the job came with no such descriptor")
+    }
+
+    /// Sends a descriptor along with the answer.
+    pub fn give_descriptor(&mut self, descriptor: impl Into<OwnedFd>) {
+        self.given.push(descriptor.into());
+    }
+
+    fn converse<J: DeserializeOwned, A: Serialize>(
+        &mut self,
+        work: impl FnOnce(J, &mut Parent) -> Result<A>,
+    ) -> Result<()> {
+        let channel = take_stdin().context("stdin is not its channel")?;
+        let Some(job) = self.meet(&channel)? else {
+            return Ok(());
+        };
+        let reply = match work(job, self) {
+            Ok(answer) => Reply::Answer(answer),
+            Err(error) => Reply::Failed(format!("{error:#}")),
+        };
+        let given: Vec<BorrowedFd<'_>> =
+            self.given.iter().map(OwnedFd::as_fd).collect();
+        channel.send(&reply, &given)?;
+        channel.receive::<()>()?;
+        Ok(())
+    }
+
+    /// Receives the job, and ties this process to its parent. No job means
+    /// that the parent is gone already.
+    fn meet<J: DeserializeOwned>(
+        &mut self,
+        channel: &Channel,
+    ) -> Result<Option<J>> {
+        let Some(((job, gated), descriptors)) =
+            channel.receive::<(J, bool)>()?
+        else {
+            return Ok(None);
+        };
+        self.lent = descriptors.into_iter();
+        let lifeline = self.take_descriptor()?;
+        lifeline::hold(&lifeline, Signal::KILL)?;
+        self.lifeline = Some(lifeline);
+        if gated {
+            self.gate =
+                Gate::of(self.take_descriptor()?, self.take_descriptor()?);
+        }
+        Ok(Some(job))
+    }
+}
+
+/// The channel to the parent comes as stdin, because `Command` can pass no
+/// other descriptor without a `pre_exec`. It is moved away, so that whatever
+/// reads stdin finds it empty and cannot eat a message.
+fn take_stdin() -> Result<Channel> {
+    let channel = fcntl_dupfd_cloexec(io::stdin(), 3)?;
+    dup2_stdin(open("/dev/null", OFlags::RDONLY, Mode::empty())?)?;
+    Ok(channel.into())
+}

@@ -1,0 +1,362 @@
+//! Named memory that several processes map and all may write to.
+
+use std::{
+    alloc::{Layout, LayoutError},
+    fmt,
+    fs::OpenOptions,
+    ops::Deref,
+    path::Path,
+    ptr::{self, NonNull},
+    sync::atomic::{AtomicI64, AtomicU64, Ordering},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use bytemuck::Pod;
+use rustix::fs::{FallocateFlags, fallocate};
+use shared_memory::{Shmem, ShmemConf};
+
+use crate::{
+    mutex::{self, Mutex},
+    sweeper::{self, Sweeper},
+};
+
+/// Where Linux keeps named shared memory (shm_overview(7)).
+pub(crate) const FOLDER: &str = "/dev/shm";
+
+/// Marks a segment as ours, and as complete: it is written last.
+const MAGIC: u64 = u64::from_le_bytes(*b"segment1");
+
+/// What an element of a segment can be: memory that any process may change
+/// at any time, and still every value of its bytes is a valid one.
+///
+/// # Safety
+///
+/// All bytes lie in an `UnsafeCell`, none is a pointer, every bit pattern
+/// that `initialise` and safe code produce means the same in every process.
+pub unsafe trait Element {
+    /// What it is made from.
+    type Value: Copy;
+
+    /// Makes the element in place.
+    ///
+    /// # Safety
+    ///
+    /// `place` is aligned, can be written, and nobody uses it yet.
+    unsafe fn initialise(place: *mut Self, value: Self::Value);
+
+    /// See [`Contents::is_held`].
+    fn is_held(&self) -> bool {
+        false
+    }
+}
+
+// SAFETY: an atomic is one cell, of which every bit pattern is a number.
+unsafe impl Element for AtomicI64 {
+    type Value = i64;
+
+    unsafe fn initialise(place: *mut Self, value: i64) {
+        // SAFETY: as the caller promises.
+        unsafe { place.write(AtomicI64::new(value)) };
+    }
+}
+
+// SAFETY: an array of elements is nothing but elements.
+unsafe impl<E: Element, const N: usize> Element for [E; N] {
+    type Value = [E::Value; N];
+
+    unsafe fn initialise(place: *mut Self, values: Self::Value) {
+        for (index, value) in values.into_iter().enumerate() {
+            // SAFETY: the caller's place has room for N elements.
+            let element = unsafe { place.cast::<E>().add(index) };
+            // SAFETY: as the caller promises for the whole.
+            unsafe { E::initialise(element, value) };
+        }
+    }
+
+    fn is_held(&self) -> bool {
+        self.iter().any(E::is_held)
+    }
+}
+
+// SAFETY: the value lies in a cell and is reached under the lock only; it is
+// plain data. A pthread mutex made for it works from every process.
+unsafe impl<T: Pod> Element for Mutex<T> {
+    type Value = T;
+
+    unsafe fn initialise(place: *mut Self, value: T) {
+        // SAFETY: as the caller promises; segments do not move.
+        unsafe { mutex::initialise(place) };
+        // SAFETY: the mutex is initialised and nobody else knows it.
+        if let Ok(mut guard) = unsafe { &*place }.lock() {
+            *guard = value;
+        }
+    }
+
+    fn is_held(&self) -> bool {
+        Mutex::is_held(self)
+    }
+}
+
+/// What a whole segment can be: a slice of elements, or one lock around a
+/// slice of plain data.
+///
+/// # Safety
+///
+/// `layout` describes exactly the memory that `at` refers to.
+pub unsafe trait Contents {
+    /// What it is made from, a slice of it.
+    type Value: Copy;
+
+    /// The memory it takes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the size is beyond all memory.
+    fn layout(length: usize) -> Result<Layout, LayoutError>;
+
+    /// The contents at `base`, which is aligned for them.
+    fn at(base: *mut u8, length: usize) -> *mut Self;
+
+    /// Makes the contents in place.
+    ///
+    /// # Safety
+    ///
+    /// `contents` came from `at`, with the length of `values`; the memory
+    /// can be written and nobody uses it yet.
+    unsafe fn initialise(contents: *mut Self, values: &[Self::Value]);
+
+    /// Whether the memory must stay mapped after the segment's drop, because
+    /// a thread's list of robust mutexes may lead through it.
+    fn is_held(&self) -> bool;
+}
+
+// SAFETY: a slice of `length` elements has the layout of their array.
+unsafe impl<E: Element> Contents for [E] {
+    type Value = E::Value;
+
+    fn layout(length: usize) -> Result<Layout, LayoutError> {
+        Layout::array::<E>(length)
+    }
+
+    fn at(base: *mut u8, length: usize) -> *mut Self {
+        ptr::slice_from_raw_parts_mut(base.cast(), length)
+    }
+
+    unsafe fn initialise(contents: *mut Self, values: &[E::Value]) {
+        for (index, &value) in values.iter().enumerate() {
+            // SAFETY: the caller's memory holds as many elements.
+            let element = unsafe { contents.cast::<E>().add(index) };
+            // SAFETY: as the caller promises for the whole.
+            unsafe { E::initialise(element, value) };
+        }
+    }
+
+    fn is_held(&self) -> bool {
+        self.iter().any(E::is_held)
+    }
+}
+
+// SAFETY: `Mutex` is `repr(C)`: its head, then the slice at its alignment.
+unsafe impl<T: Pod> Contents for Mutex<[T]> {
+    type Value = T;
+
+    fn layout(length: usize) -> Result<Layout, LayoutError> {
+        let head = Layout::new::<Mutex<[T; 0]>>();
+        let (whole, _) = head.extend(Layout::array::<T>(length)?)?;
+        Ok(whole.pad_to_align())
+    }
+
+    fn at(base: *mut u8, length: usize) -> *mut Self {
+        ptr::slice_from_raw_parts_mut(base.cast::<T>(), length) as *mut Self
+    }
+
+    unsafe fn initialise(contents: *mut Self, values: &[T]) {
+        // SAFETY: as the caller promises; segments do not move.
+        unsafe { mutex::initialise(contents) };
+        // SAFETY: the mutex is initialised and nobody else knows it.
+        if let Ok(mut guard) = unsafe { &*contents }.lock() {
+            guard.copy_from_slice(values);
+        }
+    }
+
+    fn is_held(&self) -> bool {
+        Mutex::is_held(self)
+    }
+}
+
+/// What stands at the start of a segment. Each field is an atomic, because
+/// another process may write to it at any time.
+#[repr(C, align(64))]
+struct Header {
+    magic: AtomicU64,
+    bytes: AtomicU64,
+    length: AtomicU64,
+}
+
+/// Shared memory under a name: an `Arc` between processes. It derefs to its
+/// contents, `[AtomicI64]`, `[Mutex<i64>]`, `Mutex<[i64]>`, ….
+///
+/// It has one owner, who [creates](Segment::create) it; others
+/// [open](Segment::open) it by its [name](Segment::name). The name goes with
+/// the owner, however that ends: a [sweeper] sees to it. Who has it open may
+/// go on using the memory.
+///
+/// `shared_memory` maps it, and leaves three things to do, which are done
+/// here: nothing is reserved by it, so that a full /dev/shm would be a SIGBUS
+/// at the first write; who opens it early would see it unfinished; the name
+/// of a killed owner stays.
+pub struct Segment<C: ?Sized + Contents> {
+    contents: NonNull<C>,
+    /// Dropped before the sweeper is let go: it takes the name away.
+    memory: Option<Shmem>,
+    name: String,
+    _sweeper: Option<Sweeper>,
+}
+
+impl<C: ?Sized + Contents> Segment<C> {
+    /// A new segment, made from `values`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if /dev/shm has no room for it; the error names both sizes.
+    pub fn create(values: &[C::Value]) -> Result<Self> {
+        sweeper::sweep_orphans().context("/dev/shm cannot be swept")?;
+        let name = sweeper::new_name();
+        let size = size::<C>(values.len())?;
+        let sweeper = Sweeper::watch(&name)?;
+        let memory = ShmemConf::new()
+            .os_id(&name)
+            .size(size)
+            .create()
+            .with_context(|| format!("no shared memory called {name}"))?;
+        reserve(&name, size)?;
+        let contents = C::at(contents_of(&memory), values.len());
+        // SAFETY: the memory is mapped, as long as `size` says, aligned to a
+        // page, and nobody uses it before the magic is written, below.
+        unsafe { C::initialise(contents, values) };
+        header_of(&memory).complete(size, values.len());
+        Segment::new(contents, memory, name, Some(sweeper))
+    }
+
+    /// Opens a segment that another process created.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is none of this name, or if it holds something else.
+    pub fn open(name: &str) -> Result<Self> {
+        let memory = ShmemConf::new()
+            .os_id(name)
+            .open()
+            .with_context(|| format!("no shared memory called {name}"))?;
+        ensure!(
+            memory.len() >= size_of::<Header>(),
+            "{name} is too short to be a segment"
+        );
+        let length = header_of(&memory)
+            .check::<C>(memory.len())
+            .with_context(|| format!("{name} is not the segment expected"))?;
+        let contents = C::at(contents_of(&memory), length);
+        Segment::new(contents, memory, name.to_owned(), None)
+    }
+
+    /// What another process opens it by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn new(
+        contents: *mut C,
+        memory: Shmem,
+        name: String,
+        sweeper: Option<Sweeper>,
+    ) -> Result<Self> {
+        Ok(Segment {
+            contents: NonNull::new(contents).context("mapped at null")?,
+            memory: Some(memory),
+            name,
+            _sweeper: sweeper,
+        })
+    }
+}
+
+impl<C: ?Sized + Contents> Deref for Segment<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        // SAFETY: the memory is mapped as long as this lives, holds `C` as
+        // was made or checked, and all that others may change in it lies in
+        // cells, as `Element` and `Mutex` warrant.
+        unsafe { self.contents.as_ref() }
+    }
+}
+
+/// A lock that is still held, because its guard was forgotten, keeps the
+/// memory mapped: this thread's list of robust mutexes leads through it.
+impl<C: ?Sized + Contents> Drop for Segment<C> {
+    fn drop(&mut self) {
+        if self.is_held() {
+            sweeper::remove(&self.name);
+            std::mem::forget(self.memory.take());
+        }
+    }
+}
+
+impl<C: ?Sized + Contents> fmt::Debug for Segment<C> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Segment({})", self.name)
+    }
+}
+
+impl Header {
+    /// Declares the contents complete; whoever sees the magic sees them.
+    fn complete(&self, size: usize, length: usize) {
+        self.bytes.store(size as u64, Ordering::Relaxed);
+        self.length.store(length as u64, Ordering::Relaxed);
+        self.magic.store(MAGIC, Ordering::Release);
+    }
+
+    /// The length of the contents, if this header describes a `C` that fits
+    /// into the `mapped` bytes. Each field is read once: it may change.
+    fn check<C: ?Sized + Contents>(&self, mapped: usize) -> Result<usize> {
+        let magic = self.magic.load(Ordering::Acquire);
+        ensure!(magic == MAGIC, "it starts with {magic:#018x}");
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        let length = usize::try_from(self.length.load(Ordering::Relaxed))?;
+        let needed = size::<C>(length)?;
+        if needed as u64 != bytes || needed > mapped {
+            bail!(
+                "{length} elements take {needed} bytes; its header says \
+                 {bytes}, and {mapped} are mapped"
+            );
+        }
+        Ok(length)
+    }
+}
+
+fn size<C: ?Sized + Contents>(length: usize) -> Result<usize> {
+    let (whole, _) = Layout::new::<Header>().extend(C::layout(length)?)?;
+    Ok(whole.size())
+}
+
+fn header_of(memory: &Shmem) -> &Header {
+    // SAFETY: at least a header is mapped, as was made sure before, aligned
+    // to a page, and it consists of atomics.
+    unsafe { &*memory.as_ptr().cast() }
+}
+
+/// Contents begin right behind the header, which is a cache line: enough for
+/// the alignment of everything that a segment can hold.
+fn contents_of(memory: &Shmem) -> *mut u8 {
+    // SAFETY: every segment is mapped with a header in front.
+    unsafe { memory.as_ptr().add(size_of::<Header>()) }
+}
+
+/// Claims the memory now: /dev/shm may be full, and a mapping does not ask.
+fn reserve(name: &str, size: usize) -> Result<()> {
+    let path = Path::new(FOLDER).join(name);
+    let file = OpenOptions::new().read(true).write(true).open(&path)?;
+    let flags = FallocateFlags::empty();
+    fallocate(&file, flags, 0, size as u64).with_context(|| {
+        format!("{size} bytes of shared memory do not fit into {FOLDER}")
+    })
+}

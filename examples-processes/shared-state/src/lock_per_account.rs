@@ -1,0 +1,52 @@
+//! A lock for each account: transfers meet only where their accounts do.
+//!
+//! Two locks are held at once, and no deadlock can come of it, because
+//! everyone takes the one of the lower account first. Of the workers that
+//! wait, look at the one that holds the highest account: what it waits for
+//! is higher still, so its holder waits for nobody, and will let go.
+
+use anyhow::Result;
+use common::{
+    laps::Laps,
+    scenarios::shared_state::{Plan, Transfer, poisoned},
+};
+use process_kit::{Mutex, Parent, Segment};
+
+use crate::{Job, spawn_and_join};
+
+pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
+    let ledger = Segment::<[Mutex<i64>]>::create(&plan.opening())?; // processes: named
+    let job = |index| Job::new(plan, index, ledger.name());
+    spawn_and_join((0..plan.workers).map(job).collect(), laps, || Ok(()))?;
+    let mut balances = Vec::new();
+    for account in ledger.iter() {
+        balances.push(*account.lock().map_err(poisoned)?);
+    }
+    Ok(balances)
+}
+
+pub fn worker(job: &Job, parent: &mut Parent) -> Result<()> {
+    let ledger = Segment::<[Mutex<i64>]>::open(&job.ledger)?; // processes: mapped
+    let transfers = job.plan.transfers(job.index);
+    parent.gate.wait()?;
+    for transfer in transfers.iter() {
+        make(transfer, &ledger)?;
+    }
+    Ok(())
+}
+
+fn make(transfer: Transfer, ledger: &[Mutex<i64>]) -> Result<()> {
+    let Transfer { from, to, amount } = transfer;
+    let lower = &ledger[from.min(to) as usize];
+    let higher = &ledger[from.max(to) as usize];
+    let mut lower = lower.lock().map_err(poisoned)?;
+    let mut higher = higher.lock().map_err(poisoned)?;
+    let upwards = if from < to {
+        amount as i64
+    } else {
+        -(amount as i64)
+    };
+    *lower -= upwards;
+    *higher += upwards;
+    Ok(())
+}
