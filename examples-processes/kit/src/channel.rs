@@ -93,12 +93,14 @@ impl Channel {
             rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         ensure!(
-            descriptors.is_empty()
-                || ancillary.push(SendAncillaryMessage::ScmRights(descriptors)),
+            descriptors.len() <= MOST_DESCRIPTORS,
             "{} descriptors were to be sent, and {MOST_DESCRIPTORS} are the \
              most",
             descriptors.len()
         );
+        if !descriptors.is_empty() {
+            ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+        }
         let bytes = [IoSlice::new(bytes)];
         let sent = retry(|| {
             sendmsg(&self.0, &bytes, &mut ancillary, SendFlags::NOSIGNAL)
@@ -190,7 +192,7 @@ mod tests {
     fn carries_a_message_and_a_descriptor() {
         let (here, there) = Channel::pair().unwrap();
         let (mut reader, writer) = io::pipe().unwrap();
-        here.send(&("job", 7), &[writer.as_fd()]).unwrap();
+        here.send(&("job", 7_u8), &[writer.as_fd()]).unwrap();
         drop(writer);
         let (message, mut descriptors) =
             there.receive::<(String, u8)>().unwrap().unwrap();

@@ -53,12 +53,7 @@ impl GateKeeper {
     pub(crate) fn new() -> io::Result<Self> {
         let (standing, stand) = io::pipe()?;
         let (opened, open) = io::pipe()?;
-        Ok(GateKeeper {
-            stand,
-            standing,
-            open,
-            opened,
-        })
+        Ok(GateKeeper { stand, standing, open, opened })
     }
 
     /// What [`Gate::of`] takes.

@@ -6,6 +6,7 @@
 //! | `thread::scope` | [`scope`] | what is not joined is killed, not waited for |
 //! | `Scope::spawn` | [`Scope::spawn`] | a job that is encoded, not a closure |
 //! | `JoinHandle::join` | [`JoinHandle::join`] | the answer is decoded; the worker is reaped |
+//! | tokio's `JoinSet` | [`JoinSet`] | a worker for each job, only so many at once |
 //! | `Barrier` | [`Gate`] | a worker that dies on the way holds up nobody |
 //! | `Mutex`, `PoisonError` | [`Mutex`], std's own `PoisonError` | a holder that was *killed* poisons too |
 //! | `Arc<[T]>` | [`Segment`] | it has a name, which outlives a careless owner |
@@ -63,16 +64,19 @@
 
 mod channel;
 mod gate;
+mod join_set;
 mod mapping;
 mod mutex;
 mod role;
+mod room;
 mod scope;
 mod segment;
 pub mod sweeper;
 
 pub use gate::Gate;
+pub use join_set::{Answer, JoinSet};
 pub use mapping::{Frozen, Mapping};
 pub use mutex::{Mutex, MutexGuard};
 pub use role::{Parent, Role, role};
-pub use scope::{JoinHandle, Scope, scope, select};
+pub use scope::{JoinHandle, Scope, scope};
 pub use segment::{Contents, Element, Segment};

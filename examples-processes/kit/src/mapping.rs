@@ -10,15 +10,17 @@
 //! The rejected alternative is a named segment: it must be sized by the
 //! parent before it knows how much there will be, and it has a name to leak.
 
-use std::{io, os::fd::OwnedFd};
+use std::os::fd::OwnedFd;
 
 use anyhow::{Context as _, Result, ensure};
 use bytemuck::{AnyBitPattern, NoUninit};
 use memmap2::{Mmap, MmapMut};
 use rustix::fs::{
-    FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals,
-    fcntl_get_seals, fstat, memfd_create,
+    MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat,
+    memfd_create,
 };
+
+use crate::room;
 
 /// Nobody writes, shrinks or grows it any more, or lifts these seals.
 const FROZEN: SealFlags = SealFlags::WRITE
@@ -45,13 +47,10 @@ impl Mapping {
             .with_context(|| format!("no {length} bytes to share"))
     }
 
-    fn reserve(length: usize) -> io::Result<Self> {
+    fn reserve(length: usize) -> Result<Self> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let file = memfd_create("process-kit", flags)?;
-        if length > 0 {
-            let flags = FallocateFlags::empty();
-            fallocate(&file, flags, 0, length as u64)?;
-        }
+        room::reserve(&file, length)?;
         // SAFETY: the file has no name, and its one descriptor is ours: no
         // other process can map it before `freeze` lets it go.
         let memory = unsafe { MmapMut::map_mut(&file)? };
@@ -119,6 +118,8 @@ impl<T: AnyBitPattern> AsRef<[T]> for Frozen {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use std::io;
+
     use rustix::{fs::ftruncate, io::write};
 
     use super::*;

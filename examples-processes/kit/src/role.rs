@@ -45,6 +45,15 @@ pub fn role() -> Role {
     }
 }
 
+/// What a parent says to its worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Assignment<J> {
+    pub(crate) job: J,
+    pub(crate) index: usize,
+    /// Whether a gate's descriptors come along.
+    pub(crate) gated: bool,
+}
+
 /// What a worker says to its parent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply<A> {
@@ -56,6 +65,8 @@ pub(crate) enum Reply<A> {
 /// A worker's view of the process that spawned it.
 #[derive(Debug)]
 pub struct Parent {
+    /// Which of the workers at once this one is, from 0.
+    pub index: usize,
     /// Where the workers of one scope start together.
     pub gate: Gate,
     lent: std::vec::IntoIter<OwnedFd>,
@@ -66,6 +77,7 @@ pub struct Parent {
 impl Parent {
     fn unmet() -> Self {
         Parent {
+            index: 0,
             gate: Gate::default(),
             lent: Vec::new().into_iter(),
             given: Vec::new(),
@@ -98,9 +110,7 @@ impl Parent {
     ///
     /// Fails if there are no more.
     pub fn take_descriptor(&mut self) -> Result<OwnedFd> {
-        self.lent
-            .next()
-            .context("the job came with no such descriptor")
+        self.lent.next().context("the job came with no such descriptor")
     }
 
     /// Sends a descriptor along with the answer.
@@ -133,11 +143,11 @@ impl Parent {
         &mut self,
         channel: &Channel,
     ) -> Result<Option<J>> {
-        let Some(((job, gated), descriptors)) =
-            channel.receive::<(J, bool)>()?
-        else {
+        let Some((assignment, descriptors)) = channel.receive()? else {
             return Ok(None);
         };
+        let Assignment { job, index, gated } = assignment;
+        self.index = index;
         self.lent = descriptors.into_iter();
         let lifeline = self.take_descriptor()?;
         lifeline::hold(&lifeline, Signal::KILL)?;

@@ -1,22 +1,21 @@
 //! Spawning this program again as a worker, and joining it.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     env,
     io::{self, PipeWriter},
     marker::PhantomData,
-    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     process::{Child, Command, ExitStatus},
 };
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use rustix::event::{PollFd, PollFlags, poll};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     channel::Channel,
     gate::GateKeeper,
-    role::{Reply, WORKER},
+    role::{Assignment, Reply, WORKER},
 };
 
 /// Runs `body`, in which workers can be spawned, and returns when all of
@@ -31,15 +30,15 @@ pub fn scope<T>(
     body: impl for<'scope> FnOnce(&'scope Scope) -> Result<T>,
 ) -> Result<T> {
     let gate = GateKeeper::new().context("no pipe for the start gate")?;
-    body(&Scope {
-        gate: RefCell::new(Some(gate)),
-    })
+    let gate = RefCell::new(Some(gate));
+    body(&Scope { gate, spawned: Cell::new(0) })
 }
 
 /// Where workers can be spawned that share one start gate.
 #[derive(Debug)]
 pub struct Scope {
     gate: RefCell<Option<GateKeeper>>,
+    spawned: Cell<usize>,
 }
 
 impl Scope {
@@ -67,6 +66,18 @@ impl Scope {
         job: &J,
         lent: &[BorrowedFd<'_>],
     ) -> Result<JoinHandle<'_, A>> {
+        let index = self.spawned.get();
+        self.spawned.set(index + 1);
+        self.spawn_as(index, job, lent)
+    }
+
+    /// The same for a worker that takes another's place.
+    pub(crate) fn spawn_as<J: Serialize, A: DeserializeOwned>(
+        &self,
+        index: usize,
+        job: &J,
+        lent: &[BorrowedFd<'_>],
+    ) -> Result<JoinHandle<'_, A>> {
         let (child, channel) = start().context("no worker can be started")?;
         let (line, lifeline) = io::pipe().context("no pipe for a lifeline")?;
         let gate = self.gate.borrow();
@@ -74,12 +85,15 @@ impl Scope {
         descriptors.extend(gate.iter().flat_map(GateKeeper::descriptors));
         descriptors.extend(lent);
         channel
-            .send(&(job, gate.is_some()), &descriptors)
+            .send(
+                &Assignment { job, index, gated: gate.is_some() },
+                &descriptors,
+            )
             .context("a worker did not take its job")?;
         Ok(JoinHandle {
+            index,
             child,
             channel,
-            given: Vec::new(),
             _lifeline: lifeline,
             _answer: PhantomData,
         })
@@ -102,9 +116,9 @@ impl Scope {
 /// kills the worker and reaps it.
 #[derive(Debug)]
 pub struct JoinHandle<'scope, A> {
+    index: usize,
     child: Guard,
     channel: Channel,
-    given: Vec<OwnedFd>,
     /// The worker is killed when this is closed: by drop, or by the kernel
     /// when this process ends.
     _lifeline: PipeWriter,
@@ -112,6 +126,11 @@ pub struct JoinHandle<'scope, A> {
 }
 
 impl<A: DeserializeOwned> JoinHandle<'_, A> {
+    /// Which of the workers at once it is, from 0.
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
     /// The worker's process id.
     pub fn id(&self) -> u32 {
         self.child.0.id()
@@ -124,24 +143,21 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     /// Fails with the text of the worker's error, or, if it died before it
     /// answered, with how it died.
     pub fn answer(&mut self) -> Result<A> {
-        match self.channel.receive()? {
-            Some((Reply::Answer(answer), given)) => {
-                self.given = given;
-                Ok(answer)
-            }
-            Some((Reply::Failed(error), _)) => Err(anyhow!(error)),
-            None => bail!(self.last_words()?),
-        }
+        self.answer_with().map(|(answer, _)| answer)
     }
 
-    /// The next of the descriptors that came with the answer.
+    /// The same with the descriptors that come along, see
+    /// [`Parent::give_descriptor`](crate::Parent::give_descriptor).
     ///
     /// # Errors
     ///
-    /// Fails if there are no more.
-    pub fn take_descriptor(&mut self) -> Result<OwnedFd> {
-        ensure!(!self.given.is_empty(), "the answer has no such descriptor");
-        Ok(self.given.remove(0))
+    /// As [`answer`](JoinHandle::answer).
+    pub fn answer_with(&mut self) -> Result<(A, Vec<OwnedFd>)> {
+        match self.channel.receive()? {
+            Some((Reply::Answer(answer), given)) => Ok((answer, given)),
+            Some((Reply::Failed(error), _)) => Err(anyhow!(error)),
+            None => bail!(self.last_words()?),
+        }
     }
 
     /// Lets the worker go and reaps it.
@@ -150,9 +166,7 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     ///
     /// Fails if it did not end well.
     pub fn join(self) -> Result<()> {
-        let JoinHandle {
-            mut child, channel, ..
-        } = self;
+        let JoinHandle { mut child, channel, .. } = self;
         let id = child.0.id();
         drop(channel);
         let status = child.reap()?;
@@ -177,28 +191,10 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     }
 }
 
-/// Waits until one of the workers has answered, or died, and says which.
-///
-/// # Errors
-///
-/// Fails if there is none to wait for.
-pub fn select<A>(handles: &[JoinHandle<'_, A>]) -> Result<usize> {
-    ensure!(!handles.is_empty(), "there is no worker to wait for");
-    let mut channels: Vec<PollFd<'_>> = handles
-        .iter()
-        .map(|handle| PollFd::new(&handle.channel, PollFlags::IN))
-        .collect();
-    loop {
-        match poll(&mut channels, None) {
-            Err(rustix::io::Errno::INTR) => continue,
-            result => result?,
-        };
-        if let Some(ready) = channels
-            .iter()
-            .position(|channel| !channel.revents().is_empty())
-        {
-            return Ok(ready);
-        }
+/// To wait for an answer, along with others.
+impl<A> AsFd for JoinHandle<'_, A> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.channel.as_fd()
     }
 }
 

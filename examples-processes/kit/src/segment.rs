@@ -12,11 +12,11 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use bytemuck::Pod;
-use rustix::fs::{FallocateFlags, fallocate};
 use shared_memory::{Shmem, ShmemConf};
 
 use crate::{
     mutex::{self, Mutex},
+    room,
     sweeper::{self, Sweeper},
 };
 
@@ -351,12 +351,11 @@ fn contents_of(memory: &Shmem) -> *mut u8 {
     unsafe { memory.as_ptr().add(size_of::<Header>()) }
 }
 
-/// Claims the memory now: /dev/shm may be full, and a mapping does not ask.
+/// The mapping alone reserves nothing, see [`room::reserve`].
 fn reserve(name: &str, size: usize) -> Result<()> {
     let path = Path::new(FOLDER).join(name);
     let file = OpenOptions::new().read(true).write(true).open(&path)?;
-    let flags = FallocateFlags::empty();
-    fallocate(&file, flags, 0, size as u64).with_context(|| {
+    room::reserve(&file, size).with_context(|| {
         format!("{size} bytes of shared memory do not fit into {FOLDER}")
     })
 }

@@ -44,9 +44,8 @@ impl Sweeper {
     /// Watches over a name that does not exist yet: so there is no moment at
     /// which it is unwatched.
     pub(crate) fn watch(name: &str) -> Result<Self> {
-        let mut child = sweeping(name)
-            .spawn()
-            .context("no sweeper can be started")?;
+        let mut child =
+            sweeping(name).spawn().context("no sweeper can be started")?;
         let line = child.stdin.take();
         Ok(Sweeper { child, line })
     }
@@ -165,11 +164,7 @@ mod tests {
     #[test]
     fn knows_an_orphan() {
         let (here, birth) = (pid_namespace(), birth_of(id()).unwrap());
-        let name = |namespace, owner, birth| Name {
-            namespace,
-            owner,
-            birth,
-        };
+        let name = |namespace, owner, birth| Name { namespace, owner, birth };
         assert!(name(here, id(), birth + 1).is_orphan(here), "id used again");
         assert!(!name(here + 1, id(), birth + 1).is_orphan(here), "foreign");
         let mut child = Command::new("true").spawn().unwrap();

@@ -1,2 +1,76 @@
-//! Placeholder.
-fn main() {}
+//! Matrix: six databases, a matrix transformation of each.
+//! Here: a process for each database, the next when one is done.
+//! There: examples-threads/matrix/src/main.rs
+//! Watch: who takes the next database, and how a large result comes back.
+//! Run: cargo run --release -p matrix-processes -- --quick
+
+use std::{collections::BTreeMap, process::ExitCode, time::Duration};
+
+use anyhow::Result;
+use common::{
+    arguments::Arguments as _,
+    demo,
+    laps::{Laps, monotonic},
+    outcome::{Model, Outcome},
+    progress::Progress,
+    scenarios::matrix::{
+        self, Args, Finished, Report, Source, load, transform,
+    },
+};
+use process_kit::{Frozen, JoinSet, Mapping, Parent, Role, role, scope};
+
+fn main() -> ExitCode {
+    match role() {
+        Role::Main => demo::main(run),
+        Role::Worker(parent) => parent.serve(worker), // processes: again
+    }
+}
+
+fn run(args: &Args) -> Result<Outcome> {
+    let sources = matrix::sources(args)?;
+    let mut laps = Laps::begin();
+    let (finished, opened) = spawn_and_join(args, &sources, &mut laps)?;
+    laps.stopped();
+    let model = Model::Processes;
+    matrix::outcome(model, args, &sources, &finished, &laps, opened)
+}
+
+fn worker(source: Source, parent: &mut Parent) -> Result<Report> {
+    parent.gate.wait()?;
+    let components = transform(load(&source)?)?;
+    let bytes = size_of::<f64>() * components.projection_len();
+    let mut memory = Mapping::new(bytes)?; // processes: for two to see
+    let projection = memory.as_mut_slice();
+    let report = components.project_into(projection, parent.index)?;
+    parent.give_descriptor(memory.freeze()?); // processes: not a byte copied
+    Ok(report)
+}
+
+/// Starts the workers, releases them all at once, and collects what they
+/// found, in the order of the sources.
+fn spawn_and_join(
+    args: &Args,
+    sources: &[Source],
+    laps: &mut Laps,
+) -> Result<(Vec<Finished<Frozen>>, Duration)> {
+    let progress = Progress::new(sources.len());
+    let workers = args.common().workers();
+    scope(|scope| {
+        let mut set = JoinSet::spawn(scope, workers, sources.to_vec())?;
+        scope.open_gate()?;
+        laps.started();
+        let opened = monotonic();
+        let mut finished = BTreeMap::new();
+        while let Some(mut answer) = set.join_next()? {
+            let file = answer.take_descriptor()?;
+            let report: Report = answer.value; // processes: bytes, decoded
+            let bytes = size_of::<f64>() * report.figures.projection_len()?;
+            let projection = Frozen::open(file, bytes)?; // processes: sealed
+            finished.insert(answer.place, Finished { report, projection });
+            progress.step();
+        }
+        laps.worked(&set.ids());
+        set.join_all()?; // processes: let go, and reaped
+        Ok((finished.into_values().collect(), opened))
+    })
+}

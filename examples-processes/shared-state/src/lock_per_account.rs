@@ -41,11 +41,7 @@ fn make(transfer: Transfer, ledger: &[Mutex<i64>]) -> Result<()> {
     let higher = &ledger[from.max(to) as usize];
     let mut lower = lower.lock().map_err(poisoned)?;
     let mut higher = higher.lock().map_err(poisoned)?;
-    let upwards = if from < to {
-        amount as i64
-    } else {
-        -(amount as i64)
-    };
+    let upwards = if from < to { amount as i64 } else { -(amount as i64) };
     *lower -= upwards;
     *higher += upwards;
     Ok(())

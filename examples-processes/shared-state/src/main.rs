@@ -58,12 +58,7 @@ fn run_variant(plan: Plan) -> Result<Finished> {
         Variant::Partition => (partition::run(&plan, &mut laps)?, None),
     };
     laps.stopped();
-    Ok(Finished {
-        plan,
-        balances,
-        updates,
-        laps,
-    })
+    Ok(Finished { plan, balances, updates, laps })
 }
 
 /// A worker's job. It crosses as bytes, so it names what it cannot borrow.
@@ -122,11 +117,6 @@ fn spawn_and_join(
 
 impl Job {
     fn new(plan: &Plan, index: usize, ledger: &str) -> Self {
-        Job {
-            plan: *plan,
-            index,
-            ledger: ledger.into(),
-            sender: None,
-        }
+        Job { plan: *plan, index, ledger: ledger.into(), sender: None }
     }
 }

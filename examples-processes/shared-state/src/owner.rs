@@ -28,10 +28,7 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
     let mut jobs = Vec::new();
     for index in 0..plan.workers {
         let sender = Some(sender.try_clone()?);
-        jobs.push(Job {
-            sender,
-            ..Job::new(plan, index, "")
-        });
+        jobs.push(Job { sender, ..Job::new(plan, index, "") });
     }
     drop(sender); // processes: or the pipe never ends
     spawn_and_join(jobs, laps, || own(&mut balances, receiver))?;

@@ -42,9 +42,7 @@ fn update([balance, updates]: &Account, amount: i64) {
 
 fn totals(ledger: &[Account]) -> (Vec<i64>, Option<u64>) {
     let column = |index: usize| {
-        ledger
-            .iter()
-            .map(move |account| account[index].load(Relaxed))
+        ledger.iter().map(move |account| account[index].load(Relaxed))
     };
     (column(0).collect(), Some(column(1).sum::<i64>() as u64))
 }

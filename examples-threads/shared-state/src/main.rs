@@ -54,12 +54,7 @@ fn run_variant(plan: Plan) -> Result<Finished> {
         Variant::Partition => (partition::run(&plan, &mut laps)?, None),
     };
     laps.stopped();
-    Ok(Finished {
-        plan,
-        balances,
-        updates,
-        laps,
-    })
+    Ok(Finished { plan, balances, updates, laps })
 }
 
 /// What every worker does: its job is a closure that waits at the gate.

@@ -9,9 +9,8 @@ use common::{
 use rayon::{ThreadBuilder, ThreadPoolBuilder, prelude::*};
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
-    let drawn: Vec<_> = (0..plan.workers)
-        .map(|index| plan.transfers(index))
-        .collect();
+    let drawn: Vec<_> =
+        (0..plan.workers).map(|index| plan.transfers(index)).collect();
     let nothing = || vec![0; plan.accounts as usize];
     let threads = ThreadPoolBuilder::new().num_threads(plan.workers);
     let sums = threads.build_scoped(ThreadBuilder::run, |pool| {

@@ -16,9 +16,8 @@ type Account = [AtomicI64; 2];
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(Vec<i64>, Option<u64>)> {
     let opening = plan.opening().into_iter();
-    let ledger: &Vec<Account> = &opening
-        .map(|balance| [balance, 0].map(AtomicI64::new))
-        .collect();
+    let ledger: &Vec<Account> =
+        &opening.map(|balance| [balance, 0].map(AtomicI64::new)).collect();
     let job = |index| move |gate: &Gate| worker(plan, index, gate, ledger);
     spawn_and_join((0..plan.workers).map(job).collect(), laps, || Ok(()))?;
     Ok(totals(ledger))
@@ -46,9 +45,7 @@ fn update([balance, updates]: &Account, amount: i64) {
 
 fn totals(ledger: &[Account]) -> (Vec<i64>, Option<u64>) {
     let column = |index: usize| {
-        ledger
-            .iter()
-            .map(move |account| account[index].load(Relaxed))
+        ledger.iter().map(move |account| account[index].load(Relaxed))
     };
     (column(0).collect(), Some(column(1).sum::<i64>() as u64))
 }

@@ -1,0 +1,71 @@
+//! Claiming shared memory before it is used.
+//!
+//! A mapping promises memory that need not be there: then the first write to
+//! a page is a SIGBUS, in the middle of somebody's work. So every byte is
+//! claimed at the start, where there is an error to return.
+
+use std::os::fd::AsFd;
+
+use anyhow::{Result, ensure};
+use procfs::{Current as _, Meminfo};
+use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
+
+/// Claims `size` bytes for a file in memory. What is obviously too much is
+/// refused without a try: the kernel would first fill all memory with it.
+pub(crate) fn reserve(file: impl AsFd, size: usize) -> Result<()> {
+    let (size, free) = (size as u64, free(&file)?);
+    ensure!(size <= free, "{size} bytes are asked for, and {free} are free");
+    if size > 0 {
+        fallocate(file, FallocateFlags::empty(), 0, size)?;
+    }
+    Ok(())
+}
+
+/// What the machine has, and the file system if it has a limit: that of
+/// memory without a name has none, and says so by having no blocks.
+fn free(file: impl AsFd) -> Result<u64> {
+    let files = fstatvfs(file)?;
+    let memory = Meminfo::current()?.mem_available.unwrap_or(u64::MAX);
+    match files.f_blocks {
+        0 => Ok(memory),
+        _ => Ok(memory.min(files.f_bavail * files.f_frsize)),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::fs::{File, OpenOptions};
+
+    use rustix::fs::{MemfdFlags, OFlags, memfd_create, statvfs};
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    use super::*;
+
+    /// A file that never has a name.
+    fn nameless() -> File {
+        OpenOptions::new()
+            .write(true)
+            .custom_flags(OFlags::TMPFILE.bits() as i32)
+            .open(crate::segment::FOLDER)
+            .unwrap()
+    }
+
+    #[test]
+    fn claims_what_is_asked_for() {
+        let file = nameless();
+        reserve(&file, 12345).unwrap();
+        assert_eq!(file.metadata().unwrap().len(), 12345);
+    }
+
+    #[test]
+    fn refuses_more_than_is_free_without_filling_it() {
+        let room = statvfs(crate::segment::FOLDER).unwrap();
+        let bytes = (room.f_bavail * room.f_frsize) as usize;
+        let error = reserve(nameless(), bytes + 1).unwrap_err();
+        assert!(error.to_string().contains("are free"), "{error}");
+        let file = memfd_create("test", MemfdFlags::CLOEXEC).unwrap();
+        let error = reserve(&file, 1 << 50).unwrap_err();
+        assert!(error.to_string().contains("1125899906842624"), "{error}");
+    }
+}

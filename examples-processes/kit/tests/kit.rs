@@ -1,0 +1,520 @@
+//! The kit as a program uses it: with workers, their deaths, and ours.
+//!
+//! This process is a subreaper: whatever any test leaves behind becomes its
+//! child (prctl(2), PR_SET_CHILD_SUBREAPER). So after each test it can prove
+//! that no process and no name is left.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    io::{self, Read as _, Write as _},
+    os::fd::AsFd as _,
+    process::{Command, ExitCode, Stdio, abort},
+    sync::atomic::{AtomicI64, Ordering::Relaxed},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail, ensure};
+use libtest_mimic::{Arguments, Failed, Trial};
+use process_kit::{
+    Frozen, JoinHandle, JoinSet, Mapping, Mutex, Parent, Role, Segment, role,
+    scope,
+};
+use rustix::process::{
+    Pid, Signal, WaitOptions, kill_process, set_child_subreaper, wait, waitpid,
+};
+use serde::{Deserialize, Serialize};
+
+/// Far beyond what anything here takes, also on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// The first argument of a parent that is to be killed, see [`victim`].
+const VICTIM: &str = "victim";
+
+fn main() -> ExitCode {
+    match role() {
+        Role::Worker(parent) => return parent.serve(worker),
+        Role::Main if env::args().nth(1).as_deref() == Some(VICTIM) => {
+            return victim();
+        }
+        Role::Main => {}
+    }
+    set_child_subreaper(Some(Pid::from_raw(1).unwrap())).unwrap();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    libtest_mimic::run(&arguments, tests()).exit_code()
+}
+
+/// What a worker is asked to do here.
+#[derive(Debug, Serialize, Deserialize)]
+enum Job {
+    Square(u64),
+    WaitThenSquare(u64),
+    Fail(String),
+    Panic,
+    Exit(i32),
+    Abort,
+    Print,
+    ReadStdin,
+    Loop,
+    Sleep,
+    Stop,
+    Through,
+    Freeze(Vec<f64>),
+    Add { segment: String, times: u64 },
+    DieHolding { segment: String },
+    PanicHolding { segment: String },
+}
+
+fn worker(job: Job, parent: &mut Parent) -> Result<u64> {
+    match job {
+        Job::Square(number) => return Ok(number * number),
+        Job::WaitThenSquare(number) => {
+            parent.gate.wait()?;
+            return Ok(number * number);
+        }
+        Job::Fail(text) => bail!(text),
+        Job::Panic => panic!("as asked"),
+        Job::Exit(status) => std::process::exit(status),
+        Job::Abort => abort(),
+        Job::Print => println!("this must not reach the parent's stdout"),
+        Job::ReadStdin => return Ok(io::stdin().read(&mut [0; 8])? as u64),
+        Job::Loop => loop {
+            std::hint::spin_loop();
+        },
+        Job::Sleep => loop {
+            thread::park();
+        },
+        Job::Stop => kill_process(rustix::process::getpid(), Signal::STOP)?,
+        Job::Through => {
+            let mut pipe = io::PipeWriter::from(parent.take_descriptor()?);
+            pipe.write_all(b"through")?;
+        }
+        Job::Freeze(numbers) => {
+            let mut mapping = Mapping::new(size_of_val(&numbers[..]))?;
+            mapping.as_mut_slice().copy_from_slice(&numbers);
+            parent.give_descriptor(mapping.freeze()?);
+        }
+        Job::Add { segment, times } => {
+            let ledger = Segment::<Mutex<[i64]>>::open(&segment)?;
+            parent.gate.wait()?;
+            for _ in 0..times {
+                let mut values = ledger.lock().map_err(|_| poison())?;
+                values[0] += 1;
+                values[1] -= 1;
+            }
+        }
+        Job::DieHolding { segment } => {
+            let ledger = Segment::<Mutex<[i64]>>::open(&segment)?;
+            let mut values = ledger.lock().map_err(|_| poison())?;
+            values[0] += 1;
+            kill_process(rustix::process::getpid(), Signal::KILL)?;
+        }
+        Job::PanicHolding { segment } => {
+            let ledger = Segment::<Mutex<[i64]>>::open(&segment)?;
+            let mut values = ledger.lock().map_err(|_| poison())?;
+            values[0] += 1;
+            panic!("as asked, with the lock held");
+        }
+    }
+    Ok(0)
+}
+
+fn poison() -> anyhow::Error {
+    anyhow::anyhow!("poisoned")
+}
+
+type Test = fn() -> Result<()>;
+
+fn tests() -> Vec<Trial> {
+    let tests: [(&str, Test); _] = [
+        ("answers_come_back", answers_come_back),
+        ("an_error_crosses_as_its_text", an_error_crosses_as_its_text),
+        ("a_death_is_told", a_death_is_told),
+        ("stdout_and_stdin_are_the_parents", stdout_and_stdin_are_the_parents),
+        ("a_scope_waits_for_nobody", a_scope_waits_for_nobody),
+        ("the_gate_holds_all_or_none", the_gate_holds_all_or_none),
+        ("the_dead_hold_up_nobody", the_dead_hold_up_nobody),
+        ("a_set_has_only_so_many_at_once", a_set_has_only_so_many_at_once),
+        ("a_set_takes_the_first_ready", a_set_takes_the_first_that_is_ready),
+        ("a_descriptor_goes_along", a_descriptor_goes_along),
+        ("memory_comes_frozen", memory_comes_frozen),
+        ("workers_end_with_their_parent", workers_end_with_their_parent),
+        ("a_segment_is_shared", a_segment_is_shared),
+        ("a_segment_is_checked", a_segment_is_checked),
+        ("a_forged_header_is_refused", a_forged_header_is_refused),
+        ("orphaned_names_are_swept", orphaned_names_are_swept),
+        ("one_at_a_time", one_at_a_time),
+        ("a_dead_holder_poisons", a_dead_holder_poisons),
+        ("a_panic_poisons", a_panic_poisons),
+        ("a_forgotten_guard_is_safe", a_forgotten_guard_is_safe),
+    ];
+    let trial = |(name, test): (&str, Test)| {
+        Trial::test(name, move || {
+            test().and_then(|()| nothing_is_left()).map_err(Failed::from)
+        })
+    };
+    tests.into_iter().map(trial).collect()
+}
+
+fn answers_come_back() -> Result<()> {
+    scope(|scope| {
+        let mut handles = Vec::new();
+        for number in 0..5 {
+            handles.push(scope.spawn::<_, u64>(&Job::Square(number))?);
+        }
+        for (number, mut handle) in (0..5).zip(handles) {
+            assert_eq!(handle.answer()?, number * number);
+            handle.join()?;
+        }
+        Ok(())
+    })
+}
+
+fn an_error_crosses_as_its_text() -> Result<()> {
+    let error = answer(&Job::Fail("no such file: x".into())).unwrap_err();
+    assert_eq!(error.to_string(), "no such file: x");
+    Ok(())
+}
+
+fn a_death_is_told() -> Result<()> {
+    for (job, how) in [
+        (Job::Panic, "exit status: 101"),
+        (Job::Exit(3), "exit status: 3"),
+        (Job::Exit(0), "exit status: 0"),
+        (Job::Abort, "signal: 6"),
+    ] {
+        let error = answer(&job).unwrap_err().to_string();
+        assert!(error.contains("died before it answered"), "{error}");
+        assert!(error.contains(how), "{job:?}: {error}");
+    }
+    Ok(())
+}
+
+/// Our own stdout is the harness's, so a parent of our own is looked at.
+fn stdout_and_stdin_are_the_parents() -> Result<()> {
+    let output = Command::new(env::current_exe()?)
+        .args([VICTIM, "print"])
+        .stdin(Stdio::null())
+        .output()?;
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "only this\n");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(errors.contains("must not reach"), "{errors}");
+    assert_eq!(answer(&Job::ReadStdin)?, 0, "a worker's stdin is empty");
+    Ok(())
+}
+
+fn a_scope_waits_for_nobody() -> Result<()> {
+    let result = scope(|scope| {
+        let _busy = scope.spawn::<_, u64>(&Job::Loop)?;
+        let _idle = scope.spawn::<_, u64>(&Job::Sleep)?;
+        let killed = scope.spawn::<_, u64>(&Job::Loop)?.kill()?;
+        assert_eq!(killed.to_string(), "signal: 9 (SIGKILL)");
+        let early: Result<()> = Err(poison());
+        early
+    });
+    assert!(result.is_err());
+    no_child_is_left(Duration::ZERO)
+}
+
+fn the_gate_holds_all_or_none() -> Result<()> {
+    scope(|scope| {
+        let mut handles = Vec::new();
+        for number in 0..4 {
+            let job = Job::WaitThenSquare(number);
+            handles.push(scope.spawn::<_, u64>(&job)?);
+        }
+        scope.open_gate()?;
+        assert!(scope.open_gate().is_err(), "a gate opens once");
+        let late = scope.spawn::<_, u64>(&Job::WaitThenSquare(4))?;
+        handles.push(late);
+        for (number, handle) in (0..).zip(&mut handles) {
+            assert_eq!(handle.answer()?, number * number);
+        }
+        Ok(())
+    })
+}
+
+fn the_dead_hold_up_nobody() -> Result<()> {
+    scope(|scope| {
+        let mut well = scope.spawn::<_, u64>(&Job::WaitThenSquare(3))?;
+        let mut dead = scope.spawn::<_, u64>(&Job::Exit(1))?;
+        scope.open_gate()?;
+        assert!(dead.answer().is_err());
+        assert_eq!(well.answer()?, 9);
+        Ok(())
+    })
+}
+
+fn a_set_has_only_so_many_at_once() -> Result<()> {
+    for at_once in [1, 2, 7] {
+        scope(|scope| {
+            let jobs = (0..5).map(Job::Square).collect();
+            let mut set = JoinSet::<_, u64>::spawn(scope, at_once, jobs)?;
+            scope.open_gate()?;
+            let mut squares = BTreeMap::new();
+            assert_eq!(set.ids().len(), at_once.min(5));
+            while let Some(answer) = set.join_next()? {
+                assert!(set.ids().len() <= at_once);
+                squares.insert(answer.place, answer.value);
+            }
+            let expected = (0..5).map(|place| (place, (place * place) as u64));
+            assert_eq!(squares, expected.collect());
+            set.join_all()
+        })?;
+    }
+    Ok(())
+}
+
+fn a_set_takes_the_first_that_is_ready() -> Result<()> {
+    scope(|scope| {
+        let jobs = vec![Job::Sleep, Job::Fail("at once".into())];
+        let mut set = JoinSet::<_, u64>::spawn(scope, 2, jobs)?;
+        let error = set.join_next().unwrap_err();
+        assert_eq!(error.to_string(), "at once");
+        Ok(())
+    })
+}
+
+fn a_descriptor_goes_along() -> Result<()> {
+    scope(|scope| {
+        let (mut reader, writer) = io::pipe()?;
+        let lent = [writer.as_fd()];
+        let mut handle = scope.spawn_with::<_, u64>(&Job::Through, &lent)?;
+        drop(writer);
+        handle.answer()?;
+        handle.join()?;
+        let mut text = String::new();
+        reader.read_to_string(&mut text)?;
+        assert_eq!(text, "through");
+        Ok(())
+    })?;
+    let error = answer(&Job::Through).unwrap_err();
+    assert!(error.to_string().contains("no such descriptor"), "{error}");
+    Ok(())
+}
+
+fn memory_comes_frozen() -> Result<()> {
+    let numbers = vec![1.5, f64::MIN_POSITIVE, -0.0];
+    let length = size_of_val(&numbers[..]);
+    scope(|scope| {
+        let mut handle =
+            scope.spawn::<_, u64>(&Job::Freeze(numbers.clone()))?;
+        let (_, mut files) = handle.answer_with()?;
+        let frozen = Frozen::open(files.remove(0), length)?;
+        assert!(files.is_empty());
+        handle.join()?;
+        assert_eq!(frozen.as_slice::<f64>(), numbers);
+        Ok(())
+    })
+}
+
+/// The parent is killed while its workers loop, sleep, stand at the gate and
+/// are stopped, and while it owns a segment.
+fn workers_end_with_their_parent() -> Result<()> {
+    for signal in [Signal::KILL, Signal::TERM, Signal::INT] {
+        let mut victim = Command::new(env::current_exe()?)
+            .args([VICTIM, "workers"])
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut ready = [0; 6];
+        let mut stdout = victim.stdout.take().unwrap();
+        stdout.read_exact(&mut ready)?;
+        assert_eq!(&ready, b"ready\n");
+        assert_eq!(names().len(), 1, "the victim's segment");
+        kill_process(Pid::from_child(&victim), signal)?;
+        victim.wait()?;
+        nothing_is_left()?;
+    }
+    Ok(())
+}
+
+fn a_segment_is_shared() -> Result<()> {
+    let ours = Segment::<[AtomicI64]>::create(&[1, 2, 3])?;
+    let theirs = Segment::<[AtomicI64]>::open(ours.name())?;
+    ours[1].store(20, Relaxed);
+    theirs[2].fetch_add(30, Relaxed);
+    let values: Vec<_> = ours.iter().map(|one| one.load(Relaxed)).collect();
+    assert_eq!(values, [1, 20, 33]);
+    drop(ours);
+    assert_eq!(theirs[1].load(Relaxed), 20, "the memory stays for others");
+    assert!(names().is_empty(), "the name does not");
+    Ok(())
+}
+
+fn a_segment_is_checked() -> Result<()> {
+    let ours = Segment::<[AtomicI64]>::create(&[1, 2, 3])?;
+    let error = Segment::<[Mutex<i64>]>::open(ours.name()).unwrap_err();
+    assert!(format!("{error:#}").contains("3 elements take"), "{error:#}");
+    let error = Segment::<[AtomicI64]>::open("process-kit.no.no").unwrap_err();
+    assert!(error.to_string().contains("process-kit.no.no"), "{error}");
+    Ok(())
+}
+
+/// Whatever stands in the header, it is refused, or describes memory that is
+/// there. The fields lie at bytes 0, 8 and 16.
+fn a_forged_header_is_refused() -> Result<()> {
+    let values = [7; 100];
+    for (field, forged) in [
+        (0, 0),
+        (0, u64::MAX),
+        (8, 0),
+        (8, u64::MAX),
+        (16, 101),
+        (16, u64::MAX),
+        (16, u64::MAX / 8),
+        (16, 1 << 60),
+    ] {
+        let segment = Segment::<[AtomicI64]>::create(&values)?;
+        let path = format!("/dev/shm/{}", segment.name());
+        let mut bytes = fs::read(&path)?;
+        bytes[field..field + 8].copy_from_slice(&u64::to_le_bytes(forged));
+        fs::write(&path, bytes)?;
+        let opened = Segment::<[AtomicI64]>::open(segment.name());
+        assert!(opened.is_err(), "{forged} at byte {field}");
+    }
+    let short = Segment::<[AtomicI64]>::create(&values)?;
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(format!("/dev/shm/{}", short.name()))?;
+    file.set_len(8 * 100)?;
+    assert!(Segment::<[AtomicI64]>::open(short.name()).is_err());
+    Ok(())
+}
+
+fn orphaned_names_are_swept() -> Result<()> {
+    let ours = Segment::<[AtomicI64]>::create(&[1])?;
+    let mut parts: Vec<_> = ours.name().split('.').map(str::to_owned).collect();
+    parts[3] = "1".into();
+    let orphan = format!("/dev/shm/{}", parts.join("."));
+    fs::write(&orphan, "left by one that had our id before us")?;
+    let next = Segment::<[AtomicI64]>::create(&[1])?;
+    assert!(!fs::exists(&orphan)?, "the orphan is gone");
+    assert_eq!(names().len(), 2, "the living keep theirs");
+    drop((ours, next));
+    Ok(())
+}
+
+fn one_at_a_time() -> Result<()> {
+    let ledger = Segment::<Mutex<[i64]>>::create(&[0, 0])?;
+    let (workers, times) = (4, 20_000);
+    scope(|scope| {
+        let mut handles = Vec::new();
+        for _ in 0..workers {
+            let segment = ledger.name().to_owned();
+            handles.push(scope.spawn::<_, u64>(&Job::Add { segment, times })?);
+        }
+        scope.open_gate()?;
+        for handle in &mut handles {
+            handle.answer()?;
+        }
+        Ok(())
+    })?;
+    let total = (workers * times) as i64;
+    assert_eq!(*ledger.lock().unwrap(), [total, -total]);
+    Ok(())
+}
+
+fn a_dead_holder_poisons() -> Result<()> {
+    let ledger = Segment::<Mutex<[i64]>>::create(&[0, 0])?;
+    let segment = ledger.name().to_owned();
+    let error = answer(&Job::DieHolding { segment }).unwrap_err();
+    assert!(error.to_string().contains("signal: 9"), "{error}");
+    is_poisoned_until_it_is_repaired(&ledger)
+}
+
+fn a_panic_poisons() -> Result<()> {
+    let ledger = Segment::<Mutex<[i64]>>::create(&[0, 0])?;
+    let segment = ledger.name().to_owned();
+    assert!(answer(&Job::PanicHolding { segment }).is_err());
+    is_poisoned_until_it_is_repaired(&ledger)
+}
+
+fn is_poisoned_until_it_is_repaired(ledger: &Mutex<[i64]>) -> Result<()> {
+    for _ in 0..2 {
+        let guard = ledger.lock().unwrap_err().into_inner();
+        assert_eq!(*guard, [1, 0], "half a change, and the lock is held");
+    }
+    ledger.lock().unwrap_err().into_inner()[0] = 0;
+    ledger.clear_poison();
+    assert_eq!(*ledger.lock().unwrap(), [0, 0]);
+    Ok(())
+}
+
+fn a_forgotten_guard_is_safe() -> Result<()> {
+    let ledger = Segment::<Mutex<[i64]>>::create(&[0])?;
+    std::mem::forget(ledger.lock());
+    drop(ledger);
+    assert!(names().is_empty());
+    let next = Segment::<Mutex<[i64]>>::create(&[1])?;
+    assert_eq!(*next.lock().unwrap(), [1], "the list of locks is whole");
+    Ok(())
+}
+
+/// One worker's answer.
+fn answer(job: &Job) -> Result<u64> {
+    scope(|scope| scope.spawn(job)?.answer())
+}
+
+/// A parent for others to look at, and to kill.
+fn victim() -> ExitCode {
+    let done = match env::args().nth(2).as_deref() {
+        Some("print") => answer(&Job::Print).map(|_| println!("only this")),
+        Some("workers") => wait_with_workers(),
+        other => panic!("no such case: {other:?}"),
+    };
+    done.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+}
+
+fn wait_with_workers() -> Result<()> {
+    let _segment = Segment::<[AtomicI64]>::create(&[0; 10])?;
+    scope(|scope| {
+        let gated = Job::WaitThenSquare(1);
+        let jobs = [Job::Loop, Job::Sleep, gated, Job::Stop];
+        let spawn = |job| scope.spawn::<_, u64>(job);
+        let handles: Vec<JoinHandle<'_, u64>> =
+            jobs.iter().map(spawn).collect::<Result<_>>()?;
+        let stopped = Pid::from_raw(handles[3].id() as i32);
+        waitpid(stopped, WaitOptions::UNTRACED)?;
+        println!("ready");
+        io::stdout().flush()?;
+        loop {
+            thread::park();
+        }
+    })
+}
+
+/// No child of this process is left, adopted ones included, and no name.
+fn nothing_is_left() -> Result<()> {
+    no_child_is_left(DEADLINE)?;
+    ensure!(names().is_empty(), "left in /dev/shm: {:?}", names());
+    Ok(())
+}
+
+/// Reaps what others left to this subreaper, which must end by itself.
+fn no_child_is_left(patience: Duration) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        match wait(WaitOptions::NOHANG) {
+            Err(rustix::io::Errno::CHILD) => return Ok(()),
+            Ok(Some(_)) => {}
+            _ if start.elapsed() > patience => bail!("a process is left"),
+            _ => thread::yield_now(),
+        }
+    }
+}
+
+/// The segments of this test: those of our namespace.
+fn names() -> Vec<String> {
+    let namespace = fs::read_link("/proc/self/ns/pid").unwrap();
+    let namespace = namespace.to_string_lossy().into_owned();
+    let number = namespace.trim_start_matches("pid:[").trim_end_matches(']');
+    fs::read_dir("/dev/shm")
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with(&format!("process-kit.{number}.")))
+        .collect()
+}
