@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 
 use anyhow::{Context as _, Result, ensure};
 use bytemuck::{AnyBitPattern, NoUninit};
-use memmap2::{Mmap, MmapMut};
+use memmap2::{Mmap, MmapMut, MmapOptions};
 use rustix::fs::{
     MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat,
     memfd_create,
@@ -97,9 +97,12 @@ impl Frozen {
             size as u64 == length as u64,
             "what came holds {size} bytes, and {length} were announced"
         );
+        let mut options = MmapOptions::new();
+        // Ready to be read, and counted as memory of this process.
+        options.populate();
         // SAFETY: the kernel lets nobody write to this file or shorten it,
         // as its seals were just read, and they cannot be lifted.
-        Ok(Frozen(unsafe { Mmap::map(&file)? }))
+        Ok(Frozen(unsafe { options.map(&file)? }))
     }
 
     /// The memory as a slice of `T`.

@@ -130,6 +130,8 @@ impl Parent {
             Ok(answer) => Reply::Answer(answer),
             Err(error) => Reply::Failed(format!("{error:#}")),
         };
+        // Who never went to the gate must not be waited for there.
+        self.gate = Gate::default();
         let given: Vec<BorrowedFd<'_>> =
             self.given.iter().map(OwnedFd::as_fd).collect();
         channel.send(&reply, &given)?;

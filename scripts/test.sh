@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Installs what the tests need, where it can, and runs them all. What could
+# not be run is said at the end: it never passes in silence.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+not_run=()
+
+main() {
+    need cargo "https://rustup.rs installs it"
+    need cc "on Debian: apt-get install gcc"
+    step "Format" format
+    step "Lints, as errors" lints
+    step "Build" cargo build --quiet --workspace --bins
+    numpy
+    step "Tests" cargo test --quiet --workspace --all-features
+    step "Documentation" documentation
+    step "A quick comparison" scripts/compare.sh --quick
+    conclude
+}
+
+need() {
+    command -v "$1" >/dev/null 2>&1 && return
+    echo "$1 is missing: $2" >&2
+    exit 1
+}
+
+step() {
+    printf '\n== %s\n' "$1"
+    shift
+    "$@"
+}
+
+# A toolchain of the minimal profile has neither rustfmt nor clippy.
+component() {
+    cargo "$2" --version >/dev/null 2>&1 && return
+    rustup component add "$1" >/dev/null 2>&1 && return
+    not_run+=("$2: rustup component add $1")
+    return 1
+}
+
+format() {
+    if component rustfmt fmt; then cargo fmt --all --check; fi
+}
+
+lints() {
+    if component clippy clippy; then
+        cargo clippy --quiet --workspace --all-targets --all-features -- \
+            -D warnings
+    fi
+}
+
+documentation() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps \
+        --all-features --document-private-items
+}
+
+# The eigenvalues are compared with numpy's. It goes into an environment of
+# its own under target/, and nothing on the machine is changed.
+numpy() {
+    local home=${CARGO_TARGET_DIR:-target}/python
+    if python3 -c 'import numpy, sqlite3' 2>/dev/null; then
+        export PYTHON=python3
+        return
+    fi
+    if [ ! -x "$home/bin/python" ]; then
+        python3 -m venv "$home" >/dev/null 2>&1 &&
+            "$home/bin/pip" install --quiet numpy >/dev/null 2>&1 || true
+    fi
+    if "$home/bin/python" -c 'import numpy, sqlite3' 2>/dev/null; then
+        PYTHON=$(realpath "$home/bin")/python
+        export PYTHON
+    else
+        not_run+=("the comparison with numpy: apt-get install python3-numpy")
+    fi
+}
+
+conclude() {
+    printf '\n== All that could be run has passed.\n'
+    for what in ${not_run[@]+"${not_run[@]}"}; do
+        echo "Not run: $what"
+    done
+}
+
+main
