@@ -64,22 +64,21 @@ impl<'scope, J: Serialize, A: DeserializeOwned> JoinSet<'scope, J, A> {
     ///
     /// # Errors
     ///
-    /// As [`JoinHandle::answer`] and [`Scope::spawn`].
+    /// As [`JoinHandle::join`] and [`Scope::spawn`].
     pub fn join_next(&mut self) -> Result<Option<Answer<A>>> {
         if self.running.is_empty() {
             return Ok(None);
         }
         let ready = first_ready(&self.running)?;
         let Member { place, mut handle } = self.running.swap_remove(ready);
-        let (value, descriptors) = handle.answer_with()?;
+        let (value, descriptors) = handle.take_answer()?;
         let index = handle.index();
         if self.jobs.len() == 0 {
             self.parked.push(handle);
         } else {
-            handle.join()?;
+            handle.release()?;
             self.replace(index)?;
         }
-        let descriptors = descriptors.into_iter();
         Ok(Some(Answer { place, value, descriptors }))
     }
 
@@ -95,7 +94,7 @@ impl<'scope, J: Serialize, A: DeserializeOwned> JoinSet<'scope, J, A> {
     ///
     /// As [`JoinHandle::join`].
     pub fn join_all(self) -> Result<()> {
-        self.parked.into_iter().try_for_each(JoinHandle::join)
+        self.parked.into_iter().try_for_each(JoinHandle::release)
     }
 
     /// Spawns a worker for the next job, if there is one.

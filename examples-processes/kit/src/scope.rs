@@ -7,6 +7,7 @@ use std::{
     marker::PhantomData,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     process::{Child, Command, ExitStatus},
+    vec::IntoIter,
 };
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
@@ -95,7 +96,8 @@ impl Scope {
             child,
             channel,
             _lifeline: lifeline,
-            _answer: PhantomData,
+            answer: None,
+            _scope: PhantomData,
         })
     }
 
@@ -122,7 +124,8 @@ pub struct JoinHandle<'scope, A> {
     /// The worker is killed when this is closed: by drop, or by the kernel
     /// when this process ends.
     _lifeline: PipeWriter,
-    _answer: PhantomData<(&'scope Scope, A)>,
+    answer: Option<(A, IntoIter<OwnedFd>)>,
+    _scope: PhantomData<&'scope Scope>,
 }
 
 impl<A: DeserializeOwned> JoinHandle<'_, A> {
@@ -136,36 +139,55 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
         self.child.0.id()
     }
 
-    /// Waits for the answer. The worker stays, parked, until it is joined.
+    /// Waits until the answer is in. The worker stays, parked, until it is
+    /// joined: so the time it takes to end can be told from its work.
     ///
     /// # Errors
     ///
     /// Fails with the text of the worker's error, or, if it died before it
     /// answered, with how it died.
-    pub fn answer(&mut self) -> Result<A> {
-        self.answer_with().map(|(answer, _)| answer)
+    pub fn wait_for_answer(&mut self) -> Result<()> {
+        if self.answer.is_none() {
+            self.answer = Some(self.receive()?);
+        }
+        Ok(())
     }
 
-    /// The same with the descriptors that come along, see
+    /// The next of the descriptors that came with the answer, see
     /// [`Parent::give_descriptor`](crate::Parent::give_descriptor).
     ///
     /// # Errors
     ///
-    /// As [`answer`](JoinHandle::answer).
-    pub fn answer_with(&mut self) -> Result<(A, Vec<OwnedFd>)> {
-        match self.channel.receive()? {
-            Some((Reply::Answer(answer), given)) => Ok((answer, given)),
-            Some((Reply::Failed(error), _)) => Err(anyhow!(error)),
-            None => bail!(self.last_words()?),
-        }
+    /// As [`wait_for_answer`](JoinHandle::wait_for_answer), and if there are
+    /// no more.
+    pub fn take_descriptor(&mut self) -> Result<OwnedFd> {
+        self.wait_for_answer()?;
+        let answer = self.answer.as_mut();
+        answer
+            .and_then(|(_, given)| given.next())
+            .context("the answer has no such descriptor")
     }
 
-    /// Lets the worker go and reaps it.
+    /// Waits for the answer, lets the worker go, and reaps it.
     ///
     /// # Errors
     ///
-    /// Fails if it did not end well.
-    pub fn join(self) -> Result<()> {
+    /// As [`wait_for_answer`](JoinHandle::wait_for_answer), and if the worker
+    /// did not end well afterwards.
+    pub fn join(mut self) -> Result<A> {
+        let (answer, _) = self.take_answer()?;
+        self.release()?;
+        Ok(answer)
+    }
+
+    /// The answer and its descriptors, of a worker that stays parked.
+    pub(crate) fn take_answer(&mut self) -> Result<(A, IntoIter<OwnedFd>)> {
+        self.wait_for_answer()?;
+        self.answer.take().context("the answer was taken before")
+    }
+
+    /// Lets a worker go whose answer was taken, and reaps it.
+    pub(crate) fn release(self) -> Result<()> {
         let JoinHandle { mut child, channel, .. } = self;
         let id = child.0.id();
         drop(channel);
@@ -182,6 +204,16 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     pub fn kill(mut self) -> Result<ExitStatus> {
         self.child.0.kill()?;
         self.child.reap()
+    }
+
+    fn receive(&mut self) -> Result<(A, IntoIter<OwnedFd>)> {
+        match self.channel.receive()? {
+            Some((Reply::Answer(answer), given)) => {
+                Ok((answer, given.into_iter()))
+            }
+            Some((Reply::Failed(error), _)) => Err(anyhow!(error)),
+            None => bail!(self.last_words()?),
+        }
     }
 
     fn last_words(&mut self) -> Result<String> {

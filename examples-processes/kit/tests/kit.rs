@@ -166,9 +166,8 @@ fn answers_come_back() -> Result<()> {
         for number in 0..5 {
             handles.push(scope.spawn::<_, u64>(&Job::Square(number))?);
         }
-        for (number, mut handle) in (0..5).zip(handles) {
-            assert_eq!(handle.answer()?, number * number);
-            handle.join()?;
+        for (number, handle) in (0..5).zip(handles) {
+            assert_eq!(handle.join()?, number * number);
         }
         Ok(())
     })
@@ -231,8 +230,8 @@ fn the_gate_holds_all_or_none() -> Result<()> {
         assert!(scope.open_gate().is_err(), "a gate opens once");
         let late = scope.spawn::<_, u64>(&Job::WaitThenSquare(4))?;
         handles.push(late);
-        for (number, handle) in (0..).zip(&mut handles) {
-            assert_eq!(handle.answer()?, number * number);
+        for (number, handle) in (0..).zip(handles) {
+            assert_eq!(handle.join()?, number * number);
         }
         Ok(())
     })
@@ -240,11 +239,11 @@ fn the_gate_holds_all_or_none() -> Result<()> {
 
 fn the_dead_hold_up_nobody() -> Result<()> {
     scope(|scope| {
-        let mut well = scope.spawn::<_, u64>(&Job::WaitThenSquare(3))?;
+        let well = scope.spawn::<_, u64>(&Job::WaitThenSquare(3))?;
         let mut dead = scope.spawn::<_, u64>(&Job::Exit(1))?;
         scope.open_gate()?;
-        assert!(dead.answer().is_err());
-        assert_eq!(well.answer()?, 9);
+        assert!(dead.wait_for_answer().is_err());
+        assert_eq!(well.join()?, 9);
         Ok(())
     })
 }
@@ -283,9 +282,8 @@ fn a_descriptor_goes_along() -> Result<()> {
     scope(|scope| {
         let (mut reader, writer) = io::pipe()?;
         let lent = [writer.as_fd()];
-        let mut handle = scope.spawn_with::<_, u64>(&Job::Through, &lent)?;
+        let handle = scope.spawn_with::<_, u64>(&Job::Through, &lent)?;
         drop(writer);
-        handle.answer()?;
         handle.join()?;
         let mut text = String::new();
         reader.read_to_string(&mut text)?;
@@ -303,9 +301,8 @@ fn memory_comes_frozen() -> Result<()> {
     scope(|scope| {
         let mut handle =
             scope.spawn::<_, u64>(&Job::Freeze(numbers.clone()))?;
-        let (_, mut files) = handle.answer_with()?;
-        let frozen = Frozen::open(files.remove(0), length)?;
-        assert!(files.is_empty());
+        let frozen = Frozen::open(handle.take_descriptor()?, length)?;
+        assert!(handle.take_descriptor().is_err());
         handle.join()?;
         assert_eq!(frozen.as_slice::<f64>(), numbers);
         Ok(())
@@ -408,8 +405,8 @@ fn one_at_a_time() -> Result<()> {
             handles.push(scope.spawn::<_, u64>(&Job::Add { segment, times })?);
         }
         scope.open_gate()?;
-        for handle in &mut handles {
-            handle.answer()?;
+        for handle in handles {
+            handle.join()?;
         }
         Ok(())
     })?;
@@ -456,7 +453,7 @@ fn a_forgotten_guard_is_safe() -> Result<()> {
 
 /// One worker's answer.
 fn answer(job: &Job) -> Result<u64> {
-    scope(|scope| scope.spawn(job)?.answer())
+    scope(|scope| scope.spawn(job)?.join())
 }
 
 /// A parent for others to look at, and to kill.

@@ -104,7 +104,7 @@ fn spawn_and_join(
         laps.started();
         meanwhile()?;
         for handle in &mut handles {
-            handle.answer()?; // processes: decoded; the worker stays parked
+            handle.wait_for_answer()?; // processes: it stays, parked
         }
         let ids: Vec<_> = handles.iter().map(JoinHandle::id).collect();
         laps.worked(&ids);
