@@ -15,14 +15,19 @@ use signal_hook::{
     flag,
 };
 
-use crate::{arguments::Arguments, lifeline, outcome::Outcome};
+use crate::{
+    arguments::Arguments,
+    lifeline,
+    outcome::{Model, Outcome},
+};
 
 /// Runs a demo and prints what came out, for a person or as JSON.
 ///
 /// The exit status is 0 if the work was done and the answer right, 1 if not,
 /// 2 for bad usage, 130 after Ctrl-C and 143 after SIGTERM.
 pub fn main<A: Arguments>(
-    run: impl FnOnce(&A) -> anyhow::Result<Outcome>,
+    model: Model,
+    run: impl FnOnce(Model, &A) -> anyhow::Result<Outcome>,
 ) -> ExitCode {
     let arguments = parse::<A>();
     if let Some(names) = arguments.list() {
@@ -30,7 +35,7 @@ pub fn main<A: Arguments>(
         return ExitCode::SUCCESS;
     }
     match obey_the_outside(&arguments)
-        .and_then(|()| run(&arguments))
+        .and_then(|()| run(model, &arguments))
         .and_then(|outcome| print(&outcome, arguments.common().json))
     {
         Ok(()) => ExitCode::SUCCESS,
@@ -48,9 +53,8 @@ fn parse<A: Arguments>() -> A {
     let examples = command
         .get_after_help()
         .map(|text| text.to_string().replace("PROGRAM", &program));
-    let matches = command
-        .after_help(examples.unwrap_or_default())
-        .get_matches();
+    let matches =
+        command.after_help(examples.unwrap_or_default()).get_matches();
     A::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 

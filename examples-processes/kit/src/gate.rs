@@ -1,6 +1,7 @@
 //! The start gate: every worker stands at it, then all are released at once.
 
 use std::{
+    cell::RefCell,
     io::{self, PipeReader, PipeWriter, Read as _},
     os::fd::{AsFd as _, BorrowedFd, OwnedFd},
 };
@@ -15,7 +16,7 @@ use std::{
 /// The parent holds the one writer of the pipe `opened` and drops it to
 /// release all workers in one moment.
 #[derive(Debug, Default)]
-pub struct Gate(Option<(PipeWriter, PipeReader)>);
+pub struct Gate(RefCell<Option<(PipeWriter, PipeReader)>>);
 
 impl Gate {
     /// Stands at the gate until the parent opens it. A worker that was
@@ -24,7 +25,7 @@ impl Gate {
     /// # Errors
     ///
     /// Fails if the pipe cannot be read.
-    pub fn wait(&mut self) -> io::Result<()> {
+    pub fn wait(&self) -> io::Result<()> {
         match self.0.take() {
             Some((standing, opened)) => {
                 drop(standing);
@@ -36,7 +37,7 @@ impl Gate {
 
     /// The gate whose two pipes came with the job.
     pub(crate) fn of(standing: OwnedFd, opened: OwnedFd) -> Self {
-        Gate(Some((standing.into(), opened.into())))
+        Gate(RefCell::new(Some((standing.into(), opened.into()))))
     }
 }
 

@@ -21,17 +21,16 @@ use process_kit::{Frozen, JoinSet, Mapping, Parent, Role, role, scope};
 
 fn main() -> ExitCode {
     match role() {
-        Role::Main => demo::main(run),
-        Role::Worker(parent) => parent.serve(worker), // processes: again
+        Role::Main => demo::main(Model::Processes, run), // processes: two
+        Role::Worker(parent) => parent.serve(worker),    // processes: roles
     }
 }
 
-fn run(args: &Args) -> Result<Outcome> {
+fn run(model: Model, args: &Args) -> Result<Outcome> {
     let sources = matrix::sources(args)?;
     let mut laps = Laps::begin();
     let (finished, opened) = spawn_and_join(args, &sources, &mut laps)?;
     laps.stopped();
-    let model = Model::Processes;
     matrix::outcome(model, args, &sources, &finished, &laps, opened)
 }
 

@@ -8,21 +8,21 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use anyhow::Result;
 use common::{laps::Laps, scenarios::shared_state::Plan};
-use process_kit::{Parent, Segment};
+use process_kit::Segment;
 
 use crate::{Job, spawn_and_join};
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
     let ledger = Segment::<[AtomicI64]>::create(&plan.opening())?; // processes: named
-    let job = |index| Job::new(plan, index, ledger.name());
-    spawn_and_join((0..plan.workers).map(job).collect(), laps, || Ok(()))?;
+    let jobs = Job::each(plan, ledger.name()); // processes: opened by name
+    spawn_and_join(jobs, laps, || Ok(()))?;
     Ok(ledger.iter().map(|balance| balance.load(Relaxed)).collect())
 }
 
-pub fn worker(job: &Job, parent: &mut Parent) -> Result<()> {
+pub fn worker(job: &Job) -> Result<()> {
     let ledger = Segment::<[AtomicI64]>::open(&job.ledger)?; // processes: mapped
     let transfers = job.plan.transfers(job.index);
-    parent.gate.wait()?;
+    job.gate.wait()?;
     for transfer in transfers.iter() {
         let amount = i64::from(transfer.amount);
         ledger[transfer.from as usize].fetch_sub(amount, Relaxed);

@@ -10,14 +10,14 @@ use common::{
     laps::Laps,
     scenarios::shared_state::{Plan, Transfer, poisoned},
 };
-use process_kit::{Mutex, Parent, Segment};
+use process_kit::{Mutex, Segment};
 
 use crate::{Job, spawn_and_join};
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
     let ledger = Segment::<[Mutex<i64>]>::create(&plan.opening())?; // processes: named
-    let job = |index| Job::new(plan, index, ledger.name());
-    spawn_and_join((0..plan.workers).map(job).collect(), laps, || Ok(()))?;
+    let jobs = Job::each(plan, ledger.name()); // processes: opened by name
+    spawn_and_join(jobs, laps, || Ok(()))?;
     let mut balances = Vec::new();
     for account in ledger.iter() {
         balances.push(*account.lock().map_err(poisoned)?);
@@ -25,10 +25,10 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
     Ok(balances)
 }
 
-pub fn worker(job: &Job, parent: &mut Parent) -> Result<()> {
+pub fn worker(job: &Job) -> Result<()> {
     let ledger = Segment::<[Mutex<i64>]>::open(&job.ledger)?; // processes: mapped
     let transfers = job.plan.transfers(job.index);
-    parent.gate.wait()?;
+    job.gate.wait()?;
     for transfer in transfers.iter() {
         make(transfer, &ledger)?;
     }

@@ -11,7 +11,7 @@ mod owner;
 mod partition;
 mod racy;
 
-use std::{io::PipeWriter, os::fd::AsFd as _, process::ExitCode};
+use std::{io::PipeWriter, mem::take, os::fd::AsFd as _, process::ExitCode};
 
 use anyhow::Result;
 use common::{
@@ -23,17 +23,17 @@ use common::{
         self, Args, Finished, Plan, Variant, write_global,
     },
 };
-use process_kit::{JoinHandle, Parent, Role, role, scope};
+use process_kit::{Gate, JoinHandle, Parent, Role, role, scope};
 use serde::{Deserialize, Serialize};
 
 fn main() -> ExitCode {
     match role() {
-        Role::Main => demo::main(run),
-        Role::Worker(parent) => parent.serve(worker), // processes: again
+        Role::Main => demo::main(Model::Processes, run), // processes: two
+        Role::Worker(parent) => parent.serve(worker),    // processes: roles
     }
 }
 
-fn run(args: &Args) -> Result<Outcome> {
+fn run(model: Model, args: &Args) -> Result<Outcome> {
     let variants = args.variants();
     let progress = Progress::new(variants.len());
     let mut finished = Vec::new();
@@ -42,7 +42,7 @@ fn run(args: &Args) -> Result<Outcome> {
         finished.push(run_variant(args.plan(variant))?);
         progress.step();
     }
-    shared_state::outcome(Model::Processes, &finished)
+    shared_state::outcome(model, &finished)
 }
 
 fn run_variant(plan: Plan) -> Result<Finished> {
@@ -62,34 +62,36 @@ fn run_variant(plan: Plan) -> Result<Finished> {
 }
 
 /// A worker's job. It crosses as bytes, so it names what it cannot borrow.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)] // processes: encoded
 struct Job {
     plan: Plan,
     index: usize,
-    /// The segment that all share.
-    ledger: String,
-    /// The pipe to the owner, which crosses beside the bytes.
-    #[serde(skip)]
+    ledger: String, // processes: the name of a segment
+    #[serde(skip)] // processes: descriptors cross beside the bytes
     sender: Option<PipeWriter>,
+    #[serde(skip)]
+    gate: Gate,
 }
 
-/// What every worker does: its job says which variant's work it is.
-fn worker(job: Job, parent: &mut Parent) -> Result<()> {
+/// What every worker does: the variant's work.
+fn worker(mut job: Job, parent: &mut Parent) -> Result<()> {
     write_global();
+    job.gate = take(&mut parent.gate);
+    job.sender = parent.take_descriptor().ok().map(PipeWriter::from);
     match job.plan.variant {
-        Variant::Racy => racy::worker(&job, parent),
-        Variant::Lock => lock::worker(&job, parent),
-        Variant::LockPerAccount => lock_per_account::worker(&job, parent),
-        Variant::Atomic => atomic::worker(&job, parent),
-        Variant::Owner => owner::worker(&job, parent),
-        Variant::Partition => partition::worker(&job, parent),
+        Variant::Racy => racy::worker(&job), // processes: no closure crosses
+        Variant::Lock => lock::worker(&job),
+        Variant::LockPerAccount => lock_per_account::worker(&job),
+        Variant::Atomic => atomic::worker(&job),
+        Variant::Owner => owner::worker(&job),
+        Variant::Partition => partition::worker(&job),
     }
 }
 
-/// Starts a worker on each job, releases them all at once, does `meanwhile`,
-/// and collects their answers.
+/// Starts the workers, releases them all at once, does `meanwhile`, and
+/// waits until they are done.
 fn spawn_and_join(
-    jobs: Vec<Job>, // processes: no closure crosses
+    jobs: Vec<Job>, // processes: one for each
     laps: &mut Laps,
     meanwhile: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
@@ -97,17 +99,17 @@ fn spawn_and_join(
         let mut handles = Vec::new();
         for job in jobs {
             let sender = job.sender.iter().map(PipeWriter::as_fd);
-            let lent: Vec<_> = sender.collect(); // processes: by descriptor
+            let lent: Vec<_> = sender.collect(); // processes: copied over
             handles.push(scope.spawn_with::<_, ()>(&job, &lent)?);
         }
-        scope.open_gate()?;
+        scope.open_gate()?; // processes: all, but for the dead
         laps.started();
         meanwhile()?;
         for handle in &mut handles {
-            handle.wait_for_answer()?; // processes: it stays, parked
+            handle.wait_for_answer()?; // processes: then it stays, parked
         }
         let ids: Vec<_> = handles.iter().map(JoinHandle::id).collect();
-        laps.worked(&ids);
+        laps.worked(&ids); // processes: their memory counts too
         for handle in handles {
             handle.join()?; // processes: let go, and reaped
         }
@@ -116,7 +118,24 @@ fn spawn_and_join(
 }
 
 impl Job {
-    fn new(plan: &Plan, index: usize, ledger: &str) -> Self {
-        Job { plan: *plan, index, ledger: ledger.into(), sender: None }
+    /// A job for each worker, all on one segment.
+    fn each(plan: &Plan, ledger: &str) -> Vec<Self> {
+        let job = |index| Job {
+            plan: *plan,
+            index,
+            ledger: ledger.into(),
+            sender: None,
+            gate: Gate::default(),
+        };
+        (0..plan.workers).map(job).collect()
+    }
+
+    /// A job for each worker, with a writer of one pipe for each.
+    fn each_with(plan: &Plan, sender: PipeWriter) -> Result<Vec<Self>> {
+        let mut jobs = Job::each(plan, "");
+        for job in &mut jobs {
+            job.sender = Some(sender.try_clone()?);
+        }
+        Ok(jobs)
     }
 }

@@ -3,7 +3,7 @@
 //! Sent one by one, a transfer would cost far more than it is worth; so they
 //! travel in batches, as letters do.
 
-use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
+use std::io::{self, PipeReader, Read as _, Write as _};
 
 use anyhow::{Context as _, Result, ensure};
 use bytemuck::Zeroable as _;
@@ -11,7 +11,6 @@ use common::{
     laps::Laps,
     scenarios::shared_state::{Plan, Transfer},
 };
-use process_kit::Parent;
 
 use crate::{Job, spawn_and_join};
 
@@ -24,21 +23,16 @@ const QUEUE: usize = 16;
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
     let mut balances = plan.opening();
-    let (receiver, sender) = io::pipe()?;
-    let mut jobs = Vec::new();
-    for index in 0..plan.workers {
-        let sender = Some(sender.try_clone()?);
-        jobs.push(Job { sender, ..Job::new(plan, index, "") });
-    }
-    drop(sender); // processes: or the pipe never ends
+    let (receiver, sender) = io::pipe()?; // processes: a pipe of the kernel
+    let jobs = Job::each_with(plan, sender)?; // processes: a descriptor each
     spawn_and_join(jobs, laps, || own(&mut balances, receiver))?;
     Ok(balances)
 }
 
-pub fn worker(job: &Job, parent: &mut Parent) -> Result<()> {
-    let mut sender = PipeWriter::from(parent.take_descriptor()?);
+pub fn worker(job: &Job) -> Result<()> {
+    let mut sender = job.sender.as_ref().context("no pipe to the owner")?; // processes: lent
     let transfers = job.plan.transfers(job.index);
-    parent.gate.wait()?;
+    job.gate.wait()?;
     let mut transfers = transfers.iter();
     loop {
         let batch: Vec<_> = transfers.by_ref().take(BATCH).collect();
@@ -53,7 +47,7 @@ pub fn worker(job: &Job, parent: &mut Parent) -> Result<()> {
 fn own(balances: &mut [i64], mut receiver: PipeReader) -> Result<()> {
     let mut batches = vec![Transfer::zeroed(); BATCH * QUEUE];
     loop {
-        let bytes = receiver.read(bytemuck::cast_slice_mut(&mut batches))?;
+        let bytes = receiver.read(bytemuck::cast_slice_mut(&mut batches))?; // processes: copied
         ensure!(bytes % size_of::<Transfer>() == 0, "a transfer was torn");
         if bytes == 0 {
             return Ok(());
@@ -65,8 +59,8 @@ fn own(balances: &mut [i64], mut receiver: PipeReader) -> Result<()> {
     }
 }
 
-/// Bytes of another process are checked before they are used.
 fn make(transfer: &Transfer, balances: &mut [i64]) -> Option<()> {
+    // processes: bytes of another process are checked before they are used
     *balances.get_mut(transfer.from as usize)? -= i64::from(transfer.amount);
     *balances.get_mut(transfer.to as usize)? += i64::from(transfer.amount);
     Some(())

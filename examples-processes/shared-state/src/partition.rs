@@ -5,23 +5,23 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use anyhow::Result;
 use common::{laps::Laps, scenarios::shared_state::Plan};
-use process_kit::{Parent, Segment};
+use process_kit::Segment;
 
 use crate::{Job, spawn_and_join};
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
     let nothing = vec![0; plan.accounts as usize * plan.workers];
     let ledger = Segment::<[AtomicI64]>::create(&nothing)?; // processes: named
-    let job = |index| Job::new(plan, index, ledger.name());
-    spawn_and_join((0..plan.workers).map(job).collect(), laps, || Ok(()))?;
+    let jobs = Job::each(plan, ledger.name()); // processes: opened by name
+    spawn_and_join(jobs, laps, || Ok(()))?;
     let sums = ledger.chunks(plan.accounts as usize);
     Ok(sums.fold(plan.opening(), merge))
 }
 
-pub fn worker(job: &Job, parent: &mut Parent) -> Result<()> {
+pub fn worker(job: &Job) -> Result<()> {
     let ledger = Segment::<[AtomicI64]>::open(&job.ledger)?; // processes: mapped
     let transfers = job.plan.transfers(job.index);
-    parent.gate.wait()?;
+    job.gate.wait()?;
     let mut sums = vec![0; job.plan.accounts as usize];
     for transfer in transfers.iter() {
         sums[transfer.from as usize] -= i64::from(transfer.amount);

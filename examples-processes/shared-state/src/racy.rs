@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use anyhow::Result;
 use common::{laps::Laps, scenarios::shared_state::Plan};
-use process_kit::{Parent, Segment};
+use process_kit::Segment;
 
 use crate::{Job, spawn_and_join};
 
@@ -19,15 +19,15 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(Vec<i64>, Option<u64>)> {
     let opening = plan.opening().into_iter();
     let accounts: Vec<_> = opening.map(|balance| [balance, 0]).collect();
     let ledger = Segment::<[Account]>::create(&accounts)?; // processes: named
-    let job = |index| Job::new(plan, index, ledger.name());
-    spawn_and_join((0..plan.workers).map(job).collect(), laps, || Ok(()))?;
+    let jobs = Job::each(plan, ledger.name()); // processes: opened by name
+    spawn_and_join(jobs, laps, || Ok(()))?;
     Ok(totals(&ledger))
 }
 
-pub fn worker(job: &Job, parent: &mut Parent) -> Result<()> {
+pub fn worker(job: &Job) -> Result<()> {
     let ledger = Segment::<[Account]>::open(&job.ledger)?; // processes: mapped
     let transfers = job.plan.transfers(job.index);
-    parent.gate.wait()?;
+    job.gate.wait()?;
     for transfer in transfers.iter() {
         update(&ledger[transfer.from as usize], -i64::from(transfer.amount));
         update(&ledger[transfer.to as usize], i64::from(transfer.amount));

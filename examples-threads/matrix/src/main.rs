@@ -20,15 +20,14 @@ use rayon::{
 };
 
 fn main() -> ExitCode {
-    demo::main(run) // threads: one process plays all the parts
+    demo::main(Model::Threads, run) // threads: one process, one role
 }
 
-fn run(args: &Args) -> Result<Outcome> {
+fn run(model: Model, args: &Args) -> Result<Outcome> {
     let sources = matrix::sources(args)?;
     let mut laps = Laps::begin();
     let (finished, opened) = spawn_and_join(args, &sources, &mut laps)?;
     laps.stopped();
-    let model = Model::Threads;
     matrix::outcome(model, args, &sources, &finished, &laps, opened)
 }
 

@@ -7,26 +7,22 @@
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use anyhow::Result;
-use common::{gate::Gate, laps::Laps, scenarios::shared_state::Plan};
+use common::{laps::Laps, scenarios::shared_state::Plan};
 
-use crate::spawn_and_join;
+use crate::{Job, spawn_and_join};
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
     let opening = plan.opening().into_iter();
     let ledger: &Vec<_> = &opening.map(AtomicI64::new).collect();
-    let job = |index| move |gate: &Gate| worker(plan, index, gate, ledger);
-    spawn_and_join((0..plan.workers).map(job).collect(), laps, || Ok(()))?;
+    let work = |job: &Job| worker(job, ledger); // threads: borrowed
+    spawn_and_join(plan, laps, work, || Ok(()))?;
     Ok(ledger.iter().map(|balance| balance.load(Relaxed)).collect())
 }
 
-fn worker(
-    plan: &Plan,
-    index: usize,
-    gate: &Gate,
-    ledger: &[AtomicI64],
-) -> Result<()> {
-    let transfers = plan.transfers(index);
-    gate.wait();
+fn worker(job: &Job, ledger: &[AtomicI64]) -> Result<()> {
+    // threads: shared
+    let transfers = job.plan.transfers(job.index);
+    job.gate.wait();
     for transfer in transfers.iter() {
         let amount = i64::from(transfer.amount);
         ledger[transfer.from as usize].fetch_sub(amount, Relaxed);

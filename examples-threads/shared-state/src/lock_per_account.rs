@@ -9,18 +9,17 @@ use std::sync::Mutex;
 
 use anyhow::Result;
 use common::{
-    gate::Gate,
     laps::Laps,
     scenarios::shared_state::{Plan, Transfer, poisoned},
 };
 
-use crate::spawn_and_join;
+use crate::{Job, spawn_and_join};
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
     let opening = plan.opening().into_iter();
     let ledger: &Vec<_> = &opening.map(Mutex::new).collect();
-    let job = |index| move |gate: &Gate| worker(plan, index, gate, ledger);
-    spawn_and_join((0..plan.workers).map(job).collect(), laps, || Ok(()))?;
+    let work = |job: &Job| worker(job, ledger); // threads: borrowed
+    spawn_and_join(plan, laps, work, || Ok(()))?;
     let mut balances = Vec::new();
     for account in ledger.iter() {
         balances.push(*account.lock().map_err(poisoned)?);
@@ -28,14 +27,10 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
     Ok(balances)
 }
 
-fn worker(
-    plan: &Plan,
-    index: usize,
-    gate: &Gate,
-    ledger: &[Mutex<i64>],
-) -> Result<()> {
-    let transfers = plan.transfers(index);
-    gate.wait();
+fn worker(job: &Job, ledger: &[Mutex<i64>]) -> Result<()> {
+    // threads: shared
+    let transfers = job.plan.transfers(job.index);
+    job.gate.wait();
     for transfer in transfers.iter() {
         make(transfer, ledger)?;
     }

@@ -26,10 +26,10 @@ use common::{
 };
 
 fn main() -> ExitCode {
-    demo::main(run) // threads: one process plays all the parts
+    demo::main(Model::Threads, run) // threads: one process, one role
 }
 
-fn run(args: &Args) -> Result<Outcome> {
+fn run(model: Model, args: &Args) -> Result<Outcome> {
     let variants = args.variants();
     let progress = Progress::new(variants.len());
     let mut finished = Vec::new();
@@ -38,7 +38,7 @@ fn run(args: &Args) -> Result<Outcome> {
         finished.push(run_variant(args.plan(variant))?);
         progress.step();
     }
-    shared_state::outcome(Model::Threads, &finished)
+    shared_state::outcome(model, &finished)
 }
 
 fn run_variant(plan: Plan) -> Result<Finished> {
@@ -57,39 +57,45 @@ fn run_variant(plan: Plan) -> Result<Finished> {
     Ok(Finished { plan, balances, updates, laps })
 }
 
-/// What every worker does: its job is a closure that waits at the gate.
-fn worker<A>(
-    job: impl FnOnce(&Gate) -> Result<A>, // threads: it borrows the ledger
-    gate: &Gate,
-) -> Result<A> {
-    write_global();
-    job(gate)
+/// A worker's job. The ledger is not in it: the variant's closure has that.
+struct Job<'a> {
+    plan: &'a Plan,
+    index: usize,
+    gate: &'a Gate,
 }
 
-/// Starts a worker on each job, releases them all at once, does `meanwhile`,
-/// and collects their answers.
-fn spawn_and_join<A: Send>(
-    jobs: Vec<impl FnOnce(&Gate) -> Result<A> + Send>, // threads: closures
+/// What every worker does: the variant's work.
+fn worker(job: Job, work: impl Fn(&Job) -> Result<()>) -> Result<()> {
+    write_global();
+    work(&job) // threads: a closure, with all that it borrows
+}
+
+/// Starts the workers, releases them all at once, does `meanwhile`, and
+/// waits until they are done.
+fn spawn_and_join(
+    plan: &Plan,
     laps: &mut Laps,
+    work: impl Fn(&Job) -> Result<()> + Clone + Send, // threads: for each
     meanwhile: impl FnOnce() -> Result<()>,
-) -> Result<Vec<A>> {
-    let (gate, workers) = (&Gate::new(), jobs.len());
+) -> Result<()> {
+    let gate = &Gate::new(); // threads: on this stack
     thread::scope(|scope| {
-        let keeper = gate.close();
+        let keeper = gate.close(); // threads: one closes what all share
         let mut handles = Vec::new();
-        for job in jobs {
-            let thread = thread::Builder::new();
-            handles.push(thread.spawn_scoped(scope, || worker(job, gate))?);
+        for index in 0..plan.workers {
+            let (job, work) = (Job { plan, index, gate }, work.clone());
+            let job = move || worker(job, work); // threads: moved
+            handles.push(thread::Builder::new().spawn_scoped(scope, job)?);
         }
-        keeper.open(workers);
+        drop(work); // threads: the clones are left
+        keeper.open(plan.workers); // threads: all or none
         laps.started();
         meanwhile()?;
-        let mut answers = Vec::new();
         for handle in handles {
             let joined = handle.join(); // threads: it ends with its answer
-            answers.push(joined.map_err(|_| anyhow!("a worker panicked"))??);
+            joined.map_err(|_| anyhow!("a worker panicked"))??;
         }
-        laps.worked(&[]);
-        Ok(answers)
+        laps.worked(&[]); // threads: all memory is our own
+        Ok(())
     })
 }

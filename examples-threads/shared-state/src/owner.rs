@@ -5,13 +5,12 @@
 
 use anyhow::Result;
 use common::{
-    gate::Gate,
     laps::Laps,
     scenarios::shared_state::{Plan, Transfer},
 };
 use crossbeam::channel::{self, Receiver, Sender};
 
-use crate::spawn_and_join;
+use crate::{Job, spawn_and_join};
 
 /// Transfers in a batch: as many as a pipe takes in one piece, on both sides.
 const BATCH: usize = 341;
@@ -22,39 +21,37 @@ const QUEUE: usize = 16;
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
     let mut balances = plan.opening();
     let (sender, receiver) = channel::bounded(QUEUE);
-    let senders = vec![sender; plan.workers];
-    let job =
-        |(index, sender)| move |gate: &Gate| worker(plan, index, gate, sender);
-    let jobs = senders.into_iter().enumerate().map(job).collect();
-    spawn_and_join(jobs, laps, || own(&mut balances, receiver))?;
+    let work = move |job: &Job| worker(job, &sender); // threads: a clone each
+    spawn_and_join(plan, laps, work, || own(&mut balances, receiver))?;
     Ok(balances)
 }
 
-fn worker(
-    plan: &Plan,
-    index: usize,
-    gate: &Gate,
-    sender: Sender<Vec<Transfer>>,
-) -> Result<()> {
-    let transfers = plan.transfers(index);
-    gate.wait();
+fn worker(job: &Job, sender: &Sender<Vec<Transfer>>) -> Result<()> {
+    // threads: shared
+    let transfers = job.plan.transfers(job.index);
+    job.gate.wait();
     let mut transfers = transfers.iter();
     loop {
         let batch: Vec<_> = transfers.by_ref().take(BATCH).collect();
         if batch.is_empty() {
             return Ok(());
         }
-        sender.send(batch)?;
+        sender.send(batch)?; // threads: moved
     }
 }
 
 /// Makes every transfer that comes, until the last sender is gone.
 fn own(balances: &mut [i64], receiver: Receiver<Vec<Transfer>>) -> Result<()> {
     for batch in receiver {
-        for transfer in batch {
-            balances[transfer.from as usize] -= i64::from(transfer.amount);
-            balances[transfer.to as usize] += i64::from(transfer.amount);
+        for transfer in &batch {
+            make(transfer, balances);
         }
     }
     Ok(())
+}
+
+fn make(transfer: &Transfer, balances: &mut [i64]) {
+    // threads: what another thread sends is what its type says
+    balances[transfer.from as usize] -= i64::from(transfer.amount);
+    balances[transfer.to as usize] += i64::from(transfer.amount);
 }

@@ -7,9 +7,9 @@
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use anyhow::Result;
-use common::{gate::Gate, laps::Laps, scenarios::shared_state::Plan};
+use common::{laps::Laps, scenarios::shared_state::Plan};
 
-use crate::spawn_and_join;
+use crate::{Job, spawn_and_join};
 
 /// A balance, and how often it was updated: which is lost alike.
 type Account = [AtomicI64; 2];
@@ -18,19 +18,15 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(Vec<i64>, Option<u64>)> {
     let opening = plan.opening().into_iter();
     let ledger: &Vec<Account> =
         &opening.map(|balance| [balance, 0].map(AtomicI64::new)).collect();
-    let job = |index| move |gate: &Gate| worker(plan, index, gate, ledger);
-    spawn_and_join((0..plan.workers).map(job).collect(), laps, || Ok(()))?;
+    let work = |job: &Job| worker(job, ledger); // threads: borrowed
+    spawn_and_join(plan, laps, work, || Ok(()))?;
     Ok(totals(ledger))
 }
 
-fn worker(
-    plan: &Plan,
-    index: usize,
-    gate: &Gate,
-    ledger: &[Account],
-) -> Result<()> {
-    let transfers = plan.transfers(index);
-    gate.wait();
+fn worker(job: &Job, ledger: &[Account]) -> Result<()> {
+    // threads: shared
+    let transfers = job.plan.transfers(job.index);
+    job.gate.wait();
     for transfer in transfers.iter() {
         update(&ledger[transfer.from as usize], -i64::from(transfer.amount));
         update(&ledger[transfer.to as usize], i64::from(transfer.amount));
