@@ -78,6 +78,31 @@ fn every_package_belongs_to_a_scenario() {
     }
 }
 
+/// The table of pairs in README.md follows the list.
+#[test]
+fn the_readme_has_a_row_for_each_scenario_and_for_no_other() {
+    let readme = fs::read_to_string(workspace().join("README.md")).unwrap();
+    let rows = readme.lines().filter(|line| line.starts_with("| `"));
+    let rows: Vec<_> = rows.collect();
+    assert_eq!(rows.len(), ALL.len());
+    for (row, scenario) in rows.iter().zip(ALL) {
+        let Scenario { name, question, .. } = scenario;
+        let start = format!("| `{name}` | {question} |");
+        assert!(row.starts_with(&start), "{start}");
+    }
+}
+
+#[test]
+fn every_file_that_the_readme_names_is_there() {
+    let readme = fs::read_to_string(workspace().join("README.md")).unwrap();
+    let links: Vec<_> = readme.split("](").skip(1).collect();
+    for link in &links {
+        let path = link.split(')').next().unwrap();
+        assert!(workspace().join(path).exists(), "{path}");
+    }
+    assert!(links.len() > 10);
+}
+
 #[test]
 fn siblings_have_the_same_files() {
     for scenario in ALL {
