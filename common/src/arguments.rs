@@ -70,8 +70,7 @@ impl<V: ValueEnum + Send + Sync + 'static> Variants<V> {
     /// The names, one a line, if they were asked for.
     pub fn list(&self) -> Option<String> {
         let names = V::value_variants().iter().map(name);
-        self.list_variants
-            .then(|| names.collect::<Vec<_>>().join("\n"))
+        self.list_variants.then(|| names.collect::<Vec<_>>().join("\n"))
     }
 }
 

@@ -33,10 +33,7 @@ impl Gate {
     /// Closes the gate, before the first worker comes.
     pub fn close(&self) -> GateKeeper<'_> {
         let bar = self.bar.write().unwrap_or_else(PoisonError::into_inner);
-        GateKeeper {
-            gate: self,
-            _bar: bar,
-        }
+        GateKeeper { gate: self, _bar: bar }
     }
 
     /// Stands at the gate until it opens.
@@ -50,9 +47,7 @@ impl Gate {
 impl GateKeeper<'_> {
     /// Waits until `workers` stand at the gate, and then releases them all.
     pub fn open(self, workers: usize) {
-        let Gate {
-            standing, arrived, ..
-        } = self.gate;
+        let Gate { standing, arrived, .. } = self.gate;
         let standing = standing.lock().unwrap_or_else(PoisonError::into_inner);
         drop(arrived.wait_while(standing, |standing| *standing < workers));
     }

@@ -33,12 +33,8 @@ impl Machine {
                 name.release().to_string_lossy()
             ),
             rustc: env!("RUSTC_VERSION").into(),
-            profile: if cfg!(debug_assertions) {
-                "debug"
-            } else {
-                "release"
-            }
-            .into(),
+            profile: if cfg!(debug_assertions) { "debug" } else { "release" }
+                .into(),
         }
     }
 }

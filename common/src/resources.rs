@@ -66,9 +66,8 @@ impl AddAssign for Resources {
         self.voluntary_switches += other.voluntary_switches;
         self.involuntary_switches += other.involuntary_switches;
         self.minor_faults += other.minor_faults;
-        self.peak_proportional_memory = self
-            .peak_proportional_memory
-            .max(other.peak_proportional_memory);
+        self.peak_proportional_memory =
+            self.peak_proportional_memory.max(other.peak_proportional_memory);
     }
 }
 

@@ -15,7 +15,7 @@ use anyhow::{Result, anyhow, ensure};
 use bytemuck::{Pod, Zeroable};
 use clap::{Parser, ValueEnum};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     arguments::{self, Arguments, Common, Variants},
@@ -172,10 +172,7 @@ impl Plan {
         let drawn = (0..Plan::DRAWN)
             .map(|_| Transfer::draw(&mut input, self.accounts))
             .collect();
-        Transfers {
-            drawn,
-            made: self.transfers,
-        }
+        Transfers { drawn, made: self.transfers }
     }
 
     /// The balances that must come out: every transfer of every worker made
@@ -213,11 +210,7 @@ impl Transfer {
     fn draw(input: &mut Input, accounts: u32) -> Self {
         let from = input.below(accounts);
         let to = (from + 1 + input.below(accounts - 1)) % accounts;
-        Transfer {
-            from,
-            to,
-            amount: 1 + input.below(100),
-        }
+        Transfer { from, to, amount: 1 + input.below(100) }
     }
 }
 
@@ -278,7 +271,7 @@ pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
         laps.add(&one.laps);
     }
     let mut outcome = Outcome::new("shared-state", model, &laps);
-    outcome.parameters = finished.iter().map(|one| json!(one.plan)).collect();
+    outcome.parameters = parameters(finished);
     outcome.answer = answer.hex();
     outcome.metrics = finished.iter().flat_map(Finished::metrics).collect();
     outcome.result = result(finished);
@@ -291,9 +284,7 @@ impl Finished {
     /// `racy` may lose updates, but not with one worker, and it can never
     /// have more of them than were made.
     fn check(&self) -> Result<()> {
-        let Plan {
-            variant, workers, ..
-        } = self.plan;
+        let Plan { variant, workers, .. } = self.plan;
         let lost = self.lost()?;
         if variant == Variant::Racy && workers > 1 {
             return Ok(());
@@ -321,9 +312,7 @@ impl Finished {
     /// What was asked, and the balances. Those of `racy` are no two times
     /// the same.
     fn add_to(&self, answer: &mut Digest) {
-        let Plan {
-            variant, accounts, ..
-        } = self.plan;
+        let Plan { variant, accounts, .. } = self.plan;
         answer.text(&variant.to_string());
         answer.count(accounts.into()).count(self.plan.updates());
         if variant != Variant::Racy {
@@ -355,36 +344,46 @@ impl Finished {
     }
 }
 
-fn result(finished: &[Finished]) -> serde_json::Value {
-    let total = |one: &Finished| one.balances.iter().sum::<i64>();
+fn parameters(finished: &[Finished]) -> Value {
+    let transfers: serde_json::Map<String, Value> = finished
+        .iter()
+        .map(|one| (one.plan.variant.to_string(), json!(one.plan.transfers)))
+        .collect();
+    let Some(Finished { plan, .. }) = finished.first() else {
+        return Value::Null;
+    };
+    json!({
+        "workers": plan.workers,
+        "seed": plan.seed,
+        "accounts": plan.accounts,
+        "transfers": transfers,
+    })
+}
+
+fn result(finished: &[Finished]) -> Value {
     let ledgers = finished.iter().map(|one| {
         json!({
             "variant": one.plan.variant,
             "transfers": one.plan.made(),
-            "total": total(one),
+            "total": one.balances.iter().sum::<i64>(),
             "lost_updates": one.lost().unwrap_or_default(),
         })
     });
     json!({
+        "transfers": finished.iter().map(|one| one.plan.made()).sum::<u64>(),
         "ledgers": ledgers.collect::<Vec<_>>(),
         "global_write_visible": GLOBAL.load(Relaxed) != 0,
     })
 }
 
 fn story(model: Model, finished: &[Finished]) -> Vec<String> {
-    let seen = if GLOBAL.load(Relaxed) != 0 {
-        "sees"
-    } else {
-        "never sees"
-    };
+    let seen = if GLOBAL.load(Relaxed) != 0 { "sees" } else { "never sees" };
     let mut story = vec![format!(
         "A worker wrote to a plain global: the process that started it {seen} \
          that."
     )];
     for Finished { plan, .. } in finished.iter().take(1) {
-        let Plan {
-            accounts, workers, ..
-        } = plan;
+        let Plan { accounts, workers, .. } = plan;
         story.push(format!(
             "{workers} {model} move money between {accounts} accounts; a \
              transfer is two updates."
@@ -403,9 +402,10 @@ fn meaning(model: Model, finished: &[Finished]) -> String {
         });
     match kept.clone().max_by(|one, other| one.1.total_cmp(&other.1)) {
         Some((fastest, _)) => format!(
-            "Checked against the serial reference: {} of the ways kept every \
-             balance right\namong {model}, and `{fastest}` was the fastest.",
-            kept.count()
+            "Every balance is as the serial reference has it, in {} of {} \
+             ways among {model};\nthe fastest of them was `{fastest}`.",
+            kept.count(),
+            finished.len()
         ),
         None => "A load and a store are two steps, and another worker can \
                  come between them."

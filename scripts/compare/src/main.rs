@@ -1,2 +1,126 @@
-//! Placeholder.
-fn main() {}
+//! Threads or processes? Runs every pair on this machine, proves that both
+//! sides did the same work, and says in words what came out.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`arguments`] | what the comparison is asked to do |
+//! | [`plan`] | which run comes when |
+//! | [`measure`] | the runs of one scenario, up to the first that is refused |
+//! | [`child`] | one run of one program: started, watched, ended |
+//! | [`document`] | from what a program printed to an outcome |
+//! | [`figures`] | what is compared |
+//! | [`agreement`] | whether both sides did the same work |
+//! | [`refusal`] | why a run does not count, in words |
+//! | [`samples`] | the file that keeps every sample |
+//! | [`judge`] | medians, intervals, findings: numbers only |
+//! | [`verdict`] | what the figures say, in words |
+//! | [`table`] | the page that a person reads |
+//! | [`progress`] | the line on a terminal |
+//!
+//! Linux only: [`child`].
+
+mod agreement;
+mod arguments;
+mod child;
+mod document;
+mod figures;
+mod judge;
+mod measure;
+mod plan;
+mod progress;
+mod refusal;
+mod samples;
+mod table;
+mod verdict;
+
+use std::{
+    io,
+    io::Write as _,
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    flag,
+};
+
+use crate::{
+    arguments::Arguments,
+    measure::{Bench, Measured},
+    plan::Plan,
+    progress::Progress,
+    samples::{Conclusion, Heading, Journal},
+    table::Page,
+    verdict::Verdict,
+};
+
+fn main() -> ExitCode {
+    match compare(&Arguments::parse()) {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The exit status is 0 if every scenario was judged, 1 if one was refused.
+fn compare(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    end_on_signals()?;
+    let bench = Bench::new(arguments)?;
+    let heading = Heading::of(arguments);
+    let mut journal = Journal::create(&arguments.samples()?, &heading)?;
+    let measured = measure(&bench, arguments.plans(), &mut journal)?;
+    let verdicts: Vec<Verdict> =
+        measured.iter().flat_map(verdict::verdicts).collect();
+    journal.conclude(&Conclusion::new(&verdicts, &measured))?;
+    print(&Page {
+        heading: &heading,
+        measured: &measured,
+        verdicts: &verdicts,
+        samples: journal.path(),
+    })?;
+    Ok(match measured.iter().all(Measured::is_sound) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+/// Ctrl-C and SIGTERM end the comparison at once, with the status that shells
+/// expect. Nothing is cleaned up on this path, because nothing needs it: the
+/// samples are in their file already, and the program that runs holds a
+/// lifeline which the kernel cuts with this process.
+fn end_on_signals() -> anyhow::Result<()> {
+    let always = Arc::new(AtomicBool::new(true));
+    for signal in [SIGINT, SIGTERM] {
+        let status = 128 + signal;
+        flag::register_conditional_shutdown(signal, status, always.clone())
+            .context("no handler for SIGINT and SIGTERM could be set")?;
+    }
+    Ok(())
+}
+
+fn measure(
+    bench: &Bench,
+    plans: Vec<Plan>,
+    journal: &mut Journal,
+) -> anyhow::Result<Vec<Measured>> {
+    let mut progress = Progress::new(&plans);
+    plans
+        .into_iter()
+        .map(|plan| bench.measure(plan, journal, &mut progress))
+        .collect()
+}
+
+/// A reader who has seen enough (`| head`) is not an error.
+fn print(page: &Page<'_>) -> anyhow::Result<()> {
+    match io::stdout().write_all(page.to_string().as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("the table could not be written to stdout")
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,180 @@
+//! Six databases, a matrix transformation of each.
+//!
+//! What a worker does with one database is here, in three calls:
+//!
+//! 1. [`load`] reads the numeric columns of a table,
+//! 2. [`transform()`] standardises them and finds their principal components,
+//! 3. [`Components::project_into`] writes the rows, seen along the leading
+//!    components, wherever the sibling wants them: threads into a `Vec`,
+//!    processes in place into memory that they share.
+//!
+//! Each call runs on the thread that makes it, and every sum in it has a fixed
+//! order, so that both siblings and the serial reference agree to the bit.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `generate` | the databases that are made if none is given |
+//! | `database` | opening one, finding the table |
+//! | `table` | reading the table into a matrix |
+//! | `transform` | correlation, eigenvectors, projection |
+//! | `report` | what is known of a database when its worker is done |
+//! | `outcome` | the check against the serial reference, and the outcome |
+//! | `story` | the same for a person |
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, builder::RangedU64ValueParser};
+use serde::{Deserialize, Serialize};
+
+use crate::arguments::{Arguments, Common};
+
+mod database;
+mod generate;
+mod outcome;
+mod report;
+mod story;
+mod table;
+mod transform;
+
+pub use generate::{Shape, generate};
+pub use outcome::outcome;
+pub use report::{Figures, Finished, Report, Span, Timeline};
+pub use table::{Table, load};
+pub use transform::{Components, product, transform};
+
+/// The name of the table in the generated databases.
+pub const TABLE: &str = "measurements";
+
+const EXAMPLES: &str = "\
+Examples:
+  PROGRAM
+  PROGRAM --workers 1
+  PROGRAM --database a.sqlite --database b.sqlite --table measurements
+
+Every numeric column of the table is used, in order. A column with anything
+but numbers in it is left out and named; a row with a NULL is left out and
+counted.";
+
+/// Six databases, a matrix transformation of each.
+#[derive(Debug, Clone, Parser)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Rows of each generated database [default: 4800; --quick: 3000]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = RangedU64ValueParser::<usize>::new().range(2..=100_000)
+    )]
+    rows: Option<usize>,
+
+    /// Numeric columns of each generated database [default: 700; --quick: 320]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000)
+    )]
+    columns: Option<usize>,
+
+    /// An SQLite database of yours, instead of the generated (repeatable)
+    // A `String`, because a path crosses to a worker as text: the door is
+    // where to refuse one that is no UTF-8.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["rows", "columns", "seed", "quick"]
+    )]
+    database: Vec<String>,
+
+    /// The table in each of them [default: measurements, or the only one]
+    #[arg(long, value_name = "NAME", requires = "database")]
+    table: Option<String>,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Arguments for Args {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}
+
+impl Args {
+    /// What to generate, if no database is given.
+    pub fn shape(&self) -> Shape {
+        let (rows, columns) = match self.common.quick {
+            true => (3_000, 320),
+            false => (4_800, 700),
+        };
+        Shape {
+            seed: self.common.seed,
+            rows: self.rows.unwrap_or(rows),
+            columns: self.columns.unwrap_or(columns),
+        }
+    }
+
+    fn has_databases(&self) -> bool {
+        !self.database.is_empty()
+    }
+}
+
+/// A table in a database: the job of a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The database.
+    pub path: PathBuf,
+    /// The table in it.
+    pub table: String,
+}
+
+impl Source {
+    /// What the database is called: its file, without folder and ending.
+    pub fn name(&self) -> String {
+        let stem = self.path.file_stem().unwrap_or(self.path.as_os_str());
+        stem.to_string_lossy().into_owned()
+    }
+
+    /// Says of an error where it comes from.
+    fn blame<T>(&self, result: Result<T>) -> Result<T> {
+        result.with_context(|| format!("database {}", self.path.display()))
+    }
+}
+
+/// The databases to work on: those given, or the generated ones, which are
+/// made now if this is the first time.
+///
+/// # Errors
+///
+/// Fails, naming the file, if one is missing, is no database, or does not have
+/// the table; or if the generated ones can be neither found nor made.
+pub fn sources(args: &Args) -> Result<Vec<Source>> {
+    match args.has_databases() {
+        true => given(args),
+        false => generated(&args.shape()),
+    }
+}
+
+fn given(args: &Args) -> Result<Vec<Source>> {
+    let wanted = args.table.as_deref();
+    let source = |path: &String| {
+        let table = database::open(Path::new(path))
+            .and_then(|connection| database::find(&connection, wanted))
+            .with_context(|| format!("database {path}"))?;
+        let path = path.into();
+        Ok(Source { path, table })
+    };
+    args.database.iter().map(source).collect()
+}
+
+fn generated(shape: &Shape) -> Result<Vec<Source>> {
+    let paths = generate::folder()
+        .and_then(|folder| generate(&folder, shape))
+        .context(
+            "the databases could not be generated; \
+             give some of your own with --database",
+        )?;
+    let table = || TABLE.to_owned();
+    let source = |path| Source { path, table: table() };
+    Ok(paths.into_iter().map(source).collect())
+}

@@ -1,0 +1,216 @@
+//! The check against the serial reference, and the outcome.
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, ensure};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{
+    Args, Figures, Finished, Report, Source, Timeline, load, story, transform,
+};
+use crate::{
+    arguments::Arguments as _,
+    digest::Digest,
+    laps::Laps,
+    outcome::{Better, Metric, Model, Outcome},
+};
+
+/// The outcome of a run, whose clock has stopped: `finished` has a place for
+/// each source, in the same order, and `gate_opened_at` is the
+/// [time](crate::laps::monotonic) when the work began.
+///
+/// # Errors
+///
+/// Fails, naming database and figure, if anything is not to the bit what one
+/// thread finds that does one database after the other.
+pub fn outcome<P: AsRef<[f64]>>(
+    model: Model,
+    args: &Args,
+    sources: &[Source],
+    finished: &[Finished<P>],
+    laps: &Laps,
+    gate_opened_at: Duration,
+) -> Result<Outcome> {
+    let one_after_the_other = check(sources, finished)?;
+    let reports: Vec<&Report> =
+        finished.iter().map(|finished| &finished.report).collect();
+    let busy = Busy::of(&reports);
+    let work = laps.seconds().work;
+    Ok(Outcome {
+        parameters: parameters(args, sources),
+        answer: answer(finished),
+        result: result(&reports, gate_opened_at)?,
+        metrics: metrics(&busy, reports.len(), work),
+        story: story::lines(&reports, gate_opened_at, one_after_the_other),
+        meaning: story::meaning(&busy, work),
+        ..Outcome::new("matrix", model, laps)
+    })
+}
+
+/// How long the workers were at it, all added up, in seconds.
+pub(super) struct Busy {
+    pub(super) load: f64,
+    pub(super) transform: f64,
+}
+
+impl Busy {
+    fn of(reports: &[&Report]) -> Self {
+        let timelines = || reports.iter().map(|report| &report.timeline);
+        Busy {
+            load: timelines().map(|line| line.load.seconds()).sum(),
+            transform: timelines().map(|line| line.transform.seconds()).sum(),
+        }
+    }
+
+    pub(super) fn seconds(&self) -> f64 {
+        self.load + self.transform
+    }
+}
+
+/// Does it all again, one database after the other, and returns how many
+/// seconds that took.
+fn check<P: AsRef<[f64]>>(
+    sources: &[Source],
+    finished: &[Finished<P>],
+) -> Result<f64> {
+    ensure!(
+        sources.len() == finished.len(),
+        "{} of {} databases are finished",
+        finished.len(),
+        sources.len()
+    );
+    let mut seconds = 0.0;
+    for (source, finished) in sources.iter().zip(finished) {
+        let expected = reference(source)?;
+        let verdict = match difference(&expected, finished) {
+            None => Ok(()),
+            Some(what) => Err(anyhow!("{what} not as in the serial reference")),
+        };
+        source.blame(verdict)?;
+        seconds += Busy::of(&[&expected.report]).seconds();
+    }
+    Ok(seconds)
+}
+
+/// What any worker does, with nobody else around.
+fn reference(source: &Source) -> Result<Finished<Vec<f64>>> {
+    let components = transform(load(source)?)?;
+    let mut projection = vec![0.0; components.projection_len()];
+    let report = components.project_into(&mut projection, 0)?;
+    Ok(Finished { report, projection })
+}
+
+/// The first figure that differs.
+fn difference<P: AsRef<[f64]>>(
+    expected: &Finished<Vec<f64>>,
+    found: &Finished<P>,
+) -> Option<&'static str> {
+    let (one, other) = (&expected.report.figures, &found.report.figures);
+    [
+        ("its name is", one.name == other.name),
+        ("rows used are", one.rows_used == other.rows_used),
+        ("rows left out are", one.rows_left_out == other.rows_left_out),
+        ("columns used are", one.columns_used == other.columns_used),
+        (
+            "columns left out are",
+            one.columns_left_out == other.columns_left_out,
+        ),
+        ("eigenvalues are", same_bits(&one.eigenvalues, &other.eigenvalues)),
+        ("components kept are", one.components_kept == other.components_kept),
+        (
+            "the projection is",
+            same_bits(&expected.projection, found.projection.as_ref()),
+        ),
+    ]
+    .into_iter()
+    .find_map(|(figure, is_same)| (!is_same).then_some(figure))
+}
+
+fn same_bits(one: &[f64], other: &[f64]) -> bool {
+    let mut pairs = one.iter().zip(other);
+    one.len() == other.len()
+        && pairs.all(|(one, other)| one.to_bits() == other.to_bits())
+}
+
+/// Only what shapes the work: what is generated, or what is given.
+fn parameters(args: &Args, sources: &[Source]) -> Value {
+    let workers = args.common().workers();
+    if args.has_databases() {
+        return json!({"workers": workers, "sources": sources});
+    }
+    let shape = args.shape();
+    json!({
+        "workers": workers,
+        "seed": shape.seed,
+        "rows": shape.rows,
+        "columns": shape.columns,
+    })
+}
+
+fn answer<P: AsRef<[f64]>>(finished: &[Finished<P>]) -> String {
+    let mut digest = Digest::new();
+    digest.count(finished.len() as u64);
+    for database in finished {
+        add_figures(&mut digest, &database.report.figures);
+        digest.floats(database.projection.as_ref());
+    }
+    digest.hex()
+}
+
+fn add_figures(digest: &mut Digest, figures: &Figures) {
+    digest.text(&figures.name);
+    digest.count(figures.rows_used as u64);
+    digest.count(figures.rows_left_out as u64);
+    for names in [&figures.columns_used, &figures.columns_left_out] {
+        digest.count(names.len() as u64);
+        for name in names {
+            digest.text(name);
+        }
+    }
+    digest.floats(&figures.eigenvalues);
+    digest.count(figures.components_kept as u64);
+}
+
+fn result(reports: &[&Report], zero: Duration) -> Result<Value> {
+    #[derive(Serialize)]
+    struct Entry<'a> {
+        #[serde(flatten)]
+        figures: &'a Figures,
+        timeline: Value,
+    }
+    let entries = reports.iter().map(|report| Entry {
+        figures: &report.figures,
+        timeline: in_seconds(&report.timeline, zero),
+    });
+    Ok(serde_json::to_value(entries.collect::<Vec<_>>())?)
+}
+
+/// A timeline as JSON has it: seconds since the gate opened.
+fn in_seconds(timeline: &Timeline, zero: Duration) -> Value {
+    json!({
+        "worker": timeline.worker,
+        "load": timeline.load.since(zero),
+        "transform": timeline.transform.since(zero),
+    })
+}
+
+fn metrics(busy: &Busy, databases: usize, work: f64) -> Vec<Metric> {
+    let rate = databases as f64 / work;
+    vec![
+        metric("databases", "op/s", Better::Higher, rate),
+        metric("load", "s", Better::Lower, busy.load),
+        metric("transform", "s", Better::Lower, busy.transform),
+        metric("cores used", "1", Better::Neither, busy.seconds() / work),
+    ]
+}
+
+fn metric(name: &str, unit: &str, better: Better, value: f64) -> Metric {
+    Metric {
+        name: name.into(),
+        variant: None,
+        unit: unit.into(),
+        better,
+        value,
+    }
+}

@@ -1,0 +1,157 @@
+//! The outcome for a person: a table, and who did what when.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use super::{Report, Span, Timeline, outcome::Busy};
+use crate::units;
+
+/// What fits on a terminal, and beside another one of these.
+const WIDTH: usize = 80;
+
+const LOAD: char = '░';
+const TRANSFORM: char = '█';
+
+/// What happened, and how long it takes one alone.
+pub(super) fn lines(
+    reports: &[&Report],
+    zero: Duration,
+    one_after_the_other: f64,
+) -> Vec<String> {
+    let mut lines = table(reports);
+    lines.extend(left_out(reports));
+    lines.push(String::new());
+    lines.extend(chart(reports, zero));
+    lines.push(String::new());
+    lines.push(format!(
+        "one after the other, as a check: {}",
+        units::human(one_after_the_other, "s")
+    ));
+    lines
+}
+
+/// What the figures say.
+pub(super) fn meaning(busy: &Busy, work: f64) -> String {
+    format!(
+        "What takes a worker {} was done in {}: {} cores' worth at once.",
+        units::human(busy.seconds(), "s"),
+        units::human(work, "s"),
+        units::three_digits(busy.seconds() / work),
+    )
+}
+
+fn table(reports: &[&Report]) -> Vec<String> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(WIDTH as u16);
+    table.set_header([
+        "database",
+        "rows",
+        "left out",
+        "columns",
+        "left out",
+        "kept",
+        "load",
+        "transform",
+    ]);
+    for report in reports {
+        table.add_row(row(report));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let text = table.to_string();
+    text.lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+fn row(report: &Report) -> [String; 8] {
+    let (figures, timeline) = (&report.figures, &report.timeline);
+    let count = |count: usize| units::human(count as f64, "1");
+    [
+        figures.name.clone(),
+        count(figures.rows_used),
+        count(figures.rows_left_out),
+        count(figures.columns_used.len()),
+        count(figures.columns_left_out.len()),
+        count(figures.components_kept),
+        units::human(timeline.load.seconds(), "s"),
+        units::human(timeline.transform.seconds(), "s"),
+    ]
+}
+
+/// The names of the columns that are left out: once, where all databases leave
+/// out the same.
+fn left_out(reports: &[&Report]) -> Vec<String> {
+    let names = |report: &Report| report.figures.columns_left_out.clone();
+    let distinct: BTreeSet<Vec<String>> =
+        reports.iter().map(|report| names(report)).collect();
+    let mut paragraphs: Vec<(String, Vec<String>)> = match distinct.len() {
+        1 => vec![("not numeric:".into(), names(reports[0]))],
+        _ => reports
+            .iter()
+            .map(|report| {
+                let name = &report.figures.name;
+                (format!("not numeric in {name}:"), names(report))
+            })
+            .collect(),
+    };
+    paragraphs.retain(|(_, names)| !names.is_empty());
+    paragraphs.iter().flat_map(|(title, names)| wrapped(title, names)).collect()
+}
+
+/// A list that goes on in the next line where the line is full.
+fn wrapped(title: &str, names: &[String]) -> Vec<String> {
+    let mut lines = vec![title.to_owned()];
+    for (index, name) in names.iter().enumerate() {
+        let comma = if index + 1 < names.len() { "," } else { "" };
+        match lines.last_mut() {
+            Some(line) if line.len() + name.len() + 2 <= WIDTH => {
+                *line += &format!(" {name}{comma}");
+            }
+            _ => lines.push(format!("  {name}{comma}")),
+        }
+    }
+    lines
+}
+
+/// A line for each worker, from the opening of the gate to the end of the last
+/// transformation, and what the characters mean.
+fn chart(reports: &[&Report], zero: Duration) -> Vec<String> {
+    let timelines = || reports.iter().map(|report| &report.timeline);
+    let ends = timelines().map(|timeline| timeline.transform.end);
+    let length = ends.max().unwrap_or(zero).saturating_sub(zero);
+    let workers: BTreeSet<usize> =
+        timelines().map(|timeline| timeline.worker).collect();
+    let digits = workers.last().map_or(1, |last| last.to_string().len());
+    let mut lines: Vec<String> = Vec::new();
+    for worker in workers {
+        let label = format!("worker {worker:>digits$} ");
+        let own = || timelines().filter(|line| line.worker == worker);
+        let cells = WIDTH - label.len();
+        let marks: String = (0..cells)
+            .map(|cell| (cell as f64 + 0.5) / cells as f64)
+            .map(|part| mark(own(), zero + length.mul_f64(part)))
+            .collect();
+        lines.push(label + marks.trim_end());
+    }
+    let length = units::human(length.as_secs_f64(), "s");
+    lines.push(format!("{LOAD} load  {TRANSFORM} transform, in {length}"));
+    lines
+}
+
+/// What a worker did at a time.
+fn mark<'a>(
+    mut timelines: impl Iterator<Item = &'a Timeline>,
+    time: Duration,
+) -> char {
+    let is_in = |span: &Span| (span.start..span.end).contains(&time);
+    timelines
+        .find_map(|timeline| match timeline {
+            line if is_in(&line.load) => Some(LOAD),
+            line if is_in(&line.transform) => Some(TRANSFORM),
+            _ => None,
+        })
+        .unwrap_or(' ')
+}

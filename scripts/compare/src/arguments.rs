@@ -1,0 +1,172 @@
+//! What the comparison is asked to do.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use clap::{Parser, builder::PossibleValuesParser};
+use common::{
+    machine,
+    scenarios::{self, Scenario},
+};
+
+use crate::{judge, plan::Plan};
+
+const EXAMPLES: &str = "\
+Examples:
+  scripts/compare.sh --quick               a first look, in a minute
+  scripts/compare.sh                       every pair
+  scripts/compare.sh --scenario matrix     one pair
+  scripts/compare.sh --rounds 31           narrower intervals
+
+Exit status: 0 every pair was judged, 1 one was refused, 2 bad usage,
+130 after Ctrl-C. Ctrl-C loses no sample that was taken.";
+
+/// Runs every pair on this machine, proves that both sides did the same
+/// work, and says in words which is faster
+#[derive(Debug, Parser)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// A smaller work load and fewer rounds, for a first look
+    #[arg(long)]
+    pub quick: bool,
+
+    /// Compare this scenario only; may be given more than once
+    #[arg(
+        long = "scenario",
+        value_name = "NAME",
+        value_parser = PossibleValuesParser::new(names())
+    )]
+    scenarios: Vec<String>,
+
+    /// How many rounds to measure, at least 6 [default: 11, quick: 6]
+    #[arg(long, value_name = "N", value_parser = parse_rounds)]
+    rounds: Option<usize>,
+
+    /// Where to keep all samples; a file of that name is overwritten
+    /// [default: compare/samples.json under target]
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// The seed of the input
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// How many workers each side gets [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = parse_workers)]
+    workers: Option<usize>,
+
+    /// How long one run may take before it is killed and refused
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "120",
+        value_parser = parse_deadline
+    )]
+    pub deadline: Duration,
+
+    /// Where the programs of the demos are [default: beside this one]
+    #[arg(long, value_name = "DIR")]
+    programs: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// One plan for each scenario that was chosen, in the order of the list.
+    pub fn plans(&self) -> Vec<Plan> {
+        let (rounds, workers) = (self.rounds(), self.workers());
+        scenarios::ALL
+            .iter()
+            .filter(|scenario| self.chose(scenario))
+            .map(|scenario| Plan { scenario, rounds, workers })
+            .collect()
+    }
+
+    /// How many rounds count.
+    pub fn rounds(&self) -> usize {
+        self.rounds.unwrap_or(if self.quick { 6 } else { 11 })
+    }
+
+    /// How many workers each side gets, where one side's speed-up is not in
+    /// question.
+    pub fn workers(&self) -> usize {
+        self.workers.unwrap_or_else(machine::cores)
+    }
+
+    /// The folder that holds the programs.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no such folder.
+    pub fn programs(&self) -> anyhow::Result<PathBuf> {
+        let folder = match &self.programs {
+            Some(folder) => folder.clone(),
+            None => beside_this_program()?,
+        };
+        folder
+            .canonicalize()
+            .with_context(|| format!("no programs in {}", folder.display()))
+    }
+
+    /// The file that keeps the samples. There is always one: a figure whose
+    /// samples are gone can be neither checked nor compared with later.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no folder of programs to derive it from.
+    pub fn samples(&self) -> anyhow::Result<PathBuf> {
+        if let Some(file) = &self.json {
+            return Ok(file.clone());
+        }
+        let programs = self.programs()?;
+        let target = programs.parent().unwrap_or(&programs);
+        Ok(target.join("compare").join("samples.json"))
+    }
+
+    fn chose(&self, scenario: &Scenario) -> bool {
+        self.scenarios.is_empty()
+            || self.scenarios.iter().any(|name| name == scenario.name)
+    }
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    scenarios::ALL.iter().map(|scenario| scenario.name)
+}
+
+fn beside_this_program() -> anyhow::Result<PathBuf> {
+    let program = env::current_exe().context("this program has no path")?;
+    Ok(program.parent().unwrap_or(Path::new("/")).to_path_buf())
+}
+
+/// The upper bound keeps the binomial of [`judge`] within a float's range.
+fn parse_rounds(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(rounds @ judge::FEWEST..=1000) => Ok(rounds),
+        Ok(0..judge::FEWEST) => Err(format!(
+            "at least {} rounds are needed: below that even the range of \
+             all ratios is no 95 % confidence interval for their median",
+            judge::FEWEST
+        )),
+        _ => Err("a number of rounds from 6 to 1000 is needed".into()),
+    }
+}
+
+fn parse_workers(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(workers @ 1..=1024) => Ok(workers),
+        _ => Err("a number of workers from 1 to 1024 is needed".into()),
+    }
+}
+
+/// A part of a second is understood too.
+fn parse_deadline(text: &str) -> Result<Duration, String> {
+    const DAY: f64 = 86_400.0;
+    match text.parse() {
+        Ok(seconds) if seconds > 0.0 && seconds <= DAY => {
+            Ok(Duration::from_secs_f64(seconds))
+        }
+        _ => Err("a number of seconds above 0, up to a day, is needed".into()),
+    }
+}

@@ -1,0 +1,230 @@
+//! One run of one program: started, watched, and ended, whatever it does.
+//! Linux only.
+//!
+//! The wait is one poll(2) on three descriptors: the program's pidfd and the
+//! pipes of its stdout and stderr, with the time that is left as the timeout.
+//! So no thread reads beside the program that is being measured, and nothing
+//! wakes up in order to look. The program's end is told by the pidfd and not
+//! by the end of its output, because a grandchild may hold that open.
+//!
+//! The rejected alternatives: `wait_with_output` knows no deadline and waits
+//! for the grandchild; SIGCHLD is one flag for a whole process.
+
+use std::{
+    io,
+    os::{fd::OwnedFd, unix::process::CommandExt as _},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    buffer::spare_capacity,
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::{Errno, ioctl_fionbio, read},
+    process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open},
+};
+
+/// So much on stdout is no outcome: the program is killed, and does not fill
+/// our memory.
+pub const MOST_OUTPUT: usize = 16 << 20;
+
+/// How much of the end of stderr is kept: the last words are what explains.
+const KEPT_ERRORS: usize = 64 << 10;
+
+/// At most so much is read at once: what a pipe holds by default.
+const CHUNK: usize = 64 << 10;
+
+/// How a run came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The program ended, in whatever way its status tells.
+    Ended,
+    /// It was killed, for the time was up.
+    Deadline,
+    /// It was killed, for it printed more than [`MOST_OUTPUT`].
+    Flood,
+}
+
+/// What became of a run.
+#[derive(Debug)]
+pub struct Report {
+    /// How it came to its end.
+    pub ending: Ending,
+    /// The program's own status.
+    pub status: ExitStatus,
+    /// Whether something that the program started outlived it, and held its
+    /// stdout or stderr open.
+    pub left_behind: bool,
+    /// From before the start until the kernel told the end.
+    pub wall: Duration,
+    /// All that was printed.
+    pub stdout: Vec<u8>,
+    /// The end of what was printed on stderr.
+    pub stderr: Vec<u8>,
+}
+
+/// Runs a program for at most as long as our patience lasts. When this
+/// returns, the program is reaped and its process group is gone.
+///
+/// # Errors
+///
+/// Fails if the program cannot be started or watched.
+pub fn run(command: &mut Command, patience: Duration) -> io::Result<Report> {
+    let begin = Instant::now();
+    let mut program = Program::start(command)?;
+    let ending = program.watch(begin + patience)?;
+    let wall = begin.elapsed();
+    let left_behind = !program.drain()?;
+    let status = program.group.end()?;
+    Ok(Report {
+        ending,
+        status,
+        left_behind,
+        wall,
+        stdout: program.stdout.bytes,
+        stderr: program.stderr.bytes,
+    })
+}
+
+/// A program that runs, and what there is to watch.
+struct Program {
+    group: Group,
+    pidfd: OwnedFd,
+    stdout: Stream,
+    stderr: Stream,
+}
+
+impl Program {
+    /// The group makes it possible to kill what the program started, too. It
+    /// keeps a Ctrl-C of the terminal from the program: the lifeline brings
+    /// the news. There is no `pre_exec`, so `Command` uses posix_spawn.
+    fn start(command: &mut Command) -> io::Result<Self> {
+        let child = command
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut group = Group { child, status: None };
+        let stdout = group.child.stdout.take().map(OwnedFd::from);
+        let stderr = group.child.stderr.take().map(OwnedFd::from);
+        Ok(Program {
+            pidfd: pidfd_open(group.id(), PidfdFlags::empty())?,
+            stdout: Stream::new(stdout, usize::MAX)?,
+            stderr: Stream::new(stderr, KEPT_ERRORS)?,
+            group,
+        })
+    }
+
+    /// Reads until the program ends, or must be ended.
+    fn watch(&mut self, deadline: Instant) -> io::Result<Ending> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Ending::Deadline);
+            }
+            let ended = self.wait(left)?;
+            self.stdout.read()?;
+            self.stderr.read()?;
+            if self.stdout.bytes.len() > MOST_OUTPUT {
+                return Ok(Ending::Flood);
+            }
+            if ended {
+                return Ok(Ending::Ended);
+            }
+        }
+    }
+
+    /// Waits for output or the end, and says whether it is the end.
+    fn wait(&self, left: Duration) -> io::Result<bool> {
+        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+        let streams = [&self.stdout.pipe, &self.stderr.pipe];
+        let mut events = vec![PollFd::new(&self.pidfd, PollFlags::IN)];
+        for pipe in streams.into_iter().flatten() {
+            events.push(PollFd::new(pipe, PollFlags::IN));
+        }
+        match poll(&mut events, Some(&timeout)) {
+            Err(error) if error != Errno::INTR => Err(error.into()),
+            _ => Ok(!events[0].revents().is_empty()),
+        }
+    }
+
+    /// Reads what is in the pipes, and says whether they came to their end.
+    /// The largest pipe that an unprivileged program can make holds 1 MiB
+    /// (pipe(7)): whatever comes after that is not the program's.
+    fn drain(&mut self) -> io::Result<bool> {
+        for _ in 0..=(1 << 20) / CHUNK {
+            self.stdout.read()?;
+            self.stderr.read()?;
+        }
+        Ok(self.stdout.pipe.is_none() && self.stderr.pipe.is_none())
+    }
+}
+
+/// The guard of a program and of whatever it started in its group.
+struct Group {
+    /// Its stdin is the program's lifeline: nothing is ever written to it,
+    /// and it closes when this process ends, however that comes about.
+    child: Child,
+    /// Known once it is reaped. From then on its id may be another's.
+    status: Option<ExitStatus>,
+}
+
+impl Group {
+    fn id(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Kills the group, and reaps the program. In this order: until it is
+    /// reaped, no other group can have its id.
+    fn end(&mut self) -> io::Result<ExitStatus> {
+        if let Some(status) = self.status {
+            return Ok(status);
+        }
+        // It can only fail for want of anyone to kill.
+        let _ = kill_process_group(self.id(), Signal::KILL);
+        let status = self.child.wait()?;
+        self.status = Some(status);
+        Ok(status)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // There is nobody to tell.
+        let _ = self.end();
+    }
+}
+
+/// A pipe from the program, read as far as it goes without waiting.
+struct Stream {
+    /// None once it came to its end.
+    pipe: Option<OwnedFd>,
+    bytes: Vec<u8>,
+    /// How many bytes are kept: beyond them the oldest go.
+    most: usize,
+}
+
+impl Stream {
+    fn new(pipe: Option<OwnedFd>, most: usize) -> io::Result<Self> {
+        if let Some(pipe) = &pipe {
+            ioctl_fionbio(pipe, true)?;
+        }
+        Ok(Stream { pipe, bytes: Vec::new(), most })
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        let Some(pipe) = &self.pipe else {
+            return Ok(());
+        };
+        self.bytes.reserve(CHUNK);
+        match read(pipe, spare_capacity(&mut self.bytes)) {
+            Ok(0) => self.pipe = None,
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let surplus = self.bytes.len().saturating_sub(self.most);
+        self.bytes.drain(..surplus);
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! From what a program printed to its outcome, or to the reason why not.
+
+use std::fmt;
+
+use common::{
+    outcome::{Model, Outcome, SCHEMA},
+    scenarios::Scenario,
+};
+use serde::Deserialize;
+use serde_json::{Deserializer, Error, value::RawValue};
+
+/// Why there is no outcome.
+#[derive(Debug)]
+pub enum NoOutcome {
+    /// It printed nothing.
+    Silence,
+    /// It printed something else than JSON.
+    NotJson(Error),
+    /// It printed a document, and more.
+    MoreThanOne,
+    /// It printed a document of another time.
+    Schema(u32),
+    /// It printed a document that lacks a part, or has a wrong one.
+    Malformed(Error),
+    /// It says that it is another program.
+    Impostor(String),
+}
+
+impl fmt::Display for NoOutcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = match self {
+            NoOutcome::Silence => "it printed nothing".into(),
+            NoOutcome::NotJson(error) => {
+                format!("it did not print JSON: {error}")
+            }
+            NoOutcome::MoreThanOne => "it printed more than a document".into(),
+            NoOutcome::Schema(schema) => {
+                format!("it printed schema {schema}, not {SCHEMA}")
+            }
+            NoOutcome::Malformed(error) => {
+                format!("it did not print an outcome: {error}")
+            }
+            NoOutcome::Impostor(name) => format!("it says that it is {name}"),
+        };
+        formatter.write_str(&words)
+    }
+}
+
+/// The outcome that a program printed, as it was printed and as it is read.
+pub fn read(
+    stdout: &[u8],
+    scenario: &Scenario,
+    model: Model,
+) -> Result<(Box<RawValue>, Outcome), NoOutcome> {
+    let document = only_document(stdout)?;
+    let schema = schema(&document)?;
+    if schema != SCHEMA {
+        return Err(NoOutcome::Schema(schema));
+    }
+    let outcome: Outcome =
+        serde_json::from_str(document.get()).map_err(NoOutcome::Malformed)?;
+    let name = format!("{}-{}", outcome.scenario, outcome.model);
+    match name == scenario.program(model) {
+        true => Ok((document, outcome)),
+        false => Err(NoOutcome::Impostor(name)),
+    }
+}
+
+fn only_document(stdout: &[u8]) -> Result<Box<RawValue>, NoOutcome> {
+    let mut documents = Deserializer::from_slice(stdout).into_iter();
+    let first = documents.next().ok_or(NoOutcome::Silence)?;
+    let document = first.map_err(NoOutcome::NotJson)?;
+    match documents.next() {
+        None => Ok(document),
+        Some(_) => Err(NoOutcome::MoreThanOne),
+    }
+}
+
+/// Read apart, because the rest of another schema may have another shape.
+fn schema(document: &RawValue) -> Result<u32, NoOutcome> {
+    #[derive(Deserialize)]
+    struct Head {
+        schema: u32,
+    }
+    serde_json::from_str(document.get())
+        .map(|head: Head| head.schema)
+        .map_err(NoOutcome::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use common::scenarios;
+
+    use super::*;
+
+    fn words(stdout: &str) -> String {
+        let scenario = &scenarios::ALL[0];
+        match read(stdout.as_bytes(), scenario, Model::Threads) {
+            Ok(_) => "well".into(),
+            Err(fault) => fault.to_string(),
+        }
+    }
+
+    #[test]
+    fn tells_apart_what_is_wrong() {
+        assert_eq!(words(""), "it printed nothing");
+        assert_eq!(words("{}{}"), "it printed more than a document");
+        assert_eq!(words("{} done"), "it printed more than a document");
+        assert_eq!(words(r#"{"schema": 7}"#), "it printed schema 7, not 1");
+        assert!(words("Hello").starts_with("it did not print JSON: "));
+        assert!(words("{").starts_with("it did not print JSON: "));
+        assert!(words("{}").contains("missing field `schema`"));
+        assert!(words(r#"{"schema": 1}"#).contains("missing field"));
+    }
+}

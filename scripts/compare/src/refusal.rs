@@ -1,0 +1,194 @@
+//! Why a run does not count, in words.
+
+use std::{
+    fmt, io, os::unix::process::ExitStatusExt as _, path::PathBuf,
+    process::ExitStatus, time::Duration,
+};
+
+use common::{outcome::Model, scenarios::Scenario};
+use serde::{Serialize, Serializer};
+use signal_hook::low_level::signal_name;
+
+use crate::{
+    agreement::Disagreement, child::MOST_OUTPUT, document::NoOutcome, plan::Run,
+};
+
+/// A run that does not count, and with it its scenario: of a pair whose two
+/// sides did not do the same work, no ratio says anything.
+#[derive(Debug, Serialize)]
+pub struct Refusal {
+    /// The scenario's name.
+    pub scenario: &'static str,
+    /// The side.
+    pub model: Model,
+    /// The run. None if the program cannot be run at all.
+    pub run: Option<Run>,
+    /// Why.
+    #[serde(serialize_with = "in_words")]
+    pub reason: Reason,
+    /// The end of what the program wrote to stderr.
+    pub stderr: String,
+}
+
+/// Why a run does not count.
+#[derive(Debug)]
+pub enum Reason {
+    /// There is no such program.
+    Missing(PathBuf),
+    /// It could not be started or watched.
+    NotRun(io::Error),
+    /// It failed, or was killed by another.
+    Failed(ExitStatus),
+    /// It did not end in time.
+    Deadline(Duration),
+    /// It printed more than we keep.
+    Flood,
+    /// It ended before what it had started.
+    LeftBehind,
+    /// What it printed is not the outcome that was asked for.
+    NoOutcome(NoOutcome),
+    /// Its outcome is not that of the same work.
+    Disagreement(Disagreement),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = match self {
+            Reason::Missing(path) => {
+                format!("there is no program {}", path.display())
+            }
+            Reason::NotRun(error) => format!("it could not be run: {error}"),
+            Reason::Failed(status) => end(*status),
+            Reason::Deadline(patience) => {
+                let seconds = patience.as_secs_f64();
+                format!("it was killed at its deadline, {seconds} s")
+            }
+            Reason::Flood => {
+                format!("it printed more than {} MiB", MOST_OUTPUT >> 20)
+            }
+            Reason::LeftBehind => {
+                "it left a process behind that holds its output open".into()
+            }
+            Reason::NoOutcome(fault) => fault.to_string(),
+            Reason::Disagreement(fault) => fault.to_string(),
+        };
+        formatter.write_str(&words)
+    }
+}
+
+impl From<NoOutcome> for Reason {
+    fn from(fault: NoOutcome) -> Self {
+        Reason::NoOutcome(fault)
+    }
+}
+
+impl From<Disagreement> for Reason {
+    fn from(fault: Disagreement) -> Self {
+        Reason::Disagreement(fault)
+    }
+}
+
+impl Refusal {
+    /// A program that cannot be run.
+    pub fn outright(scenario: &Scenario, model: Model, reason: Reason) -> Self {
+        Refusal {
+            scenario: scenario.name,
+            model,
+            run: None,
+            reason,
+            stderr: String::new(),
+        }
+    }
+
+    /// A run that went wrong.
+    pub fn of(
+        scenario: &Scenario,
+        run: Run,
+        reason: Reason,
+        stderr: String,
+    ) -> Self {
+        Refusal {
+            run: Some(run),
+            stderr,
+            ..Refusal::outright(scenario, run.model, reason)
+        }
+    }
+
+    /// What is wrong, and the program's own last words if they may explain it.
+    /// A program that thinks it did well wrote about something else.
+    pub fn words(&self) -> String {
+        let explained = matches!(
+            self.reason,
+            Reason::Failed(_)
+                | Reason::Deadline(_)
+                | Reason::Flood
+                | Reason::NoOutcome(_)
+        );
+        match last_words(&self.stderr).filter(|_| explained) {
+            Some(words) => format!("{}: {words}", self.reason),
+            None => self.reason.to_string(),
+        }
+    }
+
+    /// When it happened: `round 3`, say.
+    pub fn moment(&self) -> String {
+        self.run.map_or("before any run".into(), |run| run.moment())
+    }
+}
+
+/// The last line that says something: a panic ends with a note on how to see
+/// its backtrace. What could move a terminal's cursor is left out.
+fn last_words(stderr: &str) -> Option<String> {
+    const MOST: usize = 160;
+    let line = stderr
+        .lines()
+        .rfind(|line| !line.trim().is_empty() && !line.starts_with("note: "))?;
+    let words = line.strip_prefix("error: ").unwrap_or(line);
+    let visible = words.chars().filter(|letter| !letter.is_control());
+    Some(visible.take(MOST).collect())
+}
+
+fn end(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => match signal_name(signal) {
+            Some(name) => format!("killed by {name}"),
+            None => format!("killed by signal {signal}"),
+        },
+        (None, None) => status.to_string(),
+    }
+}
+
+fn in_words<S: Serializer>(
+    reason: &Reason,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_the_line_that_explains() {
+        let panic = "thread 'main' panicked at src/main.rs:1:1:\n\
+                     no such table\n\
+                     note: run with `RUST_BACKTRACE=1`\n\n";
+        assert_eq!(last_words(panic).as_deref(), Some("no such table"));
+        let error = last_words("error: no such file\n");
+        assert_eq!(error.as_deref(), Some("no such file"));
+        assert_eq!(last_words(" \n\n"), None);
+        let bold = last_words("\u{1b}[1mred\u{7}");
+        assert_eq!(bold.as_deref(), Some("[1mred"));
+        let long = last_words(&"long ".repeat(99)).map(|line| line.len());
+        assert_eq!(long, Some(160));
+    }
+
+    #[test]
+    fn names_a_signal() {
+        assert_eq!(end(ExitStatus::from_raw(11)), "killed by SIGSEGV");
+        assert_eq!(end(ExitStatus::from_raw(40)), "killed by signal 40");
+        assert_eq!(end(ExitStatus::from_raw(3 << 8)), "exit status 3");
+    }
+}

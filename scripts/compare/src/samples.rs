@@ -1,0 +1,238 @@
+//! The file that keeps every sample: one JSON document, whole at every moment.
+//!
+//! Its tail closes the list of samples and the document. A new sample
+//! overwrites the tail, with a new tail behind it, in one positioned write:
+//! a signal that we handle cannot divide it. SIGKILL can, at the boundary of
+//! a page, if it comes within the microseconds that the kernel takes to copy.
+//! Nothing is synced, because a wait for the disk would disturb the next run:
+//! the file outlives this process, not the machine's power.
+//!
+//! The rejected alternatives: one document a line needs a reader of its own;
+//! a new file renamed over the old one for each sample writes the square of
+//! what it keeps, while the next run is measured.
+
+use std::{
+    env,
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Context as _, bail, ensure};
+use common::{
+    machine::Machine,
+    outcome::{Metric, Outcome},
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    arguments::Arguments, figures, measure::Measured, plan::Run,
+    refusal::Refusal, verdict::Verdict,
+};
+
+/// The version of the file.
+const SCHEMA: u32 = 1;
+
+const TAIL: &str = "\n]}";
+
+/// What stands above the samples.
+#[derive(Debug, Serialize)]
+pub struct Heading {
+    schema: u32,
+    /// The comparison's own arguments.
+    pub command: Vec<String>,
+    /// When it began: RFC 3339, in UTC.
+    pub date: String,
+    /// Where.
+    pub machine: Machine,
+    /// How many rounds count.
+    pub rounds: usize,
+    /// With how many workers the sides are compared.
+    pub workers: usize,
+    /// Here the samples will stand.
+    samples: [Sample; 0],
+}
+
+impl Heading {
+    /// Of the comparison that begins now.
+    pub fn of(arguments: &Arguments) -> Self {
+        let command = env::args_os().skip(1);
+        let now = humantime::format_rfc3339_seconds(SystemTime::now());
+        Heading {
+            schema: SCHEMA,
+            command: command
+                .map(|argument| argument.to_string_lossy().into_owned())
+                .collect(),
+            date: now.to_string(),
+            machine: Machine::this(),
+            rounds: arguments.rounds(),
+            workers: arguments.workers(),
+            samples: [],
+        }
+    }
+}
+
+/// One run whose outcome could be read.
+#[derive(Debug, Serialize)]
+pub struct Sample {
+    /// Which run it was.
+    #[serde(flatten)]
+    pub run: Run,
+    /// Seconds of the whole process, seen from outside.
+    wall: f64,
+    /// What it printed, to the byte.
+    #[serde(rename = "outcome")]
+    document: Box<RawValue>,
+    /// The same, read.
+    #[serde(skip)]
+    pub outcome: Outcome,
+    /// All that is compared: see [`figures::of`].
+    #[serde(skip)]
+    pub figures: Vec<Metric>,
+}
+
+impl Sample {
+    /// A run and what it printed.
+    pub fn new(
+        run: Run,
+        wall: Duration,
+        document: Box<RawValue>,
+        outcome: Outcome,
+    ) -> Self {
+        Sample {
+            run,
+            wall: wall.as_secs_f64(),
+            document,
+            figures: figures::of(&outcome),
+            outcome,
+        }
+    }
+}
+
+/// What stands below the samples.
+#[derive(Debug, Serialize)]
+pub struct Conclusion<'all> {
+    verdicts: &'all [Verdict],
+    refusals: Vec<&'all Refusal>,
+}
+
+impl<'all> Conclusion<'all> {
+    /// Of all scenarios.
+    pub fn new(verdicts: &'all [Verdict], measured: &'all [Measured]) -> Self {
+        Conclusion {
+            verdicts,
+            refusals: measured
+                .iter()
+                .flat_map(|scenario| &scenario.refusals)
+                .collect(),
+        }
+    }
+}
+
+/// The file, open and locked, so that no second comparison writes to it. The
+/// second would make the figures of both worthless, anyway.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+    /// Where the tail begins.
+    end: u64,
+    /// What comes before the next sample: nothing or a comma.
+    separator: &'static str,
+}
+
+impl Journal {
+    /// Begins the file, and its folder if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be written, or is being written by another.
+    pub fn create(path: &Path, heading: &Heading) -> anyhow::Result<Self> {
+        Self::begin(path, heading).with_context(|| {
+            format!("the samples cannot be kept in {}", path.display())
+        })
+    }
+
+    fn begin(path: &Path, heading: &Heading) -> anyhow::Result<Self> {
+        let file = open(path)?;
+        let text = serde_json::to_string(heading)?;
+        let text = text.trim_end_matches("]}").to_owned();
+        let end = text.len() as u64;
+        let mut bytes = (text + TAIL).into_bytes();
+        let length = bytes.len();
+        // White space over the rest of an older, longer document.
+        bytes.resize(length.max(file.metadata()?.len() as usize), b' ');
+        file.write_all_at(&bytes, 0)?;
+        file.set_len(length as u64)?;
+        Ok(Journal { file, path: path.canonicalize()?, end, separator: "" })
+    }
+
+    /// The file's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds a sample.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it cannot be written. The file then is as it was before.
+    pub fn add(&mut self, sample: &Sample) -> anyhow::Result<()> {
+        let sample = serde_json::to_string(sample)?;
+        let text = format!("{}\n{sample}", self.separator);
+        self.replace_tail(&text, TAIL)?;
+        self.end += text.len() as u64;
+        self.separator = ",";
+        Ok(())
+    }
+
+    /// Adds what came out, below the samples.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it cannot be written. The file then is as it was before.
+    pub fn conclude(&self, conclusion: &Conclusion<'_>) -> anyhow::Result<()> {
+        let text = serde_json::to_string(conclusion)?;
+        let members = text.trim_start_matches('{');
+        self.replace_tail("\n],", &format!("{members}\n"))
+    }
+
+    fn replace_tail(&self, text: &str, tail: &str) -> anyhow::Result<()> {
+        let bytes = [text, tail].concat();
+        self.file
+            .write_all_at(bytes.as_bytes(), self.end)
+            .or_else(|error| self.restore_tail().and(Err(error)))
+            .with_context(|| {
+                format!("{} cannot take one more sample", self.path.display())
+            })
+    }
+
+    /// After half a write, because the disk is full.
+    fn restore_tail(&self) -> io::Result<()> {
+        self.file.write_all_at(TAIL.as_bytes(), self.end)?;
+        self.file.set_len(self.end + TAIL.len() as u64)
+    }
+}
+
+/// A device or a pipe is refused: what is written to it cannot be overwritten.
+fn open(path: &Path) -> anyhow::Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    ensure!(file.metadata()?.is_file(), "it is no regular file");
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another comparison is writing to it")
+        }
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}

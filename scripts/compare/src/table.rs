@@ -1,0 +1,194 @@
+//! The page that a person reads: at most 100 columns wide.
+
+use std::{fmt, path::Path};
+
+use comfy_table::{
+    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table,
+    TableStyle, Width, presets,
+};
+use common::{outcome::Model, units};
+
+use crate::{
+    figures,
+    measure::Measured,
+    plan::count,
+    refusal::Refusal,
+    samples::Heading,
+    verdict::{self, TIMES, Verdict},
+};
+
+/// What a terminal, a mail and a page of print have room for.
+const WIDTH: u16 = 100;
+
+/// One table for each scenario, so the widths are given: then their columns
+/// stand under one another. With a column between each two they make
+/// [`WIDTH`].
+const COLUMNS: [u16; 4] = [30, 12, 12, 43];
+
+const STYLE: TableStyle = TableStyle::new()
+    .header_separator(LineStyle::none().fill('─').junction('─'));
+
+const DEBUG_BUILD: &str = "\
+DEBUG BUILD: these times say nothing about threads or processes.
+Use scripts/compare.sh, which builds in release.";
+
+const HOW_TO_READ: &str = "\
+“threads 1.08× faster [1.05, 1.11]”: the median over the rounds, and its \
+95 % confidence interval.
+Without a winner, a ratio above 1 is in favour of threads.";
+
+/// All that is shown.
+#[derive(Debug)]
+pub struct Page<'all> {
+    /// Where and when.
+    pub heading: &'all Heading,
+    /// The scenarios, in their order.
+    pub measured: &'all [Measured],
+    /// The rows of those that were not refused.
+    pub verdicts: &'all [Verdict],
+    /// Where the samples are.
+    pub samples: &'all Path,
+}
+
+impl fmt::Display for Page<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let debug = self.debug_build();
+        writeln!(formatter, "{}\n{debug}", self.circumstances())?;
+        for scenario in self.measured {
+            let group = self.group(scenario);
+            writeln!(formatter, "{}\n{group}\n", title(scenario))?;
+        }
+        writeln!(formatter, "{HOW_TO_READ}{}", self.refused())?;
+        writeln!(formatter, "\n{}", self.whereabouts())?;
+        write!(formatter, "{debug}")
+    }
+}
+
+impl Page<'_> {
+    fn circumstances(&self) -> String {
+        let machine = &self.heading.machine;
+        let place = format!(
+            "{}, {}, {}",
+            machine.cpu,
+            count(machine.cores, "core"),
+            machine.kernel
+        );
+        let command = format!("compare {}", self.heading.command.join(" "));
+        let rounds = format!(
+            "{} after a warm-up, either side first by turns; {} each",
+            self.heading.rounds,
+            count(self.heading.workers, "worker")
+        );
+        facts([
+            ["machine", &place],
+            ["compiler", &machine.rustc],
+            ["command", command.trim_end()],
+            ["date", &self.heading.date],
+            ["rounds", &rounds],
+        ])
+    }
+
+    /// The programs may come from elsewhere: what counts is what they say.
+    fn debug_build(&self) -> String {
+        let mut samples =
+            self.measured.iter().flat_map(|scenario| &scenario.samples);
+        match samples.any(|sample| sample.outcome.machine.profile == "debug") {
+            true => format!("\n{DEBUG_BUILD}\n\n"),
+            false => String::new(),
+        }
+    }
+
+    fn group(&self, scenario: &Measured) -> String {
+        let name = scenario.plan.scenario.name;
+        let mut table = Table::new();
+        table
+            .load_style(STYLE)
+            .set_width(WIDTH)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_header(["what", "threads", "processes", "verdict"])
+            .add_rows(scenario.refusals.iter().map(refused_row))
+            .add_rows(
+                self.verdicts
+                    .iter()
+                    .filter(|verdict| verdict.scenario == name)
+                    .map(judged_row),
+            );
+        set_columns(&mut table);
+        table.trim_fmt()
+    }
+
+    fn refused(&self) -> String {
+        let refused =
+            self.measured.iter().filter(|scenario| !scenario.is_sound());
+        match refused.count() {
+            0 => String::new(),
+            count => format!(
+                "\nRefused: {count} of {} scenarios. Exit status 1.",
+                self.measured.len()
+            ),
+        }
+    }
+
+    fn whereabouts(&self) -> String {
+        let path = self.samples.display().to_string();
+        facts([["samples", &path]])
+    }
+}
+
+fn title(scenario: &Measured) -> String {
+    let scenario = scenario.plan.scenario;
+    format!("{}: {}", scenario.name, scenario.question)
+}
+
+fn judged_row(verdict: &Verdict) -> [String; 4] {
+    let figure = |value: Option<f64>| match (value, verdict.unit.as_str()) {
+        (None, _) => String::new(),
+        (Some(value), TIMES) => verdict::times(value) + TIMES,
+        (Some(value), unit) => units::human(value, unit),
+    };
+    [
+        figures::name(&verdict.metric, verdict.variant.as_deref()),
+        figure(verdict.threads),
+        figure(verdict.processes),
+        verdict.words.clone(),
+    ]
+}
+
+fn refused_row(refusal: &Refusal) -> [String; 4] {
+    let side = |model| match refusal.model == model {
+        true => "refused".into(),
+        false => String::new(),
+    };
+    [
+        refusal.moment(),
+        side(Model::Threads),
+        side(Model::Processes),
+        refusal.words(),
+    ]
+}
+
+fn set_columns(table: &mut Table) {
+    for (column, width) in table.column_iter_mut().zip(COLUMNS) {
+        let width = Width::Fixed(width);
+        column.set_constraint(ColumnConstraint::Absolute(width));
+    }
+    for figure in [1, 2] {
+        if let Some(column) = table.column_mut(figure) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+/// Lines that begin with what they are about. Long ones are wrapped.
+fn facts<const COUNT: usize>(facts: [[&str; 2]; COUNT]) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_width(WIDTH)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .add_rows(facts);
+    if let Some(column) = table.column_mut(0) {
+        column.set_padding((0, 1));
+    }
+    table.trim_fmt()
+}

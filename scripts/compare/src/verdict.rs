@@ -1,0 +1,227 @@
+//! What the figures of a scenario say, in words.
+
+use common::outcome::{Better, Metric, Model};
+use serde::Serialize;
+
+use crate::{
+    figures,
+    judge::{self, Estimate, Finding},
+    measure::Measured,
+    plan::count,
+};
+
+/// The unit of a speed-up.
+pub const TIMES: &str = "×";
+
+/// One row of the comparison.
+#[derive(Debug, Serialize)]
+pub struct Verdict {
+    /// The scenario's name.
+    pub scenario: &'static str,
+    /// What was measured.
+    pub metric: String,
+    /// Of which variant, where the scenario has variants.
+    pub variant: Option<String>,
+    /// In what, see [`Metric::unit`].
+    pub unit: String,
+    /// The median of threads, if the row has a figure of theirs.
+    pub threads: Option<f64>,
+    /// The median of processes, if the row has a figure of theirs.
+    pub processes: Option<f64>,
+    /// How many times better threads are; in the row of a speed-up, the
+    /// speed-up. None if nothing is judged.
+    pub ratio: Option<Estimate>,
+    /// What the ratio means, if it compares the sides.
+    pub finding: Option<Finding>,
+    /// What a person reads.
+    pub words: String,
+}
+
+/// The rows of a scenario. None if it was refused: of sides that did not do
+/// the same work, nothing is said.
+pub fn verdicts(measured: &Measured) -> Vec<Verdict> {
+    if !measured.is_sound() {
+        return Vec::new();
+    }
+    measured
+        .counted(Model::Threads, measured.plan.workers)
+        .take(1)
+        .flat_map(|first| &first.figures)
+        .map(|metric| compare(measured, metric))
+        .chain(speed_ups(measured))
+        .collect()
+}
+
+fn compare(measured: &Measured, metric: &Metric) -> Verdict {
+    let workers = measured.plan.workers;
+    let side = |model| -> Vec<f64> {
+        measured
+            .counted(model, workers)
+            .flat_map(|sample| figures::find(metric, &sample.figures))
+            .map(|figure| figure.value)
+            .collect()
+    };
+    let (threads, processes) = (side(Model::Threads), side(Model::Processes));
+    let ratio =
+        judge::advantage_of_threads(&threads, &processes, metric.better);
+    Verdict {
+        scenario: measured.plan.scenario.name,
+        metric: metric.name.clone(),
+        variant: metric.variant.clone(),
+        unit: metric.unit.clone(),
+        threads: Some(judge::median(&threads)),
+        processes: Some(judge::median(&processes)),
+        ratio,
+        finding: ratio.map(Estimate::finding),
+        words: ratio.map_or("shown, not judged".into(), |ratio| {
+            words(ratio, &metric.unit, metric.better)
+        }),
+    }
+}
+
+fn words(ratio: Estimate, unit: &str, better: Better) -> String {
+    match ratio.finding() {
+        Finding::Better(model) => {
+            let ratio = match model {
+                Model::Threads => ratio,
+                Model::Processes => ratio.inverse(),
+            };
+            let (times, how) = (times(ratio.median), comparative(unit, better));
+            format!("{model} {times}{TIMES} {how} {}", interval(ratio))
+        }
+        Finding::NoClearDifference => {
+            format!("no clear difference {}", interval(ratio))
+        }
+        Finding::TooNoisy => format!("too noisy to tell {}", interval(ratio)),
+    }
+}
+
+/// The word for being better at this.
+fn comparative(unit: &str, better: Better) -> &'static str {
+    match (unit, better) {
+        ("s", Better::Lower) => "faster",
+        (rate, Better::Higher) if rate.ends_with("/s") => "faster",
+        ("B", Better::Lower) => "smaller",
+        (_, Better::Lower) => "fewer",
+        _ => "more",
+    }
+}
+
+/// What one worker took over what all took, for each side.
+fn speed_ups(measured: &Measured) -> Vec<Verdict> {
+    let sides = match measured.plan.scenario.scales {
+        true => &[Model::Threads, Model::Processes][..],
+        false => &[],
+    };
+    sides.iter().map(|&model| speed_up(measured, model)).collect()
+}
+
+fn speed_up(measured: &Measured, model: Model) -> Verdict {
+    let plan = &measured.plan;
+    let work = |workers| -> Vec<f64> {
+        let samples = measured.counted(model, workers);
+        samples.map(|sample| sample.outcome.laps.work).collect()
+    };
+    let speed_up = plan
+        .measures_speed_up()
+        .then(|| judge::ratio(&work(1), &work(plan.workers)));
+    let median = speed_up.map(|speed_up| speed_up.median);
+    let figure = |side| median.filter(|_| side == model);
+    Verdict {
+        scenario: plan.scenario.name,
+        metric: format!("speed-up of {model}"),
+        variant: None,
+        unit: TIMES.into(),
+        threads: figure(Model::Threads),
+        processes: figure(Model::Processes),
+        ratio: speed_up,
+        finding: None,
+        words: speed_up.map_or("not measured: one worker".into(), |speed_up| {
+            efficiency(speed_up, plan.workers, measured.cores())
+        }),
+    }
+}
+
+/// The share of the cores that was put to use. Workers beyond the number of
+/// cores cannot make anything faster, and are not held against a side.
+fn efficiency(speed_up: Estimate, workers: usize, cores: usize) -> String {
+    let share = speed_up.divided_by(workers.min(cores) as f64);
+    let crew = match workers > cores {
+        true => format!("{workers} workers on {}", count(cores, "core")),
+        false => format!("on {}", count(workers, "core")),
+    };
+    let (share, interval) = (times(share.median), interval(share));
+    format!("{crew}, efficiency {share} {interval}")
+}
+
+fn interval(ratio: Estimate) -> String {
+    format!("[{}, {}]", times(ratio.low), times(ratio.high))
+}
+
+/// Two decimals where a per cent matters, and fewer where it does not.
+pub fn times(ratio: f64) -> String {
+    match ratio {
+        f64::INFINITY => "∞".into(),
+        near if near < 1.995 => format!("{near:.2}"),
+        some if some < 9.95 => format!("{some:.1}"),
+        many => format!("{many:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn estimate(low: f64, median: f64, high: f64) -> Estimate {
+        Estimate { median, low, high }
+    }
+
+    fn speed(low: f64, median: f64, high: f64) -> String {
+        words(estimate(low, median, high), "op/s", Better::Higher)
+    }
+
+    #[test]
+    fn a_verdict_names_side_factor_and_interval() {
+        assert_eq!(speed(13.0, 14.2, 15.1), "threads 14× faster [13, 15]");
+        assert_eq!(
+            speed(1.0 / 1.11, 1.0 / 1.08, 1.0 / 1.05),
+            "processes 1.08× faster [1.05, 1.11]"
+        );
+        assert_eq!(speed(0.98, 1.0, 1.03), "no clear difference [0.98, 1.03]");
+        assert_eq!(speed(0.7, 1.0, 1.6), "too noisy to tell [0.70, 1.60]");
+    }
+
+    #[test]
+    fn a_verdict_suits_what_was_measured() {
+        let twice = |unit, better| {
+            words(estimate(2.0, 2.0, 2.0), unit, better)
+                .replace(" [2.0, 2.0]", "")
+        };
+        assert_eq!(twice("s", Better::Lower), "threads 2.0× faster");
+        assert_eq!(twice("B/s", Better::Higher), "threads 2.0× faster");
+        assert_eq!(twice("B", Better::Lower), "threads 2.0× smaller");
+        assert_eq!(twice("1", Better::Lower), "threads 2.0× fewer");
+        assert_eq!(twice("1", Better::Higher), "threads 2.0× more");
+    }
+
+    #[test]
+    fn an_efficiency_is_of_the_cores_there_are() {
+        let speed_up = estimate(1.94, 1.96, 1.98);
+        assert_eq!(
+            efficiency(speed_up, 2, 2),
+            "on 2 cores, efficiency 0.98 [0.97, 0.99]"
+        );
+        assert_eq!(
+            efficiency(speed_up, 8, 2),
+            "8 workers on 2 cores, efficiency 0.98 [0.97, 0.99]"
+        );
+        assert!(efficiency(speed_up, 2, 1).starts_with("2 workers on 1 core,"));
+    }
+
+    #[test]
+    fn a_factor_has_the_digits_that_matter() {
+        let texts = [0.0, 0.704, 1.994, 1.996, 9.94, 9.96, 1234.5].map(times);
+        assert_eq!(texts, ["0.00", "0.70", "1.99", "2.0", "9.9", "10", "1234"]);
+        assert_eq!(times(f64::INFINITY), "∞");
+    }
+}

@@ -1,0 +1,235 @@
+//! Pairs that do the same work are judged, in words.
+
+use std::fs;
+
+use common::outcome::{Better, Model};
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::planted::{BOTH, Stage, file_of, metric, run};
+
+/// The row of the table that begins with these words, single-spaced.
+fn row(table: &str, beginning: &str) -> String {
+    let spaced = |line: &str| -> String {
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let mut rows = table.lines().map(spaced);
+    let found = rows.find(|line| line.starts_with(beginning));
+    found.unwrap_or_else(|| panic!("no row {beginning} in\n{table}"))
+}
+
+#[test]
+fn a_side_against_itself_is_no_clear_difference() {
+    let stage = Stage::with("shared-state");
+    let result = run(&mut stage.compare(&["shared-state"]));
+    assert_eq!(result.code, Some(0), "{}", result.stdout);
+    assert_eq!(result.stderr, "");
+    assert_eq!(
+        row(&result.stdout, "transfers, lock "),
+        "transfers, lock 19.0 Mop/s 19.0 Mop/s \
+         no clear difference [1.00, 1.00]"
+    );
+    assert_eq!(result.stdout.matches("no clear difference").count(), 4);
+}
+
+#[test]
+fn a_faster_side_is_named_with_its_factor() {
+    let stage = Stage::with("shared-state");
+    stage.plant("shared-state", Model::Processes, |asked| {
+        // 10 % slower, with a noise of 1 %.
+        let noise = 1.0 + 0.01 * (asked.run % 3) as f64;
+        asked.outcome.laps.work *= 1.10 * noise;
+        asked.outcome.metrics[0].value /= 14.0 * noise;
+        asked.outcome.metrics[1].value *= 1.5;
+        asked.outcome.resources.peak_proportional_memory *= 3;
+    });
+    let table = run(&mut stage.compare(&["shared-state"])).stdout;
+    assert!(
+        row(&table, "total").ends_with("threads 1.11× faster [1.10, 1.12]")
+    );
+    let lock = row(&table, "transfers, lock");
+    assert!(lock.ends_with("threads 14× faster [14, 14]"), "{lock}");
+    let atomic = row(&table, "transfers, atomic");
+    assert!(atomic.ends_with("processes 1.50× faster [1.50, 1.50]"));
+    let memory = row(&table, "memory");
+    assert_eq!(
+        memory,
+        "memory 8.40 MB 25.2 MB threads 3.0× smaller [3.0, 3.0]"
+    );
+}
+
+#[test]
+fn noise_is_not_taken_for_a_difference() {
+    let stage = Stage::with("shared-state");
+    stage.plant("shared-state", Model::Processes, |asked| {
+        let factors = [1.0, 0.7, 1.6, 0.9, 1.3, 1.0, 1.1];
+        asked.outcome.laps.work *= factors[asked.run % factors.len()];
+    });
+    let table = run(&mut stage.compare(&["shared-state"])).stdout;
+    let total = row(&table, "total");
+    assert!(total.ends_with("too noisy to tell [0.70, 1.60]"), "{total}");
+}
+
+#[test]
+fn the_warm_up_does_not_count() {
+    let stage = Stage::with("shared-state");
+    stage.plant("shared-state", Model::Processes, |asked| {
+        if asked.run == 0 {
+            asked.outcome.laps.work *= 100.0;
+        }
+    });
+    let table = run(&mut stage.compare(&["shared-state"])).stdout;
+    assert!(row(&table, "total").ends_with("no clear difference [1.00, 1.00]"));
+}
+
+#[test]
+fn a_fact_is_shown_and_not_judged() {
+    let stage = Stage::new();
+    for model in BOTH {
+        stage.plant("shared-state", model, |asked| {
+            let lost = metric("lost", Some("racy"), "1", Better::Neither, 1e6);
+            asked.outcome.metrics.push(lost);
+        });
+    }
+    let table = run(&mut stage.compare(&["shared-state"])).stdout;
+    assert_eq!(
+        row(&table, "lost, racy"),
+        "lost, racy 1,000,000 1,000,000 shown, not judged"
+    );
+}
+
+#[test]
+fn memory_that_a_kernel_does_not_tell_is_not_judged() {
+    let stage = Stage::new();
+    for model in BOTH {
+        stage.plant("shared-state", model, |asked| {
+            asked.outcome.resources.peak_proportional_memory = 0;
+        });
+    }
+    let table = run(&mut stage.compare(&["shared-state"])).stdout;
+    assert_eq!(row(&table, "memory"), "memory 0 B 0 B shown, not judged");
+}
+
+#[test]
+fn a_scaling_scenario_shows_the_speed_up_of_each_side() {
+    let stage = Stage::with("matrix");
+    stage.plant("matrix", Model::Processes, |asked| {
+        if asked.workers == 2 {
+            asked.outcome.laps.work = 1.0;
+        }
+    });
+    let result = run(&mut stage.compare(&["matrix"]));
+    assert_eq!(result.code, Some(0), "{}", result.stdout);
+    assert_eq!(
+        row(&result.stdout, "speed-up of threads"),
+        "speed-up of threads 2.0× on 2 cores, efficiency 1.00 [1.00, 1.00]"
+    );
+    assert_eq!(
+        row(&result.stdout, "speed-up of processes"),
+        "speed-up of processes 1.60× on 2 cores, efficiency 0.80 [0.80, 0.80]"
+    );
+    assert!(row(&result.stdout, "total").contains("802 ms 1.00 s"));
+}
+
+#[test]
+fn one_worker_has_no_speed_up() {
+    let stage = Stage::with("matrix");
+    let result = run(&mut stage.compare_with(1, &["matrix"]));
+    assert_eq!(result.code, Some(0), "{}", result.stdout);
+    assert_eq!(
+        row(&result.stdout, "speed-up of threads"),
+        "speed-up of threads not measured: one worker"
+    );
+}
+
+#[test]
+fn the_programs_are_told_what_to_do() {
+    let stage = Stage::new();
+    let [threads, processes] =
+        BOTH.map(|model| stage.plant("shared-state", model, |_| {}));
+    let mut command = stage.compare(&["shared-state"]);
+    let result = run(command.args(["--quick", "--seed", "7"]));
+    assert_eq!(result.code, Some(0));
+    for program in [threads, processes] {
+        let arguments = fs::read_to_string(file_of(&program, "arguments"));
+        assert_eq!(
+            arguments.unwrap(),
+            "--json --lifeline --seed 7 --workers 2 --quick\n"
+        );
+        assert_eq!(stage.runs(&program), 7);
+    }
+}
+
+#[test]
+fn every_scenario_is_compared_unless_some_are_chosen() {
+    let stage = Stage::new();
+    for scenario in common::scenarios::ALL {
+        for model in BOTH {
+            stage.plant(scenario.name, model, |_| {});
+        }
+    }
+    let result = run(&mut stage.compare(&[]));
+    assert_eq!(result.code, Some(0), "{}", result.stdout);
+    for scenario in common::scenarios::ALL {
+        assert!(result.stdout.contains(scenario.question));
+    }
+    let chosen = run(&mut stage.compare(&["matrix"]));
+    assert!(!chosen.stdout.contains("shared-state:"));
+}
+
+#[test]
+fn a_debug_build_is_called_one() {
+    let stage = Stage::new();
+    for model in BOTH {
+        stage.plant("shared-state", model, |asked| {
+            asked.outcome.machine.profile = "debug".into();
+        });
+    }
+    let result = run(&mut stage.compare(&["shared-state"]));
+    assert_eq!(result.stdout.matches("DEBUG BUILD").count(), 2);
+    let release = run(&mut Stage::with("matrix").compare(&["matrix"]));
+    assert!(!release.stdout.contains("DEBUG BUILD"));
+}
+
+/// One worker has nobody to hand anything to, say.
+#[test]
+fn a_metric_that_only_many_workers_have_is_shown() {
+    let stage = Stage::new();
+    for model in BOTH {
+        stage.plant("matrix", model, |asked| {
+            if asked.workers > 1 {
+                let wait = metric("wait", None, "s", Better::Lower, 0.5);
+                asked.outcome.metrics.push(wait);
+            }
+        });
+    }
+    let table = run(&mut stage.compare(&["matrix"])).stdout;
+    assert!(row(&table, "wait").starts_with("wait 500 ms 500 ms"));
+}
+
+/// With everything in it that could make a line too long.
+#[test]
+fn no_line_is_wider_than_a_hundred_columns() {
+    let stage = Stage::with("matrix");
+    stage.plant("shared-state", Model::Threads, |_| {});
+    stage.misbehave(
+        "shared-state",
+        Model::Processes,
+        "printf '数据库%.0s' $(seq 99) >&2; exit 1",
+    );
+    for model in BOTH {
+        stage.plant("matrix", model, |asked| {
+            let name = "a metric that has a name as long as a sentence";
+            let variant = "a_variant_that_has_no_space_anywhere_in_its_name";
+            let metric =
+                metric(name, Some(variant), "B/s", Better::Higher, 1e300);
+            asked.outcome.metrics.push(metric);
+        });
+    }
+    let mut command = stage.compare(&["shared-state", "matrix"]);
+    let result = run(command.args(["--deadline", "119.12345678901234567"]));
+    assert_eq!(result.code, Some(1));
+    for line in result.stdout.lines() {
+        assert!(line.width() <= 100, "{} columns: {line}", line.width());
+        assert_eq!(line.trim_end(), line, "white space at the end");
+    }
+}

@@ -1,0 +1,290 @@
+//! A stage: a folder of planted programs, and a comparison of them.
+
+use std::{
+    fs::{self, File},
+    io::{Read as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use assert_cmd::Command;
+use common::{
+    laps::{Laps, Seconds},
+    machine::Machine,
+    outcome::{Better, Metric, Model, Outcome},
+    resources::Resources,
+};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{CWD, FileType, Mode, OFlags, mknodat},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The program that is tested.
+pub const COMPARE: &str = env!("CARGO_BIN_EXE_compare");
+
+pub const BOTH: [Model; 2] = [Model::Threads, Model::Processes];
+
+/// The most runs that a planted program has outcomes for: a warm-up and six
+/// rounds, twice each where the scenario scales.
+const RUNS: usize = 1 + 2 * 6;
+
+pub struct Stage {
+    folder: TempDir,
+}
+
+impl Stage {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("bin")).unwrap();
+        Stage { folder }
+    }
+
+    /// Both sides of a scenario, which do well.
+    pub fn with(scenario: &str) -> Self {
+        let stage = Stage::new();
+        for model in BOTH {
+            stage.plant(scenario, model, |_| {});
+        }
+        stage
+    }
+
+    /// A program that prints the usual outcome, altered for each run.
+    pub fn plant(
+        &self,
+        scenario: &str,
+        model: Model,
+        alter: impl Fn(&mut Asked),
+    ) -> PathBuf {
+        self.script(scenario, model, alter, "")
+    }
+
+    /// The same, which first does what a few lines of shell say. They find
+    /// the number of the run in `$run`, and the outcome in `$outcome`.
+    pub fn misbehave(
+        &self,
+        scenario: &str,
+        model: Model,
+        lines: &str,
+    ) -> PathBuf {
+        self.script(scenario, model, |_| {}, lines)
+    }
+
+    fn script(
+        &self,
+        scenario: &str,
+        model: Model,
+        alter: impl Fn(&mut Asked),
+        lines: &str,
+    ) -> PathBuf {
+        let program = self.programs().join(format!("{scenario}-{model}"));
+        for run in 0..RUNS {
+            for workers in [1, 2] {
+                let mut asked = Asked {
+                    run,
+                    workers,
+                    outcome: usual(scenario, model, workers),
+                };
+                alter(&mut asked);
+                let name = format!("{}.{run}.{workers}", program.display());
+                fs::write(name, asked.outcome.json().unwrap()).unwrap();
+            }
+        }
+        write_program(&program, &format!("{PREAMBLE}{lines}\n{ENDING}"));
+        program
+    }
+
+    pub fn programs(&self) -> PathBuf {
+        self.folder.path().join("bin")
+    }
+
+    /// The file where the comparison keeps its samples by default.
+    pub fn samples(&self) -> PathBuf {
+        self.folder.path().join("compare").join("samples.json")
+    }
+
+    /// The document in that file.
+    pub fn document(&self) -> Value {
+        let text = fs::read_to_string(self.samples()).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// A comparison of what is planted, in six rounds, with two workers. It
+    /// is ended after a minute: a test that fails must not hang.
+    pub fn compare(&self, scenarios: &[&str]) -> Command {
+        self.compare_with(2, scenarios)
+    }
+
+    /// The same with other workers than two.
+    pub fn compare_with(&self, workers: usize, scenarios: &[&str]) -> Command {
+        let mut command = Command::new(COMPARE);
+        command
+            .args(self.arguments(workers, scenarios))
+            .timeout(Duration::from_secs(60));
+        command
+    }
+
+    /// The arguments of such a comparison.
+    pub fn arguments(&self, workers: usize, scenarios: &[&str]) -> Vec<String> {
+        let programs = self.programs().display().to_string();
+        let workers = workers.to_string();
+        ["--rounds", "6", "--workers", &workers, "--programs", &programs]
+            .into_iter()
+            .chain(scenarios.iter().flat_map(|name| ["--scenario", name]))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// How often a program was run.
+    pub fn runs(&self, program: &Path) -> usize {
+        let text = fs::read_to_string(file_of(program, "runs"));
+        text.map_or(0, |text| text.trim().parse().unwrap())
+    }
+}
+
+/// What one run of a planted program is asked, and what it will print.
+pub struct Asked {
+    /// 0 is the warm-up.
+    pub run: usize,
+    pub workers: usize,
+    pub outcome: Outcome,
+}
+
+const PREAMBLE: &str = r#"#!/bin/sh
+run=$(cat "$0.runs" 2>/dev/null || echo 0)
+echo $((run + 1)) > "$0.runs"
+echo "$@" > "$0.arguments"
+while [ "$1" != --workers ]; do shift; done
+outcome=$0.$run.$2
+"#;
+
+const ENDING: &str = "cat \"$outcome\"\n";
+
+/// Through another program: while a test has a file open for writing, a
+/// program that another test starts inherits it for a moment, and a program
+/// that is open for writing cannot be executed.
+pub fn write_program(path: &Path, text: &str) {
+    let mut install = std::process::Command::new("install")
+        .args(["-m", "755", "/dev/stdin"])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = install.stdin.take().unwrap();
+    stdin.write_all(text.as_bytes()).unwrap();
+    drop(stdin);
+    assert!(install.wait().unwrap().success());
+}
+
+/// A file beside a program.
+pub fn file_of(program: &Path, what: &str) -> PathBuf {
+    PathBuf::from(format!("{}.{what}", program.display()))
+}
+
+/// Numbers such as the demos give.
+fn usual(scenario: &str, model: Model, workers: usize) -> Outcome {
+    let work = 1.6 / workers as f64;
+    Outcome {
+        parameters: json!({"workers": workers, "seed": 1}),
+        answer: "9f3c1234aa".into(),
+        laps: Seconds { start: 0.001, work, stop: 0.001 },
+        metrics: vec![
+            metric("transfers", Some("lock"), "op/s", Better::Higher, 1.9e7),
+            metric("transfers", Some("atomic"), "op/s", Better::Higher, 1.4e8),
+        ],
+        resources: Resources {
+            peak_proportional_memory: 8_400_000,
+            ..Resources::default()
+        },
+        machine: machine(),
+        ..Outcome::new(scenario, model, &Laps::none())
+    }
+}
+
+pub fn metric(
+    name: &str,
+    variant: Option<&str>,
+    unit: &str,
+    better: Better,
+    value: f64,
+) -> Metric {
+    Metric {
+        name: name.into(),
+        variant: variant.map(str::to_owned),
+        unit: unit.into(),
+        better,
+        value,
+    }
+}
+
+fn machine() -> Machine {
+    Machine {
+        cpu: "planted".into(),
+        cores: 2,
+        kernel: "planted".into(),
+        rustc: "rustc 1.95.0".into(),
+        profile: "release".into(),
+    }
+}
+
+/// What a comparison came to.
+pub struct Result {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+pub fn run(command: &mut Command) -> Result {
+    let output = command.output().unwrap();
+    Result {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Lines of shell by which a program says "here", and then holds the FIFO
+/// open for as long as it, or anything that it starts, lives.
+pub const SAY_HERE: &str = "exec 9> \"$0.fifo\"; echo here >&9";
+
+/// The reading end of a program's FIFO.
+pub struct Fifo(File);
+
+impl Fifo {
+    pub fn of(program: &Path) -> Self {
+        let path = file_of(program, "fifo");
+        let mode = Mode::RUSR | Mode::WUSR;
+        mknodat(CWD, &path, FileType::Fifo, mode, 0).unwrap();
+        // Not to wait for the program here: it does not run yet.
+        let flags = OFlags::NONBLOCK.bits() as i32;
+        let mut options = File::options();
+        let file = options.read(true).custom_flags(flags).open(path);
+        Fifo(file.unwrap())
+    }
+
+    /// Waits until the program has said that it is here.
+    pub fn wait_for_here(&mut self) {
+        let mut here = [0; 5];
+        self.wait();
+        self.0.read_exact(&mut here).unwrap();
+        assert_eq!(&here, b"here\n");
+    }
+
+    /// Waits until nothing that holds the FIFO is left.
+    pub fn wait_for_the_end(&mut self) {
+        self.wait();
+        assert_eq!(self.0.read(&mut [0]).unwrap(), 0);
+    }
+
+    /// The time limit is there for a test that fails: it fails then, and does
+    /// not hang.
+    fn wait(&self) {
+        let limit = Timespec::try_from(Duration::from_secs(20)).unwrap();
+        let mut ends = [PollFd::new(&self.0, PollFlags::IN)];
+        let ready = poll(&mut ends, Some(&limit)).unwrap();
+        assert_eq!(ready, 1, "a planted program lives on");
+    }
+}

@@ -1,0 +1,324 @@
+//! What a program does wrong is a row that says so, and exit status 1.
+
+use common::outcome::{Better, Model, Outcome};
+
+use crate::planted::{BOTH, Fifo, Result, SAY_HERE, Stage, metric, run};
+
+/// A stage whose processes do something wrong, by a few lines of shell.
+fn stage_with(lines: &str) -> Stage {
+    let stage = Stage::with("shared-state");
+    stage.misbehave("shared-state", Model::Processes, lines);
+    stage
+}
+
+/// A stage whose processes print something else, from round 3 on.
+fn stage_that_alters(alter: impl Fn(&mut Outcome)) -> Stage {
+    let stage = Stage::with("shared-state");
+    stage.plant("shared-state", Model::Processes, |asked| {
+        if asked.run >= 3 {
+            alter(&mut asked.outcome);
+        }
+    });
+    stage
+}
+
+fn compare(stage: &Stage) -> Result {
+    run(&mut stage.compare(&["shared-state"]))
+}
+
+/// Holds that the comparison refused with these words, and judged nothing.
+/// The table wraps words, so they are compared without their line ends.
+#[track_caller]
+fn assert_refused(result: &Result, words: &str) {
+    let page = squeezed(&result.stdout);
+    assert!(page.contains(&squeezed(words)), "{}", result.stdout);
+    assert!(page.contains("Refused: 1 of"), "{}", result.stdout);
+    for judgement in ["faster [", "no clear", "too noisy", "[1.00"] {
+        let table = result.stdout.split("“").next().unwrap();
+        assert!(!table.contains(judgement), "{}", result.stdout);
+    }
+    assert_eq!(result.code, Some(1));
+}
+
+fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_crash() {
+    let stage = stage_with(
+        "[ $run = 3 ] && { echo one >&2; echo 'no such account' >&2; exit 3; }",
+    );
+    let result = compare(&stage);
+    assert_refused(&result, "round 3 refused exit status 3: no such account");
+    let refusal = &stage.document()["refusals"][0];
+    assert_eq!(refusal["model"], "processes");
+    assert_eq!(refusal["run"]["round"], 3);
+    assert_eq!(refusal["reason"], "exit status 3");
+    assert_eq!(refusal["stderr"], "one\nno such account\n");
+}
+
+#[test]
+fn a_signal() {
+    let stage = stage_with("kill -SEGV $$");
+    assert_refused(&compare(&stage), "warm-up refused killed by SIGSEGV");
+}
+
+#[test]
+fn a_refusal_ends_its_scenario_and_no_other() {
+    let stage = Stage::with("matrix");
+    let threads = stage.plant("shared-state", Model::Threads, |_| {});
+    let processes = stage.misbehave("shared-state", Model::Processes, "exit 1");
+    let result = run(&mut stage.compare(&["shared-state", "matrix"]));
+    assert_eq!(result.code, Some(1));
+    assert!(result.stdout.contains("exit status 1"));
+    assert!(result.stdout.contains("speed-up of threads"));
+    assert!(result.stdout.contains("Refused: 1 of 2 scenarios."));
+    assert_eq!((stage.runs(&threads), stage.runs(&processes)), (1, 1));
+}
+
+#[test]
+fn a_missing_program() {
+    let stage = Stage::new();
+    let result = compare(&stage);
+    assert_refused(&result, "before any run");
+    assert_refused(&result, "there is no program");
+    assert_eq!(result.stdout.matches("before any run").count(), 2);
+}
+
+#[test]
+fn a_program_that_cannot_be_executed() {
+    let stage = Stage::with("shared-state");
+    let path = stage.programs().join("shared-state-threads");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "").unwrap();
+    let words = "it could not be run: Permission denied";
+    assert_refused(&compare(&stage), words);
+}
+
+/// The program and what it started sleep for longer than a test waits, and
+/// hold no lifeline: only the signal to their group can end them.
+#[test]
+fn a_hang() {
+    let stage = Stage::with("shared-state");
+    let lines = format!("{SAY_HERE}; echo waiting >&2; sleep 60 & sleep 60");
+    let program = stage.misbehave("shared-state", Model::Processes, &lines);
+    let mut fifo = Fifo::of(&program);
+    let mut command = stage.compare(&["shared-state"]);
+    let result = run(command.args(["--deadline", "2"]));
+    let words = "it was killed at its deadline, 2 s: waiting";
+    assert_refused(&result, words);
+    fifo.wait_for_here();
+    fifo.wait_for_the_end();
+}
+
+/// The program ends at once and well, but what it started holds its stdout
+/// open for longer than a test waits.
+#[test]
+fn a_process_left_behind() {
+    let stage = Stage::with("shared-state");
+    let lines = format!("{SAY_HERE}; sleep 60 &");
+    let program = stage.misbehave("shared-state", Model::Processes, &lines);
+    let mut fifo = Fifo::of(&program);
+    assert_refused(&compare(&stage), "it left a process behind");
+    fifo.wait_for_here();
+    fifo.wait_for_the_end();
+}
+
+/// As above, and it is beyond the reach of the group's signal.
+#[test]
+fn a_process_left_behind_in_a_session_of_its_own() {
+    let stage = Stage::with("shared-state");
+    let lines = format!("exec 3<&0; {SAY_HERE}; setsid sh -c 'read _ <&3' &");
+    let program = stage.misbehave("shared-state", Model::Processes, &lines);
+    let mut fifo = Fifo::of(&program);
+    assert_refused(&compare(&stage), "it left a process behind");
+    fifo.wait_for_here();
+    // Its lifeline reaches it.
+    fifo.wait_for_the_end();
+}
+
+#[test]
+fn a_flood() {
+    let result = compare(&stage_with("exec yes | head -c 64000000"));
+    assert_refused(&result, "it printed more than 16 MiB");
+}
+
+/// It ends at its deadline, though there is always something to read.
+#[test]
+fn a_flood_of_errors() {
+    let stage = stage_with("while :; do echo 'no such account' >&2; done");
+    let mut command = stage.compare(&["shared-state"]);
+    let result = run(command.args(["--deadline", "2"]));
+    let words = "it was killed at its deadline, 2 s: no such account";
+    assert_refused(&result, words);
+    let kept = stage.document()["refusals"][0]["stderr"].to_string();
+    assert!(kept.len() < 80 << 10, "{} bytes", kept.len());
+}
+
+#[test]
+fn much_on_stderr_is_no_fault() {
+    let stage = stage_with("head -c 1000000 /dev/zero >&2");
+    assert_eq!(compare(&stage).code, Some(0));
+}
+
+#[test]
+fn silence() {
+    let result = compare(&stage_with("echo 'all well' >&2; exit 0"));
+    assert_refused(&result, "it printed nothing: all well");
+}
+
+#[test]
+fn garbage() {
+    let result = compare(&stage_with("echo Hello; exit 0"));
+    assert_refused(&result, "it did not print JSON: expected value at line 1");
+}
+
+#[test]
+fn two_documents() {
+    let result = compare(&stage_with("cat \"$outcome\""));
+    assert_refused(&result, "it printed more than a document");
+}
+
+#[test]
+fn a_document_that_is_no_outcome() {
+    let result = compare(&stage_with("echo '{\"schema\": 1}'; exit 0"));
+    assert_refused(&result, "it did not print an outcome: missing field");
+}
+
+#[test]
+fn a_document_of_another_time() {
+    let result = compare(&stage_that_alters(|outcome| outcome.schema = 2));
+    assert_refused(&result, "it printed schema 2, not 1");
+}
+
+#[test]
+fn an_impostor() {
+    let result = compare(&stage_that_alters(|outcome| {
+        outcome.model = Model::Threads;
+    }));
+    assert_refused(&result, "it says that it is shared-state-threads");
+    let result = compare(&stage_that_alters(|outcome| {
+        outcome.scenario = "matrix".into();
+    }));
+    assert_refused(&result, "it says that it is matrix-processes");
+}
+
+#[test]
+fn a_lie_about_the_answer() {
+    let stage = Stage::with("shared-state");
+    stage.plant("shared-state", Model::Processes, |asked| {
+        asked.outcome.answer = "0000000000".into();
+    });
+    let words = "warm-up refused it answered 00000000, \
+                 but threads, warm-up, answered 9f3c1234";
+    assert_refused(&compare(&stage), words);
+    // Both stay on record.
+    assert_eq!(stage.document()["samples"].as_array().unwrap().len(), 2);
+}
+
+/// It does not know that it did wrong, so what it wrote explains nothing.
+#[test]
+fn what_a_liar_wrote_is_not_quoted() {
+    let lines = "echo 'all is well' >&2; sed s/9f3c/0000/ \"$outcome\"; exit";
+    let result = compare(&stage_with(lines));
+    assert_refused(&result, "it answered 00001234");
+    assert!(!result.stdout.contains("all is well"), "{}", result.stdout);
+}
+
+#[test]
+fn an_answer_that_changes_from_round_to_round() {
+    let result = compare(&stage_that_alters(|outcome| {
+        outcome.answer = "77777777aa".into();
+    }));
+    let words = "round 3 refused it answered 77777777, \
+                 but threads, warm-up, answered 9f3c1234";
+    assert_refused(&result, words);
+}
+
+#[test]
+fn an_answer_that_depends_on_the_number_of_workers() {
+    let stage = Stage::with("matrix");
+    for model in BOTH {
+        stage.plant("matrix", model, |asked| {
+            asked.outcome.answer = format!("{}111111111", asked.workers);
+        });
+    }
+    let result = run(&mut stage.compare(&["matrix"]));
+    let words = "round 1 refused it answered 11111111, \
+                 but threads, warm-up, answered 21111111";
+    assert_refused(&result, words);
+}
+
+#[test]
+fn an_answer_that_is_missing_on_both_sides() {
+    let stage = Stage::new();
+    for model in BOTH {
+        stage.plant("shared-state", model, |asked| {
+            asked.outcome.answer.clear();
+        });
+    }
+    assert_refused(&compare(&stage), "it gave no answer");
+}
+
+#[test]
+fn a_metric_that_one_side_lacks() {
+    let result = compare(&stage_that_alters(|outcome| {
+        outcome.metrics.pop();
+    }));
+    let words = "it has no transfers, atomic, but threads, warm-up, \
+                 has transfers, atomic in op/s";
+    assert_refused(&result, words);
+    let result = compare(&stage_that_alters(|outcome| {
+        let more = metric("switches", None, "1", Better::Lower, 5.0);
+        outcome.metrics.push(more);
+    }));
+    let words = "it has switches in 1, the lower the better, \
+                 but threads, warm-up, has no switches";
+    assert_refused(&result, words);
+}
+
+#[test]
+fn a_metric_in_another_unit() {
+    let result = compare(&stage_that_alters(|outcome| {
+        outcome.metrics[0].unit = "s".into();
+        outcome.metrics[0].better = Better::Lower;
+    }));
+    let words = "it has transfers, lock in s, the lower the better, but";
+    assert_refused(&result, words);
+}
+
+#[test]
+fn two_metrics_of_one_name() {
+    let result = compare(&stage_that_alters(|outcome| {
+        outcome.metrics.push(outcome.metrics[0].clone());
+    }));
+    assert_refused(&result, "it has two metrics called transfers, lock");
+}
+
+#[test]
+fn a_negative_figure() {
+    let result = compare(&stage_that_alters(|outcome| {
+        outcome.metrics[0].value = -1.5;
+    }));
+    assert_refused(&result, "its metric transfers, lock is -1.5");
+}
+
+#[test]
+fn other_work() {
+    let result = compare(&stage_that_alters(|outcome| {
+        outcome.parameters["seed"] = 2.into();
+    }));
+    let words = "it ran with seed 2, but threads, warm-up, ran with seed 1";
+    assert_refused(&result, words);
+}
+
+#[test]
+fn another_build() {
+    let result = compare(&stage_that_alters(|outcome| {
+        outcome.machine.profile = "debug".into();
+    }));
+    let words = "it is a debug build by rustc 1.95.0, but threads, warm-up, \
+                 is a release build by rustc 1.95.0";
+    assert_refused(&result, words);
+}
