@@ -56,7 +56,7 @@ fn spawn_and_join(
     let workers = args.common().workers();
     scope(|scope| {
         let mut set = JoinSet::spawn(scope, workers, sources.to_vec())?;
-        scope.open_gate()?;
+        scope.open_gate()?; // processes: to the first of them
         laps.started();
         let opened = monotonic();
         let mut finished = BTreeMap::new();

@@ -121,7 +121,7 @@ impl Job {
     /// A job for each worker, all on one segment.
     fn each(plan: &Plan, ledger: &str) -> Vec<Self> {
         let job = |index| Job {
-            plan: *plan,
+            plan: *plan, // processes: all that crosses is owned
             index,
             ledger: ledger.into(),
             sender: None,
@@ -134,7 +134,7 @@ impl Job {
     fn each_with(plan: &Plan, sender: PipeWriter) -> Result<Vec<Self>> {
         let mut jobs = Job::each(plan, "");
         for job in &mut jobs {
-            job.sender = Some(sender.try_clone()?);
+            job.sender = Some(sender.try_clone()?); // processes: lent
         }
         Ok(jobs)
     }

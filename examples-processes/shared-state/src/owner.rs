@@ -53,15 +53,14 @@ fn own(balances: &mut [i64], mut receiver: PipeReader) -> Result<()> {
             return Ok(());
         }
         for transfer in &batches[..bytes / size_of::<Transfer>()] {
-            make(transfer, balances)
+            make(transfer, balances) // processes: bytes, so checked
                 .with_context(|| format!("{transfer:?} is impossible"))?;
         }
     }
 }
 
 fn make(transfer: &Transfer, balances: &mut [i64]) -> Option<()> {
-    // processes: bytes of another process are checked before they are used
-    *balances.get_mut(transfer.from as usize)? -= i64::from(transfer.amount);
+    *balances.get_mut(transfer.from as usize)? -= i64::from(transfer.amount); // processes: it may not fit
     *balances.get_mut(transfer.to as usize)? += i64::from(transfer.amount);
     Some(())
 }

@@ -59,7 +59,7 @@ fn run_variant(plan: Plan) -> Result<Finished> {
 
 /// A worker's job. The ledger is not in it: the variant's closure has that.
 struct Job<'a> {
-    plan: &'a Plan,
+    plan: &'a Plan, // threads: borrowed
     index: usize,
     gate: &'a Gate,
 }

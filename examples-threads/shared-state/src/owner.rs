@@ -44,14 +44,13 @@ fn worker(job: &Job, sender: &Sender<Vec<Transfer>>) -> Result<()> {
 fn own(balances: &mut [i64], receiver: Receiver<Vec<Transfer>>) -> Result<()> {
     for batch in receiver {
         for transfer in &batch {
-            make(transfer, balances);
+            make(transfer, balances); // threads: typed, so right
         }
     }
     Ok(())
 }
 
 fn make(transfer: &Transfer, balances: &mut [i64]) {
-    // threads: what another thread sends is what its type says
-    balances[transfer.from as usize] -= i64::from(transfer.amount);
+    balances[transfer.from as usize] -= i64::from(transfer.amount); // threads: it fits
     balances[transfer.to as usize] += i64::from(transfer.amount);
 }

@@ -26,7 +26,7 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
 }
 
 fn worker(plan: &Plan, transfers: &Transfers) -> Vec<i64> {
-    write_global();
+    write_global(); // threads: the pool runs this, and not `main`'s worker
     let mut sums = vec![0; plan.accounts as usize];
     for transfer in transfers.iter() {
         sums[transfer.from as usize] -= i64::from(transfer.amount);

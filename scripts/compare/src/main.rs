@@ -73,7 +73,7 @@ fn compare(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let bench = Bench::new(arguments)?;
     let heading = Heading::of(arguments);
     let mut journal = Journal::create(&arguments.samples()?, &heading)?;
-    let measured = measure(&bench, arguments.plans(), &mut journal)?;
+    let measured = measure_all(&bench, arguments.plans(), &mut journal)?;
     let verdicts: Vec<Verdict> =
         measured.iter().flat_map(verdict::verdicts).collect();
     journal.conclude(&Conclusion::new(&verdicts, &measured))?;
@@ -103,7 +103,7 @@ fn end_on_signals() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measure(
+fn measure_all(
     bench: &Bench,
     plans: Vec<Plan>,
     journal: &mut Journal,
