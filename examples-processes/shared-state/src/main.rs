@@ -123,7 +123,7 @@ impl Job {
         let job = |index| Job {
             plan: *plan, // processes: all that crosses is owned
             index,
-            ledger: ledger.into(),
+            ledger: ledger.into(), // processes: by name
             sender: None,
             gate: Gate::default(),
         };
