@@ -42,6 +42,8 @@ pub fn three_digits(value: f64) -> String {
 }
 
 fn count(value: f64) -> String {
+    // The median of an even number of counts has a half.
+    let value = if value.abs() >= 100.0 { value.round() } else { value };
     if value.fract() != 0.0 {
         return three_digits(value);
     }
@@ -69,6 +71,7 @@ mod tests {
         assert_eq!(human(0.0, "B"), "0 B");
         assert_eq!(human(1234567.0, "1"), "1,234,567");
         assert_eq!(human(-1000.0, "1"), "-1,000");
+        assert_eq!(human(242171.5, "1"), "242,172");
         assert_eq!(human(0.95, "1"), "0.95");
         assert_eq!(human(0.0412, "share"), "4.12 %");
     }
