@@ -1,5 +1,7 @@
 //! The product that a worker of `matrix` computes, on one core, beside
-//! numpy's: `cargo bench -p common --features matrix --bench product`.
+//! numpy's: `cargo bench -p common --features matrix --bench product`. Once
+//! square, as such figures are given everywhere; once of the projection's
+//! shape.
 //!
 //! A machine's speed drifts from minute to minute, and so the two alternate:
 //! numpy waits in a process of its own, and multiplies when it is asked to.
@@ -14,7 +16,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use common::scenarios::matrix::product;
+use common::scenarios::matrix;
 use faer::{Mat, MatMut, MatRef};
 
 /// What numpy runs: a product for each line that it reads. The factors are
@@ -22,43 +24,76 @@ use faer::{Mat, MatMut, MatRef};
 const NUMPY: &str = "
 import sys, time
 import numpy
-size = int(sys.argv[1])
-row, column = numpy.mgrid[0:size, 0:size]
+rows, depth, columns = map(int, sys.argv[1:])
+row, column = numpy.mgrid[0:rows, 0:depth]
 left = (7 * row + 13 * column) % 101 / 101
+row, column = numpy.mgrid[0:depth, 0:columns]
 right = (11 * row + 3 * column) % 103 / 103
-product = numpy.empty((size, size))
+product = numpy.empty((rows, columns))
 print('ready', flush=True)
 for _ in sys.stdin:
     start = time.perf_counter()
     numpy.matmul(left, right, out=product)
     seconds = time.perf_counter() - start
-    print(seconds, product.trace(), flush=True)
+    print(seconds, product.sum(), flush=True)
 ";
 
-/// One product: how long it took, and its trace, which proves that it was the
+/// A matrix of `rows` by `depth`, multiplied by one of `depth` by `columns`.
+#[derive(Clone, Copy)]
+struct Shape {
+    rows: usize,
+    depth: usize,
+    columns: usize,
+}
+
+/// One product: how long it took, and its sum, which proves that it was the
 /// same product.
 struct Sample {
     seconds: f64,
-    trace: f64,
+    sum: f64,
 }
 
 fn main() -> Result<()> {
     // Cargo says `--bench` when it measures. Without it this is a test run,
     // which only wants to see that it works.
-    let (size, rounds) = match env::args().any(|flag| flag == "--bench") {
-        true => (1024, 60),
-        false => (32, 2),
+    let (shapes, rounds) = match env::args().any(|flag| flag == "--bench") {
+        true => (vec![Shape::square(1024), Shape::projection()], 60),
+        false => (vec![Shape::square(32)], 2),
     };
-    let mut faer = Faer::new(size);
-    let Some(mut numpy) = Numpy::start(size)? else {
-        let samples = (0..rounds).map(|_| Ok(faer.multiply()));
-        let seconds = seconds(samples.collect::<Result<Vec<_>>>()?);
-        println!("faer  {:.1} GFLOP/s", rate(size, &seconds));
-        println!("there is no python3 with numpy to compare with");
+    for shape in shapes {
+        compare(shape, rounds)?;
+    }
+    Ok(())
+}
+
+impl Shape {
+    fn square(size: usize) -> Self {
+        Shape { rows: size, depth: size, columns: size }
+    }
+
+    /// As in the first of the generated databases.
+    fn projection() -> Self {
+        Shape { rows: 4733, depth: 700, columns: 184 }
+    }
+
+    /// Billions of additions and multiplications.
+    fn work(&self) -> f64 {
+        2e-9 * (self.rows * self.depth * self.columns) as f64
+    }
+}
+
+fn compare(shape: Shape, rounds: usize) -> Result<()> {
+    let Shape { rows, depth, columns } = shape;
+    println!("{rows} × {depth} by {depth} × {columns}, one core");
+    let mut faer = Faer::new(shape);
+    let Some(mut numpy) = Numpy::start(shape)? else {
+        let samples = (0..rounds).map(|_| faer.multiply()).collect();
+        println!("  faer   {:5.1} GFLOP/s", rate(shape, &seconds(samples)));
+        println!("  numpy  is missing from python3: no ratio");
         return Ok(());
     };
     let (ours, theirs) = alternate(&mut faer, &mut numpy, rounds)?;
-    report(size, &ours, &theirs);
+    report(shape, &ours, &theirs);
     Ok(())
 }
 
@@ -80,10 +115,10 @@ fn alternate(
             ours.push(faer.multiply());
         }
     }
-    let (one, other) = (ours[0].trace, theirs[0].trace);
+    let (one, other) = (ours[0].sum, theirs[0].sum);
     ensure!(
         (one - other).abs() <= 1e-9 * one,
-        "the products differ: trace {one}, and by numpy {other}"
+        "the products differ: their sums are {one}, and by numpy {other}"
     );
     Ok((seconds(ours), seconds(theirs)))
 }
@@ -92,23 +127,22 @@ fn seconds(samples: Vec<Sample>) -> Vec<f64> {
     samples.iter().map(|sample| sample.seconds).collect()
 }
 
-fn report(size: usize, ours: &[f64], theirs: &[f64]) {
-    println!("product of two matrices, n = {size}, one core");
-    println!("faer   {:6.1} GFLOP/s", rate(size, ours));
-    println!("numpy  {:6.1} GFLOP/s", rate(size, theirs));
+fn report(shape: Shape, ours: &[f64], theirs: &[f64]) {
+    println!("  faer   {:5.1} GFLOP/s", rate(shape, ours));
+    println!("  numpy  {:5.1} GFLOP/s", rate(shape, theirs));
     let ratios: Vec<f64> =
         theirs.iter().zip(ours).map(|(their, our)| their / our).collect();
     let [low, median, high] =
         [0.25, 0.5, 0.75].map(|part| quantile(&ratios, part));
     println!(
-        "ratio  {median:6.3}, half of the {} rounds in [{low:.3}, {high:.3}]",
+        "  faer is {median:.3} times as fast; \
+         half of {} rounds lie in [{low:.3}, {high:.3}]",
         ratios.len()
     );
 }
 
-/// The median rate, in units of 10⁹ additions and multiplications a second.
-fn rate(size: usize, seconds: &[f64]) -> f64 {
-    2.0 * (size as f64).powi(3) / quantile(seconds, 0.5) / 1e9
+fn rate(shape: Shape, seconds: &[f64]) -> f64 {
+    shape.work() / quantile(seconds, 0.5)
 }
 
 fn quantile(values: &[f64], part: f64) -> f64 {
@@ -118,38 +152,36 @@ fn quantile(values: &[f64], part: f64) -> f64 {
 }
 
 struct Faer {
-    size: usize,
+    shape: Shape,
     left: Vec<f64>,
     right: Mat<f64>,
     product: Vec<f64>,
 }
 
 impl Faer {
-    fn new(size: usize) -> Self {
-        let rows = (0..size).flat_map(|row| {
-            (0..size).map(move |column| entry(row, column, 7, 13, 101))
+    fn new(shape: Shape) -> Self {
+        let Shape { rows, depth, columns } = shape;
+        let left = (0..rows).flat_map(|row| {
+            (0..depth).map(move |column| entry(row, column, 7, 13, 101))
         });
-        Faer {
-            size,
-            left: rows.collect(),
-            right: Mat::from_fn(size, size, |row, column| {
-                entry(row, column, 11, 3, 103)
-            }),
-            product: vec![0.0; size * size],
-        }
+        let right = Mat::from_fn(depth, columns, |row, column| {
+            entry(row, column, 11, 3, 103)
+        });
+        let product = vec![0.0; rows * columns];
+        Faer { shape, left: left.collect(), right, product }
     }
 
     fn multiply(&mut self) -> Sample {
-        let size = self.size;
+        let Shape { rows, depth, columns } = self.shape;
+        let product = &mut self.product;
         let start = Instant::now();
-        product(
-            MatRef::from_row_major_slice(&self.left, size, size),
+        matrix::product(
+            MatRef::from_row_major_slice(&self.left, rows, depth),
             self.right.as_ref(),
-            MatMut::from_column_major_slice_mut(&mut self.product, size, size),
+            MatMut::from_column_major_slice_mut(product, rows, columns),
         );
         let seconds = start.elapsed().as_secs_f64();
-        let trace = self.product.iter().step_by(size + 1).sum();
-        Sample { seconds, trace }
+        Sample { seconds, sum: self.product.iter().sum() }
     }
 }
 
@@ -166,10 +198,12 @@ struct Numpy {
 
 impl Numpy {
     /// Starts numpy, if there is one.
-    fn start(size: usize) -> Result<Option<Self>> {
+    fn start(shape: Shape) -> Result<Option<Self>> {
+        let Shape { rows, depth, columns } = shape;
         let python = env::var("PYTHON").unwrap_or_else(|_| "python3".into());
         let Ok(mut child) = Command::new(python)
-            .args(["-c", NUMPY, &size.to_string()])
+            .args(["-c", NUMPY])
+            .args([rows, depth, columns].map(|size| size.to_string()))
             .envs(["OPENBLAS", "MKL", "OMP"].map(one_thread))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -191,9 +225,9 @@ impl Numpy {
         let requests = self.requests.as_mut().context("numpy has no stdin")?;
         writeln!(requests, "again")?;
         let line = self.line()?;
-        let (seconds, trace) =
+        let (seconds, sum) =
             line.trim().split_once(' ').context("numpy is gone")?;
-        Ok(Sample { seconds: seconds.parse()?, trace: trace.parse()? })
+        Ok(Sample { seconds: seconds.parse()?, sum: sum.parse()? })
     }
 
     fn line(&mut self) -> Result<String> {
