@@ -30,6 +30,7 @@
 //! | [`demo`] | the frame of every `main`: arguments in, outcome out, exit status |
 //! | [`arguments`] | the flags that every demo understands |
 //! | [`outcome`] | what a demo prints, for a person and as JSON |
+//! | [`aligned`] | a vector that begins where mapped memory does |
 //! | [`gate`] | where threads start together |
 //! | [`laps`] | start, work, stop: the clock of both siblings |
 //! | [`resources`] | CPU time, context switches, page faults, memory |
@@ -42,6 +43,7 @@
 //!
 //! Linux only: [`lifeline`], [`machine`] and [`resources`].
 
+pub mod aligned;
 pub mod arguments;
 pub mod demo;
 pub mod digest;

@@ -51,9 +51,12 @@ impl Mapping {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let file = memfd_create("process-kit", flags)?;
         room::reserve(&file, length)?;
+        let mut options = MmapOptions::new();
+        // All pages at once cost less than a fault for each.
+        options.populate();
         // SAFETY: the file has no name, and its one descriptor is ours: no
         // other process can map it before `freeze` lets it go.
-        let memory = unsafe { MmapMut::map_mut(&file)? };
+        let memory = unsafe { options.map_mut(&file)? };
         Ok(Mapping { file, memory })
     }
 

@@ -7,13 +7,12 @@
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use anyhow::Result;
-use common::{laps::Laps, scenarios::shared_state::Plan};
+use common::{aligned::Aligned, laps::Laps, scenarios::shared_state::Plan};
 
 use crate::{Job, spawn_and_join};
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
-    let opening = plan.opening().into_iter();
-    let ledger: &Vec<_> = &opening.map(AtomicI64::new).collect();
+    let ledger = &Aligned::new(&plan.opening(), AtomicI64::new); // threads: heap
     let work = |job: &Job| worker(job, ledger); // threads: borrowed
     spawn_and_join(plan, laps, work, || Ok(()))?;
     Ok(ledger.iter().map(|balance| balance.load(Relaxed)).collect())

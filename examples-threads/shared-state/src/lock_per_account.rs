@@ -9,6 +9,7 @@ use std::sync::Mutex;
 
 use anyhow::Result;
 use common::{
+    aligned::Aligned,
     laps::Laps,
     scenarios::shared_state::{Plan, Transfer, poisoned},
 };
@@ -16,8 +17,7 @@ use common::{
 use crate::{Job, spawn_and_join};
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
-    let opening = plan.opening().into_iter();
-    let ledger: &Vec<_> = &opening.map(Mutex::new).collect();
+    let ledger = &Aligned::new(&plan.opening(), Mutex::new); // threads: heap
     let work = |job: &Job| worker(job, ledger); // threads: borrowed
     spawn_and_join(plan, laps, work, || Ok(()))?;
     let mut balances = Vec::new();

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use anyhow::Result;
-use common::{laps::Laps, scenarios::shared_state::Plan};
+use common::{aligned::Aligned, laps::Laps, scenarios::shared_state::Plan};
 
 use crate::{Job, spawn_and_join};
 
@@ -16,8 +16,9 @@ type Account = [AtomicI64; 2];
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(Vec<i64>, Option<u64>)> {
     let opening = plan.opening().into_iter();
-    let ledger: &Vec<Account> =
-        &opening.map(|balance| [balance, 0].map(AtomicI64::new)).collect();
+    let accounts: Vec<_> = opening.map(|balance| [balance, 0]).collect();
+    let account = |pair: [i64; 2]| pair.map(AtomicI64::new);
+    let ledger = &Aligned::new(&accounts, account); // threads: on the heap
     let work = |job: &Job| worker(job, ledger); // threads: borrowed
     spawn_and_join(plan, laps, work, || Ok(()))?;
     Ok(totals(ledger))
