@@ -70,7 +70,7 @@ impl Args {
 
     /// The work that is asked of a variant.
     pub fn plan(&self, variant: Variant) -> Plan {
-        let quick = if self.common.quick { 5 } else { 1 };
+        let quick = if self.common.quick { 3 } else { 1 };
         let usual = variant.transfers_in_half_a_second() / quick;
         Plan {
             variant,
@@ -159,7 +159,7 @@ impl Plan {
     /// A worker makes these over and over. They are drawn before the clock
     /// starts, so that no variant pays for random numbers, and few enough
     /// for a core's own cache, so that none pays for reading them.
-    const DRAWN: usize = 4096;
+    const DRAWN: usize = 1024;
 
     /// The ledger before the first transfer.
     pub fn opening(&self) -> Vec<i64> {

@@ -60,7 +60,7 @@ counted.";
 #[derive(Debug, Clone, Parser)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Rows of each generated database [default: 4800; --quick: 3000]
+    /// Rows of each generated database [default: 4800; --quick: 4000]
     #[arg(
         long,
         value_name = "N",
@@ -68,7 +68,7 @@ pub struct Args {
     )]
     rows: Option<usize>,
 
-    /// Numeric columns of each generated database [default: 700; --quick: 320]
+    /// Numeric columns of each generated database [default: 700; --quick: 400]
     #[arg(
         long,
         value_name = "N",
@@ -76,13 +76,14 @@ pub struct Args {
     )]
     columns: Option<usize>,
 
-    /// An SQLite database of yours, instead of the generated (repeatable)
+    /// An SQLite database of yours, instead of the generated (repeatable);
+    /// --seed and --quick shape only those
     // A `String`, because a path crosses to a worker as text: the door is
     // where to refuse one that is no UTF-8.
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["rows", "columns", "seed", "quick"]
+        conflicts_with_all = ["rows", "columns"]
     )]
     database: Vec<String>,
 
@@ -104,7 +105,7 @@ impl Args {
     /// What to generate, if no database is given.
     pub fn shape(&self) -> Shape {
         let (rows, columns) = match self.common.quick {
-            true => (3_000, 320),
+            true => (4_000, 400),
             false => (4_800, 700),
         };
         Shape {
