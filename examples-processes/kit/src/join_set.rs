@@ -76,8 +76,10 @@ impl<'scope, J: Serialize, A: DeserializeOwned> JoinSet<'scope, J, A> {
         if self.jobs.len() == 0 {
             self.parked.push(handle);
         } else {
-            handle.release()?;
+            // The next one starts while this one, idle now, takes itself
+            // apart: it need not be waited for.
             self.replace(index)?;
+            handle.release()?;
         }
         Ok(Some(Answer { place, value, descriptors }))
     }
