@@ -64,20 +64,29 @@ fn program() -> String {
     name.to_string_lossy().into_owned()
 }
 
+fn obey_the_outside(arguments: &impl Arguments) -> anyhow::Result<()> {
+    end_on_signals()?;
+    if arguments.common().lifeline {
+        lifeline::hold(io::stdin(), Signal::TERM)
+            .context("--lifeline needs a pipe as stdin")?;
+    }
+    Ok(())
+}
+
 /// Ctrl-C, SIGTERM and a closed lifeline end the program at once, with the
 /// status that shells expect. There is no clean-up on this path, because
-/// SIGKILL allows none: whatever must be gone when a demo is gone is tied to
-/// its life by the kernel, and so it is gone after every kind of end.
-fn obey_the_outside(arguments: &impl Arguments) -> anyhow::Result<()> {
+/// SIGKILL allows none: whatever must be gone when a program is gone is tied
+/// to its life by the kernel, and so it is gone after every kind of end.
+///
+/// # Errors
+///
+/// Fails if the kernel does not let a handler be set.
+pub fn end_on_signals() -> anyhow::Result<()> {
     let always = Arc::new(AtomicBool::new(true));
     for signal in [SIGINT, SIGTERM] {
         let status = 128 + signal;
         flag::register_conditional_shutdown(signal, status, always.clone())
             .context("no handler for SIGINT and SIGTERM could be set")?;
-    }
-    if arguments.common().lifeline {
-        lifeline::hold(io::stdin(), Signal::TERM)
-            .context("--lifeline needs a pipe as stdin")?;
     }
     Ok(())
 }

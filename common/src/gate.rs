@@ -45,12 +45,16 @@ impl Gate {
 }
 
 impl GateKeeper<'_> {
-    /// Waits until `workers` stand at the gate, and then releases them all.
-    pub fn open(self, workers: usize) {
+    /// Waits until `workers` stand at the gate. Now is the time to start the
+    /// clock: once the gate is open, they may have the cores before we do.
+    pub fn wait_for(&self, workers: usize) {
         let Gate { standing, arrived, .. } = self.gate;
         let standing = standing.lock().unwrap_or_else(PoisonError::into_inner);
         drop(arrived.wait_while(standing, |standing| *standing < workers));
     }
+
+    /// Releases them all at once.
+    pub fn open(self) {}
 }
 
 #[cfg(test)]
@@ -73,11 +77,9 @@ mod tests {
                     passed.fetch_add(1, SeqCst);
                 });
             }
-            while *gate.standing.lock().unwrap_or_else(|e| e.into_inner()) < 4 {
-                thread::yield_now();
-            }
+            keeper.wait_for(4);
             assert_eq!(passed.load(SeqCst), 0);
-            keeper.open(4);
+            keeper.open();
         });
         assert_eq!(passed.load(SeqCst), 4);
     }

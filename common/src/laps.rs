@@ -54,7 +54,7 @@ impl Laps {
         }
     }
 
-    /// Every worker stands at the gate, which opens now.
+    /// Every worker stands at the gate, which opens right after this.
     pub fn started(&mut self) {
         self.seconds.start = self.lap();
     }

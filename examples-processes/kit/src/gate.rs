@@ -29,7 +29,7 @@ impl Gate {
         match self.0.take() {
             Some((standing, opened)) => {
                 drop(standing);
-                end_of(opened)
+                end_of(&opened)
             }
             None => Ok(()),
         }
@@ -44,7 +44,8 @@ impl Gate {
 /// The parent's side of the gate.
 #[derive(Debug)]
 pub(crate) struct GateKeeper {
-    stand: PipeWriter,
+    /// Lent to workers, until they are waited for.
+    stand: Option<PipeWriter>,
     standing: PipeReader,
     open: PipeWriter,
     opened: PipeReader,
@@ -54,23 +55,27 @@ impl GateKeeper {
     pub(crate) fn new() -> io::Result<Self> {
         let (standing, stand) = io::pipe()?;
         let (opened, open) = io::pipe()?;
-        Ok(GateKeeper { stand, standing, open, opened })
+        Ok(GateKeeper { stand: Some(stand), standing, open, opened })
     }
 
-    /// What [`Gate::of`] takes.
-    pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
-        [self.stand.as_fd(), self.opened.as_fd()]
+    /// What [`Gate::of`] takes; nothing once the workers are waited for.
+    pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        let stand = self.stand.iter();
+        stand.flat_map(|stand| [stand.as_fd(), self.opened.as_fd()]).collect()
     }
 
-    /// Waits until every worker stands at the gate, or is dead, and opens it.
-    pub(crate) fn open(self) -> io::Result<()> {
-        drop(self.stand);
-        end_of(self.standing)?;
+    /// Waits until every worker stands at the gate, or is dead.
+    pub(crate) fn wait_for_all(&mut self) -> io::Result<()> {
+        self.stand = None;
+        end_of(&self.standing)
+    }
+
+    /// Releases them all at once.
+    pub(crate) fn open(self) {
         drop(self.open);
-        Ok(())
     }
 }
 
-fn end_of(mut pipe: PipeReader) -> io::Result<()> {
+fn end_of(mut pipe: &PipeReader) -> io::Result<()> {
     pipe.read_to_end(&mut Vec::new()).map(|_| ())
 }

@@ -31,7 +31,8 @@
 //! fn run() -> anyhow::Result<()> {
 //!     scope(|scope| {
 //!         let handle = scope.spawn::<u64, u64>(&20)?;
-//!         scope.open_gate()?;
+//!         scope.wait_for_all()?;
+//!         scope.open_gate();
 //!         anyhow::ensure!(handle.join()? == 400);
 //!         Ok(())
 //!     })

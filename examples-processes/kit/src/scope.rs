@@ -83,13 +83,13 @@ impl Scope {
         let (line, lifeline) = io::pipe().context("no pipe for a lifeline")?;
         let gate = self.gate.borrow();
         let mut descriptors = vec![line.as_fd()];
-        descriptors.extend(gate.iter().flat_map(GateKeeper::descriptors));
+        let gate: Vec<_> =
+            gate.iter().flat_map(GateKeeper::descriptors).collect();
+        let gated = !gate.is_empty();
+        descriptors.extend(gate);
         descriptors.extend(lent);
         channel
-            .send(
-                &Assignment { job, index, gated: gate.is_some() },
-                &descriptors,
-            )
+            .send(&Assignment { job, index, gated }, &descriptors)
             .context("a worker did not take its job")?;
         Ok(JoinHandle {
             index,
@@ -102,15 +102,24 @@ impl Scope {
     }
 
     /// Waits until every worker spawned so far stands at the gate, or is
-    /// dead, and then releases them all at once. Workers that are spawned
-    /// later find the gate open.
+    /// dead. Now is the time to start the clock: once the gate is open, the
+    /// workers may have the cores before we do.
     ///
     /// # Errors
     ///
-    /// Fails if the gate was opened before, or cannot be read.
-    pub fn open_gate(&self) -> Result<()> {
-        let gate = self.gate.take().context("the gate is open already")?;
-        gate.open().context("the gate could not be opened")
+    /// Fails if the gate is open already, or cannot be watched.
+    pub fn wait_for_all(&self) -> Result<()> {
+        let mut gate = self.gate.borrow_mut();
+        let gate = gate.as_mut().context("the gate is open already")?;
+        gate.wait_for_all().context("the gate cannot be watched")
+    }
+
+    /// Releases all who stand at the gate at once. Workers that are spawned
+    /// later find it open.
+    pub fn open_gate(&self) {
+        if let Some(gate) = self.gate.take() {
+            gate.open();
+        }
     }
 }
 

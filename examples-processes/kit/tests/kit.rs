@@ -226,8 +226,9 @@ fn the_gate_holds_all_or_none() -> Result<()> {
             let job = Job::WaitThenSquare(number);
             handles.push(scope.spawn::<_, u64>(&job)?);
         }
-        scope.open_gate()?;
-        assert!(scope.open_gate().is_err(), "a gate opens once");
+        scope.wait_for_all()?;
+        scope.open_gate();
+        assert!(scope.wait_for_all().is_err(), "a gate opens once");
         let late = scope.spawn::<_, u64>(&Job::WaitThenSquare(4))?;
         handles.push(late);
         for (number, handle) in (0..).zip(handles) {
@@ -241,7 +242,8 @@ fn the_dead_hold_up_nobody() -> Result<()> {
     scope(|scope| {
         let well = scope.spawn::<_, u64>(&Job::WaitThenSquare(3))?;
         let mut dead = scope.spawn::<_, u64>(&Job::Exit(1))?;
-        scope.open_gate()?;
+        scope.wait_for_all()?;
+        scope.open_gate();
         assert!(dead.wait_for_answer().is_err());
         assert_eq!(well.join()?, 9);
         Ok(())
@@ -253,7 +255,8 @@ fn a_set_has_only_so_many_at_once() -> Result<()> {
         scope(|scope| {
             let jobs = (0..5).map(Job::Square).collect();
             let mut set = JoinSet::<_, u64>::spawn(scope, at_once, jobs)?;
-            scope.open_gate()?;
+            scope.wait_for_all()?;
+            scope.open_gate();
             let mut squares = BTreeMap::new();
             assert_eq!(set.ids().len(), at_once.min(5));
             while let Some(answer) = set.join_next()? {
@@ -404,7 +407,8 @@ fn one_at_a_time() -> Result<()> {
             let segment = ledger.name().to_owned();
             handles.push(scope.spawn::<_, u64>(&Job::Add { segment, times })?);
         }
-        scope.open_gate()?;
+        scope.wait_for_all()?;
+        scope.open_gate();
         for handle in handles {
             handle.join()?;
         }

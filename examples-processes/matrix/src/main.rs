@@ -56,9 +56,10 @@ fn spawn_and_join(
     let workers = args.common().workers();
     scope(|scope| {
         let mut set = JoinSet::spawn(scope, workers, sources.to_vec())?;
-        scope.open_gate()?; // processes: to the first of them
+        scope.wait_for_all()?; // processes: the first of them
         laps.started();
         let opened = monotonic();
+        scope.open_gate();
         let mut finished = BTreeMap::new();
         while let Some(mut answer) = set.join_next()? {
             let file = answer.take_descriptor()?;

@@ -102,8 +102,9 @@ fn spawn_and_join(
             let lent: Vec<_> = sender.collect(); // processes: copied over
             handles.push(scope.spawn_with::<_, ()>(&job, &lent)?);
         }
-        scope.open_gate()?; // processes: all, but for the dead
+        scope.wait_for_all()?; // processes: but for the dead
         laps.started();
+        scope.open_gate();
         meanwhile()?;
         for handle in &mut handles {
             handle.wait_for_answer()?; // processes: then it stays, parked

@@ -88,8 +88,9 @@ fn spawn_and_join(
             handles.push(thread::Builder::new().spawn_scoped(scope, job)?);
         }
         drop(work); // threads: the clones are left
-        keeper.open(plan.workers); // threads: all or none
+        keeper.wait_for(plan.workers); // threads: all or none
         laps.started();
+        keeper.open();
         meanwhile()?;
         for handle in handles {
             let joined = handle.join(); // threads: it ends with its answer

@@ -33,19 +33,11 @@ mod samples;
 mod table;
 mod verdict;
 
-use std::{
-    io,
-    io::Write as _,
-    process::ExitCode,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::{io, io::Write as _, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use signal_hook::{
-    consts::{SIGINT, SIGTERM},
-    flag,
-};
+use common::demo;
 
 use crate::{
     arguments::Arguments,
@@ -69,7 +61,9 @@ fn main() -> ExitCode {
 
 /// The exit status is 0 if every scenario was judged, 1 if one was refused.
 fn compare(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    end_on_signals()?;
+    // The samples are on disk already, and the program that runs holds a
+    // lifeline, which the kernel cuts with this process.
+    demo::end_on_signals()?;
     let bench = Bench::new(arguments)?;
     let heading = Heading::of(arguments);
     let mut journal = Journal::create(&arguments.samples()?, &heading)?;
@@ -87,20 +81,6 @@ fn compare(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
-}
-
-/// Ctrl-C and SIGTERM end the comparison at once, with the status that shells
-/// expect. Nothing is cleaned up on this path, because nothing needs it: the
-/// samples are in their file already, and the program that runs holds a
-/// lifeline which the kernel cuts with this process.
-fn end_on_signals() -> anyhow::Result<()> {
-    let always = Arc::new(AtomicBool::new(true));
-    for signal in [SIGINT, SIGTERM] {
-        let status = 128 + signal;
-        flag::register_conditional_shutdown(signal, status, always.clone())
-            .context("no handler for SIGINT and SIGTERM could be set")?;
-    }
-    Ok(())
 }
 
 fn measure_all(

@@ -239,3 +239,22 @@ fn siblings_report_the_same_figures() {
         assert_eq!(threads, processes);
     }
 }
+
+/// The clock starts before the gate opens, however busy the cores are: or a
+/// short job would seem to be done by more workers than there are.
+#[test]
+fn no_more_is_done_at_once_than_there_are_workers() {
+    for model in MODELS {
+        for workers in WORKERS {
+            let arguments = format!("--rows 4 --columns 2 --workers {workers}");
+            let found = run("matrix", model, &arguments);
+            let mut metrics = found.metrics.iter();
+            let used = metrics.find(|one| one.name == "cores used").unwrap();
+            assert!(used.value <= workers as f64, "{model}: {used:?}");
+            for database in found.result.as_array().unwrap() {
+                let end = database["timeline"]["transform"][1].as_f64();
+                assert!(end.unwrap() <= found.laps.work, "{model}");
+            }
+        }
+    }
+}
