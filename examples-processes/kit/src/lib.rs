@@ -3,7 +3,7 @@
 //!
 //! | std | here | the difference |
 //! |---|---|---|
-//! | `thread::scope` | [`scope`] | what is not joined is killed, not waited for |
+//! | `thread::scope` | [`scope()`] | what is not joined is killed, not waited for |
 //! | `Scope::spawn` | [`Scope::spawn`] | a job that is encoded, not a closure |
 //! | `JoinHandle::join` | [`JoinHandle::join`] | the answer is decoded; the worker is reaped |
 //! | tokio's `JoinSet` | [`JoinSet`] | a worker for each job, only so many at once |

@@ -34,7 +34,7 @@ pub enum Role {
 /// Finds out which part to play, from the first argument: before anything
 /// else is done, so that a worker costs no more than it must.
 ///
-/// In a [sweeper](crate::sweeper) it does not return: there is nothing to
+/// In a [sweeper] it does not return: there is nothing to
 /// do for the program.
 pub fn role() -> Role {
     let mut arguments = env::args_os().skip(1);
