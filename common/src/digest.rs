@@ -56,15 +56,21 @@ impl Digest {
 mod tests {
     use super::*;
 
-    /// `python3 -c 'import hashlib, struct; print(hashlib.sha256(
-    /// struct.pack("<Q2sQQqd", 2, b"ab", 7, 1, -1, 1.5)[:0] ...` is spelled
-    /// out here as bytes; the value is from coreutils' `sha256sum`.
+    /// The expected values are Python's: `hashlib.sha256(b"")`, and that of
+    /// `struct.pack("<Q2sQQqQd", 2, b"ab", 7, 1, -1, 1, 1.5)`.
     #[test]
     fn is_the_plain_sha_256_of_the_bytes() {
         assert_eq!(
             Digest::new().hex(),
             "e3b0c44298fc1c149afbf4c8996fb924\
              27ae41e4649b934ca495991b7852b855"
+        );
+        let mut digest = Digest::new();
+        digest.text("ab").count(7).integers(&[-1]).floats(&[1.5]);
+        assert_eq!(
+            digest.hex(),
+            "bd2f009bef85f481f91762d69f130d9f\
+             72d2df091794ed6f6b1aab2f806ae8b3"
         );
     }
 

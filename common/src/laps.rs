@@ -41,10 +41,6 @@ pub struct Laps {
 
 impl Laps {
     /// Starts the clock.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the kernel does not say what this process has used so far.
     pub fn begin() -> Self {
         Laps {
             seconds: Seconds::default(),
