@@ -1,6 +1,6 @@
 //! What a demo prints: a story for a person, or one JSON document.
 
-use std::fmt;
+use std::{fmt, ops::Not};
 
 use comfy_table::{CellAlignment, Table, presets};
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,10 @@ pub enum Better {
 }
 
 /// One figure of a run, in SI base units.
+///
+/// Most are of what both sides do, and are compared. A figure without its
+/// counterpart must say so itself, by [`Metric::only`]: one that is missing by
+/// mistake then cannot pass for one that there cannot be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
     /// What was measured.
@@ -63,6 +67,42 @@ pub struct Metric {
     pub better: Better,
     /// The figure.
     pub value: f64,
+    /// The one side that can do this at all. The other has no such metric.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<Model>,
+    /// Kept among the samples, and no row of the comparison.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub detail: bool,
+}
+
+impl Metric {
+    /// A figure of what both sides do.
+    pub fn new(name: &str, unit: &str, better: Better, value: f64) -> Self {
+        Metric {
+            name: name.into(),
+            variant: None,
+            unit: unit.into(),
+            better,
+            value,
+            only: None,
+            detail: false,
+        }
+    }
+
+    /// Of this variant.
+    pub fn of(self, variant: impl fmt::Display) -> Self {
+        Metric { variant: Some(variant.to_string()), ..self }
+    }
+
+    /// Of what only this side can do.
+    pub fn only(self, model: Model) -> Self {
+        Metric { only: Some(model), ..self }
+    }
+
+    /// Of interest to whoever looks closer.
+    pub fn detail(self) -> Self {
+        Metric { detail: true, ..self }
+    }
 }
 
 /// The result of one run of one demo, whose answer was found right.
@@ -134,21 +174,26 @@ impl Outcome {
         Ok(serde_json::to_string(self)?)
     }
 
-    /// The same for a person: story, figures, meaning.
+    /// The same for a person: story, figures, meaning. What there is nothing
+    /// of leaves no gap.
     pub fn human(&self) -> String {
-        let mut text = format!("{}, {}\n\n", self.scenario, self.model);
-        for line in &self.story {
-            text += &format!("{line}\n");
-        }
-        text += &format!("\n{}\n\n{}\n", self.figures(), self.expense());
-        text += &format!("answer {}\n\n{}\n", &self.answer, self.meaning);
-        text
+        let mut paragraphs = vec![
+            format!("{}, {}", self.scenario, self.model),
+            self.story.join("\n"),
+            self.figures(),
+            self.expense(),
+            format!("answer {}", self.answer),
+            self.meaning.clone(),
+        ];
+        paragraphs.retain(|paragraph| !paragraph.is_empty());
+        paragraphs.join("\n\n") + "\n"
     }
 
-    fn figures(&self) -> Table {
+    /// The details are left to the story, which shows them its own way.
+    fn figures(&self) -> String {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
-        for metric in &self.metrics {
+        for metric in self.metrics.iter().filter(|metric| !metric.detail) {
             table.add_row([
                 metric.name.clone(),
                 metric.variant.clone().unwrap_or_default(),
@@ -158,7 +203,7 @@ impl Outcome {
         if let Some(column) = table.column_mut(2) {
             column.set_cell_alignment(CellAlignment::Right);
         }
-        table
+        table.to_string()
     }
 
     fn expense(&self) -> String {
@@ -166,7 +211,7 @@ impl Outcome {
         let used = &self.resources;
         format!(
             "start {}, work {}, stop {}\n\
-             CPU {} user, {} system; {} switches; memory {}\n",
+             CPU {} user, {} system; {} switches; memory {}",
             units::human(start, "s"),
             units::human(work, "s"),
             units::human(stop, "s"),
@@ -175,5 +220,82 @@ impl Outcome {
             used.voluntary_switches + used.involuntary_switches,
             units::human(used.peak_proportional_memory as f64, "B"),
         )
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    fn outcome(metrics: Vec<Metric>) -> Outcome {
+        Outcome {
+            answer: "9f3c".into(),
+            metrics,
+            story: vec!["A message goes round.".into(), "It is back.".into()],
+            meaning: "It costs something.".into(),
+            ..Outcome::new("ipc", Model::Threads, &Laps::none())
+        }
+    }
+
+    fn round_trip() -> Metric {
+        Metric::new("round trip", "s", Better::Lower, 3e-6).of("ring")
+    }
+
+    #[test]
+    fn what_is_usual_is_not_written() {
+        let written = serde_json::to_string(&round_trip()).unwrap();
+        assert_eq!(
+            written,
+            r#"{"name":"round trip","variant":"ring","unit":"s","#.to_owned()
+                + r#""better":"lower","value":3e-6}"#
+        );
+    }
+
+    #[test]
+    fn a_metric_is_read_as_it_was_written() {
+        for metric in [
+            round_trip(),
+            round_trip().only(Model::Processes),
+            round_trip().detail(),
+            round_trip().only(Model::Threads).detail(),
+        ] {
+            let written = serde_json::to_string(&metric).unwrap();
+            let read: Metric = serde_json::from_str(&written).unwrap();
+            assert_eq!(read, metric, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_person_reads_paragraphs() {
+        let text = outcome(vec![round_trip()]).human();
+        let paragraphs: Vec<&str> = text.split("\n\n").collect();
+        assert_eq!(paragraphs[0], "ipc, threads");
+        assert_eq!(paragraphs[1], "A message goes round.\nIt is back.");
+        assert_eq!(paragraphs[2].trim(), "round trip  ring  3.00 µs");
+        assert!(paragraphs[3].starts_with("start "));
+        assert_eq!(paragraphs[4..], ["answer 9f3c", "It costs something.\n"]);
+    }
+
+    #[test]
+    fn a_detail_is_left_to_the_story() {
+        let slowest = Metric::new("slowest", "s", Better::Lower, 9e-3);
+        let both = outcome(vec![round_trip(), slowest.clone().detail()]);
+        let one = outcome(vec![round_trip()]);
+        assert_eq!(both.human(), one.human());
+        assert!(both.json().unwrap().contains("slowest"));
+        let details = outcome(vec![slowest.detail()]).human();
+        assert!(details.contains("It is back.\n\nstart "), "{details}");
+        assert!(!details.contains("\n\n\n"), "{details}");
+    }
+
+    #[test]
+    fn what_there_is_nothing_of_leaves_no_gap() {
+        let mut bare = outcome(Vec::new());
+        bare.story.clear();
+        bare.meaning.clear();
+        let text = bare.human();
+        assert!(text.starts_with("ipc, threads\n\nstart "), "{text}");
+        assert!(text.ends_with("\n\nanswer 9f3c\n"), "{text}");
     }
 }

@@ -321,24 +321,15 @@ impl Finished {
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        let metric = |name: &str, unit: &str, better, value| Metric {
-            name: name.into(),
-            variant: Some(self.plan.variant.to_string()),
-            unit: unit.into(),
-            better,
-            value,
-        };
+        let variant = self.plan.variant;
         let rate = self.plan.made() as f64 / self.laps.seconds().work;
-        let mut metrics =
-            vec![metric("transfers", "op/s", Better::Higher, rate)];
+        let rate = Metric::new("transfers", "op/s", Better::Higher, rate);
+        let mut metrics = vec![rate.of(variant)];
         if let (Some(_), Ok(lost)) = (self.updates, self.lost()) {
             let share = lost as f64 / self.plan.updates() as f64;
-            metrics.push(metric(
-                "lost updates",
-                "share",
-                Better::Neither,
-                share,
-            ));
+            let share =
+                Metric::new("lost updates", "share", Better::Neither, share);
+            metrics.push(share.of(variant));
         }
         metrics
     }

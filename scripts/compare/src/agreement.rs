@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use common::outcome::{Better, Metric, Outcome};
+use common::outcome::{Better, Metric, Model, Outcome};
 use serde_json::Value;
 
 use crate::{figures, plan::Run, samples::Sample};
@@ -16,6 +16,8 @@ pub enum Disagreement {
     SameName(String),
     /// No ratio can be made of a metric that is negative.
     Negative(String, f64),
+    /// It has a metric that, as it says itself, only the other side has.
+    OfTheOtherSide(String, Model),
     /// Both sides must be alike in something, and are not.
     Unlike {
         /// What this run did.
@@ -37,6 +39,9 @@ impl fmt::Display for Disagreement {
             Disagreement::Negative(metric, value) => {
                 format!("its metric {metric} is {value}")
             }
+            Disagreement::OfTheOtherSide(metric, model) => {
+                format!("it has {metric}, and says that only {model} have it")
+            }
             Disagreement::Unlike { this, that, earlier } => {
                 format!("it {this}, but {earlier}, {that}")
             }
@@ -49,16 +54,21 @@ impl fmt::Display for Disagreement {
 ///
 /// The answer must be the same in all runs: one worker and many share out
 /// the same work, where a scenario is run with both. What may depend on the
-/// number of workers is held against a run with as many.
+/// number of workers is held against a run with as many: of the other side,
+/// and of its own, which alone has what only one side can do.
 pub fn check(sample: &Sample, earlier: &[Sample]) -> Result<(), Disagreement> {
-    let mut alike =
-        earlier.iter().filter(|other| other.run.workers == sample.run.workers);
+    let alike = |model| {
+        earlier.iter().find(|Sample { run, .. }| {
+            run.model == model && run.workers == sample.run.workers
+        })
+    };
     check_alone(sample)?;
     if let Some(first) = earlier.first() {
         check_answer(sample, first)?;
         check_build(sample, first)?;
     }
-    if let Some(first) = alike.next() {
+    let sides = [Model::Threads, Model::Processes];
+    for first in sides.into_iter().filter_map(alike) {
         check_parameters(sample, first)?;
         check_metrics(sample, first)?;
     }
@@ -75,6 +85,11 @@ fn check_alone(sample: &Sample) -> Result<(), Disagreement> {
         }
         if metric.better != Better::Neither && metric.value < 0.0 {
             return Err(Disagreement::Negative(name(metric), metric.value));
+        }
+        if let Some(only) = metric.only
+            && only != sample.run.model
+        {
+            return Err(Disagreement::OfTheOtherSide(name(metric), only));
         }
     }
     Ok(())
@@ -129,7 +144,8 @@ fn different_key(these: &Value, those: &Value) -> Option<String> {
         .cloned()
 }
 
-/// A metric that one side lacks would be a gap in the table.
+/// A metric that one side lacks would be a gap in the table, unless the other
+/// says why: only it can have one.
 fn check_metrics(sample: &Sample, first: &Sample) -> Result<(), Disagreement> {
     let mut all = sample.figures.iter().chain(&first.figures);
     let has = |sample: &Sample, metric| match figures::find(
@@ -139,13 +155,25 @@ fn check_metrics(sample: &Sample, first: &Sample) -> Result<(), Disagreement> {
         Some(metric) => format!("has {}", sense(metric)),
         None => format!("has no {}", name(metric)),
     };
-    match all.find(|metric| has(sample, metric) != has(first, metric)) {
+    match all.find(|metric| !is_in_order(metric, sample, first)) {
         None => Ok(()),
         Some(metric) => Err(Disagreement::Unlike {
             this: has(sample, metric),
             that: has(first, metric),
             earlier: first.run,
         }),
+    }
+}
+
+/// Whether both have it in the same sense, or one lacks what it cannot have.
+/// Two sides never share the sense of a metric that one of them calls its
+/// own: the other would have to call it that side's, and was refused for it.
+fn is_in_order(metric: &Metric, sample: &Sample, first: &Sample) -> bool {
+    let [this, that] =
+        [sample, first].map(|one| figures::find(metric, &one.figures));
+    match (this, that) {
+        (Some(this), Some(that)) => sense(this) == sense(that),
+        _ => metric.only.is_some() && sample.run.model != first.run.model,
     }
 }
 
@@ -165,12 +193,162 @@ fn name(metric: &Metric) -> String {
     figures::name(&metric.name, metric.variant.as_deref())
 }
 
-/// What its value means.
+/// What its value means, and to whom.
 fn sense(metric: &Metric) -> String {
     let better = match metric.better {
         Better::Higher => ", the higher the better",
         Better::Lower => ", the lower the better",
         Better::Neither => "",
     };
-    format!("{} in {}{better}", name(metric), metric.unit)
+    let detail = match metric.detail {
+        true => ", as a detail",
+        false => "",
+    };
+    let only = metric
+        .only
+        .map_or(String::new(), |model| format!(", for {model} only"));
+    format!("{} in {}{better}{detail}{only}", name(metric), metric.unit)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::time::Duration;
+
+    use common::laps::Laps;
+    use proptest::{prelude::*, sample::Index};
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    /// Two rounds and their warm-up, as [`crate::plan`] has them.
+    const ORDER: [Model; 6] = [
+        Model::Threads,
+        Model::Processes,
+        Model::Threads,
+        Model::Processes,
+        Model::Processes,
+        Model::Threads,
+    ];
+
+    fn sample(model: Model, metrics: Vec<Metric>) -> Sample {
+        let run = Run { model, workers: 2, round: 0, position: 1 };
+        let document = RawValue::from_string("null".into()).unwrap();
+        let outcome = Outcome {
+            answer: "9f3c1234".into(),
+            metrics,
+            ..Outcome::new("ipc", model, &Laps::none())
+        };
+        Sample::new(run, Duration::ZERO, document, outcome)
+    }
+
+    /// The position of the first sample that disagrees, and why.
+    fn first_fault(samples: &[Sample]) -> Option<(usize, String)> {
+        samples.iter().enumerate().find_map(|(index, sample)| {
+            let fault = check(sample, &samples[..index]).err()?;
+            Some((index, fault.to_string()))
+        })
+    }
+
+    /// Metrics of both sides and of only one, details among them.
+    fn metrics() -> impl Strategy<Value = Vec<Metric>> {
+        let only = prop::option::of(prop::sample::select(&ORDER[..2]));
+        prop::collection::vec((only, any::<bool>()), 1..8).prop_map(|kinds| {
+            let metrics = kinds.into_iter().zip(0..);
+            let metrics = metrics.map(|((only, detail), number)| Metric {
+                only,
+                detail,
+                ..Metric::new("wait", "s", Better::Lower, 1.0).of(number)
+            });
+            metrics.collect()
+        })
+    }
+
+    fn runs(metrics: &[Metric]) -> [Vec<Metric>; 6] {
+        ORDER.map(|model| {
+            let can =
+                |metric: &&Metric| metric.only.is_none_or(|only| only == model);
+            metrics.iter().filter(can).cloned().collect()
+        })
+    }
+
+    fn samples(runs: [Vec<Metric>; 6]) -> Vec<Sample> {
+        let runs = ORDER.into_iter().zip(runs);
+        runs.map(|(model, metrics)| sample(model, metrics)).collect()
+    }
+
+    /// One of the ways to be unlike the others.
+    fn spoil(metrics: &mut Vec<Metric>, which: usize, how: usize) {
+        let metric = &mut metrics[which];
+        match how {
+            0 => metric.unit = "op/s".into(),
+            1 => metric.better = Better::Higher,
+            2 => metric.detail = !metric.detail,
+            3 if metric.only.is_some() => metric.only = None,
+            3 => metric.only = Some(Model::Processes),
+            4 if metric.only != Some(Model::Threads) => {
+                metric.only = Some(Model::Threads);
+            }
+            4 => metric.only = Some(Model::Processes),
+            5 => metric.name = "delay".into(),
+            _ => drop(metrics.remove(which)),
+        }
+    }
+
+    #[test]
+    fn each_side_may_have_its_own() {
+        let wait =
+            |variant| Metric::new("wait", "s", Better::Lower, 1.0).of(variant);
+        let threads = vec![wait("channel").only(Model::Threads)];
+        let processes = vec![wait("pipe").only(Model::Processes)];
+        let runs = ORDER.map(|model| match model {
+            Model::Threads => threads.clone(),
+            Model::Processes => processes.clone(),
+        });
+        assert_eq!(first_fault(&samples(runs)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn runs_that_are_alike_agree(metrics in metrics()) {
+            prop_assert_eq!(first_fault(&samples(runs(&metrics))), None);
+        }
+
+        #[test]
+        fn one_run_that_is_unlike_the_others_is_found(
+            metrics in metrics(),
+            run in 0..ORDER.len(),
+            which in any::<Index>(),
+            how in 0_usize..7,
+        ) {
+            let mut runs = runs(&metrics);
+            prop_assume!(!runs[run].is_empty());
+            let which = which.index(runs[run].len());
+            spoil(&mut runs[run], which, how);
+            prop_assert_ne!(first_fault(&samples(runs)), None);
+        }
+
+        /// What one side calls its own, the other must not have, whatever it
+        /// calls it.
+        #[test]
+        fn nobody_has_what_another_calls_its_own(
+            mut metrics in metrics(),
+            which in any::<Index>(),
+            only in prop::sample::select(&ORDER[..2]),
+            claimed in prop::option::of(prop::sample::select(&ORDER[..2])),
+        ) {
+            let which = which.index(metrics.len());
+            metrics[which].only = None;
+            let mut runs = runs(&metrics);
+            let name = metrics[which].variant.clone();
+            for (model, metrics) in ORDER.into_iter().zip(&mut runs) {
+                let mut metrics = metrics.iter_mut();
+                let metric = metrics.find(|metric| metric.variant == name);
+                let claim = if model == only { Some(only) } else { claimed };
+                metric.unwrap().only = claim;
+            }
+            let (at, words) = first_fault(&samples(runs)).unwrap();
+            prop_assert!(at <= 1, "{words}");
+        }
+    }
 }

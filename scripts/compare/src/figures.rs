@@ -6,17 +6,34 @@ use common::outcome::{Better, Metric, Outcome};
 /// that all of it takes.
 pub fn of(outcome: &Outcome) -> Vec<Metric> {
     let memory = outcome.resources.peak_proportional_memory as f64;
-    let mut figures = vec![cost("total", "s", outcome.laps.total())];
+    // Some kernels do not tell, and nothing takes no memory at all.
+    let less_is = match memory > 0.0 {
+        true => Better::Lower,
+        false => Better::Neither,
+    };
+    let total = outcome.laps.total();
+    let mut figures = vec![Metric::new("total", "s", Better::Lower, total)];
     figures.extend(outcome.metrics.iter().cloned());
-    figures.push(Metric {
-        // Some kernels do not tell, and nothing takes no memory at all.
-        better: match memory > 0.0 {
-            true => Better::Lower,
-            false => Better::Neither,
-        },
-        ..cost("memory", "B", memory)
-    });
+    figures.push(Metric::new("memory", "B", less_is, memory));
     figures
+}
+
+/// The figures of both sides in the order of threads. What only processes
+/// have comes right before what follows it among theirs: so it stands where
+/// they have it, and below what only threads have at the same place.
+pub fn merged<'all>(
+    threads: &'all [Metric],
+    processes: &'all [Metric],
+) -> Vec<&'all Metric> {
+    let mut rows: Vec<&Metric> = threads.iter().collect();
+    let mut place = rows.len();
+    for metric in processes.iter().rev() {
+        match rows.iter().position(|row| is_called_as(row, metric)) {
+            Some(found) => place = found,
+            None => rows.insert(place, metric),
+        }
+    }
+    rows
 }
 
 /// The figure among these that is called the same.
@@ -24,9 +41,11 @@ pub fn find<'all>(
     metric: &Metric,
     figures: &'all [Metric],
 ) -> Option<&'all Metric> {
-    figures.iter().find(|other| {
-        other.name == metric.name && other.variant == metric.variant
-    })
+    figures.iter().find(|other| is_called_as(other, metric))
+}
+
+fn is_called_as(this: &Metric, that: &Metric) -> bool {
+    this.name == that.name && this.variant == that.variant
 }
 
 /// As people call it: the metric, and its variant if it has one.
@@ -37,12 +56,96 @@ pub fn name(metric: &str, variant: Option<&str>) -> String {
     }
 }
 
-fn cost(name: &str, unit: &str, value: f64) -> Metric {
-    Metric {
-        name: name.into(),
-        variant: None,
-        unit: unit.into(),
-        better: Better::Lower,
-        value,
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use common::outcome::Model;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn named(name: &str) -> Metric {
+        Metric::new(name, "s", Better::Lower, 1.0)
+    }
+
+    /// What one side has of rows in this order, of which each is of both
+    /// sides or of only one.
+    fn side(rows: &[Option<Model>], model: Model) -> Vec<Metric> {
+        rows.iter()
+            .enumerate()
+            .filter(|(_, only)| only.is_none_or(|only| only == model))
+            .map(|(index, &only)| Metric { only, ..named(&index.to_string()) })
+            .collect()
+    }
+
+    fn rows() -> impl Strategy<Value = Vec<Option<Model>>> {
+        prop::collection::vec(
+            prop_oneof![
+                Just(None),
+                Just(Some(Model::Threads)),
+                Just(Some(Model::Processes)),
+            ],
+            0..20,
+        )
+    }
+
+    /// The names, one letter each.
+    fn merge(threads: &str, processes: &str) -> String {
+        let figures = |names: &str| -> Vec<Metric> {
+            names.chars().map(|name| named(&name.to_string())).collect()
+        };
+        let (threads, processes) = (figures(threads), figures(processes));
+        let rows = merged(&threads, &processes);
+        rows.iter().map(|metric| metric.name.as_str()).collect()
+    }
+
+    #[test]
+    fn a_ladder_of_both_sides_reads_as_one() {
+        assert_eq!(merge("abc", "abc"), "abc");
+        assert_eq!(merge("aTb", "aPQb"), "aTPQb");
+        assert_eq!(merge("aTbUc", "PabQc"), "PaTbUQc");
+        assert_eq!(merge("a", "aPQ"), "aPQ");
+        assert_eq!(merge("", "PQ"), "PQ");
+        assert_eq!(merge("abc", "cPab"), "Pabc");
+    }
+
+    #[test]
+    fn a_variant_of_another_name_is_another_figure() {
+        let threads = [named("wait").of("channel"), named("memory")];
+        let processes = [named("wait").of("pipe"), named("memory")];
+        let rows = merged(&threads, &processes);
+        assert_eq!(rows, [&threads[0], &processes[0], &threads[1]]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_merger_keeps_every_row_once_and_both_orders(rows in rows()) {
+            let threads = side(&rows, Model::Threads);
+            let processes = side(&rows, Model::Processes);
+            let merged = merged(&threads, &processes);
+            prop_assert_eq!(merged.len(), rows.len());
+            for figures in [&threads, &processes] {
+                let kept = merged
+                    .iter()
+                    .filter(|metric| find(metric, figures).is_some());
+                prop_assert!(kept.copied().eq(figures));
+            }
+        }
+
+        #[test]
+        fn no_order_of_processes_loses_or_doubles_a_row(
+            (rows, order) in rows().prop_flat_map(|rows| {
+                let processes = side(&rows, Model::Processes);
+                (Just(rows), Just(processes).prop_shuffle())
+            })
+        ) {
+            let threads = side(&rows, Model::Threads);
+            let mut names: Vec<usize> = merged(&threads, &order)
+                .iter()
+                .map(|metric| metric.name.parse().unwrap())
+                .collect();
+            names.sort();
+            prop_assert_eq!(names, (0..rows.len()).collect::<Vec<_>>());
+        }
     }
 }

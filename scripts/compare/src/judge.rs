@@ -127,11 +127,11 @@ pub fn ratio(numerators: &[f64], denominators: &[f64]) -> Estimate {
     Estimate::of(&ratios.collect::<Vec<_>>())
 }
 
-/// The median of one side's figures.
-pub fn median(figures: &[f64]) -> f64 {
+/// The median of one side's figures. None for a side that has none.
+pub fn median(figures: &[f64]) -> Option<f64> {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
-    middle(&sorted, f64::midpoint)
+    (!sorted.is_empty()).then(|| middle(&sorted, f64::midpoint))
 }
 
 /// The middle, or what lies between the middle two. Not a number for nothing.
@@ -255,6 +255,13 @@ mod tests {
         assert_eq!(advantage(Better::Higher), Some(2.0));
         assert_eq!(advantage(Better::Lower), Some(0.5));
         assert_eq!(advantage(Better::Neither), None);
+    }
+
+    #[test]
+    fn a_median_is_of_something() {
+        assert_eq!(median(&[3.0, 1.0, 8.0]), Some(3.0));
+        assert_eq!(median(&[3.0, 1.0]), Some(2.0));
+        assert_eq!(median(&[]), None);
     }
 
     #[test]

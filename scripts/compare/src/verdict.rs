@@ -43,39 +43,61 @@ pub fn verdicts(measured: &Measured) -> Vec<Verdict> {
     if !measured.is_sound() {
         return Vec::new();
     }
-    measured
-        .counted(Model::Threads, measured.plan.workers)
-        .take(1)
-        .flat_map(|first| &first.figures)
-        .map(|metric| compare(measured, metric))
+    rows(measured)
+        .into_iter()
+        .map(|metric| row(measured, metric))
         .chain(speed_ups(measured))
         .collect()
 }
 
-fn compare(measured: &Measured, metric: &Metric) -> Verdict {
-    let workers = measured.plan.workers;
-    let side = |model| -> Vec<f64> {
-        measured
-            .counted(model, workers)
-            .flat_map(|sample| figures::find(metric, &sample.figures))
-            .map(|figure| figure.value)
-            .collect()
+/// What is shown, in its order. All runs of a side have the same metrics.
+fn rows(measured: &Measured) -> Vec<&Metric> {
+    let [threads, processes] =
+        [Model::Threads, Model::Processes].map(|model| {
+            let mut samples = measured.counted(model, measured.plan.workers);
+            samples.next().map_or(&[][..], |first| &first.figures)
+        });
+    let mut rows = figures::merged(threads, processes);
+    rows.retain(|metric| !metric.detail);
+    rows
+}
+
+fn row(measured: &Measured, metric: &Metric) -> Verdict {
+    let [threads, processes] = [Model::Threads, Model::Processes]
+        .map(|model| values(measured, metric, model));
+    let ratio = match metric.only {
+        None => {
+            judge::advantage_of_threads(&threads, &processes, metric.better)
+        }
+        Some(_) => None,
     };
-    let (threads, processes) = (side(Model::Threads), side(Model::Processes));
-    let ratio =
-        judge::advantage_of_threads(&threads, &processes, metric.better);
     Verdict {
         scenario: measured.plan.scenario.name,
         metric: metric.name.clone(),
         variant: metric.variant.clone(),
         unit: metric.unit.clone(),
-        threads: Some(judge::median(&threads)),
-        processes: Some(judge::median(&processes)),
+        threads: judge::median(&threads),
+        processes: judge::median(&processes),
         ratio,
         finding: ratio.map(Estimate::finding),
-        words: ratio.map_or("shown, not judged".into(), |ratio| {
-            words(ratio, &metric.unit, metric.better)
-        }),
+        words: conclusion(metric, ratio),
+    }
+}
+
+/// One side's figures of this name, round by round.
+fn values(measured: &Measured, metric: &Metric, model: Model) -> Vec<f64> {
+    measured
+        .counted(model, measured.plan.workers)
+        .flat_map(|sample| figures::find(metric, &sample.figures))
+        .map(|figure| figure.value)
+        .collect()
+}
+
+fn conclusion(metric: &Metric, ratio: Option<Estimate>) -> String {
+    match (metric.only, ratio) {
+        (Some(model), _) => format!("only {model} have it"),
+        (None, Some(ratio)) => words(ratio, &metric.unit, metric.better),
+        (None, None) => "shown, not judged".into(),
     }
 }
 

@@ -198,19 +198,9 @@ fn in_seconds(timeline: &Timeline, zero: Duration) -> Value {
 fn metrics(busy: &Busy, databases: usize, work: f64) -> Vec<Metric> {
     let rate = databases as f64 / work;
     vec![
-        metric("databases", "op/s", Better::Higher, rate),
-        metric("load", "s", Better::Lower, busy.load),
-        metric("transform", "s", Better::Lower, busy.transform),
-        metric("cores used", "1", Better::Neither, busy.seconds() / work),
+        Metric::new("databases", "op/s", Better::Higher, rate),
+        Metric::new("load", "s", Better::Lower, busy.load),
+        Metric::new("transform", "s", Better::Lower, busy.transform),
+        Metric::new("cores used", "1", Better::Neither, busy.seconds() / work),
     ]
-}
-
-fn metric(name: &str, unit: &str, better: Better, value: f64) -> Metric {
-    Metric {
-        name: name.into(),
-        variant: None,
-        unit: unit.into(),
-        better,
-        value,
-    }
 }

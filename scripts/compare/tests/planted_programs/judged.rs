@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use common::outcome::{Better, Model};
+use common::outcome::{Better, Metric, Model};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::planted::{BOTH, Stage, file_of, metric, run};
+use crate::planted::{BOTH, Stage, file_of, run};
 
 /// The row of the table that begins with these words, single-spaced.
 fn row(table: &str, beginning: &str) -> String {
@@ -86,8 +86,8 @@ fn a_fact_is_shown_and_not_judged() {
     let stage = Stage::new();
     for model in BOTH {
         stage.plant("shared-state", model, |asked| {
-            let lost = metric("lost", Some("racy"), "1", Better::Neither, 1e6);
-            asked.outcome.metrics.push(lost);
+            let lost = Metric::new("lost", "1", Better::Neither, 1e6);
+            asked.outcome.metrics.push(lost.of("racy"));
         });
     }
     let table = run(&mut stage.compare(&["shared-state"])).stdout;
@@ -190,6 +190,138 @@ fn a_debug_build_is_called_one() {
     assert!(!release.stdout.contains("DEBUG BUILD"));
 }
 
+fn wait(variant: &str) -> Metric {
+    Metric::new("wait", "s", Better::Lower, 5e-6).of(variant)
+}
+
+/// A stage where each side has its own ways to wait, and both have one.
+fn stage_of_ways_to_wait(scenario: &str) -> Stage {
+    let stage = Stage::new();
+    stage.plant(scenario, Model::Threads, |asked| {
+        asked.outcome.metrics.extend([
+            wait("channel").only(Model::Threads),
+            wait("ring"),
+            wait("park").only(Model::Threads),
+        ]);
+    });
+    stage.plant(scenario, Model::Processes, |asked| {
+        asked.outcome.metrics.extend([
+            wait("pipe").only(Model::Processes),
+            wait("socket").only(Model::Processes),
+            wait("ring"),
+            wait("signal").only(Model::Processes),
+        ]);
+    });
+    stage
+}
+
+/// The rows of the only scenario, each by its variant if it has one.
+fn rows(stage: &Stage) -> Vec<String> {
+    let document = stage.document();
+    let rows = document["verdicts"].as_array().unwrap().iter();
+    rows.map(|row| match row["variant"].as_str() {
+        Some(variant) => variant.to_owned(),
+        None => row["metric"].as_str().unwrap().to_owned(),
+    })
+    .collect()
+}
+
+#[test]
+fn what_only_one_side_can_do_is_said_in_words() {
+    let stage = stage_of_ways_to_wait("shared-state");
+    let result = run(&mut stage.compare(&["shared-state"]));
+    assert_eq!(result.code, Some(0), "{}", result.stdout);
+    for (beginning, expected) in [
+        ("wait, channel", "wait, channel 5.00 µs only threads have it"),
+        ("wait, pipe", "wait, pipe 5.00 µs only processes have it"),
+        (
+            "wait, ring",
+            "wait, ring 5.00 µs 5.00 µs no clear difference [1.00, 1.00]",
+        ),
+    ] {
+        assert_eq!(row(&result.stdout, beginning), expected);
+    }
+}
+
+/// The figure stands in its side's column, and nothing is judged.
+#[test]
+fn what_only_one_side_can_do_has_one_figure() {
+    let stage = stage_of_ways_to_wait("shared-state");
+    run(&mut stage.compare(&["shared-state"]));
+    let document = stage.document();
+    let mut verdicts = document["verdicts"].as_array().unwrap().iter();
+    for (variant, threads, processes) in
+        [("channel", Some(5e-6), None), ("pipe", None, Some(5e-6))]
+    {
+        let row = verdicts.find(|row| row["variant"] == variant).unwrap();
+        assert_eq!(row["threads"].as_f64(), threads);
+        assert_eq!(row["processes"].as_f64(), processes);
+        assert!(row["ratio"].is_null() && row["finding"].is_null(), "{row}");
+    }
+}
+
+#[test]
+fn the_rows_of_both_sides_read_as_one_ladder() {
+    let stage = stage_of_ways_to_wait("shared-state");
+    run(&mut stage.compare(&["shared-state"]));
+    assert_eq!(
+        rows(&stage).join(" "),
+        "total lock atomic channel pipe socket ring park signal memory"
+    );
+}
+
+/// A fact that only one side has is no less its own.
+#[test]
+fn what_is_not_judged_may_be_of_one_side() {
+    let stage = Stage::with("shared-state");
+    stage.plant("shared-state", Model::Processes, |asked| {
+        let pages = Metric::new("pages", "1", Better::Neither, 512.0);
+        asked.outcome.metrics.push(pages.only(Model::Processes));
+    });
+    let table = run(&mut stage.compare(&["shared-state"])).stdout;
+    assert_eq!(row(&table, "pages"), "pages 512 only processes have it");
+}
+
+#[test]
+fn a_detail_is_no_row_and_stays_among_the_samples() {
+    let stage = Stage::new();
+    for model in BOTH {
+        stage.plant("shared-state", model, |asked| {
+            asked.outcome.metrics.extend([
+                wait("ring, 64 B").detail(),
+                wait(&format!("{model} alone")).detail().only(model),
+            ]);
+        });
+    }
+    let result = run(&mut stage.compare(&["shared-state"]));
+    assert_eq!(result.code, Some(0), "{}", result.stdout);
+    assert_eq!(rows(&stage).join(" "), "total lock atomic memory");
+    assert!(!result.stdout.contains("wait"), "{}", result.stdout);
+    let document = stage.document();
+    for sample in document["samples"].as_array().unwrap() {
+        let metrics = sample["outcome"]["metrics"].as_array().unwrap();
+        let details = metrics.iter().filter(|metric| metric["detail"] == true);
+        assert_eq!(details.count(), 2);
+    }
+}
+
+#[test]
+fn a_speed_up_is_of_the_work_whatever_else_a_side_can_do() {
+    let stage = stage_of_ways_to_wait("matrix");
+    let result = run(&mut stage.compare(&["matrix"]));
+    assert_eq!(result.code, Some(0), "{}", result.stdout);
+    for model in BOTH {
+        let beginning = format!("speed-up of {model}");
+        assert_eq!(
+            row(&result.stdout, &beginning),
+            beginning + " 2.0× on 2 cores, efficiency 1.00 [1.00, 1.00]"
+        );
+    }
+    let rows = rows(&stage);
+    assert_eq!(rows[rows.len() - 3], "memory");
+    assert_eq!(rows[rows.len() - 1], "speed-up of processes");
+}
+
 /// One worker has nobody to hand anything to, say.
 #[test]
 fn a_metric_that_only_many_workers_have_is_shown() {
@@ -197,13 +329,16 @@ fn a_metric_that_only_many_workers_have_is_shown() {
     for model in BOTH {
         stage.plant("matrix", model, |asked| {
             if asked.workers > 1 {
-                let wait = metric("wait", None, "s", Better::Lower, 0.5);
+                let wait = Metric::new("wait", "s", Better::Lower, 0.5);
                 asked.outcome.metrics.push(wait);
+                let own = Metric::new("own", "s", Better::Lower, 0.5);
+                asked.outcome.metrics.push(own.of(model).only(model));
             }
         });
     }
     let table = run(&mut stage.compare(&["matrix"])).stdout;
     assert!(row(&table, "wait").starts_with("wait 500 ms 500 ms"));
+    assert!(row(&table, "own, threads").ends_with("only threads have it"));
 }
 
 /// With everything in it that could make a line too long.
@@ -220,9 +355,10 @@ fn no_line_is_wider_than_a_hundred_columns() {
         stage.plant("matrix", model, |asked| {
             let name = "a metric that has a name as long as a sentence";
             let variant = "a_variant_that_has_no_space_anywhere_in_its_name";
-            let metric =
-                metric(name, Some(variant), "B/s", Better::Higher, 1e300);
-            asked.outcome.metrics.push(metric);
+            let metric = Metric::new(name, "B/s", Better::Higher, 1e300);
+            asked.outcome.metrics.push(metric.clone().of(variant));
+            let own = "only_one_side_has_a_variant_that_has_no_space_in_it";
+            asked.outcome.metrics.push(metric.of(own).only(model));
         });
     }
     let mut command = stage.compare(&["shared-state", "matrix"]);

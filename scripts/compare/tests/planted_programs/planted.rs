@@ -192,8 +192,9 @@ fn usual(scenario: &str, model: Model, workers: usize) -> Outcome {
         answer: "9f3c1234aa".into(),
         laps: Seconds { start: 0.001, work, stop: 0.001 },
         metrics: vec![
-            metric("transfers", Some("lock"), "op/s", Better::Higher, 1.9e7),
-            metric("transfers", Some("atomic"), "op/s", Better::Higher, 1.4e8),
+            Metric::new("transfers", "op/s", Better::Higher, 1.9e7).of("lock"),
+            Metric::new("transfers", "op/s", Better::Higher, 1.4e8)
+                .of("atomic"),
         ],
         resources: Resources {
             peak_proportional_memory: 8_400_000,
@@ -201,22 +202,6 @@ fn usual(scenario: &str, model: Model, workers: usize) -> Outcome {
         },
         machine: machine(),
         ..Outcome::new(scenario, model, &Laps::none())
-    }
-}
-
-pub fn metric(
-    name: &str,
-    variant: Option<&str>,
-    unit: &str,
-    better: Better,
-    value: f64,
-) -> Metric {
-    Metric {
-        name: name.into(),
-        variant: variant.map(str::to_owned),
-        unit: unit.into(),
-        better,
-        value,
     }
 }
 

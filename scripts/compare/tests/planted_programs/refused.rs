@@ -1,8 +1,8 @@
 //! What a program does wrong is a row that says so, and exit status 1.
 
-use common::outcome::{Better, Model, Outcome};
+use common::outcome::{Better, Metric, Model, Outcome};
 
-use crate::planted::{BOTH, Fifo, Result, SAY_HERE, Stage, metric, run};
+use crate::planted::{BOTH, Fifo, Result, SAY_HERE, Stage, run};
 
 /// A stage whose processes do something wrong, by a few lines of shell.
 fn stage_with(lines: &str) -> Stage {
@@ -270,12 +270,143 @@ fn a_metric_that_one_side_lacks() {
                  has transfers, atomic in op/s";
     assert_refused(&result, words);
     let result = compare(&stage_that_alters(|outcome| {
-        let more = metric("switches", None, "1", Better::Lower, 5.0);
+        let more = Metric::new("switches", "1", Better::Lower, 5.0);
         outcome.metrics.push(more);
     }));
     let words = "it has switches in 1, the lower the better, \
                  but threads, warm-up, has no switches";
     assert_refused(&result, words);
+}
+
+fn wait() -> Metric {
+    Metric::new("wait", "s", Better::Lower, 5e-6)
+}
+
+/// A stage where each side waits in its own way. From round 3 on, the metrics
+/// of one are altered, of which the last is its own.
+fn stage_of_own_metrics(model: Model, alter: fn(&mut Vec<Metric>)) -> Stage {
+    let stage = Stage::new();
+    for side in BOTH {
+        stage.plant("shared-state", side, |asked| {
+            let metrics = &mut asked.outcome.metrics;
+            metrics.push(wait().of(side).only(side));
+            if side == model && asked.run >= 3 {
+                alter(metrics);
+            }
+        });
+    }
+    stage
+}
+
+/// A stage where threads have this metric more, and processes that.
+fn stage_of_two_metrics(threads: Metric, processes: Metric) -> Stage {
+    let stage = Stage::new();
+    for (model, metric) in BOTH.into_iter().zip([threads, processes]) {
+        stage.plant("shared-state", model, |asked| {
+            asked.outcome.metrics.push(metric.clone());
+        });
+    }
+    stage
+}
+
+#[test]
+fn a_metric_that_only_the_other_side_can_have() {
+    let result = compare(&stage_that_alters(|outcome| {
+        outcome.metrics.push(wait().of("park").only(Model::Threads));
+    }));
+    let words = "round 3 refused \
+                 it has wait, park, and says that only threads have it";
+    assert_refused(&result, words);
+    let stage = stage_of_two_metrics(wait().only(Model::Processes), wait());
+    let words = "warm-up refused \
+                 it has wait, and says that only processes have it";
+    assert_refused(&compare(&stage), words);
+}
+
+/// The other side never had it, and is no witness.
+#[test]
+fn a_metric_of_one_side_that_is_missing_later() {
+    for model in BOTH {
+        let stage = stage_of_own_metrics(model, |metrics| {
+            metrics.pop();
+        });
+        let words = format!(
+            "round 3 refused it has no wait, {model}, but {model}, warm-up, \
+             has wait, {model} in s, the lower the better, for {model} only"
+        );
+        assert_refused(&compare(&stage), &words);
+    }
+}
+
+#[test]
+fn a_metric_of_one_side_that_was_not_there_before() {
+    for model in BOTH {
+        let stage = stage_of_own_metrics(model, |metrics| {
+            let own = metrics.last().cloned().unwrap();
+            metrics.push(own.of("late"));
+        });
+        let words = format!(
+            "round 3 refused it has wait, late in s, the lower the better, \
+             for {model} only, but {model}, warm-up, has no wait, late"
+        );
+        assert_refused(&compare(&stage), &words);
+    }
+}
+
+#[test]
+fn a_metric_of_one_side_that_means_something_else_later() {
+    for model in BOTH {
+        let stage = stage_of_own_metrics(model, |metrics| {
+            metrics.last_mut().unwrap().unit = "1".into();
+        });
+        let words = format!(
+            "round 3 refused it has wait, {model} in 1, the lower the \
+             better, for {model} only, but {model}, warm-up, has wait, \
+             {model} in s, the lower the better, for {model} only"
+        );
+        assert_refused(&compare(&stage), &words);
+    }
+}
+
+#[test]
+fn a_metric_that_one_side_calls_its_own_and_both_have() {
+    let stage = stage_of_two_metrics(wait().only(Model::Threads), wait());
+    let words = "it has wait in s, the lower the better, \
+                 but threads, warm-up, \
+                 has wait in s, the lower the better, for threads only";
+    assert_refused(&compare(&stage), words);
+    let stage = stage_of_two_metrics(wait(), wait().only(Model::Processes));
+    let words = "it has wait in s, the lower the better, \
+                 for processes only, but threads, warm-up, \
+                 has wait in s, the lower the better";
+    assert_refused(&compare(&stage), words);
+}
+
+#[test]
+fn a_metric_that_each_side_calls_its_own() {
+    let [threads, processes] = BOTH.map(|model| wait().only(model));
+    let stage = stage_of_two_metrics(threads, processes);
+    let words = "for processes only, but threads, warm-up, \
+                 has wait in s, the lower the better, for threads only";
+    assert_refused(&compare(&stage), words);
+}
+
+#[test]
+fn a_detail_that_one_side_lacks() {
+    let result = compare(&stage_that_alters(|outcome| {
+        outcome.metrics.push(wait().detail());
+    }));
+    let words = "it has wait in s, the lower the better, as a detail, \
+                 but threads, warm-up, has no wait";
+    assert_refused(&result, words);
+}
+
+#[test]
+fn a_detail_that_the_other_side_shows() {
+    let stage = stage_of_two_metrics(wait(), wait().detail());
+    let words = "it has wait in s, the lower the better, as a detail, \
+                 but threads, warm-up, has wait in s, the lower the better";
+    assert_refused(&compare(&stage), words);
 }
 
 #[test]
