@@ -2,26 +2,33 @@
 
 use clap::{Args, Parser, ValueEnum};
 
-use crate::machine;
+use crate::{machine, outcome::Model};
 
 /// The arguments of one scenario: its own, and [`Common`] flattened in.
 pub trait Arguments: Parser {
     /// The part that every demo understands.
     fn common(&self) -> &Common;
 
-    /// The variants, one a line, if `--list-variants` asks for them.
-    fn list(&self) -> Option<String> {
+    /// The variants of a side, one a line, if `--list-variants` asks for
+    /// them.
+    fn list(&self, _model: Model) -> Option<String> {
         None
+    }
+
+    /// Whether a side can do what is asked: the siblings have the same flags,
+    /// also where one of them lacks a mechanism.
+    ///
+    /// # Errors
+    ///
+    /// Fails with what is wrong, and what would be right.
+    fn check(&self, _model: Model) -> Result<(), String> {
+        Ok(())
     }
 }
 
 /// What every demo understands.
 #[derive(Debug, Clone, Args)]
 pub struct Common {
-    /// How many workers: threads, or processes [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = parse_workers)]
-    workers: Option<usize>,
-
     /// The seed of the input
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
@@ -39,9 +46,17 @@ pub struct Common {
     pub lifeline: bool,
 }
 
-impl Common {
-    /// How many workers to start.
-    pub fn workers(&self) -> usize {
+/// How many share the work, in a scenario that has work to share.
+#[derive(Debug, Clone, Args)]
+pub struct Workers {
+    /// How many workers: threads, or processes [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = parse_workers)]
+    workers: Option<usize>,
+}
+
+impl Workers {
+    /// How many to start.
+    pub fn count(&self) -> usize {
         self.workers.unwrap_or_else(machine::cores)
     }
 }
@@ -67,9 +82,10 @@ impl<V: ValueEnum + Send + Sync + 'static> Variants<V> {
         }
     }
 
-    /// The names, one a line, if they were asked for.
-    pub fn list(&self) -> Option<String> {
-        let names = V::value_variants().iter().map(name);
+    /// The names of those that there are, one a line, if they were asked for.
+    pub fn list(&self, there_is: impl Fn(&V) -> bool) -> Option<String> {
+        let variants = V::value_variants().iter();
+        let names = variants.filter(|variant| there_is(variant)).map(name);
         self.list_variants.then(|| names.collect::<Vec<_>>().join("\n"))
     }
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use clap::error::ErrorKind;
 use rustix::process::Signal;
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
@@ -30,9 +31,12 @@ pub fn main<A: Arguments>(
     run: impl FnOnce(Model, &A) -> anyhow::Result<Outcome>,
 ) -> ExitCode {
     let arguments = parse::<A>();
-    if let Some(names) = arguments.list() {
+    if let Some(names) = arguments.list(model) {
         println!("{names}");
         return ExitCode::SUCCESS;
+    }
+    if let Err(reason) = arguments.check(model) {
+        A::command().error(ErrorKind::ValueValidation, reason).exit();
     }
     match obey_the_outside(&arguments)
         .and_then(|()| run(model, &arguments))

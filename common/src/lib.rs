@@ -33,6 +33,9 @@
 //! | [`aligned`] | a vector that begins where mapped memory does |
 //! | [`gate`] | where threads start together |
 //! | [`laps`] | start, work, stop: the clock of both siblings |
+//! | [`latency`] | the quantiles of many short times |
+//! | [`placement`] | which core an end runs on |
+//! | [`ring`] | messages through memory that two threads or processes share |
 //! | [`resources`] | CPU time, context switches, page faults, memory |
 //! | [`machine`] | where a figure was measured |
 //! | [`progress`] | the bar on a terminal |
@@ -41,7 +44,8 @@
 //! | [`lifeline`] | how a program learns that the one which started it is gone |
 //! | [`units`] | figures as people write them |
 //!
-//! Linux only: [`lifeline`], [`machine`] and [`resources`].
+//! Linux only: [`lifeline`], [`machine`], [`placement`], [`resources`], and
+//! the futex of [`ring::memory`].
 
 pub mod aligned;
 pub mod arguments;
@@ -50,10 +54,13 @@ pub mod digest;
 pub mod gate;
 pub mod input;
 pub mod laps;
+pub mod latency;
 pub mod lifeline;
 pub mod machine;
 pub mod outcome;
+pub mod placement;
 pub mod progress;
 pub mod resources;
+pub mod ring;
 pub mod scenarios;
 pub mod units;

@@ -47,8 +47,13 @@ pub fn hold(pipe: impl AsFd, signal: Signal) -> io::Result<()> {
     Ok(())
 }
 
-fn is_cut(pipe: BorrowedFd<'_>) -> io::Result<bool> {
-    let mut ends = [PollFd::from_borrowed_fd(pipe, PollFlags::IN)];
+/// Whether the other end of a pipe or socket is closed.
+///
+/// # Errors
+///
+/// Fails if the kernel cannot watch what it is.
+pub fn is_cut(pipe: impl AsFd) -> io::Result<bool> {
+    let mut ends = [PollFd::new(&pipe, PollFlags::IN)];
     poll(&mut ends, Some(&Default::default()))?;
     Ok(ends[0].revents().contains(PollFlags::HUP))
 }

@@ -2,8 +2,11 @@
 
 use std::ops::{AddAssign, Sub};
 
-use libc::{RUSAGE_CHILDREN, RUSAGE_SELF, c_int, rusage, timeval};
+use libc::{
+    RUSAGE_CHILDREN, RUSAGE_SELF, RUSAGE_THREAD, c_int, rusage, timeval,
+};
 use procfs::process::Process;
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 /// CPU time, switches, faults and memory, of this process and its children.
@@ -68,6 +71,39 @@ impl AddAssign for Resources {
         self.minor_faults += other.minor_faults;
         self.peak_proportional_memory =
             self.peak_proportional_memory.max(other.peak_proportional_memory);
+    }
+}
+
+/// What one thread has taken, whichever process it belongs to: so that both
+/// ends of a channel can be measured in the same way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Thread {
+    /// Seconds of CPU time.
+    pub cpu: f64,
+    /// How often it left its core, of itself or not.
+    pub switches: u64,
+}
+
+impl Thread {
+    /// Since the calling thread began.
+    pub fn so_far() -> Self {
+        let cpu = clock_gettime(ClockId::ThreadCPUTime);
+        let used = usage(RUSAGE_THREAD);
+        Thread {
+            cpu: cpu.tv_sec as f64 + cpu.tv_nsec as f64 / 1e9,
+            switches: (used.ru_nvcsw + used.ru_nivcsw) as u64,
+        }
+    }
+}
+
+impl Sub for Thread {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Thread {
+            cpu: self.cpu - before.cpu,
+            switches: self.switches - before.switches,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! (`examples-threads/<name>`, `examples-processes/<name>`). The comparison,
 //! the table in README.md and the test of the contract follow the list.
 
+pub mod ipc;
 #[cfg(feature = "matrix")]
 pub mod matrix;
 pub mod shared_state;
@@ -15,6 +16,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// What a reader wants to know.
     pub question: &'static str,
+    /// Whether there is work to share out, and so a flag `--workers`.
+    pub crew: bool,
     /// Whether the comparison also measures the speed-up from one worker to
     /// all cores.
     pub scales: bool,
@@ -32,11 +35,19 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "shared-state",
         question: "many workers update one ledger; is anything lost?",
+        crew: true,
+        scales: false,
+    },
+    Scenario {
+        name: "ipc",
+        question: "what does a message cost, by mechanism, size and waking?",
+        crew: false,
         scales: false,
     },
     Scenario {
         name: "matrix",
         question: "six databases, a matrix transformation of each",
+        crew: true,
         scales: true,
     },
 ];

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    arguments::{self, Arguments, Common, Variants},
+    arguments::{self, Arguments, Common, Variants, Workers},
     digest::Digest,
     input::Input,
     laps::Laps,
@@ -49,6 +49,9 @@ pub struct Args {
     variants: Variants<Variant>,
 
     #[command(flatten)]
+    workers: Workers,
+
+    #[command(flatten)]
     common: Common,
 }
 
@@ -57,8 +60,8 @@ impl Arguments for Args {
         &self.common
     }
 
-    fn list(&self) -> Option<String> {
-        self.variants.list()
+    fn list(&self, _model: Model) -> Option<String> {
+        self.variants.list(|_| true)
     }
 }
 
@@ -76,7 +79,7 @@ impl Args {
             variant,
             accounts: self.accounts,
             transfers: self.transfers.unwrap_or(usual),
-            workers: self.common.workers(),
+            workers: self.workers.count(),
             seed: self.common.seed,
         }
     }

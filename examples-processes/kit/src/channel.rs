@@ -1,240 +1,267 @@
-//! Typed messages between a parent and one worker, over a socket pair.
+//! Typed messages from one process to another, under the names that
+//! `crossbeam::channel` has for threads.
 //!
-//! A message is a frame: its length in four bytes, little-endian, then that
-//! many bytes of `postcard`. Open descriptors travel beside a frame
-//! (`SCM_RIGHTS`, unix(7)), which a pipe cannot do: hence a socket pair.
+//! | crossbeam | here | the difference |
+//! |---|---|---|
+//! | `bounded`, `unbounded` | [`pipe`], [`socket_pair`] | bounded by the kernel, in bytes: a pipe holds 64 KiB (pipe(7)) |
+//! | `Sender::send` | [`Sender::send`] | the message is lent and encoded, not moved |
+//! | `Receiver::recv` | [`Receiver::recv`] | the message is decoded, and can be corrupt |
+//! | `Receiver::recv_timeout` | [`Receiver::recv_timeout`] | the time may be up in the middle of a message, which is not lost |
+//! | `Receiver::iter` | [`Receiver::iter`] | of results, for errors must not look like an end |
+//! | a closure takes an end along | [`Sender::descriptors`], [`Sender::take`] | and our own copy must be dropped |
+//! | disconnected once all senders are dropped | the same | also when they are killed |
+//! | `Sender: Clone`, `Receiver: Clone` | absent | two processes at one end would tear each other's frames |
+//! | `select!` | absent | a channel for each worker, a thread for each channel |
+//!
+//! An end crosses to a worker with its job, as descriptors:
+//!
+//! ```no_run
+//! use anyhow::Result;
+//! use process_kit::{Parent, channel::{self, Sender}, scope};
+//!
+//! fn run() -> Result<()> {
+//!     let (sender, receiver) = channel::pipe::<String>()?;
+//!     scope(|scope| {
+//!         let lent = sender.descriptors();
+//!         let handle = scope.spawn_with::<_, ()>(&3_u64, &lent)?;
+//!         drop(sender); // or it would never be disconnected
+//!         for line in receiver {
+//!             println!("{}", line?);
+//!         }
+//!         handle.join()
+//!     })
+//! }
+//!
+//! fn worker(count: u64, parent: &mut Parent) -> Result<()> {
+//!     let mut sender = Sender::<String>::take(parent)?;
+//!     for number in 0..count {
+//!         sender.send(&format!("line {number}"))?;
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! **The parent must drop its copy** of an end that it lent. The kernel tells
+//! a receiver that its sender is gone when the last copy is closed; as long
+//! as the parent holds one, the receiver waits, and so does a sender whose
+//! receiver was killed. Other workers inherit no copy: all descriptors here
+//! are closed on exec.
+//!
+//! That both ends have the same `T` is for the program to see to, as for the
+//! job of a worker: what travels does not name its type.
+
+mod transport;
 
 use std::{
-    io::{self, IoSlice, IoSliceMut, Read},
-    mem::MaybeUninit,
-    os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::net::UnixStream,
-    },
+    io,
+    marker::PhantomData,
+    net::Shutdown,
+    os::{fd::BorrowedFd, unix::net::UnixStream},
+    time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
-    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
-};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// A longer frame is refused: it would be a fault, or an attack on memory.
-const LONGEST_FRAME: usize = 64 << 20;
+use crate::{Parent, frame};
+use transport::{Sink, Source};
 
-/// More descriptors at once than any job here has. The kernel's own limit is
-/// 253.
-const MOST_DESCRIPTORS: usize = 8;
+pub use crate::error::{Corrupt, RecvError, RecvTimeoutError, SendError};
 
-/// One end of the socket pair.
+/// A channel over a pipe.
+///
+/// # Errors
+///
+/// Fails if the kernel gives no pipe.
+pub fn pipe<T>() -> io::Result<(Sender<T>, Receiver<T>)> {
+    let (reader, writer) = io::pipe()?;
+    Ok((Sender::to(Sink::Pipe(writer)), Receiver::of(Source::pipe(reader))))
+}
+
+/// A channel over a pair of connected sockets.
+///
+/// Each of them could send and receive. The way back is shut, for whoever
+/// holds them: so an end that is taken for the other is disconnected from
+/// the start.
+///
+/// # Errors
+///
+/// Fails if the kernel gives no sockets.
+pub fn socket_pair<T>() -> io::Result<(Sender<T>, Receiver<T>)> {
+    let (one, other) = UnixStream::pair()?;
+    one.shutdown(Shutdown::Read)?;
+    Ok((Sender::to(Sink::socket(one)), Receiver::of(Source::socket(other))))
+}
+
+/// The end that sends. There is one for each channel, in one process.
+///
+/// Its methods take `&mut self`, where crossbeam's take `&self`, because a
+/// frame must be written whole before the next one begins.
 #[derive(Debug)]
-pub(crate) struct Channel(UnixStream);
+pub struct Sender<T> {
+    /// Nothing, once it has hung up.
+    sink: Option<Sink>,
+    /// Kept from message to message.
+    frame: Vec<u8>,
+    message: PhantomData<fn(&T)>,
+}
 
-impl Channel {
-    /// Both ends. They are closed on exec, so no other child inherits them.
-    pub(crate) fn pair() -> io::Result<(Channel, Channel)> {
-        let (one, other) = UnixStream::pair()?;
-        Ok((Channel(one), Channel(other)))
-    }
-
-    /// Sends one message, and lends `descriptors` to the receiver, who gets
-    /// copies of them.
-    pub(crate) fn send(
-        &self,
-        message: &impl Serialize,
-        descriptors: &[BorrowedFd<'_>],
-    ) -> Result<()> {
-        let frame = encode(message)?;
-        let sent = self.send_with(&frame, descriptors)?;
-        io::Write::write_all(&mut &self.0, &frame[sent..])?;
-        Ok(())
-    }
-
-    /// The next message and its descriptors; nothing if the other end is
-    /// closed.
-    pub(crate) fn receive<T: DeserializeOwned>(
-        &self,
-    ) -> Result<Option<(T, Vec<OwnedFd>)>> {
-        let mut header = [0; 4];
-        let (read, descriptors) = self.receive_with(&mut header)?;
-        if read == 0 {
-            return Ok(None);
+impl<T: Serialize> Sender<T> {
+    /// Sends a message. Waits while the transport has no room for it.
+    ///
+    /// # Errors
+    ///
+    /// See [`SendError`]. That there is none does not mean that the message
+    /// was received: the receiver may end before it comes to it.
+    pub fn send(&mut self, message: &T) -> Result<(), SendError> {
+        let sink = self.sink.as_mut().ok_or(SendError::Disconnected)?;
+        frame::encode(message, &mut self.frame)?;
+        let sent = sink.send(&self.frame);
+        if let Err(SendError::Disconnected | SendError::Io(_)) = sent {
+            // Part of the frame may be sent, and nothing can follow that.
+            self.sink = None;
         }
-        (&self.0).read_exact(&mut header[read..])?;
-        let message = decode(&self.body(u32::from_le_bytes(header))?)?;
-        Ok(Some((message, descriptors)))
+        sent
+    }
+}
+
+impl<T> Sender<T> {
+    fn to(sink: Sink) -> Self {
+        Sender { sink: Some(sink), frame: Vec::new(), message: PhantomData }
     }
 
-    /// Reads as the bytes come: a length alone allocates nothing.
-    fn body(&self, length: u32) -> Result<Vec<u8>> {
-        let length = length as usize;
-        ensure!(
-            length <= LONGEST_FRAME,
-            "a frame of {length} bytes was announced, \
-             and {LONGEST_FRAME} are the most"
-        );
-        let mut body = Vec::new();
-        (&self.0).take(length as u64).read_to_end(&mut body)?;
-        ensure!(
-            body.len() == length,
-            "a frame of {length} bytes was cut after {}",
-            body.len()
-        );
-        Ok(body)
+    /// What to lend to a worker, see
+    /// [`Scope::spawn_with`](crate::Scope::spawn_with), that it may
+    /// [`take`](Sender::take) this end. Drop this copy of it then.
+    pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        self.sink.iter().flat_map(Sink::descriptors).collect()
     }
 
-    fn send_with(
-        &self,
-        bytes: &[u8],
-        descriptors: &[BorrowedFd<'_>],
-    ) -> Result<usize> {
-        let mut space = [MaybeUninit::uninit();
-            rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
-        let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        ensure!(
-            descriptors.len() <= MOST_DESCRIPTORS,
-            "{} descriptors were to be sent, and {MOST_DESCRIPTORS} are the \
-             most",
-            descriptors.len()
-        );
-        if !descriptors.is_empty() {
-            ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+    /// A worker's end: the next of those that came with its job. Ends are
+    /// taken in the order in which they were lent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are no more, or if what comes next is no such end.
+    pub fn take(parent: &mut Parent) -> anyhow::Result<Self> {
+        Ok(Sender::to(Sink::take(parent)?))
+    }
+}
+
+/// The end that receives. There is one for each channel, in one process.
+#[derive(Debug)]
+pub struct Receiver<T> {
+    /// Nothing, once it has hung up.
+    source: Option<Source>,
+    message: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned> Receiver<T> {
+    /// The next message. Waits until it has come whole.
+    ///
+    /// # Errors
+    ///
+    /// See [`RecvError`].
+    pub fn recv(&mut self) -> Result<T, RecvError> {
+        self.receive(None)
+    }
+
+    /// The next message, if it has come whole before the time is up. No time
+    /// at all takes what is there, as crossbeam's `try_recv`.
+    ///
+    /// # Errors
+    ///
+    /// See [`RecvTimeoutError`].
+    pub fn recv_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<T, RecvTimeoutError> {
+        // What no clock can count to is no limit.
+        let deadline = Instant::now().checked_add(timeout);
+        self.receive(deadline).map_err(RecvTimeoutError::from)
+    }
+
+    /// Messages until there are no more. After an error that is not
+    /// [`RecvError::Io`] there are none.
+    pub fn iter(&mut self) -> Iter<'_, T> {
+        Iter(self)
+    }
+
+    fn receive(&mut self, deadline: Option<Instant>) -> Result<T, RecvError> {
+        let source = self.source.as_mut().ok_or(RecvError::Disconnected)?;
+        let received = source.receive(deadline);
+        if let Err(RecvError::Corrupt(_)) = received {
+            // Where the next frame begins, nobody knows.
+            self.source = None;
         }
-        let bytes = [IoSlice::new(bytes)];
-        let sent = retry(|| {
-            sendmsg(&self.0, &bytes, &mut ancillary, SendFlags::NOSIGNAL)
-        })?;
-        Ok(sent)
-    }
-
-    fn receive_with(&self, bytes: &mut [u8]) -> Result<(usize, Vec<OwnedFd>)> {
-        let mut space = [MaybeUninit::uninit();
-            rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
-        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let received = retry(|| {
-            recvmsg(
-                &self.0,
-                &mut [IoSliceMut::new(bytes)],
-                &mut ancillary,
-                RecvFlags::CMSG_CLOEXEC,
-            )
-        })?;
-        ensure!(
-            !received.flags.contains(ReturnFlags::CTRUNC),
-            "more than {MOST_DESCRIPTORS} descriptors came with a frame"
-        );
-        let descriptors = ancillary.drain().flat_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
-            _ => None,
-        });
-        Ok((received.bytes, descriptors.flatten().collect()))
+        received
     }
 }
 
-impl AsFd for Channel {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+impl<T> Receiver<T> {
+    fn of(source: Source) -> Self {
+        Receiver { source: Some(source), message: PhantomData }
+    }
+
+    /// What to lend to a worker, see [`Sender::descriptors`]. To be lent
+    /// before it is used: it reads ahead, and that stays here.
+    pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        self.source.iter().flat_map(Source::descriptors).collect()
+    }
+
+    /// A worker's end, see [`Sender::take`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are no more, or if what comes next is no such end.
+    pub fn take(parent: &mut Parent) -> anyhow::Result<Self> {
+        Ok(Receiver::of(Source::take(parent)?))
     }
 }
 
-impl From<OwnedFd> for Channel {
-    fn from(descriptor: OwnedFd) -> Self {
-        Channel(descriptor.into())
-    }
-}
+/// Messages as they come, see [`Receiver::iter`].
+#[derive(Debug)]
+pub struct Iter<'a, T>(&'a mut Receiver<T>);
 
-impl From<Channel> for OwnedFd {
-    fn from(channel: Channel) -> Self {
-        channel.0.into()
-    }
-}
+impl<T: DeserializeOwned> Iterator for Iter<'_, T> {
+    type Item = Result<T, RecvError>;
 
-fn encode(message: &impl Serialize) -> Result<Vec<u8>> {
-    let frame = postcard::to_extend(message, vec![0; 4])
-        .context("a message could not be encoded")?;
-    let length = frame.len() - 4;
-    ensure!(
-        length <= LONGEST_FRAME,
-        "a message is {length} bytes long, and {LONGEST_FRAME} are the most"
-    );
-    let mut frame = frame;
-    frame[..4].copy_from_slice(&(length as u32).to_le_bytes());
-    Ok(frame)
-}
-
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    let (message, rest) = postcard::take_from_bytes(bytes)
-        .context("a frame could not be decoded")?;
-    ensure!(rest.is_empty(), "a frame has {} bytes too many", rest.len());
-    Ok(message)
-}
-
-fn retry<T>(
-    mut call: impl FnMut() -> rustix::io::Result<T>,
-) -> rustix::io::Result<T> {
-    loop {
-        match call() {
-            Err(rustix::io::Errno::INTR) => {}
-            result => return result,
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.0.recv() {
+            Err(RecvError::Disconnected) => None,
+            received => Some(received),
         }
+    }
+}
+
+/// Messages as they come, of a receiver that is dropped with it.
+#[derive(Debug)]
+pub struct IntoIter<T>(Receiver<T>);
+
+impl<T: DeserializeOwned> Iterator for IntoIter<T> {
+    type Item = Result<T, RecvError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.iter().next()
+    }
+}
+
+impl<T: DeserializeOwned> IntoIterator for Receiver<T> {
+    type Item = Result<T, RecvError>;
+    type IntoIter = IntoIter<T>;
+
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter(self)
+    }
+}
+
+impl<'a, T: DeserializeOwned> IntoIterator for &'a mut Receiver<T> {
+    type Item = Result<T, RecvError>;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
     }
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
-mod tests {
-    use std::io::Write as _;
-
-    use super::*;
-
-    #[test]
-    fn carries_a_message_and_a_descriptor() {
-        let (here, there) = Channel::pair().unwrap();
-        let (mut reader, writer) = io::pipe().unwrap();
-        here.send(&("job", 7_u8), &[writer.as_fd()]).unwrap();
-        drop(writer);
-        let (message, mut descriptors) =
-            there.receive::<(String, u8)>().unwrap().unwrap();
-        assert_eq!(message, ("job".into(), 7));
-        let sent = io::PipeWriter::from(descriptors.remove(0));
-        (&sent).write_all(b"through").unwrap();
-        drop(sent);
-        let mut text = String::new();
-        reader.read_to_string(&mut text).unwrap();
-        assert_eq!(text, "through");
-    }
-
-    #[test]
-    fn a_closed_end_is_the_end() {
-        let (here, there) = Channel::pair().unwrap();
-        drop(here);
-        assert!(there.receive::<u8>().unwrap().is_none());
-    }
-
-    #[test]
-    fn refuses_what_is_no_frame() {
-        for (bytes, reason) in [
-            (&[255, 255, 255, 255][..], "are the most"),
-            (&[9, 0, 0, 0, 1], "was cut after 1"),
-            (&[2, 0, 0, 0, 1, 1], "1 bytes too many"),
-            (&[1, 0, 0, 0, 200], "could not be decoded"),
-            (&[1, 0], "fill whole buffer"),
-        ] {
-            let (here, there) = Channel::pair().unwrap();
-            (&here.0).write_all(bytes).unwrap();
-            drop(here);
-            let error = there.receive::<u16>().unwrap_err();
-            let text = format!("{error:#}");
-            assert!(text.contains(reason), "{bytes:?}: {text}");
-        }
-    }
-
-    #[test]
-    fn refuses_to_send_what_would_be_refused() {
-        let (here, _there) = Channel::pair().unwrap();
-        let descriptors = vec![here.as_fd(); MOST_DESCRIPTORS + 1];
-        assert!(here.send(&1, &descriptors).is_err());
-        assert!(encode(&vec![1_u8; LONGEST_FRAME]).is_err());
-    }
-}
+mod tests;

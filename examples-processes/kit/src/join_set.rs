@@ -122,17 +122,17 @@ impl<A> Answer<A> {
 
 /// Waits until a worker has answered, or died.
 fn first_ready<A>(members: &[Member<'_, A>]) -> Result<usize> {
-    let mut channels: Vec<PollFd<'_>> = members
+    let mut wires: Vec<PollFd<'_>> = members
         .iter()
         .map(|member| PollFd::new(&member.handle, PollFlags::IN))
         .collect();
     loop {
-        match poll(&mut channels, None) {
+        match poll(&mut wires, None) {
             Err(Errno::INTR) => continue,
             result => result?,
         };
-        let ready = |channel: &PollFd<'_>| !channel.revents().is_empty();
-        if let Some(first) = channels.iter().position(ready) {
+        let ready = |wire: &PollFd<'_>| !wire.revents().is_empty();
+        if let Some(first) = wires.iter().position(ready) {
             return Ok(first);
         }
     }

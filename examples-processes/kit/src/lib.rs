@@ -8,8 +8,10 @@
 //! | `JoinHandle::join` | [`JoinHandle::join`] | the answer is decoded; the worker is reaped |
 //! | tokio's `JoinSet` | [`JoinSet`] | a worker for each job, only so many at once |
 //! | `Barrier` | [`Gate`] | a worker that dies on the way holds up nobody |
+//! | `mpsc`, crossbeam's `channel` | [`channel`] | messages are encoded, and checked when they come |
 //! | `Mutex`, `PoisonError` | [`Mutex`], std's own `PoisonError` | a holder that was *killed* poisons too |
 //! | `Arc<[T]>` | [`Segment`] | it has a name, which outlives a careless owner |
+//! | memory behind an `Arc` | [`Shared`], [`Lifeline`] | both may write, so neither may trust it; and who else is alive? |
 //! | a moved `Vec` | [`Mapping`], then [`Frozen`] | sealed, so that the receiver may trust it |
 //!
 //! A program that uses the kit plays several roles, and its `main` says so:
@@ -52,6 +54,8 @@
 //! - The name of a segment goes with its owner: a [`sweeper`] waits for that.
 //! - What a worker prints goes to stderr; stdout is the parent's alone.
 //! - Bytes from another process are checked before they are used.
+//! - Who waits for messages learns that the sender is gone, and a message
+//!   that it did not finish is no message.
 //!
 //! # What is absent
 //!
@@ -60,24 +64,33 @@
 //! no `pre_exec` either: with it, `Command` forks instead of `posix_spawn`,
 //! at a cost that grows with the parent's memory.
 //!
-//! Linux only: [`Mapping`] (memfd), [`Mutex`] (robust pthread mutexes, which
+//! Linux only: [`Mapping`] and [`Shared`] (memfd), [`Mutex`] (robust pthread mutexes, which
 //! other Unixes have too), and the names of segments in /dev/shm.
 
-mod channel;
+pub mod channel;
+mod error;
+mod frame;
 mod gate;
 mod join_set;
+mod lifeline;
 mod mapping;
 mod mutex;
 mod role;
 mod room;
 mod scope;
 mod segment;
+mod shared;
+#[cfg(test)]
+mod signal;
 pub mod sweeper;
+mod wire;
 
 pub use gate::Gate;
 pub use join_set::{Answer, JoinSet};
+pub use lifeline::Lifeline;
 pub use mapping::{Frozen, Mapping};
 pub use mutex::{Mutex, MutexGuard};
 pub use role::{Parent, Role, role};
 pub use scope::{JoinHandle, Scope, scope};
 pub use segment::{Contents, Element, Segment};
+pub use shared::Shared;

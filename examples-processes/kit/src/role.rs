@@ -16,7 +16,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{channel::Channel, gate::Gate, sweeper};
+use crate::{gate::Gate, sweeper, wire::Wire};
 
 /// The first argument of a worker. A person sees it in `ps`, and never types
 /// it.
@@ -122,8 +122,8 @@ impl Parent {
         &mut self,
         work: impl FnOnce(J, &mut Parent) -> Result<A>,
     ) -> Result<()> {
-        let channel = take_stdin().context("stdin is not its channel")?;
-        let Some(job) = self.meet(&channel)? else {
+        let wire = take_stdin().context("stdin is not its wire")?;
+        let Some(job) = self.meet(&wire)? else {
             return Ok(());
         };
         let reply = match work(job, self) {
@@ -134,18 +134,15 @@ impl Parent {
         self.gate = Gate::default();
         let given: Vec<BorrowedFd<'_>> =
             self.given.iter().map(OwnedFd::as_fd).collect();
-        channel.send(&reply, &given)?;
-        channel.receive::<()>()?;
+        wire.send(&reply, &given)?;
+        wire.receive::<()>()?;
         Ok(())
     }
 
     /// Receives the job, and ties this process to its parent. No job means
     /// that the parent is gone already.
-    fn meet<J: DeserializeOwned>(
-        &mut self,
-        channel: &Channel,
-    ) -> Result<Option<J>> {
-        let Some((assignment, descriptors)) = channel.receive()? else {
+    fn meet<J: DeserializeOwned>(&mut self, wire: &Wire) -> Result<Option<J>> {
+        let Some((assignment, descriptors)) = wire.receive()? else {
             return Ok(None);
         };
         let Assignment { job, index, gated } = assignment;
@@ -162,11 +159,11 @@ impl Parent {
     }
 }
 
-/// The channel to the parent comes as stdin, because `Command` can pass no
+/// The wire to the parent comes as stdin, because `Command` can pass no
 /// other descriptor without a `pre_exec`. It is moved away, so that whatever
 /// reads stdin finds it empty and cannot eat a message.
-fn take_stdin() -> Result<Channel> {
-    let channel = fcntl_dupfd_cloexec(io::stdin(), 3)?;
+fn take_stdin() -> Result<Wire> {
+    let wire = fcntl_dupfd_cloexec(io::stdin(), 3)?;
     dup2_stdin(open("/dev/null", OFlags::RDONLY, Mode::empty())?)?;
-    Ok(channel.into())
+    Ok(wire.into())
 }

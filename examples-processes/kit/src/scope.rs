@@ -14,9 +14,9 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    channel::Channel,
     gate::GateKeeper,
     role::{Assignment, Reply, WORKER},
+    wire::Wire,
 };
 
 /// Runs `body`, in which workers can be spawned, and returns when all of
@@ -79,7 +79,7 @@ impl Scope {
         job: &J,
         lent: &[BorrowedFd<'_>],
     ) -> Result<JoinHandle<'_, A>> {
-        let (child, channel) = start().context("no worker can be started")?;
+        let (child, wire) = start().context("no worker can be started")?;
         let (line, lifeline) = io::pipe().context("no pipe for a lifeline")?;
         let gate = self.gate.borrow();
         let mut descriptors = vec![line.as_fd()];
@@ -88,13 +88,12 @@ impl Scope {
         let gated = !gate.is_empty();
         descriptors.extend(gate);
         descriptors.extend(lent);
-        channel
-            .send(&Assignment { job, index, gated }, &descriptors)
+        wire.send(&Assignment { job, index, gated }, &descriptors)
             .context("a worker did not take its job")?;
         Ok(JoinHandle {
             index,
             child,
-            channel,
+            wire,
             _lifeline: lifeline,
             answer: None,
             _scope: PhantomData,
@@ -129,7 +128,7 @@ impl Scope {
 pub struct JoinHandle<'scope, A> {
     index: usize,
     child: Guard,
-    channel: Channel,
+    wire: Wire,
     /// The worker is killed when this is closed: by drop, or by the kernel
     /// when this process ends.
     _lifeline: PipeWriter,
@@ -197,9 +196,9 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
 
     /// Lets a worker go whose answer was taken, and reaps it.
     pub(crate) fn release(self) -> Result<()> {
-        let JoinHandle { mut child, channel, .. } = self;
+        let JoinHandle { mut child, wire, .. } = self;
         let id = child.0.id();
-        drop(channel);
+        drop(wire);
         let status = child.reap()?;
         ensure!(status.success(), "worker {id} ended badly: {status}");
         Ok(())
@@ -216,7 +215,7 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     }
 
     fn receive(&mut self) -> Result<(A, IntoIter<OwnedFd>)> {
-        match self.channel.receive()? {
+        match self.wire.receive()? {
             Some((Reply::Answer(answer), given)) => {
                 Ok((answer, given.into_iter()))
             }
@@ -235,7 +234,7 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
 /// To wait for an answer, along with others.
 impl<A> AsFd for JoinHandle<'_, A> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.channel.as_fd()
+        self.wire.as_fd()
     }
 }
 
@@ -257,10 +256,10 @@ impl Drop for Guard {
     }
 }
 
-/// Its stdin is the channel. Its stdout is *our stderr*, from its first
+/// Its stdin is the wire. Its stdout is *our stderr*, from its first
 /// instruction on, so that nothing it prints can corrupt our JSON.
-fn start() -> io::Result<(Guard, Channel)> {
-    let (ours, theirs) = Channel::pair()?;
+fn start() -> io::Result<(Guard, Wire)> {
+    let (ours, theirs) = Wire::pair()?;
     let child = this_program()
         .arg(WORKER)
         .stdin(OwnedFd::from(theirs))

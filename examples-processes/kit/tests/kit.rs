@@ -12,7 +12,10 @@ use std::{
     io::{self, Read as _, Write as _},
     os::fd::AsFd as _,
     process::{Command, ExitCode, Stdio, abort},
-    sync::atomic::{AtomicI64, Ordering::Relaxed},
+    sync::{
+        atomic::{AtomicI64, Ordering::Relaxed},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -20,8 +23,9 @@ use std::{
 use anyhow::{Result, bail, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
 use process_kit::{
-    Frozen, JoinHandle, JoinSet, Mapping, Mutex, Parent, Role, Segment, role,
-    scope,
+    Frozen, JoinHandle, JoinSet, Mapping, Mutex, Parent, Role, Segment,
+    channel::{self, Corrupt, Receiver, RecvTimeoutError, SendError, Sender},
+    role, scope,
 };
 use rustix::process::{
     Pid, Signal, WaitOptions, kill_process, set_child_subreaper, wait, waitpid,
@@ -64,6 +68,9 @@ enum Job {
     Stop,
     Through,
     Freeze(Vec<f64>),
+    Sum,
+    Flood { words: usize },
+    TakeAndSleep,
     Add { segment: String, times: u64 },
     DieHolding { segment: String },
     PanicHolding { segment: String },
@@ -98,6 +105,26 @@ fn worker(job: Job, parent: &mut Parent) -> Result<u64> {
             mapping.as_mut_slice().copy_from_slice(&numbers);
             parent.give_descriptor(mapping.freeze()?);
         }
+        Job::Sum => {
+            let mut receiver = Receiver::<Vec<u64>>::take(parent)?;
+            let mut sender = Sender::<u64>::take(parent)?;
+            for numbers in &mut receiver {
+                sender.send(&numbers?.iter().sum())?;
+            }
+        }
+        Job::Flood { words } => {
+            let mut sender = Sender::take(parent)?;
+            for number in 0.. {
+                sender.send(&flood(number, words))?;
+            }
+        }
+        Job::TakeAndSleep => {
+            let mut receiver = Receiver::<Vec<u64>>::take(parent)?;
+            receiver.recv()?;
+            loop {
+                thread::park();
+            }
+        }
         Job::Add { segment, times } => {
             let ledger = Segment::<Mutex<[i64]>>::open(&segment)?;
             parent.gate.wait()?;
@@ -123,6 +150,11 @@ fn worker(job: Job, parent: &mut Parent) -> Result<u64> {
     Ok(0)
 }
 
+/// What a worker sends as its message of this number.
+fn flood(number: u64, words: usize) -> Vec<u64> {
+    vec![u64::MAX - number; words]
+}
+
 fn poison() -> anyhow::Error {
     anyhow::anyhow!("poisoned")
 }
@@ -142,6 +174,10 @@ fn tests() -> Vec<Trial> {
         ("a_set_takes_the_first_ready", a_set_takes_the_first_that_is_ready),
         ("a_descriptor_goes_along", a_descriptor_goes_along),
         ("memory_comes_frozen", memory_comes_frozen),
+        ("channels_reach_a_worker", channels_reach_a_worker),
+        ("a_killed_sender_is_the_end", a_killed_sender_is_the_end),
+        ("a_killed_receiver_is_told", a_killed_receiver_is_told),
+        ("the_wrong_end_is_refused", the_wrong_end_is_refused),
         ("workers_end_with_their_parent", workers_end_with_their_parent),
         ("a_segment_is_shared", a_segment_is_shared),
         ("a_segment_is_checked", a_segment_is_checked),
@@ -310,6 +346,114 @@ fn memory_comes_frozen() -> Result<()> {
         assert_eq!(frozen.as_slice::<f64>(), numbers);
         Ok(())
     })
+}
+
+/// A channel of each transport.
+fn channels<T>() -> Result<[(Sender<T>, Receiver<T>); 2]> {
+    Ok([channel::pipe()?, channel::socket_pair()?])
+}
+
+fn channels_reach_a_worker() -> Result<()> {
+    for ((mut sender, asked), (answering, mut receiver)) in
+        channels()?.into_iter().zip(channels()?)
+    {
+        scope(|scope| {
+            let lent = [asked.descriptors(), answering.descriptors()].concat();
+            let handle = scope.spawn_with::<_, u64>(&Job::Sum, &lent)?;
+            drop((asked, answering));
+            for length in [0, 1, 10, 100_000] {
+                sender.send(&(0..length).collect::<Vec<u64>>())?;
+                let sum: u64 = receiver.recv_timeout(DEADLINE)?;
+                assert_eq!(sum, (0..length).sum::<u64>());
+            }
+            drop(sender);
+            assert!(receiver.iter().next().is_none());
+            handle.join()?;
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+fn a_killed_sender_is_the_end() -> Result<()> {
+    for words in [1, 300_000] {
+        for (sender, mut receiver) in channels()? {
+            scope(|scope| {
+                let (job, lent) = (Job::Flood { words }, sender.descriptors());
+                let handle = scope.spawn_with::<_, u64>(&job, &lent)?;
+                drop(sender);
+                for number in 0..10 {
+                    let message = receiver.recv_timeout(DEADLINE)?;
+                    assert_eq!(message, flood(number, words));
+                }
+                handle.kill()?;
+                ends_after_whole_messages(&mut receiver, words)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// What was sent before the kill comes; then the end, or the news that a
+/// message was cut by it.
+fn ends_after_whole_messages(
+    receiver: &mut Receiver<Vec<u64>>,
+    words: usize,
+) -> Result<()> {
+    for number in 10.. {
+        match receiver.recv_timeout(DEADLINE) {
+            Ok(message) => assert_eq!(message, flood(number, words)),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Corrupt(Corrupt::Cut { .. })) => break,
+            Err(error) => bail!(error),
+        }
+    }
+    let end = receiver.recv_timeout(DEADLINE);
+    assert!(matches!(end, Err(RecvTimeoutError::Disconnected)), "{end:?}");
+    Ok(())
+}
+
+/// In the middle of a message that it will not read.
+fn a_killed_receiver_is_told() -> Result<()> {
+    for (mut sender, receiver) in channels()? {
+        scope(|scope| {
+            let (job, lent) = (Job::TakeAndSleep, receiver.descriptors());
+            let handle = scope.spawn_with::<_, u64>(&job, &lent)?;
+            drop(receiver);
+            sender.send(&vec![])?;
+            let (done, result) = mpsc::channel();
+            thread::spawn(move || done.send(sender.send(&flood(0, 300_000))));
+            handle.kill()?;
+            let sent = result.recv_timeout(DEADLINE)?;
+            assert!(matches!(sent, Err(SendError::Disconnected)), "{sent:?}");
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+fn the_wrong_end_is_refused() -> Result<()> {
+    let (sender, receiver) = channel::pipe::<u64>()?;
+    let (file, memory) = (fs::File::open("/dev/null")?, Mapping::new(8)?);
+    let memory = memory.freeze()?;
+    for (lent, reason) in [
+        (vec![], "no such descriptor"),
+        (sender.descriptors(), "not open for reading"),
+        (
+            [receiver.descriptors(), receiver.descriptors()].concat(),
+            "not open for writing",
+        ),
+        (vec![file.as_fd()], "CharacterDevice came"),
+        (vec![memory.as_fd()], "RegularFile came"),
+    ] {
+        scope(|scope| {
+            let handle = scope.spawn_with::<_, u64>(&Job::Sum, &lent)?;
+            let error = handle.join().unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+            Ok(())
+        })?;
+    }
+    Ok(())
 }
 
 /// The parent is killed while its workers loop, sleep, stand at the gate and

@@ -53,7 +53,7 @@ fn spawn_and_join(
     laps: &mut Laps,
 ) -> Result<(Vec<Finished<Frozen>>, Duration)> {
     let progress = Progress::new(sources.len());
-    let workers = args.common().workers();
+    let workers = args.workers();
     scope(|scope| {
         let mut set = JoinSet::spawn(scope, workers, sources.to_vec())?;
         scope.wait_for_all()?; // processes: the first of them

@@ -47,7 +47,7 @@ fn spawn_and_join(
     laps: &mut Laps,
 ) -> Result<(Vec<Finished<Vec<f64>>>, Duration)> {
     let progress = Progress::new(sources.len());
-    let workers = args.common().workers();
+    let workers = args.workers();
     let threads = ThreadPoolBuilder::new().num_threads(workers);
     threads.build_scoped(ThreadBuilder::run, |pool| {
         pool.broadcast(|_| ()); // threads: all have run this, so all stand ready

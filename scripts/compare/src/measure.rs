@@ -165,8 +165,10 @@ impl Bench {
         let mut command = Command::new(self.program(scenario, run.model));
         command
             .args(["--json", "--lifeline"])
-            .args(["--seed", &self.seed.to_string()])
-            .args(["--workers", &run.workers.to_string()]);
+            .args(["--seed", &self.seed.to_string()]);
+        if scenario.crew {
+            command.args(["--workers", &run.workers.to_string()]);
+        }
         if self.quick {
             command.arg("--quick");
         }

@@ -105,9 +105,9 @@ mod tests {
     use super::*;
 
     const FLAT: Scenario =
-        Scenario { name: "flat", question: "", scales: false };
+        Scenario { name: "flat", question: "", crew: true, scales: false };
     const SCALING: Scenario =
-        Scenario { name: "scaling", question: "", scales: true };
+        Scenario { name: "scaling", question: "", crew: true, scales: true };
 
     /// A round as a word: T2 is threads with two workers.
     fn order(plan: &Plan, round: usize) -> String {

@@ -27,7 +27,7 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, builder::RangedU64ValueParser};
 use serde::{Deserialize, Serialize};
 
-use crate::arguments::{Arguments, Common};
+use crate::arguments::{Arguments, Common, Workers};
 
 mod database;
 mod generate;
@@ -92,6 +92,9 @@ pub struct Args {
     table: Option<String>,
 
     #[command(flatten)]
+    workers: Workers,
+
+    #[command(flatten)]
     common: Common,
 }
 
@@ -102,6 +105,11 @@ impl Arguments for Args {
 }
 
 impl Args {
+    /// How many workers to start.
+    pub fn workers(&self) -> usize {
+        self.workers.count()
+    }
+
     /// What to generate, if no database is given.
     pub fn shape(&self) -> Shape {
         let (rows, columns) = match self.common.quick {

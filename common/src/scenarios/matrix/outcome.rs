@@ -135,7 +135,7 @@ fn same_bits(one: &[f64], other: &[f64]) -> bool {
 
 /// Only what shapes the work: what is generated, or what is given.
 fn parameters(args: &Args, sources: &[Source]) -> Value {
-    let workers = args.common().workers();
+    let workers = args.workers();
     if args.has_databases() {
         return json!({"workers": workers, "sources": sources});
     }

@@ -1,0 +1,109 @@
+//! Which core a thread runs on. Linux only.
+//!
+//! Two ends on one core take turns, and two on different cores wake each
+//! other across the machine: a message costs otherwise, so the two are never
+//! mixed in one figure.
+
+use anyhow::{Context as _, Result, ensure};
+use clap::ValueEnum;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use serde::{Deserialize, Serialize};
+
+/// Where both ends run, if that is not left to the kernel.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pin {
+    /// Both on one core
+    Same,
+    /// Each on a core of its own
+    Different,
+}
+
+/// The cores of both ends, by the kernel's numbers; none to leave it free.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize,
+)]
+pub struct Cores {
+    /// Of the end that asks.
+    pub near: Option<u32>,
+    /// Of the end that answers.
+    pub far: Option<u32>,
+}
+
+impl Cores {
+    /// Chosen among those that this process may use.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are too few of them.
+    pub fn choose(pin: Option<Pin>) -> Result<Self> {
+        let allowed = allowed()?;
+        match (pin, &allowed[..]) {
+            (None, _) => Ok(Cores::default()),
+            (Some(Pin::Same), [one, ..]) => {
+                Ok(Cores { near: Some(*one), far: Some(*one) })
+            }
+            (Some(Pin::Different), [one, other, ..]) => {
+                Ok(Cores { near: Some(*one), far: Some(*other) })
+            }
+            (Some(_), cores) => anyhow::bail!(
+                "--pin different needs two cores, and this program may use {}",
+                cores.len()
+            ),
+        }
+    }
+}
+
+/// Keeps the calling thread on a core, and what it starts from then on.
+///
+/// # Errors
+///
+/// Fails if the kernel does not allow that core.
+pub fn pin(core: Option<u32>) -> Result<()> {
+    let Some(core) = core else { return Ok(()) };
+    ensure!((core as usize) < CpuSet::MAX_CPU, "core {core} is too many");
+    let mut cores = CpuSet::new();
+    cores.set(core as usize);
+    sched_setaffinity(None, &cores)
+        .with_context(|| format!("this thread cannot run on core {core}"))
+}
+
+/// The numbers of the cores that this thread may run on.
+fn allowed() -> Result<Vec<u32>> {
+    let cores = sched_getaffinity(None)
+        .context("the kernel does not say which cores may be used")?;
+    let numbers = 0..CpuSet::MAX_CPU;
+    let allowed = numbers.filter(|&core| cores.is_set(core));
+    Ok(allowed.map(|core| core as u32).collect())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_pinned_thread_may_run_on_that_core_only() {
+        let last = *allowed().unwrap().last().unwrap();
+        thread::spawn(move || {
+            pin(Some(last)).unwrap();
+            assert_eq!(allowed().unwrap(), [last]);
+            let same = Cores::choose(Some(Pin::Same)).unwrap();
+            assert_eq!((same.near, same.far), (Some(last), Some(last)));
+            let error = Cores::choose(Some(Pin::Different)).unwrap_err();
+            assert!(error.to_string().contains("may use 1"), "{error}");
+        })
+        .join()
+        .unwrap();
+        assert_eq!(Cores::choose(None).unwrap(), Cores::default());
+    }
+
+    #[test]
+    fn no_core_is_made_up() {
+        assert!(pin(Some(1 << 30)).is_err());
+    }
+}

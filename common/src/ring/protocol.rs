@@ -1,0 +1,367 @@
+//! The protocol: how far each end has come, who sleeps, and who wakes whom.
+//!
+//! Each end owns two words, and reads the other's. Its *position* counts the
+//! bytes that it has sent, or received, since the start; it wraps. What lies
+//! between the two positions is the receiver's, and the rest the sender's.
+//! Its *sleeps* count how often it fell asleep and woke: odd is asleep.
+//!
+//! Nobody sleeps through a message, because each end writes its own word and
+//! then reads the other's, with a full fence between (Dekker):
+//!
+//! - who sleeps: `sleeps` odd; fence; is the other's position still the same?
+//!   only then sleep, and the kernel looks once more (futex(2));
+//! - who publishes: position; fence; is `sleeps` odd? then wake.
+//!
+//! Of these at least one sees the other's. `sleeps` is a count and not a flag
+//! so that a sleep is ended by one call and not by one for each message until
+//! the sleeper comes around; and only its owner writes it, or a late waker
+//! would take back the mark of a later sleep.
+//!
+//! It is generic over the word, so that `tests/ring_loom.rs` can put exactly
+//! this text to every order of steps that the memory model allows.
+
+use std::time::{Duration, Instant};
+
+use super::{Error, Manner, Side, Waiting};
+
+/// All that is counted is a multiple of this, which is a cache line: so that
+/// no two messages share one, and a short message takes no more than one.
+/// With the length before each message instead, one of 64 bytes lay in two,
+/// and its round trip took 1.4 times that of a bare line, where it now takes
+/// 1.1 (Intel Xeon, 2026-11-23).
+pub const GRAIN: u32 = 64;
+
+/// In a position, whose lowest six bits are free: this end is gone. In the
+/// word that a sleeper waits for, it wakes him.
+const GONE: u32 = 1;
+
+/// In a position, above [`GONE`]: the tag.
+const TAG_SHIFT: u32 = 1;
+
+/// Tags are less than this.
+pub const TAGS: u32 = GRAIN >> TAG_SHIFT;
+
+/// A sleeper looks after the other end's life so often: what was killed
+/// wakes nobody.
+pub(super) const SLICE: Duration = Duration::from_millis(20);
+
+/// Looks at the other's position before the first look at its life.
+pub(super) const SPINS: u32 = 1 << 16;
+
+/// Looks before sleep, at most: about as long as it takes to be woken. Who
+/// spins as long as a sleep would cost never pays more than twice the best
+/// (A. R. Karlin and others, Empirical Studies of Competitive Spinning for a
+/// Shared-Memory Multiprocessor, SOSP 1991).
+const LONGEST_SPIN: u32 = 1 << 11;
+
+/// Looks before sleep, at least.
+const SHORTEST_SPIN: u32 = 1 << 4;
+
+/// After so many sleeps we spin the longest once more: or two ends that both
+/// sleep would never find out that they need not.
+const SLEEPS_IN_A_ROW: u32 = 32;
+
+/// A word of memory that both ends see.
+pub trait Word {
+    /// Reads it, and all that was written before it was stored.
+    fn load(&self) -> u32;
+
+    /// Writes it, after all that was written before.
+    fn store(&self, value: u32);
+
+    /// Orders what this end stored before against what it loads after.
+    fn fence();
+
+    /// Lets time pass between two looks, if we will sleep in the end. On
+    /// some processors that is 50 ns, too long for who cannot wait.
+    fn pause();
+
+    /// Sleeps while it is `expected`, until woken, or for so long at most.
+    fn park(&self, expected: u32, at_most: Duration);
+
+    /// Wakes who sleeps on it. Whether somebody did.
+    fn wake(&self) -> bool;
+}
+
+/// A word in a pair of cache lines of its own: processors fetch them in pairs
+/// (Intel 64 and IA-32 Architectures Optimization Reference Manual, spatial
+/// prefetcher), and so an end would disturb the other with every message.
+#[derive(Debug, Default)]
+#[repr(C, align(128))]
+pub struct Line<W>(W);
+
+/// The words of both ends, the sender's first. All zero is an empty ring.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct Header<W> {
+    positions: [Line<W>; 2],
+    sleeps: [Line<W>; 2],
+}
+
+/// Where a header is.
+pub trait Place {
+    /// What it is made of.
+    type Word: Word;
+
+    /// The same one each time.
+    fn header(&self) -> &Header<Self::Word>;
+}
+
+/// One end, as its owner sees it. The other's words are never trusted.
+#[derive(Debug)]
+pub struct End<P: Place> {
+    place: P,
+    side: Side,
+    capacity: u32,
+    waiting: Waiting,
+    /// How far we have come.
+    position: u32,
+    /// How far the other end knows.
+    published: u32,
+    /// Bytes from there on that are surely ours.
+    usable: u32,
+    /// What the other end passed along when it was last seen.
+    tag: u32,
+    /// How often we have fallen asleep and woken.
+    sleeps: u32,
+    /// The last sleep of the other end that we have ended.
+    ended: u32,
+    /// Looks before the next sleep.
+    spin: u32,
+}
+
+impl<P: Place> End<P> {
+    /// One end of a ring that nobody has used. `capacity` is its bytes, a
+    /// power of two.
+    pub fn new(place: P, side: Side, capacity: u32, waiting: Waiting) -> Self {
+        let usable = match side {
+            Side::Sender => capacity,
+            Side::Receiver => 0,
+        };
+        let spin = LONGEST_SPIN;
+        let (position, published, sleeps, ended, tag) = (0, 0, 0, 0, 0);
+        End {
+            place,
+            side,
+            capacity,
+            waiting,
+            position,
+            published,
+            usable,
+            tag,
+            sleeps,
+            ended,
+            spin,
+        }
+    }
+
+    /// Where the memory and its header are.
+    pub fn place(&self) -> &P {
+        &self.place
+    }
+
+    /// Where our next byte is in the ring.
+    pub fn index(&self) -> u32 {
+        self.position & (self.capacity - 1)
+    }
+
+    /// Bytes from there to the ring's end.
+    pub fn contiguous(&self) -> u32 {
+        self.capacity - self.index()
+    }
+
+    /// Bytes that are ours without a wait.
+    pub fn usable(&self) -> u32 {
+        self.usable
+    }
+
+    /// What the other end passed along with the last byte that is ours.
+    pub fn tag(&self) -> u32 {
+        self.tag
+    }
+
+    /// How we wait from now on.
+    pub fn waiting(&mut self) -> &mut Waiting {
+        &mut self.waiting
+    }
+
+    /// Waits until so many bytes are ours.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the other end is gone and they never will be, if it takes
+    /// too long, or if the other end's position is impossible.
+    #[inline]
+    pub fn wait_for(&mut self, bytes: u32) -> Result<(), Error> {
+        match self.usable >= bytes {
+            true => Ok(()),
+            false => self.wait(bytes),
+        }
+    }
+
+    /// Gives so many of our bytes to the other end, at the next `publish`.
+    #[inline]
+    pub fn advance(&mut self, bytes: u32) {
+        self.position = self.position.wrapping_add(bytes);
+        self.usable -= bytes;
+    }
+
+    /// Tells the other end how far we have come, and wakes it. The tag, less
+    /// than [`TAGS`], travels in the same word.
+    #[inline]
+    pub fn publish(&mut self, tag: u32) {
+        if self.published != self.position {
+            self.published = self.position;
+            self.tell(self.position | (tag % TAGS) << TAG_SHIFT);
+        }
+    }
+
+    /// Tells the other end how far we have come, if that is far enough for it
+    /// to look, or if we have come to the end of what is ours.
+    #[inline]
+    pub fn publish_at_times(&mut self) {
+        let unpublished = self.position.wrapping_sub(self.published);
+        if self.usable == 0 || unpublished >= self.capacity / 4 {
+            self.publish(0);
+        }
+    }
+
+    /// Tells the other end that we are gone.
+    pub fn close(&mut self) {
+        self.tell(self.position | GONE);
+    }
+
+    fn wait(&mut self, bytes: u32) -> Result<(), Error> {
+        // Before we rest, the other end must know all that it may use.
+        self.publish(0);
+        let mut since = None;
+        loop {
+            let seen = self.theirs().load();
+            self.usable = self.checked(seen)?;
+            self.tag = (seen % GRAIN) >> TAG_SHIFT;
+            if self.usable >= bytes {
+                return Ok(());
+            }
+            if seen & GONE != 0 {
+                return Err(Error::Gone(self.side.other()));
+            }
+            if !self.rest(seen) {
+                self.check_the_other(seen, &mut since)?;
+            }
+        }
+    }
+
+    /// The bytes that are ours by the other's position: never more than there
+    /// are, and never fewer than it gave us before.
+    fn checked(&self, seen: u32) -> Result<u32, Error> {
+        let position = seen - seen % GRAIN;
+        let ahead = position.wrapping_sub(self.position);
+        let usable = match self.side {
+            Side::Sender => ahead.wrapping_add(self.capacity),
+            Side::Receiver => ahead,
+        };
+        let possible = self.usable..=self.capacity;
+        match possible.contains(&usable) {
+            true => Ok(usable),
+            false => Err(Error::Position { side: self.side.other(), seen }),
+        }
+    }
+
+    /// Lets time pass. Whether the other end has moved meanwhile.
+    fn rest(&mut self, seen: u32) -> bool {
+        match self.waiting.manner {
+            Manner::Spin => self.spin(seen, SPINS),
+            Manner::SpinThenPark => self.spin_then_park(seen),
+            Manner::Block => self.park(seen),
+        }
+    }
+
+    fn spin(&self, seen: u32, looks: u32) -> bool {
+        for _ in 0..looks {
+            if self.theirs().load() != seen {
+                return true;
+            }
+            if self.waiting.manner != Manner::Spin {
+                P::Word::pause();
+            }
+        }
+        false
+    }
+
+    /// Spins longer where that was worth it, and shorter where it was not:
+    /// an end that shares our core cannot move while we spin.
+    fn spin_then_park(&mut self, seen: u32) -> bool {
+        if self.spin(seen, self.spin) {
+            self.spin = LONGEST_SPIN.min(self.spin * 2);
+            return true;
+        }
+        self.spin = match (self.sleeps / 2).is_multiple_of(SLEEPS_IN_A_ROW) {
+            true => LONGEST_SPIN,
+            false => SHORTEST_SPIN.max(self.spin / 2),
+        };
+        self.park(seen)
+    }
+
+    fn park(&mut self, seen: u32) -> bool {
+        self.count_a_sleep();
+        P::Word::fence();
+        if self.theirs().load() == seen {
+            let patience = self.waiting.timeout.unwrap_or(SLICE);
+            self.theirs().park(seen, SLICE.min(patience));
+        }
+        self.count_a_sleep();
+        self.theirs().load() != seen
+    }
+
+    fn count_a_sleep(&mut self) {
+        self.sleeps = self.sleeps.wrapping_add(1);
+        self.place.header().sleeps[self.side as usize].0.store(self.sleeps);
+    }
+
+    /// The other end has not moved. Is there hope?
+    #[cold]
+    fn check_the_other(
+        &self,
+        seen: u32,
+        since: &mut Option<Instant>,
+    ) -> Result<(), Error> {
+        let waited = since.get_or_insert_with(Instant::now).elapsed();
+        // It may have moved between our look at it and its death.
+        if self.waiting.is_other_dead() && self.theirs().load() == seen {
+            return Err(Error::Gone(self.side.other()));
+        }
+        match self.waiting.timeout {
+            Some(timeout) if waited >= timeout => {
+                Err(Error::Timeout { side: self.side.other(), timeout })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn tell(&mut self, position: u32) {
+        self.ours().store(position);
+        if self.waiting.manner != Manner::Spin {
+            self.wake_the_other();
+        }
+    }
+
+    fn wake_the_other(&mut self) {
+        P::Word::fence();
+        let other = self.side.other() as usize;
+        let sleeps = self.place.header().sleeps[other].0.load();
+        // If nobody was woken, he is on his way to sleep, and maybe for the
+        // next message: so that one will wake too.
+        if sleeps % 2 == 1 && sleeps != self.ended && self.ours().wake() {
+            self.ended = sleeps;
+        }
+    }
+
+    fn ours(&self) -> &P::Word {
+        &self.place.header().positions[self.side as usize].0
+    }
+
+    fn theirs(&self) -> &P::Word {
+        &self.place.header().positions[self.side.other() as usize].0
+    }
+}

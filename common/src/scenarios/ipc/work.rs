@@ -1,0 +1,292 @@
+//! What the two ends do with a mechanism, whichever it is.
+
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::{Message, Parcel, Plan, Reading, Task, Transcript};
+use crate::{
+    latency::{Latencies, Quantiles},
+    resources::Thread,
+    ring::{self, line, memory::Memory},
+};
+
+/// An end that sends.
+pub trait Sends<P: Parcel> {
+    /// Sends a parcel. It may be empty afterwards, if it was moved.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the other end is gone.
+    fn send(&mut self, parcel: &mut P) -> Result<()>;
+}
+
+/// An end that receives.
+pub trait Receives<P: Parcel> {
+    /// Receives the next parcel in place of the one that is given.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the other end is gone, or sends what is none.
+    fn receive(&mut self, parcel: &mut P) -> Result<()>;
+}
+
+/// What one end has to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The digest of the messages that it received.
+    pub digest: u64,
+    /// What it took.
+    pub used: Thread,
+    /// How long round trips took, if it started them.
+    pub trips: Option<Quantiles>,
+    /// Seconds from the first message until the last was thanked for, if it
+    /// sent a stream.
+    pub stream: Option<f64>,
+}
+
+impl Report {
+    fn new(transcript: &Transcript, before: Thread) -> Self {
+        Report {
+            digest: transcript.digest(),
+            used: Thread::so_far() - before,
+            trips: None,
+            stream: None,
+        }
+    }
+}
+
+/// The near end: asks, or pours.
+///
+/// # Errors
+///
+/// Fails if the far end is gone, or a message is lost, doubled or torn.
+pub fn near<P: Parcel>(
+    plan: &Plan,
+    mut sender: impl Sends<P>,
+    mut receiver: impl Receives<P>,
+) -> Result<Report> {
+    match plan.task {
+        Task::RoundTrip => ask(plan, &mut sender, &mut receiver),
+        Task::Stream => pour(plan, &mut sender, &mut receiver),
+    }
+}
+
+/// The far end: answers, or drains.
+///
+/// # Errors
+///
+/// Fails if the near end is gone, or a message is lost, doubled or torn.
+pub fn far<P: Parcel>(
+    plan: &Plan,
+    mut receiver: impl Receives<P>,
+    mut sender: impl Sends<P>,
+) -> Result<Report> {
+    match plan.task {
+        Task::RoundTrip => answer(plan, &mut receiver, &mut sender),
+        Task::Stream => drain(plan, &mut receiver, &mut sender),
+    }
+}
+
+/// Sends one message after the other, each when the last was answered. The
+/// clock runs from the send until the answer is here; that it is whole is
+/// checked after that.
+fn ask<P: Parcel>(
+    plan: &Plan,
+    sender: &mut impl Sends<P>,
+    receiver: &mut impl Receives<P>,
+) -> Result<Report> {
+    let (mut outgoing, mut incoming) = parcels::<P>(plan);
+    let (mut transcript, mut trips) = (Transcript::new(), Latencies::new());
+    let before = Thread::so_far();
+    for sequence in 1..=plan.messages {
+        Message::new(plan, sequence).write_ends(outgoing.words_mut());
+        let start = Instant::now();
+        sender.send(&mut outgoing)?;
+        receiver.receive(&mut incoming)?;
+        trips.record(start.elapsed());
+        transcript.add(&Reading::of(incoming.words()))?;
+        reuse(&mut outgoing, &mut incoming);
+    }
+    let trips = Some(trips.quantiles());
+    Ok(Report { trips, ..Report::new(&transcript, before) })
+}
+
+/// Answers each message, and then checks that it is whole.
+fn answer<P: Parcel>(
+    plan: &Plan,
+    receiver: &mut impl Receives<P>,
+    sender: &mut impl Sends<P>,
+) -> Result<Report> {
+    let (mut outgoing, mut incoming) = parcels::<P>(plan);
+    let mut transcript = Transcript::new();
+    let before = Thread::so_far();
+    for sequence in 1..=plan.messages {
+        Message::new(plan, sequence).write_ends(outgoing.words_mut());
+        receiver.receive(&mut incoming)?;
+        sender.send(&mut outgoing)?;
+        transcript.add(&Reading::of(incoming.words()))?;
+        reuse(&mut outgoing, &mut incoming);
+    }
+    Ok(Report::new(&transcript, before))
+}
+
+/// One parcel to send, which is filled, and one to receive into.
+fn parcels<P: Parcel>(plan: &Plan) -> (P, P) {
+    let words = plan.words();
+    let (mut outgoing, incoming) = (P::with_words(words), P::with_words(words));
+    Message::new(plan, 1).write(outgoing.words_mut());
+    (outgoing, incoming)
+}
+
+/// A parcel that was moved away is replaced by the one that came: all are
+/// filled alike.
+fn reuse<P: Parcel>(outgoing: &mut P, incoming: &mut P) {
+    if outgoing.words().is_empty() {
+        *outgoing = incoming.take();
+    }
+}
+
+/// Writes and sends one message after the other, as fast as they are taken,
+/// and waits until it is thanked for all of them.
+fn pour<P: Parcel>(
+    plan: &Plan,
+    sender: &mut impl Sends<P>,
+    receiver: &mut impl Receives<P>,
+) -> Result<Report> {
+    let mut parcel = P::with_words(plan.words());
+    let (before, start) = (Thread::so_far(), Instant::now());
+    for sequence in 1..=plan.messages {
+        if parcel.words().is_empty() {
+            parcel = P::with_words(plan.words());
+        }
+        Message::new(plan, sequence).write(parcel.words_mut());
+        sender.send(&mut parcel)?;
+    }
+    thanked(plan, receiver, before, start)
+}
+
+/// Reads each message, whole, and gives thanks at the end.
+fn drain<P: Parcel>(
+    plan: &Plan,
+    receiver: &mut impl Receives<P>,
+    sender: &mut impl Sends<P>,
+) -> Result<Report> {
+    let mut parcel = P::with_words(plan.words());
+    let mut transcript = Transcript::new();
+    let before = Thread::so_far();
+    for _ in 0..plan.messages {
+        receiver.receive(&mut parcel)?;
+        transcript.add(&Reading::of(parcel.words()))?;
+    }
+    thank(plan, sender)?;
+    Ok(Report::new(&transcript, before))
+}
+
+/// [`near`], with messages that are written where they will be read.
+///
+/// # Errors
+///
+/// As [`near`].
+pub fn pour_in_place<M: Memory>(
+    plan: &Plan,
+    mut sender: ring::Sender<M>,
+    mut receiver: impl Receives<Vec<u64>>,
+) -> Result<Report> {
+    let (before, start) = (Thread::so_far(), Instant::now());
+    for sequence in 1..=plan.messages {
+        let message = Message::new(plan, sequence);
+        let reserved = sender.reserve(plan.size)?;
+        message.write_in_place(&reserved.region());
+        reserved.send();
+    }
+    thanked(plan, &mut receiver, before, start)
+}
+
+/// [`far`], with messages that are read where they were written.
+///
+/// # Errors
+///
+/// As [`far`].
+pub fn drain_in_place<M: Memory>(
+    plan: &Plan,
+    mut receiver: ring::Receiver<M>,
+    mut sender: impl Sends<Vec<u64>>,
+) -> Result<Report> {
+    let mut transcript = Transcript::new();
+    let before = Thread::so_far();
+    for _ in 0..plan.messages {
+        let received = receiver.receive()?;
+        let reading = Reading::in_place(&received.region());
+        drop(received);
+        transcript.add(&reading)?;
+    }
+    thank(plan, &mut sender)?;
+    Ok(Report::new(&transcript, before))
+}
+
+/// The message that says that a stream is in.
+fn thank<P: Parcel>(plan: &Plan, sender: &mut impl Sends<P>) -> Result<()> {
+    let mut thanks = P::with_words(plan.words());
+    Message::new(plan, 1).write(thanks.words_mut());
+    sender.send(&mut thanks)
+}
+
+fn thanked<P: Parcel>(
+    plan: &Plan,
+    receiver: &mut impl Receives<P>,
+    before: Thread,
+    start: Instant,
+) -> Result<Report> {
+    let mut thanks = P::with_words(plan.words());
+    receiver.receive(&mut thanks)?;
+    let stream = Some(start.elapsed().as_secs_f64());
+    let mut transcript = Transcript::new();
+    transcript.add(&Reading::of(thanks.words()))?;
+    Ok(Report { stream, ..Report::new(&transcript, before) })
+}
+
+impl<M: Memory> Sends<Vec<u64>> for ring::Sender<M> {
+    #[inline]
+    fn send(&mut self, parcel: &mut Vec<u64>) -> Result<()> {
+        Ok(ring::Sender::send(self, bytemuck::cast_slice(parcel))?)
+    }
+}
+
+impl<M: Memory> Receives<Vec<u64>> for ring::Receiver<M> {
+    #[inline]
+    fn receive(&mut self, parcel: &mut Vec<u64>) -> Result<()> {
+        let received = self.receive_into(bytemuck::cast_slice_mut(parcel))?;
+        whole(received, parcel)
+    }
+}
+
+impl<M: Memory> Sends<Vec<u64>> for line::Sender<M> {
+    #[inline]
+    fn send(&mut self, parcel: &mut Vec<u64>) -> Result<()> {
+        line::Sender::send(self, parcel);
+        Ok(())
+    }
+}
+
+impl<M: Memory> Receives<Vec<u64>> for line::Receiver<M> {
+    #[inline]
+    fn receive(&mut self, parcel: &mut Vec<u64>) -> Result<()> {
+        Ok(line::Receiver::receive(self, parcel)?)
+    }
+}
+
+/// Makes sure that so many bytes are the whole parcel.
+///
+/// # Errors
+///
+/// Fails if they are more or fewer.
+pub fn whole(received: usize, parcel: &[u64]) -> Result<()> {
+    let expected = size_of_val(parcel);
+    ensure!(
+        received == expected,
+        "a message of {received} bytes came, and {expected} were expected"
+    );
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! The heap of these tests, which counts what each thread has of it.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+};
+
+#[global_allocator]
+static HEAP: Counting = Counting;
+
+struct Counting;
+
+thread_local! {
+    /// In bytes. Below zero where a thread frees what another allocated.
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+/// The most bytes that this thread had at once during `work`, beyond what it
+/// had before. No single allocation is larger.
+pub(crate) fn peak<R>(work: impl FnOnce() -> R) -> (usize, R) {
+    let before = LIVE.get();
+    PEAK.set(before);
+    let result = work();
+    ((PEAK.get() - before) as usize, result)
+}
+
+fn count(bytes: isize) {
+    LIVE.set(LIVE.get() + bytes);
+    PEAK.set(PEAK.get().max(LIVE.get()));
+}
+
+// SAFETY: all is done by the system's allocator, with the same arguments;
+// to count touches no heap. What it does not implement, `realloc` among it,
+// is made of these two: so old and new count at once.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        count(-(layout.size() as isize));
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(place, layout) }
+    }
+}

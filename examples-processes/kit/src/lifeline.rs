@@ -1,0 +1,66 @@
+//! How each of two processes sees whether the other lives.
+
+use std::{
+    io,
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    sync::Arc,
+};
+
+use common::{
+    lifeline,
+    ring::{Manner, Waiting},
+};
+
+/// One end of a pair of connected sockets on which nothing is ever sent.
+/// However a process ends, the kernel closes its end.
+///
+/// It is for those who share memory: there, a peer that was killed falls
+/// silent and says nothing. A worker's own lifeline is another matter: by
+/// that one it *ends* with its parent.
+#[derive(Debug, Clone)]
+pub struct Lifeline(Arc<OwnedFd>);
+
+impl Lifeline {
+    /// Our end, and the one to be lent to a worker, and then dropped here.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the kernel gives no sockets.
+    pub fn pair() -> io::Result<(Self, OwnedFd)> {
+        let (ours, theirs) = UnixStream::pair()?;
+        Ok((OwnedFd::from(ours).into(), theirs.into()))
+    }
+
+    /// Whether all who held the other end are gone.
+    pub fn is_cut(&self) -> bool {
+        lifeline::is_cut(&*self.0).unwrap_or(true)
+    }
+
+    /// How an end of a ring waits for the other, for as long as that lives.
+    pub fn waiting(&self, manner: Manner) -> Waiting {
+        let lifeline = self.clone();
+        Waiting::new(manner).with_lifeline(move || !lifeline.is_cut())
+    }
+}
+
+impl From<OwnedFd> for Lifeline {
+    fn from(descriptor: OwnedFd) -> Self {
+        Lifeline(Arc::new(descriptor))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_cut_when_the_last_copy_of_the_other_end_is_dropped() {
+        let (ours, theirs) = Lifeline::pair().unwrap();
+        let copy = theirs.try_clone().unwrap();
+        drop(theirs);
+        assert!(!ours.is_cut());
+        drop(copy);
+        assert!(ours.is_cut());
+    }
+}

@@ -1,0 +1,151 @@
+//! Memory that two processes map, and both may write.
+//!
+//! It has no name (memfd_create(2)): it crosses as a descriptor, and is gone
+//! with the last who holds it. Its size is sealed, so that no access can be a
+//! SIGBUS because the other has cut it short (`F_SEAL_SHRINK`, fcntl(2)); its
+//! contents are not, and so nobody may trust them. There is no slice of it to
+//! be had: what can be made of it is a [ring](common::ring).
+
+use std::{io, os::fd::OwnedFd, ptr::NonNull};
+
+use anyhow::{Context as _, Result, ensure};
+use common::ring::memory::Memory;
+use memmap2::{MmapOptions, MmapRaw};
+use rustix::fs::{
+    MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat,
+    memfd_create,
+};
+
+use crate::room;
+
+/// Nobody makes it shorter or longer, or lifts these seals.
+const SIZED: SealFlags =
+    SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
+
+/// Memory that is mapped here, and may be mapped elsewhere.
+#[derive(Debug)]
+pub struct Shared {
+    file: OwnedFd,
+    memory: MmapRaw,
+}
+
+impl Shared {
+    /// `size` bytes of zero, reserved: where memory is short, this fails,
+    /// and not a later write.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is not so much memory.
+    pub fn new(size: usize) -> Result<Self> {
+        Shared::reserve(size)
+            .with_context(|| format!("no {size} bytes to share"))
+    }
+
+    fn reserve(size: usize) -> Result<Self> {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let file = memfd_create("process-kit", flags)?;
+        room::reserve(&file, size)?;
+        fcntl_add_seals(&file, SIZED)?;
+        Shared::map(file)
+    }
+
+    /// Maps what another process has made.
+    ///
+    /// # Errors
+    ///
+    /// Fails if its size is not sealed, or is not `size`: whatever the other
+    /// says of it is checked.
+    pub fn open(file: OwnedFd, size: usize) -> Result<Self> {
+        let seals = fcntl_get_seals(&file)
+            .context("what came is not memory that can be sealed")?;
+        ensure!(seals.contains(SIZED), "what came can be cut: {seals:?}");
+        let found = fstat(&file)?.st_size;
+        ensure!(
+            found as u64 == size as u64,
+            "what came holds {found} bytes, and {size} were expected"
+        );
+        Shared::map(file)
+    }
+
+    /// A copy of its descriptor, to be lent to a worker that may
+    /// [`open`](Shared::open) it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if this process has too many descriptors.
+    pub fn lend(&self) -> io::Result<OwnedFd> {
+        self.file.try_clone()
+    }
+
+    /// Its size is sealed.
+    fn map(file: OwnedFd) -> Result<Self> {
+        let mut options = MmapOptions::new();
+        // All pages at once cost less than a fault for each.
+        options.populate();
+        let memory = options.map_raw(&file)?;
+        Ok(Shared { file, memory })
+    }
+}
+
+// SAFETY: a mapping stays where it is until it is dropped, and begins on a
+// page. The file cannot become shorter than it. Nothing else here touches it.
+unsafe impl Memory for Shared {
+    fn bytes(&self) -> NonNull<[u8]> {
+        // No mapping lies at address zero.
+        let start = NonNull::new(self.memory.as_mut_ptr());
+        let start = start.unwrap_or(NonNull::dangling());
+        NonNull::slice_from_raw_parts(start, self.memory.len())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use common::ring::{Manner, Receiver, Sender, Waiting, size};
+    use rustix::fs::ftruncate;
+
+    use super::*;
+
+    #[test]
+    fn two_mappings_are_one_memory() {
+        let one = Shared::new(size(4096)).unwrap();
+        let file = one.lend().unwrap();
+        let other = Shared::open(file, size(4096)).unwrap();
+        assert_ne!(one.bytes().cast::<u8>(), other.bytes().cast::<u8>());
+        let waiting = || Waiting::new(Manner::Block);
+        let mut sender = Sender::new(one, waiting()).unwrap();
+        let mut receiver = Receiver::new(other, waiting()).unwrap();
+        sender.send(b"through").unwrap();
+        let mut message = [0; 7];
+        receiver.receive_into(&mut message).unwrap();
+        assert_eq!(&message, b"through");
+    }
+
+    #[test]
+    fn nobody_can_cut_it() {
+        let shared = Shared::new(8192).unwrap();
+        assert!(ftruncate(&shared.file, 4096).is_err());
+        assert!(ftruncate(&shared.file, 16384).is_err());
+        assert!(fcntl_add_seals(&shared.file, SealFlags::WRITE).is_err());
+    }
+
+    #[test]
+    fn refuses_what_can_be_cut_or_is_of_another_size() {
+        let shared = || Shared::new(8192).unwrap().file;
+        let error = Shared::open(shared(), 4096).unwrap_err();
+        assert!(error.to_string().contains("8192 bytes"), "{error}");
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let soft = memfd_create("test", flags).unwrap();
+        ftruncate(&soft, 8192).unwrap();
+        let error = Shared::open(soft, 8192).unwrap_err();
+        assert!(error.to_string().contains("can be cut"), "{error}");
+        let pipe = OwnedFd::from(io::pipe().unwrap().0);
+        assert!(Shared::open(pipe, 0).is_err());
+    }
+
+    #[test]
+    fn more_memory_than_there_is_is_an_error() {
+        let error = Shared::new(1 << 50).unwrap_err();
+        assert!(error.to_string().contains("1125899906842624"), "{error}");
+    }
+}
