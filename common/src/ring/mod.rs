@@ -287,6 +287,12 @@ impl<M: Memory> Sender<M> {
         Ok(Reserved { end, length })
     }
 
+    /// Whether the receiver was dropped. A send finds it out only when the
+    /// ring is full: to look each time would cost a cache line.
+    pub fn is_receiver_dropped(&self) -> bool {
+        self.0.is_other_dropped()
+    }
+
     /// Leaves the ring's end empty, and goes on at its start.
     fn skip(end: &mut End<Laid<M>>) -> Result<(), Error> {
         end.wait_for(end.contiguous())?;

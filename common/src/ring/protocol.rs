@@ -155,6 +155,11 @@ impl<P: Place> End<P> {
         }
     }
 
+    /// Whether the other end was dropped. Of its death this says nothing.
+    pub fn is_other_dropped(&self) -> bool {
+        self.theirs().load() & GONE != 0
+    }
+
     /// Where the memory and its header are.
     pub fn place(&self) -> &P {
         &self.place
@@ -234,7 +239,7 @@ impl<P: Place> End<P> {
     fn wait(&mut self, bytes: u32) -> Result<(), Error> {
         // Before we rest, the other end must know all that it may use.
         self.publish(0);
-        let mut since = None;
+        let (mut before, mut since) = (None, None);
         loop {
             let seen = self.theirs().load();
             self.usable = self.checked(seen)?;
@@ -245,9 +250,12 @@ impl<P: Place> End<P> {
             if seen & GONE != 0 {
                 return Err(Error::Gone(self.side.other()));
             }
-            if !self.rest(seen) {
+            // It is not enough that the word has changed: it must have
+            // brought something, or a peer could keep us here with its tags.
+            if before.replace(self.usable) == Some(self.usable) {
                 self.check_the_other(seen, &mut since)?;
             }
+            self.rest(seen);
         }
     }
 
@@ -267,15 +275,20 @@ impl<P: Place> End<P> {
         }
     }
 
-    /// Lets time pass. Whether the other end has moved meanwhile.
-    fn rest(&mut self, seen: u32) -> bool {
+    /// Lets time pass, unless there is none. The other end may have moved
+    /// meanwhile.
+    fn rest(&mut self, seen: u32) {
+        if self.waiting.timeout == Some(Duration::ZERO) {
+            return;
+        }
         match self.waiting.manner {
-            Manner::Spin => self.spin(seen, SPINS),
+            Manner::Spin => _ = self.spin(seen, SPINS),
             Manner::SpinThenPark => self.spin_then_park(seen),
             Manner::Block => self.park(seen),
         }
     }
 
+    /// Whether the other end has moved after so many looks.
     fn spin(&self, seen: u32, looks: u32) -> bool {
         for _ in 0..looks {
             if self.theirs().load() != seen {
@@ -290,19 +303,19 @@ impl<P: Place> End<P> {
 
     /// Spins longer where that was worth it, and shorter where it was not:
     /// an end that shares our core cannot move while we spin.
-    fn spin_then_park(&mut self, seen: u32) -> bool {
+    fn spin_then_park(&mut self, seen: u32) {
         if self.spin(seen, self.spin) {
             self.spin = LONGEST_SPIN.min(self.spin * 2);
-            return true;
+            return;
         }
         self.spin = match (self.sleeps / 2).is_multiple_of(SLEEPS_IN_A_ROW) {
             true => LONGEST_SPIN,
             false => SHORTEST_SPIN.max(self.spin / 2),
         };
-        self.park(seen)
+        self.park(seen);
     }
 
-    fn park(&mut self, seen: u32) -> bool {
+    fn park(&mut self, seen: u32) {
         self.count_a_sleep();
         P::Word::fence();
         if self.theirs().load() == seen {
@@ -310,7 +323,6 @@ impl<P: Place> End<P> {
             self.theirs().park(seen, SLICE.min(patience));
         }
         self.count_a_sleep();
-        self.theirs().load() != seen
     }
 
     fn count_a_sleep(&mut self) {

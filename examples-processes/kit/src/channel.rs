@@ -4,6 +4,7 @@
 //! | crossbeam | here | the difference |
 //! |---|---|---|
 //! | `bounded`, `unbounded` | [`pipe`], [`socket_pair`] | bounded by the kernel, in bytes: a pipe holds 64 KiB (pipe(7)) |
+//! | `bounded` | [`ring`](ring()) | bounded in bytes, and no call of the kernel for a message |
 //! | `Sender::send` | [`Sender::send`] | the message is lent and encoded, not moved |
 //! | `Receiver::recv` | [`Receiver::recv`] | the message is decoded, and can be corrupt |
 //! | `Receiver::recv_timeout` | [`Receiver::recv_timeout`] | the time may be up in the middle of a message, which is not lost |
@@ -50,6 +51,7 @@
 //! That both ends have the same `T` is for the program to see to, as for the
 //! job of a worker: what travels does not name its type.
 
+mod ring;
 mod transport;
 
 use std::{
@@ -90,6 +92,19 @@ pub fn socket_pair<T>() -> io::Result<(Sender<T>, Receiver<T>)> {
     let (one, other) = UnixStream::pair()?;
     one.shutdown(Shutdown::Read)?;
     Ok((Sender::to(Sink::socket(one)), Receiver::of(Source::socket(other))))
+}
+
+/// A channel over a ring in memory, of at least `capacity` bytes: no message
+/// may be longer. While both ends are awake, the kernel has no part in it. A
+/// receiver that was killed is missed when the ring is full, and a sender
+/// when it is empty.
+///
+/// # Errors
+///
+/// Fails if there is not so much memory, or no ring can be as large.
+pub fn ring<T>(capacity: usize) -> anyhow::Result<(Sender<T>, Receiver<T>)> {
+    let (sink, source) = ring::pair(capacity)?;
+    Ok((Sender::to(Sink::Ring(sink)), Receiver::of(Source::Ring(source))))
 }
 
 /// The end that sends. There is one for each channel, in one process.

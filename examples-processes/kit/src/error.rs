@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, io};
 
+use common::ring;
+
 use crate::frame::LONGEST_PAYLOAD;
 
 /// Why a message was not sent.
@@ -73,6 +75,8 @@ pub enum Corrupt {
     },
     /// The frame came whole, and is no value of the receiver's type.
     Decode(postcard::Error),
+    /// The memory of a ring does not make sense.
+    Ring(ring::Error),
     /// The frame goes on behind its message.
     TooMany {
         /// How many bytes there are too many.
@@ -155,6 +159,7 @@ impl fmt::Display for Corrupt {
                 "a frame could not be decoded: {error}: are both ends of the \
                  same type?"
             ),
+            Corrupt::Ring(error) => error.fmt(formatter),
             Corrupt::TooMany { bytes } => write!(
                 formatter,
                 "a frame has {bytes} bytes too many: are both ends of the \

@@ -31,7 +31,7 @@ use crate::error::{Corrupt, RecvError, SendError};
 /// on memory.
 pub(crate) const LONGEST_PAYLOAD: usize = 64 << 20;
 
-const HEADER: usize = 8;
+pub(crate) const HEADER: usize = 8;
 
 /// How much memory a frame gets before any of its bytes came.
 const LEAST_ROOM: usize = 4096;

@@ -31,6 +31,15 @@ impl Lifeline {
         Ok((OwnedFd::from(ours).into(), theirs.into()))
     }
 
+    /// To be lent in turn.
+    ///
+    /// # Errors
+    ///
+    /// Fails if this process has too many descriptors.
+    pub(crate) fn into_descriptor(self) -> io::Result<OwnedFd> {
+        self.0.try_clone()
+    }
+
     /// Whether all who held the other end are gone.
     pub fn is_cut(&self) -> bool {
         lifeline::is_cut(&*self.0).unwrap_or(true)

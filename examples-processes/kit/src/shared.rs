@@ -6,7 +6,11 @@
 //! contents are not, and so nobody may trust them. There is no slice of it to
 //! be had: what can be made of it is a [ring](common::ring).
 
-use std::{io, os::fd::OwnedFd, ptr::NonNull};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    ptr::NonNull,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use common::ring::memory::Memory;
@@ -53,12 +57,13 @@ impl Shared {
     ///
     /// # Errors
     ///
-    /// Fails if its size is not sealed, or is not `size`: whatever the other
-    /// says of it is checked.
+    /// Fails if its size is not sealed, or is not `size`, or if it cannot be
+    /// written: whatever the other says of it is checked.
     pub fn open(file: OwnedFd, size: usize) -> Result<Self> {
         let seals = fcntl_get_seals(&file)
             .context("what came is not memory that can be sealed")?;
         ensure!(seals.contains(SIZED), "what came can be cut: {seals:?}");
+        ensure!(!seals.contains(SealFlags::WRITE), "what came is frozen");
         let found = fstat(&file)?.st_size;
         ensure!(
             found as u64 == size as u64,
@@ -84,6 +89,12 @@ impl Shared {
         options.populate();
         let memory = options.map_raw(&file)?;
         Ok(Shared { file, memory })
+    }
+}
+
+impl AsFd for Shared {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 

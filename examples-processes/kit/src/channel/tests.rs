@@ -21,7 +21,14 @@ const DEADLINE: Duration = Duration::from_secs(20);
 const MUCH: usize = 4 << 20;
 
 /// One channel of each transport.
-fn channels<T>() -> [(Sender<T>, Receiver<T>); 2] {
+fn channels<T>() -> Vec<(Sender<T>, Receiver<T>)> {
+    let mut channels = Vec::from(carried());
+    channels.push(ring(2 * MUCH).unwrap());
+    channels
+}
+
+/// One channel of each transport that the kernel carries.
+fn carried<T>() -> [(Sender<T>, Receiver<T>); 2] {
     [pipe().unwrap(), socket_pair().unwrap()]
 }
 
@@ -99,7 +106,7 @@ fn a_dropped_receiver_is_told() {
 
 #[test]
 fn a_sender_that_waits_is_told_too() {
-    for (mut sender, receiver) in channels::<u8>() {
+    for (mut sender, receiver) in carried::<u8>() {
         fill(sender.descriptors()[0]);
         let sending = thread::spawn(move || sender.send(&7));
         interrupt(&sending);
@@ -223,7 +230,7 @@ fn a_corrupt_stream_is_given_up() {
 /// Of a message that was sent in part, the rest can never follow.
 #[test]
 fn a_torn_message_is_the_last() {
-    for (mut sender, mut receiver) in channels() {
+    for (mut sender, mut receiver) in carried() {
         ioctl_fionbio(sender.descriptors()[0], true).unwrap();
         let torn = sender.send(&vec![7_u8; MUCH]);
         assert!(matches!(torn, Err(SendError::Io(_))), "{torn:?}");

@@ -23,7 +23,7 @@ use rustix::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{RecvError, SendError};
+use super::{RecvError, SendError, ring};
 use crate::{Parent, frame::Incoming};
 
 /// As much as a pipe holds, unless it is told otherwise (pipe(7)): so one
@@ -37,6 +37,7 @@ pub(super) enum Sink {
     /// before `main`.
     Pipe(PipeWriter),
     Socket(Socket),
+    Ring(ring::Sink),
 }
 
 impl Sink {
@@ -53,6 +54,9 @@ impl Sink {
                 Ok(Sink::Pipe(end.into()))
             }
             FileType::Socket => Ok(Sink::socket(end.into())),
+            FileType::RegularFile => {
+                Ok(Sink::Ring(ring::End::take(end, parent)?))
+            }
             other => bail!("{other:?} came, and a sender's end was expected"),
         }
     }
@@ -62,6 +66,7 @@ impl Sink {
         match self {
             Sink::Pipe(pipe) => vec![pipe.as_fd()],
             Sink::Socket(Socket(socket)) => vec![socket.as_fd()],
+            Sink::Ring(end) => end.descriptors(),
         }
     }
 
@@ -71,6 +76,7 @@ impl Sink {
         let sent = match self {
             Sink::Pipe(pipe) => pipe.write_all(frame),
             Sink::Socket(socket) => socket.write_all(frame),
+            Sink::Ring(end) => return end.send(frame),
         };
         sent.map_err(|error| match error.kind() {
             // A socket is reset if its receiver leaves something unread.
@@ -101,6 +107,7 @@ impl Write for Socket {
 pub(super) enum Source {
     Pipe(Stream<PipeReader>),
     Socket(Stream<UnixStream>),
+    Ring(ring::Source),
 }
 
 impl Source {
@@ -121,6 +128,9 @@ impl Source {
                 Ok(Source::pipe(end.into()))
             }
             FileType::Socket => Ok(Source::socket(end.into())),
+            FileType::RegularFile => {
+                Ok(Source::Ring(ring::End::take(end, parent)?))
+            }
             other => bail!("{other:?} came, and a receiver's end was expected"),
         }
     }
@@ -130,6 +140,7 @@ impl Source {
         match self {
             Source::Pipe(stream) => vec![stream.reader.get_ref().as_fd()],
             Source::Socket(stream) => vec![stream.reader.get_ref().as_fd()],
+            Source::Ring(end) => end.descriptors(),
         }
     }
 
@@ -142,6 +153,7 @@ impl Source {
         match self {
             Source::Pipe(stream) => stream.receive(deadline),
             Source::Socket(stream) => stream.receive(deadline),
+            Source::Ring(end) => end.receive(deadline),
         }
     }
 }
