@@ -133,6 +133,9 @@ pub struct Outcome {
     /// What happened, in a few lines.
     #[serde(skip)]
     pub story: Vec<String>,
+    /// Whether the story tells the figures, so that they need no list.
+    #[serde(skip)]
+    pub is_told: bool,
     /// What the figures mean, in one sentence.
     #[serde(skip)]
     pub meaning: String,
@@ -153,6 +156,7 @@ impl Outcome {
             resources: laps.resources(),
             machine: Machine::this(),
             story: Vec::new(),
+            is_told: false,
             meaning: String::new(),
         }
     }
@@ -193,7 +197,8 @@ impl Outcome {
     fn figures(&self) -> String {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
-        for metric in self.metrics.iter().filter(|metric| !metric.detail) {
+        let listed = |metric: &&Metric| !metric.detail && !self.is_told;
+        for metric in self.metrics.iter().filter(listed) {
             table.add_row([
                 metric.name.clone(),
                 metric.variant.clone().unwrap_or_default(),

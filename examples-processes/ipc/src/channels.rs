@@ -69,10 +69,10 @@ impl End {
     /// The most that is written at once. A packet has to fit into the
     /// socket's buffer, which is 208 KiB unless told otherwise (unix(7)); to
     /// a pipe and a stream it does not matter.
-    const PIECE: usize = 64 << 10;
+    const PIECE: usize = 64 << 10; // processes: counted in bytes
 
     fn new(descriptor: OwnedFd) -> Self {
-        End(descriptor.into())
+        End(descriptor.into()) // processes: read and written as a file
     }
 }
 

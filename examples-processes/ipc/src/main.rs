@@ -33,8 +33,8 @@ fn main() -> ExitCode {
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
     let cores = args.cores()?;
-    placement::pin(cores.near)?;
     let plans = args.plans(model, cores);
+    placement::pin(cores.near)?;
     let progress = Progress::new(plans.len());
     let mut finished = Vec::new();
     for plan in plans {

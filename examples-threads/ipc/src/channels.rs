@@ -26,7 +26,7 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(Report, Report)> {
 }
 
 fn open<P: Parcel>(plan: &Plan, laps: &mut Laps) -> Result<(Report, Report)> {
-    let room = plan.room();
+    let room = plan.room(); // threads: counted in messages
     match plan.mechanism {
         Mechanism::Bounded => {
             connect::<P, _, _>(plan, laps, || channel::bounded(room)) // threads: crossbeam

@@ -27,8 +27,8 @@ fn main() -> ExitCode {
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
     let cores = args.cores()?;
-    placement::pin(cores.near)?;
     let plans = args.plans(model, cores);
+    placement::pin(cores.near)?;
     let progress = Progress::new(plans.len());
     let mut finished = Vec::new();
     for plan in plans {
@@ -60,7 +60,7 @@ fn worker(
 ) -> Result<Report> {
     placement::pin(plan.cores.far)?;
     gate.wait();
-    far()
+    far() // threads: only now
 }
 
 /// Starts the far end, releases it, and plays the near one. What both have

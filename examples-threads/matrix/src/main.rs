@@ -8,7 +8,6 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::Result;
 use common::{
-    arguments::Arguments as _,
     demo,
     laps::{Laps, monotonic},
     outcome::{Model, Outcome},

@@ -5,14 +5,25 @@
 
 mod support;
 
+use std::{
+    fs,
+    process::{Child, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
 use common::{
     digest::Digest,
+    machine,
     outcome::{Model, Outcome},
+    placement::Cores,
     scenarios::{
         ALL, Scenario,
+        ipc::{self, Mechanism, Message, Reading, Task, Transcript, Waiting},
         shared_state::{Plan, Variant},
     },
 };
+use rustix::process::{Pid, Signal, kill_process};
 use support::{MODELS, demo, outcome, workspace};
 
 const SEEDS: [u64; 3] = [1, 2, 2026];
@@ -133,12 +144,113 @@ fn without_times(mut result: serde_json::Value) -> serde_json::Value {
     result
 }
 
+/// Every message of every mechanism, on both sides, against messages that
+/// were never sent.
+#[test]
+fn every_mechanism_carries_every_message() {
+    for seed in [1, 2026] {
+        for (size, messages) in [(8, 60), (64, 60), (4096, 20), (1 << 20, 4)] {
+            let arguments =
+                format!("--size {size} --messages {messages} --seed {seed}");
+            let found = MODELS.map(|model| run("ipc", model, &arguments));
+            for found in &found {
+                carries(found, size, messages, seed);
+            }
+            assert_eq!(found[0].answer, found[1].answer, "{arguments}");
+        }
+    }
+}
+
+fn carries(found: &Outcome, size: usize, messages: u32, seed: u64) {
+    let rows = found.result.as_array().unwrap();
+    assert!(rows.len() > 10, "{rows:?}");
+    for row in rows {
+        let task = match row["task"].as_str().unwrap() {
+            "stream" => Task::Stream,
+            _ => Task::RoundTrip,
+        };
+        let (mechanism, waiting) = (Mechanism::Ring, Waiting::Spin);
+        let cores = Cores::default();
+        let plan =
+            ipc::Plan { task, size, mechanism, waiting, cores, messages, seed };
+        let mut expected = Transcript::new();
+        for sequence in 1..=messages {
+            let mut words = vec![0; plan.words()];
+            Message::new(&plan, sequence).write(&mut words);
+            expected.add(&Reading::of(&words)).unwrap();
+        }
+        let expected = format!("{:016x}", expected.digest());
+        assert_eq!(row["digest"], expected, "{row}");
+    }
+}
+
+#[test]
+fn both_ends_may_be_kept_on_one_core_or_on_two() {
+    let spins = |found: &Outcome| {
+        let rows = found.result.as_array().unwrap().iter();
+        rows.filter(|row| row["waiting"] == "spin").count()
+    };
+    for model in MODELS {
+        let arguments = "--size 64 --messages 50 --pin same";
+        assert_eq!(spins(&run("ipc", model, arguments)), 0, "{model}");
+        if machine::cores() > 1 {
+            let arguments = "--size 64 --messages 50 --pin different";
+            assert!(spins(&run("ipc", model, arguments)) > 0, "{model}");
+        }
+    }
+}
+
+/// Whatever the near end waits in, it learns that the far one was killed.
+#[test]
+fn a_killed_far_end_is_missed() {
+    for arguments in [
+        "--variant cache-line --waiting spin",
+        "--variant cache-line --waiting block",
+        "--variant ring --waiting spin",
+        "--variant ring --waiting spin-then-park",
+        "--variant ring --waiting block",
+        "--variant pipe",
+        "--variant unix-stream",
+        "--variant unix-seqpacket",
+    ] {
+        let near = demo(scenario("ipc"), Model::Processes)
+            .args(arguments.split(' '))
+            .args(["--size", "64", "--messages", "1000000000"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        kill_process(far_end(&near), Signal::KILL).unwrap();
+        let output = near.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.starts_with("error: "), "{arguments}: {error}");
+    }
+}
+
+/// The worker of a program, as soon as it has one.
+fn far_end(near: &Child) -> Pid {
+    let id = near.id();
+    let children = format!("/proc/{id}/task/{id}/children");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let text = fs::read_to_string(&children).unwrap();
+        if let Some(id) = text.split_whitespace().next() {
+            return Pid::from_raw(id.parse().unwrap()).unwrap();
+        }
+        assert!(Instant::now() < deadline, "no worker was started");
+        thread::yield_now();
+    }
+}
+
 #[test]
 fn seeds_and_sizes_make_a_difference() {
     for (name, one, other) in [
         ("shared-state", "--variant lock --transfers 50", "--seed 2"),
         ("shared-state", "--variant lock --transfers 50", "--accounts 9"),
         ("matrix", "--rows 80 --columns 12", "--seed 2"),
+        ("ipc", "--variant ring --messages 9 --size 64", "--seed 2"),
+        ("ipc", "--variant ring --messages 9 --size 64", "--size 72"),
     ] {
         let other = format!("{one} {other}");
         let [one, other] = [one, &other]
@@ -159,10 +271,31 @@ fn what_cannot_be_understood_is_bad_usage() {
         ("matrix", "--columns 0", "--columns"),
         ("matrix", "--rows 5 file", "'file'"),
         ("matrix", "--variant lock", "--variant"),
+        ("ipc", "--size 7", "a multiple of eight"),
+        ("ipc", "--size 33554432", "to 16777216"),
+        ("ipc", "--messages 0", "--messages"),
+        ("ipc", "--pin both", "[possible values: same, different]"),
+        ("ipc", "--workers 2", "--workers"),
+        ("ipc", "--variant cache-line --size 72", "no more than 64 bytes"),
+        ("ipc", "--variant pipe --waiting spin", "no such"),
     ] {
         for model in MODELS {
             let text = refusal(name, model, arguments, 2);
             assert!(text.contains(reason), "{arguments}: {text}");
+        }
+    }
+}
+
+/// The siblings have the same flags, and say what is for the other.
+#[test]
+fn a_mechanism_of_the_other_side_is_bad_usage() {
+    for (variant, of) in
+        [("pipe", Model::Processes), ("bounded", Model::Threads)]
+    {
+        for model in MODELS.into_iter().filter(|model| *model != of) {
+            let arguments = format!("--variant {variant}");
+            let text = refusal("ipc", model, &arguments, 2);
+            assert!(text.contains("--list-variants"), "{text}");
         }
     }
 }
@@ -197,6 +330,7 @@ fn a_person_gets_a_story_that_fits_the_screen() {
     for (name, arguments) in [
         ("shared-state", "--transfers 1000"),
         ("matrix", "--rows 80 --columns 12"),
+        ("ipc", "--messages 30"),
     ] {
         for model in MODELS {
             let mut demo = demo(scenario(name), model);
@@ -211,13 +345,33 @@ fn a_person_gets_a_story_that_fits_the_screen() {
 
 #[test]
 fn variants_are_listed() {
-    for model in MODELS {
-        let mut demo = demo(scenario("shared-state"), model);
+    for (name, model, variants) in [
+        (
+            "shared-state",
+            Model::Threads,
+            "racy lock lock-per-account atomic owner partition",
+        ),
+        (
+            "shared-state",
+            Model::Processes,
+            "racy lock lock-per-account atomic owner partition",
+        ),
+        (
+            "ipc",
+            Model::Threads,
+            "cache-line ring ring-in-place bounded unbounded rendezvous mpsc \
+             condvar",
+        ),
+        (
+            "ipc",
+            Model::Processes,
+            "cache-line ring ring-in-place pipe unix-stream unix-seqpacket",
+        ),
+    ] {
+        let mut demo = demo(scenario(name), model);
         let output = demo.arg("--list-variants").output().unwrap();
-        assert_eq!(
-            String::from_utf8(output.stdout).unwrap(),
-            "racy\nlock\nlock-per-account\natomic\nowner\npartition\n"
-        );
+        let listed = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(listed, variants.replace(' ', "\n") + "\n");
     }
 }
 
@@ -227,12 +381,14 @@ fn siblings_report_the_same_figures() {
     for (name, arguments) in [
         ("shared-state", "--transfers 1000"),
         ("matrix", "--rows 80 --columns 12"),
+        ("ipc", "--messages 30"),
     ] {
         let [threads, processes] = MODELS.map(|model| {
             let found = run(name, model, arguments);
             assert!(found.laps.start > 0.0 && found.laps.work > 0.0);
             assert!(found.resources.peak_proportional_memory > 1 << 16);
             let metrics = found.metrics.into_iter();
+            let metrics = metrics.filter(|one| one.only.is_none());
             let names = metrics.map(|one| (one.name, one.variant, one.unit));
             (names.collect::<Vec<_>>(), found.parameters, found.machine)
         });

@@ -347,7 +347,7 @@ const LEAST_CAPACITY: usize = 4096;
 fn usual_messages(task: Task, size: usize, waiting: Waiting) -> u32 {
     let (fixed, each_byte) = match (task, waiting) {
         (Task::RoundTrip, Waiting::Spin) => (500.0, 0.3),
-        (Task::RoundTrip, Waiting::SpinThenPark) => (2_500.0, 0.3),
+        (Task::RoundTrip, Waiting::SpinThenPark) => (10_000.0, 0.3),
         (Task::RoundTrip, Waiting::Block) => (25_000.0, 0.5),
         (Task::Stream, Waiting::Spin) => (40.0, 0.1),
         (Task::Stream, Waiting::SpinThenPark) => (100.0, 0.15),

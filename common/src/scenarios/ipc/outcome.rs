@@ -48,6 +48,7 @@ pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
     outcome.result = result(finished);
     outcome.metrics = finished.iter().flat_map(Finished::metrics).collect();
     outcome.story = story(finished);
+    outcome.is_told = true;
     outcome.meaning = meaning(model, finished);
     Ok(outcome)
 }
@@ -186,41 +187,37 @@ fn story(finished: &[Finished]) -> Vec<String> {
     let groups = finished.chunk_by(|one, other| {
         (one.plan.task, one.plan.size) == (other.plan.task, other.plan.size)
     });
-    let tables: Vec<_> = groups.map(table).collect();
-    tables.join(&String::new()).to_vec()
+    let mut lines: Vec<_> = groups.flat_map(table).collect();
+    lines.push("CPU and switches: of one message, both ends together.".into());
+    lines
 }
 
 fn table(group: &[Finished]) -> Vec<String> {
-    let Some(Finished { plan, .. }) = group.first() else {
-        return Vec::new();
-    };
-    let mut lines = vec![String::new(), heading(plan)];
+    let mut lines: Vec<_> = group.first().map(heading).into_iter().collect();
     for waiting in Waiting::ALL {
         let rows = group.iter().filter(|one| one.plan.waiting == waiting);
         let rows: Vec<_> = rows.map(row).collect();
         if !rows.is_empty() {
-            lines.push(format!("  {}", words(waiting)));
+            lines.push(format!(" {}", words(waiting)));
             lines.extend(rows);
         }
     }
+    lines.push(String::new());
     lines
 }
 
-fn heading(plan: &Plan) -> String {
-    let size = bytes(plan.size);
-    let columns = match plan.task {
-        Task::RoundTrip => {
-            columns(["p50", "p90", "p99", "p99.9", "max", "CPU", "switches"])
-        }
-        Task::Stream => {
-            columns(["messages", "bytes", "CPU", "switches", "", "", ""])
-        }
-    };
-    let what = match plan.task {
-        Task::RoundTrip => format!("round trip, {size}"),
-        Task::Stream => format!("stream, {size}"),
-    };
-    format!("{what:19}{columns}")
+fn heading(first: &Finished) -> String {
+    let size = bytes(first.plan.size);
+    match first.plan.task {
+        Task::RoundTrip => line(
+            &format!("{size} round trip"),
+            &["p50", "p90", "p99", "p99.9", "max", "CPU", "switches"],
+        ),
+        Task::Stream => line(
+            &format!("{size} stream"),
+            &["messages", "bytes", "CPU", "switches"],
+        ),
+    }
 }
 
 fn words(waiting: Waiting) -> &'static str {
@@ -233,35 +230,30 @@ fn words(waiting: Waiting) -> &'static str {
 
 fn row(finished: &Finished) -> String {
     let seconds = |value| units::human(value, "s");
-    let cpu = seconds(finished.cpu());
-    let switches = units::three_digits(finished.switches());
-    let cells = match (finished.near.trips, finished.near.stream) {
-        (Some(trips), _) => {
-            let Quantiles { p50, p90, p99, p999, max, .. } = trips;
-            let [p50, p90, p99, p999, max] =
-                [p50, p90, p99, p999, max].map(seconds);
-            columns([&p50, &p90, &p99, &p999, &max, &cpu, &switches])
+    let mut cells = match (finished.near.trips, finished.near.stream) {
+        (Some(Quantiles { p50, p90, p99, p999, max, .. }), _) => {
+            [p50, p90, p99, p999, max].map(seconds).to_vec()
         }
         (None, stream) => {
             let messages = f64::from(finished.plan.messages);
             let rate = messages / stream.unwrap_or(f64::NAN);
             let flow = rate * finished.plan.size as f64;
-            let rate = units::human(rate, "/s");
-            let flow = units::human(flow, "B/s");
-            columns([&rate, &flow, &cpu, &switches, "", "", ""])
+            vec![units::human(rate, "/s"), units::human(flow, "B/s")]
         }
     };
-    let mechanism = name(&finished.plan.mechanism);
-    format!("    {mechanism:15}{cells}")
+    cells.push(seconds(finished.cpu()));
+    cells.push(units::three_digits(finished.switches()));
+    line(&format!("  {}", name(&finished.plan.mechanism)), &cells)
 }
 
-/// Seven columns, which with what stands before them are 79 wide.
-fn columns(cells: [&str; 7]) -> String {
-    let [one, two, three, four, five, six, seven] = cells;
-    let line = format!(
-        "{one:>8}{two:>9}{three:>8}{four:>9}{five:>8}{six:>8}{seven:>9}"
-    );
-    line.trim_end().to_owned()
+/// At most seven cells, with which it is 79 columns wide.
+fn line(first: &str, cells: &[impl AsRef<str>]) -> String {
+    let mut line = format!("{first:16}");
+    for cell in cells {
+        let width = 9 + 3 * usize::from(cells.len() < 7);
+        line += &format!("{:>width$}", cell.as_ref());
+    }
+    line
 }
 
 fn meaning(model: Model, finished: &[Finished]) -> String {
@@ -273,15 +265,14 @@ fn meaning(model: Model, finished: &[Finished]) -> String {
     match (trip(Waiting::Spin), trip(Waiting::Block)) {
         (Some(spin), Some(block)) => format!(
             "Among {model}, the fastest round trip took {} where both ends \
-             spin, and {} where\nthey sleep: to be woken costs {} times what \
-             the message costs.",
+             spin,\nand {} where they sleep: {} times as much, for being \
+             woken.",
             units::human(spin, "s"),
             units::human(block, "s"),
             units::three_digits(block / spin),
         ),
-        _ => format!(
-            "CPU and switches are of a message, both ends together; every \
-             message came\nwhole and in order among {model}."
-        ),
+        _ => {
+            format!("Among {model}, every message came whole and in its order.")
+        }
     }
 }

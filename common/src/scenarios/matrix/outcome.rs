@@ -10,7 +10,6 @@ use super::{
     Args, Figures, Finished, Report, Source, Timeline, load, story, transform,
 };
 use crate::{
-    arguments::Arguments as _,
     digest::Digest,
     laps::Laps,
     outcome::{Better, Metric, Model, Outcome},
