@@ -68,20 +68,20 @@ impl Default for Latencies {
 }
 
 impl Quantiles {
-    /// A metric for each, the count among them. What is judged is the median:
-    /// the others stay details.
+    /// A metric for each, the count among them. What is judged is the median,
+    /// which has the plain name; the others stay details.
     pub fn metrics(&self, name: &str) -> Vec<Metric> {
         let figure = |quantile, value| {
             let name = format!("{name} {quantile}");
-            Metric::new(&name, "s", Better::Lower, value)
+            Metric::new(&name, "s", Better::Lower, value).detail()
         };
         let count = self.count as f64;
         vec![
-            figure("p50", self.p50),
-            figure("p90", self.p90).detail(),
-            figure("p99", self.p99).detail(),
-            figure("p99.9", self.p999).detail(),
-            figure("max", self.max).detail(),
+            Metric::new(name, "s", Better::Lower, self.p50),
+            figure("p90", self.p90),
+            figure("p99", self.p99),
+            figure("p99.9", self.p999),
+            figure("max", self.max),
             Metric::new(&format!("{name} count"), "1", Better::Neither, count)
                 .detail(),
         ]

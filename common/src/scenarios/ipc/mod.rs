@@ -327,11 +327,16 @@ impl Plan {
         self.size / size_of::<u64>()
     }
 
-    /// As the figures name it: `ring, spin, 64 B`.
+    /// As the progress names it: `64 B, ring, spin`.
     pub fn name(&self) -> String {
+        format!("{}, {}", bytes(self.size), self.variant())
+    }
+
+    /// As the figures name it: `ring, spin`.
+    fn variant(&self) -> String {
         let mechanism = arguments::name(&self.mechanism);
         let waiting = arguments::name(&self.waiting);
-        format!("{mechanism}, {waiting}, {}", bytes(self.size))
+        format!("{mechanism}, {waiting}")
     }
 }
 

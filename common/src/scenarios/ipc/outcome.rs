@@ -76,13 +76,13 @@ impl Finished {
 
     fn metrics(&self) -> Vec<Metric> {
         let plan = &self.plan;
-        let name = plan.name();
+        let variant = plan.variant();
         let metrics = match (self.near.trips, self.near.stream) {
             (Some(trips), _) => self.trip_metrics(&trips),
             (None, Some(seconds)) => self.stream_metrics(seconds),
             (None, None) => Vec::new(),
         };
-        let metrics = metrics.into_iter().map(|metric| metric.of(&name));
+        let metrics = metrics.into_iter().map(|metric| metric.of(&variant));
         match plan.mechanism.only() {
             Some(model) => metrics.map(|one| one.only(model)).collect(),
             None => metrics.collect(),
@@ -90,25 +90,31 @@ impl Finished {
     }
 
     fn trip_metrics(&self, trips: &Quantiles) -> Vec<Metric> {
-        let mut metrics = trips.metrics("round trip");
+        let name = format!("{} trip", bytes(self.plan.size));
+        let mut metrics = trips.metrics(&name);
         if self.plan.size != SHORT {
             metrics = metrics.into_iter().map(Metric::detail).collect();
         }
-        metrics.extend(self.expenses("round trip"));
+        metrics.extend(self.expenses(&name));
         metrics
     }
 
     fn stream_metrics(&self, seconds: f64) -> Vec<Metric> {
+        let size = bytes(self.plan.size);
         let rate = f64::from(self.plan.messages) / seconds;
         let flow = rate * self.plan.size as f64;
-        let shown = |metric: Metric, at| match self.plan.size == at {
-            true => metric,
-            false => metric.detail(),
+        let metric = |name: &str, unit, value, shown| {
+            let metric = Metric::new(name, unit, Better::Higher, value);
+            match self.plan.size == shown {
+                true => metric,
+                false => metric.detail(),
+            }
         };
-        let rate = Metric::new("messages", "op/s", Better::Higher, rate);
-        let flow = Metric::new("bytes", "B/s", Better::Higher, flow);
-        let mut metrics = vec![shown(rate, SHORT), shown(flow, LONG)];
-        metrics.extend(self.expenses("stream"));
+        let mut metrics = vec![
+            metric(&format!("{size} rate"), "/s", rate, SHORT),
+            metric(&format!("{size} flow"), "B/s", flow, LONG),
+        ];
+        metrics.extend(self.expenses(&format!("{size} stream")));
         metrics
     }
 
