@@ -18,6 +18,7 @@ use std::{
 use libc::{F_GETFL, F_SETFL, F_SETOWN, O_ASYNC, c_int};
 use rustix::{
     event::{PollFd, PollFlags, poll},
+    io::retry_on_intr,
     process::{Signal, getpid, kill_process},
 };
 
@@ -54,7 +55,8 @@ pub fn hold(pipe: impl AsFd, signal: Signal) -> io::Result<()> {
 /// Fails if the kernel cannot watch what it is.
 pub fn is_cut(pipe: impl AsFd) -> io::Result<bool> {
     let mut ends = [PollFd::new(&pipe, PollFlags::IN)];
-    poll(&mut ends, Some(&Default::default()))?;
+    // Also a look that waits for nothing is interrupted by a signal (poll(2)).
+    retry_on_intr(|| poll(&mut ends, Some(&Default::default())))?;
     Ok(ends[0].revents().contains(PollFlags::HUP))
 }
 

@@ -40,7 +40,8 @@ impl Lifeline {
         self.0.try_clone()
     }
 
-    /// Whether all who held the other end are gone.
+    /// Whether all who held the other end are gone. The kernel can always
+    /// tell, of one socket; if it could not, nobody should wait for ever.
     pub fn is_cut(&self) -> bool {
         lifeline::is_cut(&*self.0).unwrap_or(true)
     }
@@ -61,7 +62,30 @@ impl From<OwnedFd> for Lifeline {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use std::{
+        sync::atomic::{AtomicBool, Ordering::Relaxed},
+        thread,
+    };
+
     use super::*;
+    use crate::signal::interrupt;
+
+    #[test]
+    fn a_signal_cuts_nothing() {
+        let (ours, _theirs) = Lifeline::pair().unwrap();
+        let done = Arc::new(AtomicBool::new(false));
+        let until = done.clone();
+        let looking = thread::spawn(move || {
+            while !until.load(Relaxed) {
+                assert!(!ours.is_cut());
+            }
+        });
+        for _ in 0..30 {
+            interrupt(&looking);
+        }
+        done.store(true, Relaxed);
+        looking.join().unwrap();
+    }
 
     #[test]
     fn is_cut_when_the_last_copy_of_the_other_end_is_dropped() {

@@ -7,7 +7,6 @@
 
 use std::{
     io::{self, BufReader, ErrorKind, PipeReader, PipeWriter, Read, Write},
-    mem,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::net::UnixStream,
@@ -206,10 +205,11 @@ impl<S: Read + AsFd> Read for Until<'_, S> {
 impl<S: AsFd> Until<'_, S> {
     fn wait(&mut self, deadline: Instant) -> io::Result<()> {
         let left = deadline.saturating_duration_since(Instant::now());
-        let is_late = mem::replace(&mut self.is_last, left.is_zero());
-        if is_late || !is_ready(self.reader.get_ref(), left)? {
+        if self.is_last || !is_ready(self.reader.get_ref(), left)? {
             return Err(ErrorKind::TimedOut.into());
         }
+        // Not before: a look that a signal interrupts is none.
+        self.is_last = left.is_zero();
         Ok(())
     }
 }
