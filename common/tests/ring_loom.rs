@@ -1,0 +1,417 @@
+//! Puts the text of `ring/protocol.rs` to every order of steps that the
+//! memory model allows: loom runs a model again and again, each time with
+//! other switches between its threads, and other stale values read.
+//!
+//! It would find a wake-up that is lost (both sleep: loom calls it a
+//! deadlock), a grain that both ends touch (a race), and a message out of
+//! order (an assertion). `ring/memory.rs` is not in it: in its place are words
+//! with the same orderings, and a cell for each grain of the ring.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{
+    cell::Cell,
+    sync::{Arc, atomic},
+    time::Duration,
+};
+
+use common::ring::{
+    Error, Manner, Side, Waiting,
+    protocol::{End, GRAIN, Header, Place, Word},
+};
+use loom::{
+    cell::UnsafeCell,
+    model::Builder,
+    sync::{
+        Mutex,
+        atomic::{
+            AtomicU32,
+            Ordering::{Acquire, Relaxed, Release, SeqCst},
+            fence,
+        },
+    },
+    thread::{self, Thread},
+};
+
+/// More looks in a row than of anybody who will sleep.
+const MANY_LOOKS: u32 = 1 << 12;
+
+loom::thread_local! {
+    /// Which end this thread has.
+    static SIDE: Cell<Side> = Cell::new(Side::Sender);
+}
+
+std::thread_local! {
+    /// How often each side has slept in all runs of a model, which are all
+    /// on the thread of their test: loom's threads are not the system's.
+    static SLEPT: Cell<[u32; 2]> = const { Cell::new([0; 2]) };
+
+    /// How often anything was stored.
+    static STORES: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A word of the header, with the orderings of `memory::Futex`.
+#[derive(Debug, Default)]
+struct LoomWord {
+    value: AtomicU32,
+    looks: atomic::AtomicU32,
+    /// Before those looks.
+    stores: atomic::AtomicU32,
+    /// What the one end that reads this word has last seen in it.
+    seen: atomic::AtomicU32,
+    /// Locked to compare and sleep, and to wake: futex(2) promises that each
+    /// comes wholly before or after the other. It promises no more, so the
+    /// comparison may see a stale value.
+    sleeper: Mutex<Option<Thread>>,
+}
+
+impl Word for LoomWord {
+    /// In a spin only the first look is a real one, and the others give
+    /// again what it saw. Nothing is lost by that: looks change nothing, so
+    /// a spin that sees something in its last look does as one that begins
+    /// so late. But two thousand looks would be as many places to switch at.
+    ///
+    /// An end that never sleeps looks in earnest now and then, and lets the
+    /// other one go on before.
+    fn load(&self) -> u32 {
+        let looks = self.count_a_look();
+        let is_late = looks.is_multiple_of(MANY_LOOKS);
+        if is_late {
+            thread::yield_now();
+        }
+        // Without a spin there are fewer in a row: the first of a wait, and
+        // the first of a spin.
+        if looks <= 3 || is_late {
+            self.seen.store(self.value.load(Acquire), Relaxed);
+        }
+        self.seen.load(Relaxed)
+    }
+
+    fn store(&self, value: u32) {
+        STORES.set(STORES.get().wrapping_add(1));
+        self.value.store(value, Release);
+    }
+
+    fn fence() {
+        fence(SeqCst);
+    }
+
+    fn pause() {}
+
+    /// Sleeps for ever, so that nothing helps but to be woken.
+    fn park(&self, expected: u32, _at_most: Duration) {
+        let mut sleeper = self.sleeper.lock().unwrap();
+        if self.value.load(Relaxed) == expected {
+            *sleeper = Some(thread::current());
+            drop(sleeper);
+            count_a_sleep();
+            thread::park();
+        }
+    }
+
+    fn wake(&self) -> bool {
+        let sleeper = self.sleeper.lock().unwrap().take();
+        sleeper.inspect(Thread::unpark).is_some()
+    }
+}
+
+impl LoomWord {
+    /// How many there have been since anything was stored: whoever stores
+    /// something between two looks has to see what then is there.
+    fn count_a_look(&self) -> u32 {
+        let stores = STORES.get();
+        let looks = match self.stores.swap(stores, Relaxed) == stores {
+            true => self.looks.load(Relaxed) + 1,
+            false => 1,
+        };
+        self.looks.store(looks, Relaxed);
+        looks
+    }
+}
+
+fn count_a_sleep() {
+    let mut slept = SLEPT.get();
+    slept[SIDE.with(Cell::get) as usize] += 1;
+    SLEPT.set(slept);
+}
+
+/// The memory of a ring: a cell in place of each grain.
+struct Ring {
+    header: Header<LoomWord>,
+    cells: Vec<UnsafeCell<u32>>,
+}
+
+// SAFETY: a cell is touched only by the end that it belongs to. That this is
+// so is the protocol's task, and loom watches over it.
+unsafe impl Sync for Ring {}
+
+/// Where an end finds its ring.
+struct Room(Arc<Ring>);
+
+impl Place for Room {
+    type Word = LoomWord;
+
+    fn header(&self) -> &Header<LoomWord> {
+        &self.0.header
+    }
+}
+
+/// The next cells of an end, which must be its own.
+fn cells(end: &End<Room>, grains: u32) -> &[UnsafeCell<u32>] {
+    let at = (end.index() / GRAIN) as usize;
+    &end.place().0.cells[at..][..grains as usize]
+}
+
+/// Sends a message of so many grains, each of which is `message`, and so is
+/// the tag.
+fn send(end: &mut End<Room>, message: u32, grains: u32) -> Result<(), Error> {
+    end.wait_for(grains * GRAIN)?;
+    for cell in cells(end, grains) {
+        // SAFETY: we have waited until the cell is ours.
+        cell.with_mut(|cell| unsafe { *cell = message });
+    }
+    end.advance(grains * GRAIN);
+    end.publish(message);
+    Ok(())
+}
+
+/// Receives a message of so many grains, which must be `message`. If it is
+/// the last one, and was not seen with what was told after it, then so must
+/// be the tag.
+fn receive(
+    end: &mut End<Room>,
+    message: u32,
+    grains: u32,
+) -> Result<(), Error> {
+    end.wait_for(grains * GRAIN)?;
+    if end.usable() == grains * GRAIN {
+        assert!([0, message].contains(&end.tag()));
+    }
+    for cell in cells(end, grains) {
+        // SAFETY: we have waited until the cell is ours.
+        assert_eq!(cell.with(|cell| unsafe { *cell }), message);
+    }
+    end.advance(grains * GRAIN);
+    end.publish_at_times();
+    Ok(())
+}
+
+/// Leaves a grain out, which the other end is not told before we wait.
+fn skip(end: &mut End<Room>) {
+    end.wait_for(GRAIN).unwrap();
+    end.advance(GRAIN);
+}
+
+/// A ring, and what its two ends do.
+#[derive(Clone, Copy)]
+struct Model {
+    manner: Manner,
+    grains: u32,
+    sender: fn(&mut End<Room>),
+    receiver: fn(&mut End<Room>),
+}
+
+impl Model {
+    /// Tries all orders, or those with so many switches at most where none
+    /// was needed. Gives how often each side slept.
+    fn check(self, switches: Option<usize>) -> [u32; 2] {
+        SLEPT.set([0; 2]);
+        let mut builder = Builder::new();
+        builder.preemption_bound = switches;
+        builder.check(move || self.run());
+        SLEPT.get()
+    }
+
+    fn run(self) {
+        let cells = (0..self.grains).map(|_| UnsafeCell::new(0)).collect();
+        let ring = Arc::new(Ring { header: Header::default(), cells });
+        let mut sender = self.end(&ring, Side::Sender);
+        let mut receiver = self.end(&ring, Side::Receiver);
+        let receiving = thread::spawn(move || {
+            SIDE.with(|side| side.set(Side::Receiver));
+            (self.receiver)(&mut receiver);
+        });
+        (self.sender)(&mut sender);
+        receiving.join().unwrap();
+    }
+
+    fn end(&self, ring: &Arc<Ring>, side: Side) -> End<Room> {
+        let (ring, waiting) = (Room(ring.clone()), Waiting::new(self.manner));
+        End::new(ring, side, self.grains * GRAIN, waiting)
+    }
+}
+
+const MANNERS: [Manner; 3] =
+    [Manner::Spin, Manner::SpinThenPark, Manner::Block];
+
+/// Switches where none is needed, for models of several messages: each step
+/// more multiplies the orders, and a second of them is enough for a test.
+/// Whoever sleeps at once takes the fewest steps.
+fn few(manner: Manner) -> Option<usize> {
+    match manner {
+        Manner::Spin => Some(1),
+        Manner::SpinThenPark => Some(2),
+        Manner::Block => Some(3),
+    }
+}
+
+/// Whoever may sleep did, and whoever may not did not.
+fn assert_slept(manner: Manner, slept: [u32; 2], sides: &[Side]) {
+    for side in [Side::Sender, Side::Receiver] {
+        let may_sleep = manner != Manner::Spin && sides.contains(&side);
+        let times = slept[side as usize];
+        assert_eq!(times > 0, may_sleep, "{manner:?}: {side} slept {times}");
+    }
+}
+
+fn send_some<const MESSAGES: u32>(end: &mut End<Room>) {
+    for message in 1..=MESSAGES {
+        send(end, message, 1).unwrap();
+    }
+    end.close();
+}
+
+fn receive_some<const MESSAGES: u32>(end: &mut End<Room>) {
+    for message in 1..=MESSAGES {
+        receive(end, message, 1).unwrap();
+    }
+    end.close();
+}
+
+fn receive_all<const MESSAGES: u32>(end: &mut End<Room>) {
+    for message in 1..=MESSAGES {
+        receive(end, message, 1).unwrap();
+    }
+    assert_eq!(receive(end, 0, 1), Err(Error::Gone(Side::Sender)));
+}
+
+fn send_until_gone(end: &mut End<Room>) {
+    let result = (1..).try_for_each(|message| send(end, message, 1));
+    assert_eq!(result, Err(Error::Gone(Side::Receiver)));
+}
+
+/// In every order; of those with a spin, in most.
+#[test]
+fn a_message_and_the_end_arrive() {
+    for manner in MANNERS {
+        let (sender, receiver) = (send_some::<1>, receive_all::<1>);
+        let model = Model { manner, grains: 1, sender, receiver };
+        let most = (manner == Manner::SpinThenPark).then_some(4);
+        assert_slept(manner, model.check(most), &[Side::Receiver]);
+    }
+}
+
+/// Each end waits for the other, and is waited for, more than once: what is
+/// left over of one sleep could harm the next.
+#[test]
+fn three_messages_and_the_end_arrive_where_one_fills_the_ring() {
+    for manner in MANNERS {
+        let (sender, receiver) = (send_some::<3>, receive_all::<3>);
+        let model = Model { manner, grains: 1, sender, receiver };
+        let both = [Side::Sender, Side::Receiver];
+        assert_slept(manner, model.check(few(manner)), &both);
+    }
+}
+
+#[test]
+fn three_messages_and_the_end_arrive_where_two_fill_the_ring() {
+    for manner in MANNERS {
+        let (sender, receiver) = (send_some::<3>, receive_all::<3>);
+        let model = Model { manner, grains: 2, sender, receiver };
+        let both = [Side::Sender, Side::Receiver];
+        assert_slept(manner, model.check(few(manner)), &both);
+    }
+}
+
+#[test]
+fn a_sender_that_leaves_ends_the_wait() {
+    for manner in MANNERS {
+        let (sender, receiver) = (send_some::<0>, receive_all::<0>);
+        let model = Model { manner, grains: 1, sender, receiver };
+        assert_slept(manner, model.check(None), &[Side::Receiver]);
+    }
+}
+
+#[test]
+fn a_receiver_that_leaves_ends_the_wait() {
+    for manner in MANNERS {
+        let (sender, receiver) = (send_until_gone, receive_some::<0>);
+        let model = Model { manner, grains: 2, sender, receiver };
+        assert_slept(manner, model.check(None), &[Side::Sender]);
+    }
+}
+
+#[test]
+fn a_receiver_that_leaves_after_a_message_ends_the_wait() {
+    for manner in MANNERS {
+        let (sender, receiver) = (send_until_gone, receive_some::<1>);
+        let model = Model { manner, grains: 2, sender, receiver };
+        let both = [Side::Sender, Side::Receiver];
+        assert_slept(manner, model.check(few(manner)), &both);
+    }
+}
+
+fn send_skipping(end: &mut End<Room>) {
+    send(end, 1, 1).unwrap();
+    skip(end);
+    send(end, 2, 2).unwrap();
+    end.close();
+}
+
+fn receive_skipping(end: &mut End<Room>) {
+    receive(end, 1, 1).unwrap();
+    skip(end);
+    receive(end, 2, 2).unwrap();
+    assert_eq!(receive(end, 0, 1), Err(Error::Gone(Side::Sender)));
+}
+
+/// The sender waits for the whole ring, of which the other end has a part
+/// only once it knows about the skip; and so back.
+#[test]
+fn whoever_waits_tells_first_what_it_has_skipped() {
+    for manner in MANNERS {
+        let (sender, receiver) = (send_skipping, receive_skipping);
+        let model = Model { manner, grains: 2, sender, receiver };
+        let both = [Side::Sender, Side::Receiver];
+        assert_slept(manner, model.check(few(manner)), &both);
+    }
+}
+
+/// The receiver keeps back what it has read, for a while: here the first of
+/// two messages, if it saw both.
+#[test]
+fn a_sender_gets_back_what_a_receiver_has_kept() {
+    for manner in MANNERS {
+        let sender = |end: &mut _| {
+            send(end, 1, 1).unwrap();
+            send(end, 2, 7).unwrap();
+            send(end, 3, 8).unwrap();
+            end.close();
+        };
+        let receiver = |end: &mut _| {
+            receive(end, 1, 1).unwrap();
+            receive(end, 2, 7).unwrap();
+            receive(end, 3, 8).unwrap();
+            end.close();
+        };
+        let model = Model { manner, grains: 8, sender, receiver };
+        let both = [Side::Sender, Side::Receiver];
+        assert_slept(manner, model.check(few(manner)), &both);
+    }
+}
+
+/// A receiver that has read all may turn to something else, without a wait
+/// or a farewell.
+#[test]
+fn a_sender_gets_back_all_that_was_sent() {
+    for manner in MANNERS {
+        let sender = |end: &mut End<Room>| {
+            send(end, 1, 1).unwrap();
+            end.wait_for(8 * GRAIN).unwrap();
+        };
+        let receiver = |end: &mut _| receive(end, 1, 1).unwrap();
+        let model = Model { manner, grains: 8, sender, receiver };
+        let both = [Side::Sender, Side::Receiver];
+        assert_slept(manner, model.check(None), &both);
+    }
+}
