@@ -1,10 +1,9 @@
-//! The kit as a program uses it: with workers, their deaths, and ours.
-//!
-//! This process is a subreaper: whatever any test leaves behind becomes its
-//! child (prctl(2), PR_SET_CHILD_SUBREAPER). So after each test it can prove
-//! that no process and no name is left.
+//! The kit as a program uses it: with workers, their deaths, and ours. After
+//! each test no process and no name may be left.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
 
 use std::{
     collections::BTreeMap,
@@ -17,23 +16,19 @@ use std::{
         mpsc,
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Result, bail, ensure};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Trial;
 use process_kit::{
     Frozen, JoinHandle, JoinSet, Mapping, Mutex, Parent, Role, Segment,
     channel::{self, Corrupt, Receiver, RecvTimeoutError, SendError, Sender},
     role, scope,
 };
-use rustix::process::{
-    Pid, Signal, WaitOptions, kill_process, set_child_subreaper, wait, waitpid,
-};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use serde::{Deserialize, Serialize};
-
-/// Far beyond what anything here takes, also on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(20);
+use support::{DEADLINE, no_child_is_left};
 
 /// The first argument of a parent that is to be killed, see [`victim`].
 const VICTIM: &str = "victim";
@@ -46,10 +41,7 @@ fn main() -> ExitCode {
         }
         Role::Main => {}
     }
-    set_child_subreaper(Some(Pid::from_raw(1).unwrap())).unwrap();
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads = Some(1);
-    libtest_mimic::run(&arguments, tests()).exit_code()
+    support::run(tests())
 }
 
 /// What a worker is asked to do here.
@@ -189,8 +181,9 @@ fn tests() -> Vec<Trial> {
         ("a_forgotten_guard_is_safe", a_forgotten_guard_is_safe),
     ];
     let trial = |(name, test): (&str, Test)| {
-        Trial::test(name, move || {
-            test().and_then(|()| nothing_is_left()).map_err(Failed::from)
+        support::trial(name, move || {
+            test()?;
+            nothing_is_left()
         })
     };
     tests.into_iter().map(trial).collect()
@@ -645,19 +638,6 @@ fn nothing_is_left() -> Result<()> {
     no_child_is_left(DEADLINE)?;
     ensure!(names().is_empty(), "left in /dev/shm: {:?}", names());
     Ok(())
-}
-
-/// Reaps what others left to this subreaper, which must end by itself.
-fn no_child_is_left(patience: Duration) -> Result<()> {
-    let start = Instant::now();
-    loop {
-        match wait(WaitOptions::NOHANG) {
-            Err(rustix::io::Errno::CHILD) => return Ok(()),
-            Ok(Some(_)) => {}
-            _ if start.elapsed() > patience => bail!("a process is left"),
-            _ => thread::yield_now(),
-        }
-    }
 }
 
 /// The segments of this test: those of our namespace.

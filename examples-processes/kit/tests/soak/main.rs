@@ -1,0 +1,149 @@
+//! Soak: an end of a channel is stopped (SIGSTOP) and continued again and
+//! again, at random moments, while messages flow; then it is killed while it
+//! is stopped. Nothing may be lost, doubled or torn, nothing may hang, and
+//! the other end must be told.
+//!
+//! One end is this test's, the other a worker's: in every other round the
+//! worker sends, otherwise it receives. It is hit wherever it happens to be:
+//! in the middle of a copy, asleep in a futex, at a ring that is full or
+//! empty. In half of the rounds our end is hit too, by signals that interrupt
+//! it while it waits (signal(7)).
+//!
+//! What is sent, and who pauses when, follows from a seed; what the scheduler
+//! makes of it does not. In CI it takes some seconds. For an hour:
+//!
+//! ```text
+//! SOAK_SEED=$RANDOM SOAK_SECONDS=3600 \
+//!     cargo test --release -p process-kit --test soak
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | this | the trials, and the worker |
+//! | `round` | who stops, continues and kills |
+//! | `play` | what each end does |
+//! | `ends` | how it is done at an end of each transport |
+//! | `message` | what is sent |
+//! | `meter`, `tally` | what is counted |
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod ends;
+mod message;
+mod meter;
+mod play;
+mod round;
+#[path = "../../src/signal.rs"]
+mod signal;
+#[path = "../support/mod.rs"]
+mod support;
+mod tally;
+
+use std::{
+    env,
+    process::ExitCode,
+    str::FromStr,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use common::ring::Manner;
+use process_kit::{Parent, Role, role};
+use serde::{Deserialize, Serialize};
+
+use ends::{Access, Transport};
+use message::Flow;
+use meter::Meter;
+use support::{no_child_is_left, run, trial};
+use tally::Tally;
+
+/// For all transports together, if that is not too short for rounds of all
+/// kinds.
+const SECONDS: f64 = 6.0;
+
+/// So many rounds, whose seeds follow each other, are of all kinds.
+const KINDS: u64 = 4;
+
+const TRANSPORTS: [(&str, Transport); 9] = [
+    ("pipe", Transport::Pipe),
+    ("socket_pair", Transport::SocketPair),
+    ("ring", Transport::Ring),
+    ("spin_copied", Transport::RawRing(Manner::Spin, Access::Copied)),
+    ("spin_in_place", Transport::RawRing(Manner::Spin, Access::InPlace)),
+    ("park_copied", Transport::RawRing(Manner::SpinThenPark, Access::Copied)),
+    (
+        "park_in_place",
+        Transport::RawRing(Manner::SpinThenPark, Access::InPlace),
+    ),
+    ("block_copied", Transport::RawRing(Manner::Block, Access::Copied)),
+    ("block_in_place", Transport::RawRing(Manner::Block, Access::InPlace)),
+];
+
+fn main() -> ExitCode {
+    if let Role::Worker(parent) = role() {
+        return parent.serve(worker);
+    }
+    let trials = TRANSPORTS.map(|(name, transport)| {
+        trial(format!("soak_{name}"), move || soak(name, transport))
+    });
+    run(trials.into())
+}
+
+/// What the worker of a round is to do.
+#[derive(Debug, Serialize, Deserialize)]
+struct Part {
+    transport: Transport,
+    seed: u64,
+    sends: bool,
+}
+
+impl Part {
+    /// The lowest bits of the seed say of which kind the round is.
+    fn new(transport: Transport, seed: u64) -> Self {
+        Part { transport, seed, sends: seed & 1 == 0 }
+    }
+
+    fn is_ours_interrupted(&self) -> bool {
+        self.seed & 2 != 0
+    }
+
+    fn flow(&self) -> Flow {
+        Flow { seed: self.seed, longest: self.transport.longest() }
+    }
+}
+
+fn worker(part: Part, parent: &mut Parent) -> Result<()> {
+    let meter = Meter::open(parent.take_descriptor()?)?;
+    let end = part.transport.take(part.sends, parent)?;
+    play::play(end, part.flow(), &meter).map(|_| ())
+}
+
+/// Rounds of each kind at least, and as many as there is time for.
+fn soak(name: &str, transport: Transport) -> Result<()> {
+    let (start, mut tally) = (Instant::now(), Tally::default());
+    let first: u64 = variable("SOAK_SEED")?.unwrap_or_default();
+    let seconds: Option<f64> = variable("SOAK_SECONDS")?;
+    let share = seconds.unwrap_or(SECONDS) / TRANSPORTS.len() as f64;
+    for seed in (0..).map(|round| first.wrapping_add(round)) {
+        let is_kind_missing = seed.wrapping_sub(first) < KINDS;
+        if !is_kind_missing && start.elapsed().as_secs_f64() >= share {
+            break;
+        }
+        tally += round::round(transport, seed).with_context(|| {
+            format!("SOAK_SEED={seed} begins with the round that failed")
+        })?;
+    }
+    if seconds.is_some() {
+        eprintln!("{name}: {tally}");
+    }
+    tally.check(transport).with_context(|| format!("SOAK_SEED={first}"))?;
+    no_child_is_left(Duration::ZERO)
+}
+
+/// What the environment says, if it does.
+fn variable<T: FromStr>(name: &str) -> Result<Option<T>> {
+    let Some(text) = env::var_os(name) else { return Ok(None) };
+    let text = text.to_string_lossy();
+    let value = text.parse().ok();
+    value.with_context(|| format!("{name}={text} is no number")).map(Some)
+}

@@ -1,0 +1,225 @@
+//! One round: a worker is started, stopped and continued, and killed while it
+//! is stopped.
+
+use std::{
+    fs, io,
+    os::{fd::AsFd, unix::process::ExitStatusExt as _},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Error, Result, anyhow, bail, ensure};
+use common::input::Input;
+use process_kit::{JoinHandle, scope};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid},
+};
+
+use crate::{
+    Part,
+    ends::{End, Transport},
+    message::Flow,
+    meter::{Count, Meter},
+    play::{Played, play, up_to},
+    signal::interrupt,
+    support::DEADLINE,
+    tally::Tally,
+};
+
+/// For how long the worker is stopped again and again.
+const LENGTH: Duration = Duration::from_millis(150);
+
+/// Of a stop, and of the time from one to the next.
+const LONGEST_STOP: Duration = Duration::from_millis(3);
+
+/// Messages that must pass before the first stop, and after the last.
+const ENOUGH: u64 = 50;
+
+/// Our end, on a thread of its own.
+type Near = thread::JoinHandle<Result<Played>>;
+
+/// Both ends at work, and what becomes of it.
+///
+/// # Errors
+///
+/// Fails as [`play`] does at either end; and if one of them hangs, comes to
+/// an end before the worker is killed, or misses what was sent before.
+pub fn round(transport: Transport, seed: u64) -> Result<Tally> {
+    let part = Part::new(transport, seed);
+    let meter = Meter::new()?;
+    let (end, mut lent) = transport.ends(!part.sends)?;
+    lent.insert(0, meter.lend()?);
+    scope(|scope| {
+        let ends: Vec<_> = lent.iter().map(AsFd::as_fd).collect();
+        let worker = scope.spawn_with(&part, &ends)?;
+        drop(lent); // or nobody would be told of its death
+        let near = start(end, part.flow(), &meter)?;
+        let storm = Storm {
+            part: &part,
+            worker: Pid::from_raw(worker.id() as i32).context("no id")?,
+            near: &near,
+            meter: &meter,
+            input: Input::new(seed, 2),
+            tally: Tally::default(),
+        };
+        let tally = storm.rage()?;
+        end_round(&part, worker, near, &meter, tally)
+    })
+}
+
+fn start(end: End, flow: Flow, meter: &Meter) -> Result<Near> {
+    let meter = Meter::open(meter.lend()?)?;
+    Ok(thread::spawn(move || play(end, flow, &meter)))
+}
+
+/// Who stops the worker, and interrupts our end.
+struct Storm<'a> {
+    part: &'a Part,
+    worker: Pid,
+    near: &'a Near,
+    meter: &'a Meter,
+    input: Input,
+    tally: Tally,
+}
+
+impl Storm<'_> {
+    /// Leaves the worker stopped. That one end came to its end before, is
+    /// for others to notice.
+    fn rage(mut self) -> Result<Tally> {
+        self.messages_flow().context("before the first stop")?;
+        let start = Instant::now();
+        while start.elapsed() < LENGTH && !self.near.is_finished() {
+            self.rest();
+            self.stop()?;
+            if self.part.is_ours_interrupted() {
+                interrupt(self.near);
+            }
+            self.rest();
+            kill_process(self.worker, Signal::CONT)?;
+        }
+        self.messages_flow().context("after the last stop")?;
+        self.rest();
+        self.stop()?;
+        Ok(self.tally)
+    }
+
+    /// Waits for some messages more: what hangs for ever, hangs here.
+    fn messages_flow(&self) -> Result<()> {
+        let received = || self.meter.get(Count::Received);
+        let (start, goal) = (Instant::now(), received() + ENOUGH);
+        while received() < goal && !self.near.is_finished() {
+            ensure!(
+                start.elapsed() < DEADLINE,
+                "it hangs: {} messages are sent, {} received",
+                self.meter.get(Count::Sent),
+                received()
+            );
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    fn rest(&mut self) {
+        thread::sleep(up_to(LONGEST_STOP, &mut self.input));
+    }
+
+    /// Stops the worker, and sees where it was hit. One that has ended is
+    /// not reaped here.
+    fn stop(&mut self) -> Result<()> {
+        kill_process(self.worker, Signal::STOP)?;
+        let states = WaitIdOptions::STOPPED | WaitIdOptions::EXITED;
+        let options = states | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(self.worker), options)?;
+        self.tally.stops += 1;
+        match system_call(self.worker) {
+            Ok(None) => self.tally.awake += 1,
+            Ok(Some(call)) if call == libc::SYS_futex => {
+                self.tally.asleep[usize::from(self.part.sends)] += 1;
+            }
+            Ok(Some(_)) => {}
+            Err(_) => self.tally.unseen += 1,
+        }
+        Ok(())
+    }
+}
+
+/// In which call of the kernel a stopped process is, if in any (proc(5)).
+fn system_call(process: Pid) -> io::Result<Option<i64>> {
+    let path = format!("/proc/{}/syscall", process.as_raw_pid());
+    let line = fs::read_to_string(path)?;
+    let number = line.split(' ').next().and_then(|word| word.parse().ok());
+    Ok(number.filter(|&number| number >= 0))
+}
+
+/// Kills the worker, which is stopped: our end must come to the end of what
+/// was sent, and no further.
+fn end_round(
+    part: &Part,
+    worker: JoinHandle<'_, ()>,
+    near: Near,
+    meter: &Meter,
+    mut tally: Tally,
+) -> Result<Tally> {
+    if near.is_finished() || is_answered(&worker, Duration::ZERO) {
+        return Err(early(worker, near));
+    }
+    let status = worker.kill()?;
+    ensure!(status.signal() == Some(9), "the worker had ended: {status}");
+    let played = result(near).context("after the worker was killed")?;
+    nothing_is_lost(part, meter, &played)?;
+    tally.add_round(part, meter, &played);
+    Ok(tally)
+}
+
+/// What both ends have to say, if one ended while the other lived.
+fn early(worker: JoinHandle<'_, ()>, near: Near) -> Error {
+    let near = said(result(near));
+    let id = Pid::from_raw(worker.id() as i32);
+    let _ = id.map(|id| kill_process(id, Signal::CONT));
+    let worker = match is_answered(&worker, DEADLINE) {
+        true => said(worker.join()),
+        false => "it hangs".into(),
+    };
+    anyhow!("an end before the kill. Our end: {near}. The worker: {worker}")
+}
+
+fn said<T>(result: Result<T>) -> String {
+    match result {
+        Ok(_) => "the other is gone".into(),
+        Err(error) => format!("{error:#}"),
+    }
+}
+
+fn is_answered(worker: &JoinHandle<'_, ()>, patience: Duration) -> bool {
+    let patience = Timespec::try_from(patience).ok();
+    let mut ends = [PollFd::new(worker, PollFlags::IN)];
+    poll(&mut ends, patience.as_ref()) != Ok(0)
+}
+
+/// What our end has seen. It gives up by itself, if it is not to blame.
+fn result(near: Near) -> Result<Played> {
+    let start = Instant::now();
+    while !near.is_finished() {
+        ensure!(start.elapsed() < 2 * DEADLINE, "our end hangs");
+        thread::sleep(Duration::from_millis(1));
+    }
+    near.join().map_err(|_| anyhow!("our end panicked"))?
+}
+
+/// A worker that sends may be killed after a message has gone and before it
+/// is counted. Of one that receives, what was under way is lost with it.
+fn nothing_is_lost(part: &Part, meter: &Meter, played: &Played) -> Result<()> {
+    let (sent, received) = (meter.get(Count::Sent), meter.get(Count::Received));
+    let possible = match (part.sends, played.is_cut) {
+        (true, false) => sent..=sent + 1,
+        (true, true) if !part.transport.is_ring() => sent..=sent,
+        (false, false) => 0..=sent,
+        _ => bail!("a message was cut, and cannot be"),
+    };
+    ensure!(
+        possible.contains(&received),
+        "of {sent} messages that were sent, {received} were received"
+    );
+    Ok(())
+}
