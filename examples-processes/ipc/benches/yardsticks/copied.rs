@@ -1,0 +1,50 @@
+//! A stream of long messages of which only the copies are measured.
+//!
+//! All are alike, and made before the clock starts; each is given its number,
+//! by which the receiver knows that it is the next one. Of the rest nobody
+//! writes or reads a word: that a copy is whole was verified with the
+//! messages that warmed up.
+
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use common::scenarios::ipc::{Message, Parcel, Plan, Receives, Sends};
+
+use crate::end::{thank, thanked};
+
+/// The near end: seconds for a message.
+pub fn pour<P: Parcel>(
+    plan: &Plan,
+    sender: &mut impl Sends<P>,
+    receiver: &mut impl Receives<P>,
+) -> Result<f64> {
+    let mut parcel = P::with_words(plan.words());
+    Message::new(plan, 1).write(parcel.words_mut());
+    let start = Instant::now();
+    for sequence in 1..=plan.messages {
+        if let [first, ..] = parcel.words_mut() {
+            *first = sequence.into();
+        }
+        sender.send(&mut parcel)?;
+    }
+    thanked(plan, receiver)?;
+    Ok(start.elapsed().as_secs_f64() / f64::from(plan.messages))
+}
+
+/// The far end.
+pub fn drain<P: Parcel>(
+    plan: &Plan,
+    receiver: &mut impl Receives<P>,
+    sender: &mut impl Sends<P>,
+) -> Result<()> {
+    let mut parcel = P::with_words(plan.words());
+    for sequence in 1..=plan.messages {
+        receiver.receive(&mut parcel)?;
+        let words = parcel.words();
+        ensure!(
+            words.len() == plan.words() && words[0] == u64::from(sequence),
+            "message {sequence} is not the one that came"
+        );
+    }
+    thank(plan, sender)
+}

@@ -1,0 +1,161 @@
+//! The bare limit of copying: slots in memory that both ends map, the C
+//! library's `memcpy` into them and out of them, and two counters.
+//!
+//! It is no channel. It trusts the other end with everything, knows one
+//! length only, and spins for ever where the other end is dead. Nor is it
+//! always the fastest copy: glibc moves this much by `rep movsb`, and an Intel
+//! Xeon takes 15 GB/s so and 18 with vectors (glibc.cpu.x86_rep_movsb_threshold
+//! in `GLIBC_TUNABLES`, 2026-11-23).
+
+use std::{
+    hint::spin_loop,
+    ptr::{self, NonNull},
+    sync::atomic::{
+        AtomicU64,
+        Ordering::{Acquire, Release},
+    },
+};
+
+use anyhow::{Result, ensure};
+use common::{
+    ring::memory::Memory as _,
+    scenarios::ipc::{Plan, Receives, Sends},
+};
+use process_kit::{Parent, Shared};
+
+use crate::{
+    end::{far, near, spawn_and_join},
+    job::Job,
+};
+
+/// How many messages were put in, and how many were taken out, each on a pair
+/// of cache lines of its own.
+#[repr(C, align(4096))]
+struct Header {
+    sent: Counter,
+    received: Counter,
+}
+
+#[repr(align(128))]
+struct Counter(AtomicU64);
+
+/// The near end.
+pub fn run(job: &Job) -> Result<f64> {
+    let size = size(&job.plan);
+    let (there, back) = (Shared::new(size)?, Shared::new(size)?);
+    let lent = vec![there.lend()?, back.lend()?];
+    let mut sender = Sender(Slots::new(there, &job.plan)?);
+    let mut receiver = Receiver(Slots::new(back, &job.plan)?);
+    spawn_and_join(job, lent, || near(job, &mut sender, &mut receiver))
+}
+
+/// The far end.
+pub fn worker(job: &Job, parent: &mut Parent) -> Result<()> {
+    let size = size(&job.plan);
+    let there = Shared::open(parent.take_descriptor()?, size)?;
+    let back = Shared::open(parent.take_descriptor()?, size)?;
+    let mut receiver = Receiver(Slots::new(there, &job.plan)?);
+    let mut sender = Sender(Slots::new(back, &job.plan)?);
+    parent.gate.wait()?;
+    far(job, &mut receiver, &mut sender)
+}
+
+fn size(plan: &Plan) -> usize {
+    size_of::<Header>() + plan.room() * plan.size
+}
+
+/// Room for as many messages as the ring has room for.
+struct Slots {
+    header: NonNull<Header>,
+    first: NonNull<u64>,
+    room: u64,
+    words: usize,
+    /// Messages that this end has put in, or taken out.
+    passed: u64,
+    _memory: Shared,
+}
+
+impl Slots {
+    fn new(memory: Shared, plan: &Plan) -> Result<Self> {
+        let bytes = memory.bytes();
+        ensure!(bytes.len() == size(plan), "{} bytes", bytes.len());
+        let header = bytes.cast::<Header>();
+        ensure!(header.is_aligned(), "the mapping is on no page");
+        // SAFETY: the memory is longer than the header.
+        let first = unsafe { header.add(1) }.cast();
+        let (room, words) = (plan.room() as u64, plan.words());
+        let passed = 0;
+        Ok(Slots { header, first, room, words, passed, _memory: memory })
+    }
+
+    fn header(&self) -> &Header {
+        // SAFETY: the memory was found long enough and aligned, it lives as
+        // long as this, and a header is made of atomics.
+        unsafe { self.header.as_ref() }
+    }
+
+    /// Where the next message goes, or is.
+    fn slot(&self) -> *mut u64 {
+        let index = (self.passed % self.room) as usize;
+        // SAFETY: there are so many slots in the memory.
+        unsafe { self.first.add(index * self.words) }.as_ptr()
+    }
+
+    /// Tells the other end that one more has passed.
+    fn pass(&mut self, counter: fn(&Header) -> &Counter) {
+        self.passed += 1;
+        counter(self.header()).0.store(self.passed, Release);
+    }
+}
+
+/// Waits until a counter has left this value.
+fn wait_while(counter: &Counter, value: u64) {
+    while counter.0.load(Acquire) == value {
+        spin_loop();
+    }
+}
+
+struct Sender(Slots);
+
+impl Sends<Vec<u64>> for Sender {
+    fn send(&mut self, parcel: &mut Vec<u64>) -> Result<()> {
+        let slots = &mut self.0;
+        ensure!(parcel.len() == slots.words, "{} words", parcel.len());
+        // The slots are full when so many are all that was taken out.
+        if let Some(full) = slots.passed.checked_sub(slots.room) {
+            wait_while(&slots.header().received, full);
+        }
+        // SAFETY: the parcel is as long as a slot, and the slot is empty:
+        // until it is passed on, the other end does not touch it.
+        unsafe {
+            ptr::copy_nonoverlapping(
+                parcel.as_ptr(),
+                slots.slot(),
+                parcel.len(),
+            );
+        }
+        slots.pass(|header| &header.sent);
+        Ok(())
+    }
+}
+
+struct Receiver(Slots);
+
+impl Receives<Vec<u64>> for Receiver {
+    fn receive(&mut self, parcel: &mut Vec<u64>) -> Result<()> {
+        let slots = &mut self.0;
+        ensure!(parcel.len() == slots.words, "{} words", parcel.len());
+        wait_while(&slots.header().sent, slots.passed);
+        // SAFETY: the parcel is as long as a slot, and the slot is full:
+        // until it is passed on, the other end does not touch it.
+        unsafe {
+            ptr::copy_nonoverlapping(
+                slots.slot(),
+                parcel.as_mut_ptr(),
+                parcel.len(),
+            );
+        }
+        slots.pass(|header| &header.received);
+        Ok(())
+    }
+}

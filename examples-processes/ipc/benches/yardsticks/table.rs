@@ -1,0 +1,140 @@
+//! What came out, as a page.
+
+use comfy_table::{CellAlignment, Table, presets};
+use common::{
+    machine::Machine,
+    scenarios::ipc::Task,
+    units::{human, three_digits},
+};
+
+use crate::job::{Link, Row};
+
+const COLUMNS: [&str; 5] =
+    ["", "median", "ring / this", "of the rounds", "asked of the ring"];
+
+const HOW_TO_READ: &str = "\
+ring / this: in a round trip, the ring's time over this one's, and the ring is
+faster below 1; in a stream, its rate over this one's, and it is faster above
+1. It is the median of the ratios of the rounds, and beside it are the least
+and the greatest.";
+
+/// Seconds for a round trip, or for a message of a stream: row by row, each
+/// round by round.
+pub struct Samples(Vec<(Row, Vec<f64>)>);
+
+impl Samples {
+    /// None yet.
+    pub fn new(rows: &[Row]) -> Self {
+        Samples(rows.iter().map(|row| (*row, Vec::new())).collect())
+    }
+
+    /// Takes in what a row has come to in the next round.
+    pub fn add(&mut self, row: Row, seconds: f64) {
+        let found = self.0.iter_mut().find(|(other, _)| *other == row);
+        if let Some((_, samples)) = found {
+            samples.push(seconds);
+        }
+    }
+
+    /// The table, where it was made, and how to read it.
+    pub fn report(&self, machine: &Machine) -> String {
+        let rounds = self.0.first().map_or(0, |(_, samples)| samples.len());
+        let table = self.table().trim_fmt();
+        format!("{}\n\n{table}\n\n{HOW_TO_READ}", heading(machine, rounds))
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).add_row(COLUMNS);
+        let groups =
+            self.0.chunk_by(|(one, _), (other, _)| one.group == other.group);
+        for rows in groups.map(rows) {
+            table.add_rows(rows);
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table
+    }
+}
+
+fn heading(machine: &Machine, rounds: usize) -> String {
+    let Machine { cpu, cores, kernel, rustc, profile } = machine;
+    format!(
+        "cargo bench -p ipc-processes\n\
+         {cpu}, {cores} cores, {kernel}, {rustc}, {profile}\n\
+         two processes, each on a core of its own; {rounds} rounds after one \
+         to warm up"
+    )
+}
+
+/// The first row of a group is the ring's.
+fn rows(group: &[(Row, Vec<f64>)]) -> Vec<[String; 5]> {
+    let Some((first, ring)) = group.first() else {
+        return Vec::new();
+    };
+    let mut rows = vec![blank(""), blank(first.group.title())];
+    rows.extend(group.iter().map(|(row, samples)| cells(row, samples, ring)));
+    rows
+}
+
+fn blank(title: &str) -> [String; 5] {
+    [title, "", "", "", ""].map(str::to_owned)
+}
+
+fn cells(row: &Row, samples: &[f64], ring: &[f64]) -> [String; 5] {
+    let label = format!("  {}", row.label());
+    let figure = figure(row, median(samples));
+    if row.link == Link::Ring {
+        return [label, figure, "".into(), "".into(), "".into()];
+    }
+    let ratios = ratios(row, samples, ring);
+    let ratio = median(&ratios);
+    let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+    let greatest = ratios.iter().copied().fold(0.0, f64::max);
+    let [least, greatest] = [least, greatest].map(three_digits);
+    let range = format!("[{least}, {greatest}]");
+    [label, figure, three_digits(ratio), range, verdict(row, ratio)]
+}
+
+/// A time, a rate, or a flow.
+fn figure(row: &Row, seconds: f64) -> String {
+    let size = row.group.size();
+    match row.group.task() {
+        Task::RoundTrip => human(seconds, "s"),
+        Task::Stream if size < 1 << 10 => human(1.0 / seconds, "/s"),
+        Task::Stream => human(size as f64 / seconds, "B/s"),
+    }
+}
+
+/// The ring's figure over this one's, round by round.
+fn ratios(row: &Row, samples: &[f64], ring: &[f64]) -> Vec<f64> {
+    let pairs = ring.iter().zip(samples);
+    let ratios = pairs.map(|(ring, this)| match row.group.task() {
+        Task::RoundTrip => ring / this,
+        Task::Stream => this / ring,
+    });
+    ratios.collect()
+}
+
+fn verdict(row: &Row, ratio: f64) -> String {
+    let Some(asked) = row.asked() else {
+        return String::new();
+    };
+    let (limit, done) = match row.group.task() {
+        Task::RoundTrip => ("at most", ratio <= asked),
+        Task::Stream => ("at least", ratio >= asked),
+    };
+    let done = if done { "yes" } else { "no" };
+    format!("{limit} {}: {done}", three_digits(asked))
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let (low, high) = (sorted.len().saturating_sub(1) / 2, sorted.len() / 2);
+    match (sorted.get(low), sorted.get(high)) {
+        (Some(low), Some(high)) => (low + high) / 2.0,
+        _ => f64::NAN,
+    }
+}
