@@ -548,6 +548,10 @@ fn a_ring_that_is_too_large_is_an_error() {
         let result = on_heap(capacity, Manner::Block);
         assert!(matches!(result, Err(Error::Memory { .. })), "{capacity}");
     }
+    for bytes in [0, 1 << 50, usize::MAX] {
+        let error = Heap::new(bytes).unwrap_err();
+        assert_eq!(error, Error::Memory { bytes });
+    }
 }
 
 #[test]

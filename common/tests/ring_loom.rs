@@ -17,7 +17,7 @@ use std::{
 
 use common::ring::{
     Error, Manner, Side, Waiting,
-    protocol::{End, GRAIN, Header, Place, Word},
+    protocol::{End, GRAIN, Header, LOAD, Place, STORE, Word},
 };
 use loom::{
     cell::UnsafeCell,
@@ -26,7 +26,7 @@ use loom::{
         Mutex,
         atomic::{
             AtomicU32,
-            Ordering::{Acquire, Relaxed, Release, SeqCst},
+            Ordering::{Relaxed, SeqCst},
             fence,
         },
     },
@@ -82,14 +82,14 @@ impl Word for LoomWord {
         // Without a spin there are fewer in a row: the first of a wait, and
         // the first of a spin.
         if looks <= 3 || is_late {
-            self.seen.store(self.value.load(Acquire), Relaxed);
+            self.seen.store(self.value.load(LOAD), Relaxed);
         }
         self.seen.load(Relaxed)
     }
 
     fn store(&self, value: u32) {
         STORES.set(STORES.get().wrapping_add(1));
-        self.value.store(value, Release);
+        self.value.store(value, STORE);
     }
 
     fn fence() {

@@ -17,7 +17,7 @@ use std::{
         Arc,
         atomic::{
             AtomicU32, AtomicU64,
-            Ordering::{Acquire, Relaxed, Release, SeqCst},
+            Ordering::{Relaxed, SeqCst},
             fence,
         },
     },
@@ -28,7 +28,7 @@ use rustix::{thread::futex, time::Timespec};
 
 use super::{
     Error,
-    protocol::{GRAIN, Header, Place, Word},
+    protocol::{GRAIN, Header, LOAD, Place, STORE, Word},
 };
 
 /// Words in a block: as many as a cache line has.
@@ -234,12 +234,12 @@ pub struct Futex(AtomicU32);
 impl Word for Futex {
     #[inline]
     fn load(&self) -> u32 {
-        self.0.load(Acquire)
+        self.0.load(LOAD)
     }
 
     #[inline]
     fn store(&self, value: u32) {
-        self.0.store(value, Release);
+        self.0.store(value, STORE);
     }
 
     #[inline]
@@ -360,6 +360,9 @@ impl Region<'_> {
         let whole = self.words() / BLOCK * BLOCK;
         for at in (0..whole).step_by(BLOCK) {
             read(self.load_block(at));
+        }
+        if whole == self.words() {
+            return;
         }
         let mut rest = [0; BLOCK];
         for (at, word) in (whole..self.words()).zip(&mut rest) {

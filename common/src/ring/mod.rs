@@ -436,7 +436,9 @@ impl<M: Memory> Drop for Receiver<M> {
     }
 }
 
-/// A message in the ring. Its room is free when this is dropped.
+/// A message in the ring. Its room is free when this is dropped, and the
+/// sender told so if there is no other message, or if a quarter of the ring
+/// is free by then: to tell it each time would have both wait for one line.
 #[derive(Debug)]
 pub struct Received<'receiver, M: Memory> {
     end: &'receiver mut End<Laid<M>>,

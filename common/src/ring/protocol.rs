@@ -20,7 +20,10 @@
 //! It is generic over the word, so that `tests/ring_loom.rs` can put exactly
 //! this text to every order of steps that the memory model allows.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use super::{Error, Manner, Side, Waiting};
 
@@ -67,12 +70,18 @@ const SLEEPS_IN_A_ROW: u32 = 32;
 /// where the bare line took 310 (Intel Xeon, 2026-11-23).
 const UNHURRIED: u32 = 64;
 
+/// How a [`Word`] is read: with all that was written before it was.
+pub const LOAD: Ordering = Ordering::Acquire;
+
+/// How a [`Word`] is written: after all that was written before.
+pub const STORE: Ordering = Ordering::Release;
+
 /// A word of memory that both ends see.
 pub trait Word {
-    /// Reads it, and all that was written before it was stored.
+    /// Reads it, by [`LOAD`].
     fn load(&self) -> u32;
 
-    /// Writes it, after all that was written before.
+    /// Writes it, by [`STORE`].
     fn store(&self, value: u32);
 
     /// Orders what this end stored before against what it loads after.
