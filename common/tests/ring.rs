@@ -21,7 +21,7 @@ use common::{
     input::Input,
     ring::{
         Error, Manner, Receiver, Sender, Side, Waiting,
-        memory::{Block, Heap, Memory, Region},
+        memory::{BLOCK, Block, Heap, Memory, Region},
         on_heap, protocol, size,
     },
 };
@@ -104,11 +104,12 @@ fn steps() -> impl Strategy<Value = (usize, Vec<Step>)> {
 /// The block of a message whose first word has that index. What lies beyond
 /// the message is not zero, so that it would be noticed.
 fn block(message: &[u8], at: usize) -> Block {
-    array::from_fn(|word| {
+    let word = |word| {
         let rest = message.get((at + word) * 8..);
         let word = rest.and_then(<[u8]>::first_chunk);
         word.map_or(u64::MAX, |word| u64::from_ne_bytes(*word))
-    })
+    };
+    array::from_fn(word).into()
 }
 
 /// The bytes of the ring that a message takes.
@@ -249,7 +250,8 @@ fn read_bytes(region: &Region<'_>) -> Vec<u8> {
 fn read_blocks(region: &Region<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     region.read_blocks(|block| {
-        bytes.extend_from_slice(bytemuck::bytes_of(&block));
+        let words = <[u64; BLOCK]>::from(block);
+        bytes.extend_from_slice(bytemuck::bytes_of(&words));
     });
     let beyond = bytes.split_off(region.len());
     assert!(beyond.iter().all(|&byte| byte == 0));

@@ -23,7 +23,7 @@ const WIDTH: u16 = 100;
 /// One table for each scenario, so the widths are given: then their columns
 /// stand under one another. With a column between each two they make
 /// [`WIDTH`].
-const COLUMNS: [u16; 4] = [39, 11, 11, 36];
+const COLUMNS: [u16; 4] = [30, 12, 12, 43];
 
 const STYLE: TableStyle = TableStyle::new()
     .header_separator(LineStyle::none().fill('─').junction('─'));

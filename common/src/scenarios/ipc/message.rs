@@ -130,12 +130,10 @@ impl Message {
     /// Writes all words in place.
     #[inline]
     pub fn write_in_place(&self, region: &Region<'_>) {
-        region.write_blocks(|at| {
-            let first = self.word(at);
-            array::from_fn(|index| {
-                first.wrapping_add((index as u64).wrapping_mul(STEP))
-            })
-        });
+        let steps = array::from_fn(|index| (index as u64).wrapping_mul(STEP));
+        let steps = Block::from(steps);
+        region
+            .write_blocks(|at| Block::splat(self.word(at)).wrapping_add(steps));
         region.store_word(self.words - 1, self.last());
         region.store_word(0, self.stamp());
     }
@@ -150,7 +148,7 @@ impl Message {
 }
 
 /// What a receiver has read of a message.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Reading {
     stamp: u64,
     /// For each place in a block, so that eight are added at once.
@@ -161,38 +159,31 @@ impl Reading {
     /// Reads a whole parcel.
     #[inline]
     pub fn of(words: &[u64]) -> Self {
-        let mut reading = Reading::default();
+        let stamp = words.first().copied().unwrap_or_default();
+        let mut reading = Reading { stamp, sums: Block::splat(0) };
         let (blocks, rest) = words.as_chunks();
         for block in blocks {
-            reading.add(block);
+            let block = Block::from(*block);
+            reading.sums = reading.sums.wrapping_add(block);
         }
         let mut last = [0; BLOCK];
         last[..rest.len()].copy_from_slice(rest);
-        reading.add(&last);
-        reading.stamp = words.first().copied().unwrap_or_default();
+        reading.sums = reading.sums.wrapping_add(last.into());
         reading
     }
 
     /// Reads a whole message in place.
     #[inline]
     pub fn in_place(region: &Region<'_>) -> Self {
-        let stamp = region.load_word(0);
-        let mut reading = Reading { stamp, ..Reading::default() };
-        region.read_blocks(|block| reading.add(&block));
-        reading
-    }
-
-    #[inline]
-    fn add(&mut self, block: &Block) {
-        for (sum, word) in self.sums.iter_mut().zip(block) {
-            *sum = sum.wrapping_add(*word);
-        }
+        let (stamp, mut sums) = (region.load_word(0), Block::splat(0));
+        region.read_blocks(|block| sums = sums.wrapping_add(block));
+        Reading { stamp, sums }
     }
 
     /// The sum of all words but the stamp.
     fn sum(&self) -> u64 {
-        let all = self.sums.iter();
-        let all = all.fold(0, |sum: u64, word| sum.wrapping_add(*word));
+        let sums: [u64; BLOCK] = self.sums.into();
+        let all = sums.into_iter().fold(0, u64::wrapping_add);
         all.wrapping_sub(self.stamp)
     }
 }

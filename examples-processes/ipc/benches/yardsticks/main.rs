@@ -15,6 +15,7 @@ mod copied;
 mod end;
 mod iceoryx2;
 mod in_place;
+mod interrupt;
 mod ipc_channel;
 mod job;
 mod line;
@@ -35,6 +36,7 @@ use common::{
 use process_kit::{Parent, Role, role};
 
 use crate::{
+    interrupt::Interrupt,
     job::{Group, Job, Link, ROWS, Row},
     table::Samples,
     watchdog::Watchdog,
@@ -90,11 +92,13 @@ fn run(options: &Options) -> Result<()> {
 fn measure(options: &Options, cores: Cores) -> Result<Samples> {
     let (rounds, divisor) = options.effort();
     let rows = options.rows();
+    let interrupt = Interrupt::hold()?;
     let watchdog = Watchdog::start();
     let progress = Progress::new(rows.len() * (rounds + 1));
     let mut samples = Samples::new(&rows);
     for round in 0..=rounds {
         for row in in_turn(round, &rows) {
+            interrupt.check()?;
             let name = row.name();
             watchdog.now(&name);
             progress.now(&name);
@@ -149,6 +153,7 @@ fn near(job: &Job) -> Result<f64> {
 
 /// The far end.
 fn worker(job: Job, parent: &mut Parent) -> Result<()> {
+    let _held_back = Interrupt::hold()?;
     placement::pin(job.plan.cores.far)?;
     match job.row.link {
         Link::Ring => ring::worker(&job, parent),

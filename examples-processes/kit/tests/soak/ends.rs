@@ -104,16 +104,15 @@ impl Transport {
                 return raw_ends(we_send, manner, access);
             }
         };
-        Ok(match we_send {
-            true => {
-                let lent = owned(receiver.descriptors())?;
-                (End::Sends(Sending::Typed(sender)), lent)
-            }
-            false => {
-                let lent = owned(sender.descriptors())?;
-                (End::Receives(Receiving::Typed(receiver)), lent)
-            }
-        })
+        let lent = match we_send {
+            true => owned(receiver.descriptors())?,
+            false => owned(sender.descriptors())?,
+        };
+        let end = match we_send {
+            true => End::Sends(Sending::Typed(sender)),
+            false => End::Receives(Receiving::Typed(receiver)),
+        };
+        Ok((end, lent))
     }
 
     /// A worker's end.

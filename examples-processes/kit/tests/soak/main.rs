@@ -120,24 +120,29 @@ fn worker(part: Part, parent: &mut Parent) -> Result<()> {
 
 /// Rounds of each kind at least, and as many as there is time for.
 fn soak(name: &str, transport: Transport) -> Result<()> {
-    let (start, mut tally) = (Instant::now(), Tally::default());
     let first: u64 = variable("SOAK_SEED")?.unwrap_or_default();
     let seconds: Option<f64> = variable("SOAK_SECONDS")?;
     let share = seconds.unwrap_or(SECONDS) / TRANSPORTS.len() as f64;
+    let tally = rounds(transport, first, share)?;
+    if seconds.is_some() {
+        eprintln!("{name}: {tally}");
+    }
+    tally.check(transport).with_context(|| format!("SOAK_SEED={first}"))?;
+    no_child_is_left(Duration::ZERO)
+}
+
+fn rounds(transport: Transport, first: u64, seconds: f64) -> Result<Tally> {
+    let (start, mut tally) = (Instant::now(), Tally::default());
     for seed in (0..).map(|round| first.wrapping_add(round)) {
         let is_kind_missing = seed.wrapping_sub(first) < KINDS;
-        if !is_kind_missing && start.elapsed().as_secs_f64() >= share {
+        if !is_kind_missing && start.elapsed().as_secs_f64() >= seconds {
             break;
         }
         tally += round::round(transport, seed).with_context(|| {
             format!("SOAK_SEED={seed} begins with the round that failed")
         })?;
     }
-    if seconds.is_some() {
-        eprintln!("{name}: {tally}");
-    }
-    tally.check(transport).with_context(|| format!("SOAK_SEED={first}"))?;
-    no_child_is_left(Duration::ZERO)
+    Ok(tally)
 }
 
 /// What the environment says, if it does.

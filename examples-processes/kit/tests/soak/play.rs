@@ -102,7 +102,7 @@ impl Player<'_> {
         }
         let then = end.receive(DEADLINE, &mut self.pace)?;
         let is_end = matches!(then, Some(Step::Gone { is_cut: false }));
-        ensure!(is_end, "the end was not the end");
+        ensure!(is_end, "after the end came something else");
         Ok(())
     }
 

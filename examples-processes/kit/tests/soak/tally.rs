@@ -55,14 +55,18 @@ impl Tally {
         ensure!(self.full > 0, "it was never full: {self}");
         ensure!(self.empty > 0, "it was never empty: {self}");
         if transport.parks() {
-            for side in [0, 1] {
-                let is_woken = self.slow[side] * 2 <= self.long[side];
-                ensure!(is_woken, "nobody is woken: {self}");
-            }
+            ensure!(self.are_woken(), "nobody is woken: {self}");
             let is_hit = self.asleep.iter().all(|&stops| stops > 0);
             ensure!(is_hit || self.unseen > 0, "none was asleep: {self}");
         }
         Ok(())
+    }
+
+    /// If nobody is woken, all long waits are slow. On a machine that is busy
+    /// with other things, some are; there have been three of nine.
+    fn are_woken(&self) -> bool {
+        let mut waits = self.slow.iter().zip(self.long);
+        waits.all(|(slow, long)| slow * 4 <= long * 3)
     }
 }
 
