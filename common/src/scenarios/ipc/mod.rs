@@ -343,7 +343,7 @@ impl Plan {
 /// Bytes on their way in a stream, where messages are short.
 const STREAM_BYTES: usize = 1 << 18;
 
-/// A page: a ring that is much shorter has its few lines disputed.
+/// A page, which the least mapping takes anyway.
 const LEAST_CAPACITY: usize = 4096;
 
 /// As many as take about 25 ms on a server of 2023 by the mechanisms that
