@@ -176,6 +176,19 @@ fn every_scenario_is_compared_unless_some_are_chosen() {
     assert!(!chosen.stdout.contains("shared-state:"));
 }
 
+/// Only who shares out work is told among how many.
+#[test]
+fn a_pair_of_two_ends_is_told_no_number_of_workers() {
+    let stage = Stage::new();
+    let programs = BOTH.map(|model| stage.plant("ipc", model, |_| {}));
+    let result = run(&mut stage.compare(&["ipc"]));
+    assert_eq!(result.code, Some(0), "{}", result.stdout);
+    for program in programs {
+        let arguments = fs::read_to_string(file_of(&program, "arguments"));
+        assert_eq!(arguments.unwrap(), "--json --lifeline --seed 1\n");
+    }
+}
+
 #[test]
 fn a_debug_build_is_called_one() {
     let stage = Stage::new();

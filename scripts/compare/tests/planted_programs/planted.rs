@@ -157,8 +157,12 @@ const PREAMBLE: &str = r#"#!/bin/sh
 run=$(cat "$0.runs" 2>/dev/null || echo 0)
 echo $((run + 1)) > "$0.runs"
 echo "$@" > "$0.arguments"
-while [ "$1" != --workers ]; do shift; done
-outcome=$0.$run.$2
+workers=2
+while [ $# -gt 0 ]; do
+    [ "$1" = --workers ] && workers=$2
+    shift
+done
+outcome=$0.$run.$workers
 "#;
 
 const ENDING: &str = "cat \"$outcome\"\n";
