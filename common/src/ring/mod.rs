@@ -12,7 +12,7 @@
 //! |---|---|
 //! | [`protocol`] | positions, sleep and wake: what loom checks |
 //! | [`memory`] | the bytes, and how they are touched |
-//! | [`line`] | the bare limit that it is measured against |
+//! | [`mod@line`] | the bare limit that it is measured against |
 //! | this | records: lengths, and what can be wrong with them |
 //!
 //! # What an end may rely on

@@ -1,6 +1,6 @@
 //! Messages between a parent and one worker, and open descriptors beside
 //! them (`SCM_RIGHTS`, unix(7)), which a pipe cannot carry: hence a socket
-//! pair. The messages are framed as everywhere, see [`frame`](crate::frame).
+//! pair. The messages are framed as everywhere, see [`frame`].
 
 use std::{
     io::{self, IoSlice, IoSliceMut, Read, Write as _},
