@@ -185,7 +185,8 @@ pub struct Laid<M> {
 }
 
 // SAFETY: the pointers are into memory that it owns and that may be sent; all
-// that is done through them is atomic, or done by one end at a time.
+// that is done through them is atomic, or done by the assembly of `block`:
+// whoever else reads and writes there, nothing is undefined.
 unsafe impl<M: Memory> Send for Laid<M> {}
 
 impl<M: Memory> Laid<M> {

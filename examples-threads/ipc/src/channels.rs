@@ -148,7 +148,7 @@ impl<P: Parcel> Sends<P> for End<Half<P>> {
         };
         let state = received.wait_while(state, is_full);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
-        ensure!(!state.is_closed, "the far end is gone"); // threads: told
+        ensure!(!state.is_closed, "the other end is gone"); // threads: told
         state.parcels.push_back(parcel.take());
         drop(state);
         sent.notify_one(); // threads: one may sleep

@@ -277,7 +277,7 @@ fn what_cannot_be_understood_is_bad_usage() {
         ("ipc", "--pin both", "[possible values: same, different]"),
         ("ipc", "--workers 2", "--workers"),
         ("ipc", "--variant cache-line --size 72", "no more than 64 bytes"),
-        ("ipc", "--variant pipe --waiting spin", "no such"),
+        ("ipc", "--variant ring-in-place --waiting block", "only a ring waits"),
     ] {
         for model in MODELS {
             let text = refusal(name, model, arguments, 2);

@@ -24,7 +24,7 @@ mod work;
 pub use message::{Message, Parcel, Reading, Transcript};
 pub use outcome::{Finished, outcome};
 pub use work::{
-    Receives, Report, Sends, drain_in_place, far, near, pour_in_place, whole,
+    Receives, Report, Sends, drain_in_place, far, near, pour_in_place,
 };
 
 const EXAMPLES: &str = "\
@@ -84,8 +84,9 @@ impl Arguments for Args {
         let mut chosen = self.variants.chosen().into_iter();
         match chosen.find(|mechanism| mechanism.is_for(model)) {
             Some(_) if self.plans(model, Cores::default()).is_empty() => {
-                Err("there is no such measurement: a cache-line holds no more \
-                     than 64 bytes, and two ends on one core cannot spin"
+                Err("these flags leave no measurement: only a ring waits in \
+                     every way, a cache-line holds no more than 64 bytes, and \
+                     two ends on one core cannot spin"
                     .into())
             }
             Some(_) => Ok(()),
@@ -227,8 +228,9 @@ impl Mechanism {
     }
 
     /// A line has no room for a second message, and so for no stream; nor has
-    /// a rendezvous, whose every message is a meeting. What is filled in place is a matter of streams: in a round trip the message is
-    /// ready before the clock starts.
+    /// a rendezvous, whose every message is a meeting. What is filled in place
+    /// is a matter of streams: in a round trip the message is ready before the
+    /// clock starts.
     fn does(self, task: Task, size: usize) -> bool {
         match self {
             Mechanism::CacheLine => task == Task::RoundTrip && size <= 64,

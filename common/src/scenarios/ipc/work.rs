@@ -218,6 +218,7 @@ pub fn drain_in_place<M: Memory>(
     let before = Thread::so_far();
     for _ in 0..plan.messages {
         let received = receiver.receive()?;
+        whole(received.region().len(), plan.size)?;
         let reading = Reading::in_place(&received.region());
         drop(received);
         transcript.add(&reading)?;
@@ -258,7 +259,7 @@ impl<M: Memory> Receives<Vec<u64>> for ring::Receiver<M> {
     #[inline]
     fn receive(&mut self, parcel: &mut Vec<u64>) -> Result<()> {
         let received = self.receive_into(bytemuck::cast_slice_mut(parcel))?;
-        whole(received, parcel)
+        whole(received, size_of_val(&parcel[..]))
     }
 }
 
@@ -277,16 +278,47 @@ impl<M: Memory> Receives<Vec<u64>> for line::Receiver<M> {
     }
 }
 
-/// Makes sure that so many bytes are the whole parcel.
-///
-/// # Errors
-///
-/// Fails if they are more or fewer.
-pub fn whole(received: usize, parcel: &[u64]) -> Result<()> {
-    let expected = size_of_val(parcel);
+/// What another process sent is of any length: so it is looked at before a
+/// message is made of it.
+fn whole(received: usize, expected: usize) -> Result<()> {
     ensure!(
         received == expected,
         "a message of {received} bytes came, and {expected} were expected"
     );
     Ok(())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::{
+        super::{Mechanism, Waiting},
+        *,
+    };
+    use crate::placement::Cores;
+
+    /// A sender of ill will chooses the length: none may be a panic.
+    #[test]
+    fn a_message_of_another_length_is_an_error() {
+        let plan = Plan {
+            task: Task::Stream,
+            size: 64,
+            mechanism: Mechanism::RingInPlace,
+            waiting: Waiting::Spin,
+            cores: Cores::default(),
+            messages: 1,
+            seed: 1,
+        };
+        let ends = || {
+            let manner = plan.waiting.manner();
+            ring::on_heap(plan.capacity(), manner).unwrap()
+        };
+        for length in [0, 1, 8, 63, 65, 72, 4096] {
+            let ((mut near, receiver), (sender, _)) = (ends(), ends());
+            near.send(&vec![0; length]).unwrap();
+            let error = drain_in_place(&plan, receiver, sender).unwrap_err();
+            let words = format!("a message of {length} bytes");
+            assert!(error.to_string().contains(&words), "{error}");
+        }
+    }
 }
