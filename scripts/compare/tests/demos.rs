@@ -6,8 +6,10 @@
 mod support;
 
 use std::{
+    collections::BTreeSet,
     fs,
-    process::{Child, Stdio},
+    io::Read as _,
+    process::{Child, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -200,6 +202,57 @@ fn both_ends_may_be_kept_on_one_core_or_on_two() {
     }
 }
 
+/// Asked of the kernel, while both ends are at work.
+#[test]
+fn both_ends_run_where_they_are_told_to() {
+    let arguments = "--variant ring --waiting block --pin";
+    for model in MODELS {
+        for (pin, cores) in [("same", 1), ("different", 2)] {
+            if machine::cores() < cores {
+                continue;
+            }
+            let mut near = endless(model, &format!("{arguments} {pin}"));
+            let deadline = Instant::now() + DEADLINE;
+            let pinned = |allowed: &[String]| {
+                let distinct: BTreeSet<_> = allowed.iter().collect();
+                let single = |one: &String| one.parse::<u32>().is_ok();
+                allowed.len() == 2
+                    && allowed.iter().all(single)
+                    && distinct.len() == cores
+            };
+            let mut allowed = cores_of_both_ends(&near);
+            while !pinned(&allowed) && Instant::now() < deadline {
+                thread::yield_now();
+                allowed = cores_of_both_ends(&near);
+            }
+            near.kill().unwrap();
+            near.wait().unwrap();
+            assert!(pinned(&allowed), "{model}, {pin}: {allowed:?}");
+        }
+    }
+}
+
+/// Which cores each end may run on: the threads of a program and of its
+/// worker, if it has one.
+fn cores_of_both_ends(near: &Child) -> Vec<String> {
+    let far = workers(near).into_iter().map(|far| far.to_string());
+    let programs = far.chain([near.id().to_string()]);
+    let tasks = programs
+        .flat_map(|id| fs::read_dir(format!("/proc/{id}/task")))
+        .flatten()
+        .flatten();
+    let status =
+        tasks.flat_map(|task| fs::read_to_string(task.path().join("status")));
+    let list = |status: String| {
+        let mut lines = status.lines();
+        lines.find_map(|line| {
+            let cores = line.strip_prefix("Cpus_allowed_list:")?;
+            Some(cores.trim().to_owned())
+        })
+    };
+    status.filter_map(list).collect()
+}
+
 /// Whatever the near end waits in, it learns that the far one was killed.
 #[test]
 fn a_killed_far_end_is_missed() {
@@ -213,34 +266,63 @@ fn a_killed_far_end_is_missed() {
         "--variant unix-stream",
         "--variant unix-seqpacket",
     ] {
-        let near = demo(scenario("ipc"), Model::Processes)
-            .args(arguments.split(' '))
-            .args(["--size", "64", "--messages", "1000000000"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut near = endless(Model::Processes, arguments);
         kill_process(far_end(&near), Signal::KILL).unwrap();
-        let output = near.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{arguments}");
-        let error = String::from_utf8(output.stderr).unwrap();
+        let status = end_of(&mut near, arguments);
+        assert_eq!(status.code(), Some(1), "{arguments}");
+        let mut error = String::new();
+        near.stderr.unwrap().read_to_string(&mut error).unwrap();
         assert!(error.starts_with("error: "), "{arguments}: {error}");
+    }
+}
+
+/// Far beyond what anything here takes, also on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A ladder of one step that nobody waits for.
+fn endless(model: Model, arguments: &str) -> Child {
+    demo(scenario("ipc"), model)
+        .args(arguments.split(' '))
+        .args(["--size", "64", "--messages", "1000000000"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// How it ended: one that hangs is killed and is a failure.
+fn end_of(near: &mut Child, arguments: &str) -> ExitStatus {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        if let Some(status) = near.try_wait().unwrap() {
+            return status;
+        }
+        if Instant::now() > deadline {
+            near.kill().unwrap();
+            near.wait().unwrap();
+            panic!("{arguments}: it hangs");
+        }
+        thread::yield_now();
     }
 }
 
 /// The worker of a program, as soon as it has one.
 fn far_end(near: &Child) -> Pid {
-    let id = near.id();
-    let children = format!("/proc/{id}/task/{id}/children");
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + DEADLINE;
     loop {
-        let text = fs::read_to_string(&children).unwrap();
-        if let Some(id) = text.split_whitespace().next() {
-            return Pid::from_raw(id.parse().unwrap()).unwrap();
+        if let Some(&id) = workers(near).first() {
+            return Pid::from_raw(id).unwrap();
         }
         assert!(Instant::now() < deadline, "no worker was started");
         thread::yield_now();
     }
+}
+
+fn workers(near: &Child) -> Vec<i32> {
+    let id = near.id();
+    let children = format!("/proc/{id}/task/{id}/children");
+    let children = fs::read_to_string(children).unwrap_or_default();
+    children.split_whitespace().map(|id| id.parse().unwrap()).collect()
 }
 
 #[test]
