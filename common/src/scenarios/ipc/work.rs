@@ -280,7 +280,11 @@ impl<M: Memory> Receives<Vec<u64>> for line::Receiver<M> {
 
 /// What another process sent is of any length: so it is looked at before a
 /// message is made of it.
-fn whole(received: usize, expected: usize) -> Result<()> {
+///
+/// # Errors
+///
+/// Fails if as many bytes as expected are not what came.
+pub fn whole(received: usize, expected: usize) -> Result<()> {
     ensure!(
         received == expected,
         "a message of {received} bytes came, and {expected} were expected"

@@ -240,7 +240,7 @@ impl Receiver {
 impl Receives<Vec<u64>> for Receiver {
     fn receive(&mut self, parcel: &mut Vec<u64>) -> Result<()> {
         let sample = self.wait()?;
-        whole(size_of_val(sample.payload()), parcel)?;
+        whole(size_of_val(sample.payload()), size_of_val(&parcel[..]))?;
         parcel.copy_from_slice(sample.payload());
         Ok(())
     }
