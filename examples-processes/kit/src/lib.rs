@@ -74,6 +74,7 @@ mod gate;
 mod join_set;
 mod lifeline;
 mod mapping;
+mod memfd;
 mod mutex;
 mod role;
 mod room;

@@ -31,15 +31,6 @@ impl Lifeline {
         Ok((OwnedFd::from(ours).into(), theirs.into()))
     }
 
-    /// To be lent in turn.
-    ///
-    /// # Errors
-    ///
-    /// Fails if this process has too many descriptors.
-    pub(crate) fn into_descriptor(self) -> io::Result<OwnedFd> {
-        self.0.try_clone()
-    }
-
     /// Whether all who held the other end are gone. The kernel can always
     /// tell, of one socket; if it could not, nobody should wait for ever.
     pub fn is_cut(&self) -> bool {

@@ -15,12 +15,9 @@ use std::os::fd::OwnedFd;
 use anyhow::{Context as _, Result, ensure};
 use bytemuck::{AnyBitPattern, NoUninit};
 use memmap2::{Mmap, MmapMut, MmapOptions};
-use rustix::fs::{
-    MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat,
-    memfd_create,
-};
+use rustix::fs::{SealFlags, fcntl_add_seals};
 
-use crate::room;
+use crate::memfd;
 
 /// Nobody writes, shrinks or grows it any more, or lifts these seals.
 const FROZEN: SealFlags = SealFlags::WRITE
@@ -48,9 +45,7 @@ impl Mapping {
     }
 
     fn reserve(length: usize) -> Result<Self> {
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let file = memfd_create("process-kit", flags)?;
-        room::reserve(&file, length)?;
+        let file = memfd::create(length)?;
         let mut options = MmapOptions::new();
         // All pages at once cost less than a fault for each.
         options.populate();
@@ -92,14 +87,9 @@ impl Frozen {
     /// Fails if it is not frozen or of another length: whatever the sender
     /// says of it is checked.
     pub fn open(file: OwnedFd, length: usize) -> Result<Self> {
-        let seals = fcntl_get_seals(&file)
-            .context("what came is not memory that can be sealed")?;
+        let seals = memfd::seals(&file)?;
         ensure!(seals.contains(FROZEN), "what came is not frozen: {seals:?}");
-        let size = fstat(&file)?.st_size;
-        ensure!(
-            size as u64 == length as u64,
-            "what came holds {size} bytes, and {length} were announced"
-        );
+        memfd::must_hold(&file, length)?;
         let mut options = MmapOptions::new();
         // Ready to be read, and counted as memory of this process.
         options.populate();

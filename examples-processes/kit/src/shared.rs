@@ -15,12 +15,9 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use common::ring::memory::Memory;
 use memmap2::{MmapOptions, MmapRaw};
-use rustix::fs::{
-    MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat,
-    memfd_create,
-};
+use rustix::fs::{SealFlags, fcntl_add_seals};
 
-use crate::room;
+use crate::memfd;
 
 /// Nobody makes it shorter or longer, or lifts these seals.
 const SIZED: SealFlags =
@@ -46,9 +43,7 @@ impl Shared {
     }
 
     fn reserve(size: usize) -> Result<Self> {
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let file = memfd_create("process-kit", flags)?;
-        room::reserve(&file, size)?;
+        let file = memfd::create(size)?;
         fcntl_add_seals(&file, SIZED)?;
         Shared::map(file)
     }
@@ -60,15 +55,10 @@ impl Shared {
     /// Fails if its size is not sealed, or is not `size`, or if it cannot be
     /// written: whatever the other says of it is checked.
     pub fn open(file: OwnedFd, size: usize) -> Result<Self> {
-        let seals = fcntl_get_seals(&file)
-            .context("what came is not memory that can be sealed")?;
+        let seals = memfd::seals(&file)?;
         ensure!(seals.contains(SIZED), "what came can be cut: {seals:?}");
         ensure!(!seals.contains(SealFlags::WRITE), "what came is frozen");
-        let found = fstat(&file)?.st_size;
-        ensure!(
-            found as u64 == size as u64,
-            "what came holds {found} bytes, and {size} were expected"
-        );
+        memfd::must_hold(&file, size)?;
         Shared::map(file)
     }
 
@@ -113,7 +103,7 @@ unsafe impl Memory for Shared {
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use common::ring::{Manner, Receiver, Sender, Waiting, size};
-    use rustix::fs::ftruncate;
+    use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 
     use super::*;
 

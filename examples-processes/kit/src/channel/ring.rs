@@ -3,7 +3,10 @@
 
 use std::{
     io::{self, ErrorKind},
-    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    os::{
+        fd::{AsFd as _, BorrowedFd, OwnedFd},
+        unix::net::UnixStream,
+    },
     time::Instant,
 };
 
@@ -42,10 +45,10 @@ pub(super) type Source = End<ring::Receiver<Shared>>;
 pub(super) fn pair(capacity: usize) -> Result<(Sink, Source)> {
     let memory = Shared::new(size(capacity))?;
     let again = Shared::open(memory.lend()?, size(capacity))?;
-    let (ours, theirs) = Lifeline::pair()?;
+    let (one, other) = UnixStream::pair()?;
     Ok((
-        End::Unused { memory, lifeline: ours.into_descriptor()? },
-        End::Unused { memory: again, lifeline: theirs },
+        End::Unused { memory, lifeline: one.into() },
+        End::Unused { memory: again, lifeline: other.into() },
     ))
 }
 
@@ -77,7 +80,8 @@ impl<E> End<E> {
                 std::mem::replace(self, End::Lost)
         {
             let waiting = Lifeline::from(lifeline).waiting(MANNER);
-            *self = End::Used(attach(memory, waiting).map_err(corrupt)?);
+            *self =
+                End::Used(attach(memory, waiting).map_err(io::Error::other)?);
         }
         match self {
             End::Used(end) => Ok(end),
@@ -98,7 +102,7 @@ impl Sink {
                 length: length - HEADER,
                 longest: longest - HEADER,
             },
-            error => SendError::Io(corrupt(error)),
+            error => SendError::Io(io::Error::other(error)),
         })
     }
 }
@@ -123,8 +127,4 @@ impl Source {
         received.region().read(&mut frame);
         Ok(frame::decode(&frame)?)
     }
-}
-
-fn corrupt(error: Error) -> io::Error {
-    io::Error::other(error)
 }
