@@ -8,7 +8,7 @@
 use std::ops::Deref;
 
 /// Bytes in a cache line of x86-64, and of most aarch64.
-const LINE: usize = 64;
+pub const LINE: usize = 64;
 
 /// Elements that are shared between threads, from the start of a cache line.
 #[derive(Debug)]

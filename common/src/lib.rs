@@ -38,6 +38,7 @@
 //! | [`ring`] | messages through memory that two threads or processes share |
 //! | [`resources`] | CPU time, context switches, page faults, memory |
 //! | [`machine`] | where a figure was measured |
+//! | [`supervision`] | the rules of a pool, and what became of its jobs |
 //! | [`progress`] | the bar on a terminal |
 //! | [`input`] | seeded random input that any language repeats in ten lines |
 //! | [`digest`] | the fingerprint of an answer |
@@ -63,4 +64,5 @@ pub mod progress;
 pub mod resources;
 pub mod ring;
 pub mod scenarios;
+pub mod supervision;
 pub mod units;

@@ -19,7 +19,7 @@
 //! types where the sender is not trusted.
 
 use std::{
-    io::{ErrorKind, Read},
+    io::{self, ErrorKind, Read},
     mem,
 };
 
@@ -154,7 +154,7 @@ impl Incoming {
         missing: usize,
         source: &mut impl Read,
     ) -> Result<(), RecvError> {
-        match source.read(self.room_for(missing)) {
+        match no_more_is_no_error(source.read(self.room_for(missing))) {
             Ok(0) if self.filled == 0 => Err(RecvError::Disconnected),
             Ok(0) => Err(Corrupt::Cut { after: self.filled }.into()),
             Ok(read) => {
@@ -175,6 +175,15 @@ impl Incoming {
         }
         let end = self.room.len().min(self.filled + missing);
         &mut self.room[self.filled..end]
+    }
+}
+
+/// A sender that ended with something unread resets its socket, and is gone
+/// no less.
+fn no_more_is_no_error(read: io::Result<usize>) -> io::Result<usize> {
+    match read {
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(0),
+        read => read,
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `Scope::spawn` | [`Scope::spawn`] | a job that is encoded, not a closure |
 //! | `JoinHandle::join` | [`JoinHandle::join`] | the answer is decoded; the worker is reaped |
 //! | tokio's `JoinSet` | [`JoinSet`] | a worker for each job, only so many at once |
+//! | rayon's pool | [`Pool`] | supervised: jobs have deadlines, workers are replaced |
 //! | `Barrier` | [`Gate`] | a worker that dies on the way holds up nobody |
 //! | `mpsc`, crossbeam's `channel` | [`channel`] | messages are encoded, and checked when they come |
 //! | `Mutex`, `PoisonError` | [`Mutex`], std's own `PoisonError` | a holder that was *killed* poisons too |
@@ -68,7 +69,10 @@
 //! other Unixes have too), and the names of segments in /dev/shm.
 
 pub mod channel;
+pub mod chaos;
+mod child;
 mod error;
+mod flags;
 mod frame;
 mod gate;
 mod join_set;
@@ -76,6 +80,7 @@ mod lifeline;
 mod mapping;
 mod memfd;
 mod mutex;
+mod pool;
 mod role;
 mod room;
 mod scope;
@@ -91,6 +96,7 @@ pub use join_set::{Answer, JoinSet};
 pub use lifeline::Lifeline;
 pub use mapping::{Frozen, Mapping};
 pub use mutex::{Mutex, MutexGuard};
+pub use pool::{Pool, Turn};
 pub use role::{Parent, Role, role};
 pub use scope::{JoinHandle, Scope, scope};
 pub use segment::{Contents, Element, Segment};

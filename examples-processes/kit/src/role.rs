@@ -122,8 +122,7 @@ impl Parent {
         &mut self,
         work: impl FnOnce(J, &mut Parent) -> Result<A>,
     ) -> Result<()> {
-        let wire = take_stdin().context("stdin is not its wire")?;
-        let Some(job) = self.meet(&wire)? else {
+        let Some((wire, job)) = self.arrive()? else {
             return Ok(());
         };
         let reply = match work(job, self) {
@@ -141,7 +140,10 @@ impl Parent {
 
     /// Receives the job, and ties this process to its parent. No job means
     /// that the parent is gone already.
-    fn meet<J: DeserializeOwned>(&mut self, wire: &Wire) -> Result<Option<J>> {
+    pub(crate) fn arrive<J: DeserializeOwned>(
+        &mut self,
+    ) -> Result<Option<(Wire, J)>> {
+        let wire = take_stdin().context("stdin is not its wire")?;
         let Some((assignment, descriptors)) = wire.receive()? else {
             return Ok(None);
         };
@@ -155,7 +157,7 @@ impl Parent {
             self.gate =
                 Gate::of(self.take_descriptor()?, self.take_descriptor()?);
         }
-        Ok(Some(job))
+        Ok(Some((wire, job)))
     }
 }
 

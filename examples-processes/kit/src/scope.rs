@@ -2,11 +2,10 @@
 
 use std::{
     cell::{Cell, RefCell},
-    env,
     io::{self, PipeWriter},
     marker::PhantomData,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    process::{Child, Command, ExitStatus},
+    process::ExitStatus,
     vec::IntoIter,
 };
 
@@ -14,8 +13,9 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    child::{Child, start},
     gate::GateKeeper,
-    role::{Assignment, Reply, WORKER},
+    role::{Assignment, Reply},
     wire::Wire,
 };
 
@@ -127,7 +127,7 @@ impl Scope {
 #[derive(Debug)]
 pub struct JoinHandle<'scope, A> {
     index: usize,
-    child: Guard,
+    child: Child,
     wire: Wire,
     /// The worker is killed when this is closed: by drop, or by the kernel
     /// when this process ends.
@@ -144,7 +144,7 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
 
     /// The worker's process id.
     pub fn id(&self) -> u32 {
-        self.child.0.id()
+        self.child.id()
     }
 
     /// Waits until the answer is in. The worker stays, parked, until it is
@@ -197,7 +197,7 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     /// Lets a worker go whose answer was taken, and reaps it.
     pub(crate) fn release(self) -> Result<()> {
         let JoinHandle { mut child, wire, .. } = self;
-        let id = child.0.id();
+        let id = child.id();
         drop(wire);
         let status = child.reap()?;
         ensure!(status.success(), "worker {id} ended badly: {status}");
@@ -210,8 +210,7 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     ///
     /// Fails if the kernel refuses.
     pub fn kill(mut self) -> Result<ExitStatus> {
-        self.child.0.kill()?;
-        self.child.reap()
+        self.child.end()
     }
 
     fn receive(&mut self) -> Result<(A, IntoIter<OwnedFd>)> {
@@ -236,45 +235,4 @@ impl<A> AsFd for JoinHandle<'_, A> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.wire.as_fd()
     }
-}
-
-/// Kills and reaps on drop. To kill what is reaped already does nothing.
-#[derive(Debug)]
-struct Guard(Child);
-
-impl Guard {
-    fn reap(&mut self) -> Result<ExitStatus> {
-        self.0.wait().context("a worker could not be reaped")
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        // An error here means that it is gone already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Its stdin is the wire. Its stdout is *our stderr*, from its first
-/// instruction on, so that nothing it prints can corrupt our JSON.
-fn start() -> io::Result<(Guard, Wire)> {
-    let (ours, theirs) = Wire::pair()?;
-    let child = this_program()
-        .arg(WORKER)
-        .stdin(OwnedFd::from(theirs))
-        .stdout(io::stderr())
-        .spawn()?;
-    Ok((Guard(child), ours))
-}
-
-/// This program, to be started again: by its open file and not by its path,
-/// under which a build may have put another meanwhile.
-pub(crate) fn this_program() -> Command {
-    use std::os::unix::process::CommandExt as _;
-    let mut command = Command::new("/proc/self/exe");
-    if let Some(name) = env::args_os().next() {
-        command.arg0(name);
-    }
-    command
 }

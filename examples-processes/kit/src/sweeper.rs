@@ -24,7 +24,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use procfs::process::{ProcState, Process};
 
-use crate::{scope::this_program, segment::FOLDER};
+use crate::{child::this_program, segment::FOLDER};
 
 /// The first argument of a sweeper.
 pub(crate) const SWEEPER: &str = "process-kit-sweeper";

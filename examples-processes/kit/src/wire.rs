@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 use rustix::{
-    io::{Errno, retry_on_intr},
+    io::retry_on_intr,
     net::{
         RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
         SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
@@ -104,16 +104,12 @@ impl Read for Source<'_> {
         let mut space = [MaybeUninit::uninit();
             rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let received = match recvmsg(
+        let received = recvmsg(
             &self.wire.0,
             &mut [IoSliceMut::new(room)],
             &mut ancillary,
             RecvFlags::CMSG_CLOEXEC,
-        ) {
-            // Who ended with something unread is gone no less.
-            Err(Errno::CONNRESET) => return Ok(0),
-            received => received?,
-        };
+        )?;
         if received.flags.contains(ReturnFlags::CTRUNC) {
             return Err(io::Error::other(format!(
                 "more than {MOST_DESCRIPTORS} descriptors came with a message"

@@ -1,0 +1,148 @@
+//! The supervisor's end of a worker's socket. It never waits: a worker that
+//! stops in the middle of a message holds up nobody but itself.
+
+use std::{
+    io::{self, ErrorKind, Write as _},
+    marker::PhantomData,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    error::{RecvError, SendError},
+    frame::{self, Incoming},
+    wire::Wire,
+};
+
+/// Frames out and in, as far as they can go at once.
+#[derive(Debug)]
+pub(super) struct Link<R> {
+    socket: UnixStream,
+    incoming: Incoming,
+    frame: Vec<u8>,
+    /// How much of the frame is sent.
+    sent: usize,
+    report: PhantomData<fn() -> R>,
+}
+
+impl<R: DeserializeOwned> Link<R> {
+    /// What the wire is, once the worker has met its supervisor.
+    pub(super) fn new(wire: Wire) -> io::Result<Self> {
+        let socket = UnixStream::from(OwnedFd::from(wire));
+        socket.set_nonblocking(true)?;
+        Ok(Link {
+            socket,
+            incoming: Incoming::default(),
+            frame: Vec::new(),
+            sent: 0,
+            report: PhantomData,
+        })
+    }
+
+    /// Begins to send a message. A worker has one at a time.
+    pub(super) fn send(
+        &mut self,
+        message: &impl Serialize,
+    ) -> Result<(), SendError> {
+        self.sent = 0;
+        frame::encode(message, &mut self.frame)?;
+        self.flush();
+        Ok(())
+    }
+
+    /// Sends what can be sent now. That a worker is gone is no error here:
+    /// [`receive`](Link::receive) says so, after its last answer.
+    pub(super) fn flush(&mut self) {
+        while self.is_sending() {
+            match self.socket.write(&self.frame[self.sent..]) {
+                Ok(sent) => self.sent += sent,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Whether a part of a message is not yet sent.
+    pub(super) fn is_sending(&self) -> bool {
+        self.sent < self.frame.len()
+    }
+
+    /// The next message, if it has come whole.
+    pub(super) fn receive(&mut self) -> Result<Option<R>, RecvError> {
+        match self.incoming.receive(&mut &self.socket) {
+            Err(RecvError::Io(error))
+                if error.kind() == ErrorKind::WouldBlock =>
+            {
+                Ok(None)
+            }
+            received => received.map(Some),
+        }
+    }
+}
+
+impl<R> AsFd for Link<R> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::error::Corrupt;
+
+    fn link() -> (Link<Vec<u64>>, UnixStream) {
+        let (ours, theirs) = Wire::pair().unwrap();
+        (Link::new(ours).unwrap(), OwnedFd::from(theirs).into())
+    }
+
+    #[test]
+    fn half_a_message_holds_up_nobody() {
+        let (mut link, mut other) = link();
+        let mut frame = Vec::new();
+        frame::encode(&vec![1_u64, 2], &mut frame).unwrap();
+        for byte in &frame {
+            assert!(link.receive().unwrap().is_none());
+            other.write_all(&[*byte]).unwrap();
+        }
+        assert_eq!(link.receive().unwrap(), Some(vec![1, 2]));
+        other.write_all(&frame[..5]).unwrap();
+        drop(other);
+        assert!(matches!(
+            link.receive(),
+            Err(RecvError::Corrupt(Corrupt::Cut { after: 5 }))
+        ));
+    }
+
+    #[test]
+    fn a_worker_that_does_not_read_holds_up_nobody() {
+        let (mut link, other) = link();
+        let long = vec![7_u64; 1 << 20];
+        link.send(&long).unwrap();
+        assert!(link.is_sending());
+        let reader = std::thread::spawn(move || {
+            Wire::from(OwnedFd::from(other)).receive::<Vec<u64>>()
+        });
+        while link.is_sending() {
+            link.flush();
+        }
+        assert_eq!(reader.join().unwrap().unwrap().unwrap().0, long);
+    }
+
+    #[test]
+    fn the_last_answer_is_read_before_the_end() {
+        let (mut link, mut other) = link();
+        let mut frame = Vec::new();
+        frame::encode(&vec![3_u64], &mut frame).unwrap();
+        link.send(&vec![4_u64]).unwrap();
+        other.write_all(&frame).unwrap();
+        drop(other); // with a message unread
+        assert_eq!(link.receive().unwrap(), Some(vec![3]));
+        assert!(matches!(link.receive(), Err(RecvError::Disconnected)));
+    }
+}

@@ -1,0 +1,444 @@
+//! The pool with workers that hang, die and lie in wait. After each test no
+//! process may be left.
+//!
+//! `POOL_JOBS=10000 cargo test --release -p process-kit --test pool` runs the
+//! whole dose of faults, `POOL_RESTARTS=1000` that of restarts, and
+//! `POOL_SEED` chooses other faults.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use std::{
+    env, fs,
+    hint::{black_box, spin_loop},
+    process::{ExitCode, abort},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use common::{
+    digest::Digest,
+    input::Input,
+    supervision::{
+        Ending, Failure, Finished, Intensity, JobId, Stopped, Supervision, Way,
+    },
+};
+use libtest_mimic::Trial;
+use process_kit::{Pool, Role, Turn, chaos::Chaos, role};
+use rustix::process::{Pid, Signal, getpid, kill_process};
+use serde::{Deserialize, Serialize};
+use support::{DEADLINE, no_child_is_left};
+
+fn main() -> ExitCode {
+    match role() {
+        Role::Worker(parent) => parent.serve_each(worker),
+        Role::Main => support::run(tests()),
+    }
+}
+
+/// What a worker is asked to do here.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Job {
+    Mix(u64),
+    WhoAreYou,
+    Attempt,
+    Fail,
+    Die,
+    Panic,
+    DieTwice,
+    LoopUntilCancelled,
+    AnswerWhenCancelled,
+    Loop,
+    Sleep,
+    Stop,
+    Length(Vec<u64>),
+}
+
+fn worker(job: Job, turn: &Turn) -> Result<u64> {
+    match job {
+        Job::Mix(seed) => return Ok(mix(seed)),
+        Job::WhoAreYou => return Ok(std::process::id().into()),
+        Job::Attempt => return Ok(turn.attempt as u64),
+        Job::Fail => bail!("attempt {} failed", turn.attempt),
+        Job::Die => abort(),
+        Job::Panic => panic!("as asked"),
+        Job::DieTwice if turn.attempt < 2 => abort(),
+        Job::DieTwice => return Ok(2),
+        Job::LoopUntilCancelled => {
+            while !turn.is_cancelled() {
+                spin_loop();
+            }
+            bail!("cancelled");
+        }
+        Job::AnswerWhenCancelled => {
+            while !turn.is_cancelled() {
+                spin_loop();
+            }
+            return Ok(7);
+        }
+        Job::Loop => loop {
+            spin_loop();
+        },
+        Job::Sleep => thread::sleep(Duration::MAX),
+        Job::Stop => kill_process(getpid(), Signal::STOP)?,
+        Job::Length(words) => return Ok(words.len() as u64),
+    }
+    bail!("it went on")
+}
+
+/// A little work, of a length that depends on the seed.
+fn mix(seed: u64) -> u64 {
+    let mut input = Input::new(seed, 0);
+    let turns = input.below(20_000);
+    (0..turns).fold(seed, |sum, _| {
+        black_box(sum.rotate_left(7) ^ u64::from(input.below(u32::MAX)))
+    })
+}
+
+type Jobs = Pool<Job, u64>;
+
+fn tests() -> Vec<Trial> {
+    let trial = |name: &str, test: fn() -> Result<()>| {
+        support::trial(name, move || {
+            test()?;
+            no_child_is_left(Duration::ZERO)
+        })
+    };
+    vec![
+        trial("results_belong_to_their_jobs", results_belong_to_their_jobs),
+        trial("workers_serve_job_after_job", workers_serve_job_after_job),
+        trial("an_error_is_an_answer", an_error_is_an_answer),
+        trial("who_dies_is_replaced", who_dies_is_replaced),
+        trial("three_deaths_are_enough", three_deaths_are_enough),
+        trial("who_is_asked_may_stay", who_is_asked_may_stay),
+        trial("a_late_answer_is_an_answer", a_late_answer_is_an_answer),
+        trial("the_deaf_are_terminated", the_deaf_are_terminated),
+        trial("the_stopped_are_killed", the_stopped_are_killed),
+        trial("a_hungry_worker_holds_up_nobody", hold_up_nobody),
+        trial("what_is_too_long_is_refused", what_is_too_long_is_refused),
+        trial("deaths_without_end_are_an_error", deaths_without_end),
+        trial("who_dies_idle_is_replaced", who_dies_idle_is_replaced),
+        trial("a_dropped_pool_is_gone", a_dropped_pool_is_gone),
+        trial("a_pool_of_none_is_refused", a_pool_of_none_is_refused),
+        trial("no_fault_loses_or_doubles_a_result", no_fault),
+        trial("restarts_leave_nothing", restarts_leave_nothing),
+    ]
+}
+
+fn rules(workers: usize) -> Supervision {
+    Supervision {
+        workers,
+        deadline: Some(Duration::from_millis(20)),
+        grace: Duration::from_millis(20),
+        ..Supervision::default()
+    }
+}
+
+fn without_deadline(workers: usize) -> Supervision {
+    Supervision { deadline: None, ..rules(workers) }
+}
+
+/// All that becomes of the jobs, and how often a worker was replaced.
+fn run(
+    rules: Supervision,
+    jobs: Vec<Job>,
+) -> Result<(Vec<Finished<u64>>, usize)> {
+    let mut pool = Jobs::start(rules)?;
+    for job in jobs {
+        pool.submit(job);
+    }
+    let mut all = Vec::new();
+    while let Some(finished) = pool.join_next()? {
+        all.push(finished);
+    }
+    all.sort_by_key(|finished| finished.id);
+    let restarts = pool.restarts();
+    ensure!(pool.join()?.is_empty(), "a job was given twice");
+    Ok((all, restarts))
+}
+
+fn stopped(ending: &Ending) -> Result<Stopped> {
+    match ending {
+        Ending::Stopped(stopped) => Ok(*stopped),
+        other => bail!("{other:?}"),
+    }
+}
+
+fn results_belong_to_their_jobs() -> Result<()> {
+    for workers in [1, 2, 5] {
+        let jobs = (0..200).map(Job::Mix).collect();
+        let (all, restarts) = run(without_deadline(workers), jobs)?;
+        ensure!(all.len() == 200 && restarts == 0);
+        for (seed, finished) in (0..).zip(all) {
+            ensure!(finished.id == JobId(seed));
+            ensure!(finished.result? == mix(seed));
+        }
+    }
+    Ok(())
+}
+
+fn workers_serve_job_after_job() -> Result<()> {
+    let mut pool = Jobs::start(without_deadline(2))?;
+    pool.wait_for_all()?;
+    let ids = pool.ids();
+    for _ in 0..20 {
+        pool.submit(Job::WhoAreYou);
+    }
+    for finished in pool.join()? {
+        ensure!(ids.contains(&(finished.result? as u32)));
+    }
+    Ok(())
+}
+
+fn an_error_is_an_answer() -> Result<()> {
+    let (all, restarts) = run(rules(1), vec![Job::Fail])?;
+    let failed = Failure::Failed("attempt 0 failed".into());
+    ensure!(all[0].result == Err(failed) && all[0].endings.is_empty());
+    ensure!(restarts == 0);
+    Ok(())
+}
+
+fn who_dies_is_replaced() -> Result<()> {
+    let jobs = vec![Job::DieTwice, Job::Mix(1)];
+    let (all, restarts) = run(without_deadline(1), jobs)?;
+    ensure!(all[0].result == Ok(2) && all[1].result == Ok(mix(1)));
+    let death = Ending::Died("signal: 6 (SIGABRT) (core dumped)".into());
+    let quiet = Ending::Died("signal: 6 (SIGABRT)".into());
+    ensure!(all[0].endings.len() == 2 && restarts == 2, "{all:?}");
+    ensure!(all[0].endings.iter().all(|one| *one == death || *one == quiet));
+    Ok(())
+}
+
+fn three_deaths_are_enough() -> Result<()> {
+    let mut jobs: Vec<_> = (0..50).map(Job::Mix).collect();
+    jobs.insert(10, Job::Die);
+    jobs.insert(20, Job::Panic);
+    let (all, restarts) = run(without_deadline(2), jobs)?;
+    ensure!(all.len() == 52 && restarts == 6, "{restarts} restarts");
+    for Finished { id, result, endings } in all {
+        match (id, result) {
+            (JobId(10 | 20), Err(failure)) => {
+                let text = failure.to_string();
+                let named = format!("{id} is quarantined after 3 attempts");
+                ensure!(endings.len() == 3 && text.starts_with(&named));
+                ensure!(text.contains("SIGABRT") || text.contains("101"));
+            }
+            (_, result) => {
+                result.with_context(|| id.to_string())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn who_is_asked_may_stay() -> Result<()> {
+    let rules = Supervision { attempts: 1, ..rules(1) };
+    let jobs = vec![Job::LoopUntilCancelled, Job::Mix(1)];
+    let (all, restarts) = run(rules, jobs)?;
+    let ending = stopped(&all[0].endings[0])?;
+    ensure!(ending.by == Way::Ask && all[0].result.is_err(), "{ending:?}");
+    ensure!(all[1].result == Ok(mix(1)), "the flag is lowered again");
+    ensure!(restarts == 0);
+    Ok(())
+}
+
+fn a_late_answer_is_an_answer() -> Result<()> {
+    let (all, restarts) = run(rules(1), vec![Job::AnswerWhenCancelled])?;
+    ensure!(all[0].result == Ok(7) && all[0].endings.is_empty());
+    ensure!(restarts == 0);
+    Ok(())
+}
+
+fn the_deaf_are_terminated() -> Result<()> {
+    for job in [Job::Loop, Job::Sleep] {
+        let (all, restarts) = run(rules(1), vec![job, Job::Attempt])?;
+        let endings: Vec<_> =
+            all[0].endings.iter().map(stopped).collect::<Result<_>>()?;
+        let ways = endings.iter().map(|one| (one.first, one.by));
+        ensure!(ways.eq([
+            (Way::Ask, Way::Interrupt),
+            (Way::Interrupt, Way::Interrupt),
+            (Way::Force, Way::Force),
+        ]));
+        ensure!(all[1].result == Ok(0) && restarts == 3);
+    }
+    Ok(())
+}
+
+fn the_stopped_are_killed() -> Result<()> {
+    let rules = Supervision { attempts: 1, ..rules(1) };
+    let (all, _) = run(rules, vec![Job::Stop, Job::Mix(1)])?;
+    let ending = stopped(&all[0].endings[0])?;
+    ensure!(ending.by == Way::Force, "{ending:?}");
+    ensure!(ending.in_all >= 2 * rules.grace, "{ending:?}");
+    ensure!(all[1].result == Ok(mix(1)));
+    Ok(())
+}
+
+/// The first worker is stopped before it reads what is more than its socket
+/// holds. The second goes on meanwhile.
+fn hold_up_nobody() -> Result<()> {
+    let rules = Supervision {
+        deadline: Some(Duration::from_millis(200)),
+        attempts: 9,
+        ..rules(2)
+    };
+    let mut pool = Jobs::start(rules)?;
+    pool.wait_for_all()?;
+    let asleep = Pid::from_raw(pool.ids()[0] as i32).context("no id")?;
+    kill_process(asleep, Signal::STOP)?;
+    pool.submit(Job::Length(vec![0; 1 << 20]));
+    pool.submit(Job::Mix(1));
+    let first = pool.join_next()?.context("no job is done")?;
+    ensure!(first.id == JobId(1) && first.result == Ok(mix(1)));
+    let second = pool.join_next()?.context("no second job is done")?;
+    ensure!(second.result == Ok(1 << 20), "{second:?}");
+    ensure!(stopped(&second.endings[0])?.by == Way::Force);
+    ensure!(pool.join()?.is_empty());
+    Ok(())
+}
+
+fn what_is_too_long_is_refused() -> Result<()> {
+    let jobs = vec![Job::Length(vec![u64::MAX; 7 << 20]), Job::Mix(1)];
+    let (all, _) = run(without_deadline(1), jobs)?;
+    let error = all[0].result.as_ref().unwrap_err().to_string();
+    ensure!(error.contains("the most"), "{error}");
+    ensure!(all[1].result == Ok(mix(1)));
+    Ok(())
+}
+
+fn deaths_without_end() -> Result<()> {
+    let within = Duration::from_secs(60);
+    let intensity = Intensity { restarts: 5, within };
+    let rules = Supervision { intensity, attempts: 99, ..without_deadline(2) };
+    let mut pool = Jobs::start(rules)?;
+    pool.submit(Job::Die);
+    let error = format!("{:#}", pool.join_next().unwrap_err());
+    ensure!(error.contains("the pool gives up: 6 workers"), "{error}");
+    Ok(())
+}
+
+fn who_dies_idle_is_replaced() -> Result<()> {
+    let mut pool = Jobs::start(without_deadline(2))?;
+    pool.wait_for_all()?;
+    for id in pool.ids() {
+        let id = Pid::from_raw(id as i32).context("no id")?;
+        kill_process(id, Signal::KILL)?;
+    }
+    for _ in 0..4 {
+        pool.submit(Job::Attempt);
+    }
+    let all = pool.join()?;
+    ensure!(all.len() == 4);
+    for finished in all {
+        ensure!(finished.result? <= 1);
+    }
+    Ok(())
+}
+
+fn a_dropped_pool_is_gone() -> Result<()> {
+    let mut pool = Jobs::start(without_deadline(3))?;
+    pool.wait_for_all()?;
+    for _ in 0..3 {
+        pool.submit(Job::Loop);
+    }
+    drop(pool);
+    Ok(())
+}
+
+fn a_pool_of_none_is_refused() -> Result<()> {
+    let error = Jobs::start(without_deadline(0)).unwrap_err().to_string();
+    ensure!(error.contains("no workers"), "{error}");
+    Ok(())
+}
+
+/// SIGKILLs at the worst moments, and the digest of a serial run.
+fn no_fault() -> Result<()> {
+    let (jobs, seed) = (number("POOL_JOBS", 1000)?, number("POOL_SEED", 1)?);
+    let within = Duration::from_secs(1);
+    let intensity = Intensity { restarts: usize::MAX, within };
+    let rules = Supervision { intensity, ..without_deadline(4) };
+    let chaos = Some(Chaos { seed, life: 9 });
+    let start = Instant::now();
+    let mut pool = Jobs::start_with(rules, chaos)?;
+    for job in 0..jobs {
+        pool.submit(Job::Mix(job));
+    }
+    let mut all = Vec::new();
+    while let Some(finished) = pool.join_next()? {
+        ensure!(start.elapsed() < hang(jobs), "it hangs");
+        all.push(finished);
+    }
+    let kills = pool.restarts();
+    pool.join()?;
+    all.sort_by_key(|finished| finished.id);
+    let results = all.into_iter().map(|finished| finished.result);
+    let results: Vec<_> = results.collect::<Result<_, _>>()?;
+    ensure!(digest(results) == digest((0..jobs).map(mix)));
+    ensure!(kills as u64 >= jobs / 10, "only {kills} kills");
+    println!(
+        "\n{kills} SIGKILLs over {jobs} jobs in {:.1?}: every result once",
+        start.elapsed()
+    );
+    Ok(())
+}
+
+fn hang(jobs: u64) -> Duration {
+    DEADLINE + jobs as u32 * Duration::from_millis(10)
+}
+
+fn digest(results: impl IntoIterator<Item = u64>) -> String {
+    let mut digest = Digest::new();
+    for result in results {
+        digest.count(result);
+    }
+    digest.hex()
+}
+
+/// Each restart is after a death with a job, so the pool has to work.
+fn restarts_leave_nothing() -> Result<()> {
+    let asked = number("POOL_RESTARTS", 100)? as usize;
+    let within = Duration::from_secs(1);
+    let intensity = Intensity { restarts: usize::MAX, within };
+    let rules =
+        Supervision { intensity, attempts: asked, ..without_deadline(2) };
+    let mut pool = Jobs::start(rules)?;
+    pool.wait_for_all()?;
+    let before = descriptors()?;
+    pool.submit(Job::Die);
+    let finished = pool.join_next()?.context("no job is done")?;
+    ensure!(finished.endings.len() == asked);
+    pool.wait_for_all()?;
+    let after = descriptors()?;
+    let (restarts, workers) = (pool.restarts(), pool.ids().len());
+    ensure!(restarts == asked, "{restarts} restarts");
+    let children = children()?;
+    ensure!(children == workers, "{children} children, {workers} workers");
+    ensure!(after == before, "{before} descriptors before, {after} after");
+    pool.join()?;
+    println!(
+        "\n{restarts} restarts: {before} descriptors before, {after} after"
+    );
+    Ok(())
+}
+
+fn descriptors() -> Result<usize> {
+    Ok(fs::read_dir("/proc/self/fd")?.count())
+}
+
+/// Zombies among them.
+fn children() -> Result<usize> {
+    let list = fs::read_to_string("/proc/thread-self/children")?;
+    Ok(list.split_whitespace().count())
+}
+
+fn number(variable: &str, usual: u64) -> Result<u64> {
+    match env::var(variable) {
+        Err(env::VarError::NotPresent) => Ok(usual),
+        value => {
+            value?.parse().with_context(|| format!("{variable} is no number"))
+        }
+    }
+}
