@@ -7,7 +7,7 @@ use std::{
     mem::MaybeUninit,
     ops::{Deref, DerefMut},
     sync::{
-        LockResult, PoisonError,
+        LockResult, PoisonError, TryLockError, TryLockResult,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread,
@@ -67,6 +67,24 @@ impl<T: ?Sized> Mutex<T> {
         self.guard(unsafe { pthread_mutex_lock(self.raw.get()) })
     }
 
+    /// Takes the lock, if nobody holds it.
+    ///
+    /// # Errors
+    ///
+    /// Fails while another thread of any process holds it, or holds the lock
+    /// as [`lock`](Mutex::lock)'s error does.
+    ///
+    /// # Panics
+    ///
+    /// As [`lock`](Mutex::lock).
+    pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
+        // SAFETY: as in `lock`.
+        match unsafe { pthread_mutex_trylock(self.raw.get()) } {
+            EBUSY => Err(TryLockError::WouldBlock),
+            result => Ok(self.guard(result)?),
+        }
+    }
+
     /// Whether a holder died or panicked since the last
     /// [`clear_poison`](Mutex::clear_poison).
     pub fn is_poisoned(&self) -> bool {
@@ -81,14 +99,7 @@ impl<T: ?Sized> Mutex<T> {
     /// Whether somebody holds the lock: then its memory must stay, because
     /// the holder's list of robust mutexes leads through it.
     pub(crate) fn is_held(&self) -> bool {
-        // SAFETY: as in `lock`.
-        match unsafe { pthread_mutex_trylock(self.raw.get()) } {
-            EBUSY => true,
-            result => {
-                drop(self.guard(result));
-                false
-            }
-        }
+        matches!(self.try_lock(), Err(TryLockError::WouldBlock))
     }
 
     /// The guard, by what `pthread_mutex_lock` or `_trylock` returned.
