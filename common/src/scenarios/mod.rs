@@ -5,6 +5,7 @@
 //! the table in README.md and the test of the contract follow the list.
 
 pub mod ipc;
+pub mod kill_workers;
 #[cfg(feature = "matrix")]
 pub mod matrix;
 pub mod shared_state;
@@ -49,5 +50,11 @@ pub const ALL: &[Scenario] = &[
         question: "six databases, a matrix transformation of each",
         crew: true,
         scales: true,
+    },
+    Scenario {
+        name: "kill-workers",
+        question: "a worker hangs: can it be stopped?",
+        crew: true,
+        scales: false,
     },
 ];

@@ -70,6 +70,11 @@ pub(crate) struct Doom {
 const LONGEST_WORK: Duration = Duration::from_micros(400);
 
 impl Chaos {
+    /// Some, by this seed: one delivery in ten ends in a death.
+    pub fn new(seed: u64) -> Self {
+        Chaos { seed, life: 10 }
+    }
+
     /// What is in store for the worker that was started as number `serial`.
     pub(crate) fn doom(self, serial: u64) -> Doom {
         let mut input = Input::new(self.seed, serial);

@@ -290,12 +290,12 @@ impl<C: ?Sized + Contents> Deref for Segment<C> {
     }
 }
 
-/// A lock that is still held, because its guard was forgotten, keeps the
-/// memory mapped: this thread's list of robust mutexes leads through it.
+/// A lock that is still held keeps the memory mapped: if it was this thread
+/// who forgot the guard, its list of robust mutexes leads through it. Whether
+/// it was, nobody can tell. The name goes with the sweeper all the same.
 impl<C: ?Sized + Contents> Drop for Segment<C> {
     fn drop(&mut self) {
         if self.is_held() {
-            sweeper::remove(&self.name);
             std::mem::forget(self.memory.take());
         }
     }

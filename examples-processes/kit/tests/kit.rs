@@ -179,6 +179,7 @@ fn tests() -> Vec<Trial> {
         ("a_dead_holder_poisons", a_dead_holder_poisons),
         ("a_panic_poisons", a_panic_poisons),
         ("a_forgotten_guard_is_safe", a_forgotten_guard_is_safe),
+        ("an_opener_takes_no_name_away", an_opener_takes_no_name_away),
     ];
     let trial = |(name, test): (&str, Test)| {
         support::trial(name, move || {
@@ -597,6 +598,17 @@ fn a_forgotten_guard_is_safe() -> Result<()> {
     assert!(names().is_empty());
     let next = Segment::<Mutex<[i64]>>::create(&[1; 100_000])?;
     assert_eq!(next.lock().unwrap()[0], 1);
+    Ok(())
+}
+
+/// Who closes it while another holds its lock has no right to its name.
+fn an_opener_takes_no_name_away() -> Result<()> {
+    let ledger = Segment::<[Mutex<i64>]>::create(&[0])?;
+    let held = ledger[0].lock().unwrap();
+    for _ in 0..2 {
+        drop(Segment::<[Mutex<i64>]>::open(ledger.name())?);
+    }
+    drop(held);
     Ok(())
 }
 

@@ -159,8 +159,11 @@ impl Post {
             Some(doom) => doom.after_work(&frame, &self.socket),
         };
         match sent {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-            sent => Ok(sent.map(|()| true)?),
+            Ok(()) => Ok(true),
+            Err(error) => match error.kind() {
+                ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => Ok(false),
+                _ => Err(error.into()),
+            },
         }
     }
 }

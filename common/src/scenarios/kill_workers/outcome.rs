@@ -1,0 +1,333 @@
+//! What came out: checked, in figures, and as a page.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, ensure};
+use comfy_table::{Table, presets};
+use serde_json::{Map, Value, json};
+
+use super::{Aftermath, Kind, Left, Plan, Record, record::Stuck, time};
+use crate::{
+    arguments::name,
+    digest::Digest,
+    laps::Laps,
+    latency::{Latencies, Quantiles},
+    outcome::{Better, Metric, Model, Outcome},
+    supervision::{Ending, Stopped, Way},
+    units,
+};
+
+/// Checks every job's result and tells what came out.
+///
+/// # Errors
+///
+/// Fails if a good job was not done or done wrong, or if a kind of stuck job
+/// could not be stopped that this model can stop.
+pub fn outcome(
+    model: Model,
+    record: &Record,
+    aftermath: &Aftermath,
+    laps: &Laps,
+) -> Result<Outcome> {
+    let results = record.verified()?;
+    let cells = Cells::new(record, aftermath);
+    cells.check(model, &record.plan)?;
+    let mut outcome = Outcome::new("kill-workers", model, laps);
+    outcome.parameters = parameters(&record.plan);
+    outcome.answer = answer(&results);
+    outcome.metrics = metrics(record, &cells, aftermath);
+    outcome.result = result(record, &cells, aftermath);
+    outcome.story = story(model, record, &cells, aftermath);
+    outcome.meaning = meaning(model, &cells);
+    Ok(outcome)
+}
+
+/// How each way did with each kind.
+struct Cells(BTreeMap<(Kind, Way), Cell>);
+
+#[derive(Default)]
+struct Cell {
+    tried: u32,
+    stopped: u32,
+    abandoned: u32,
+    after: Latencies,
+    /// Locks that were left, by those whose last way this was.
+    poisoned: u32,
+    held: u32,
+}
+
+const WAYS: [Way; 3] = [Way::Ask, Way::Interrupt, Way::Force];
+
+impl Cells {
+    fn new(record: &Record, aftermath: &Aftermath) -> Self {
+        let mut cells = Cells(BTreeMap::new());
+        for Stuck { kind, place, endings } in &record.stuck {
+            for (attempt, ending) in endings.iter().enumerate() {
+                let lock = record.plan.lock(*place, attempt);
+                let left = aftermath.locks.get(lock);
+                let left = left.copied().unwrap_or(Left::Nothing);
+                cells.add(*kind, ending, left);
+            }
+        }
+        cells
+    }
+
+    /// All ways up to the one that did it were tried.
+    fn add(&mut self, kind: Kind, ending: &Ending, left: Left) {
+        let (first, last) = match ending {
+            Ending::Stopped(Stopped { first, by, .. }) => (*first, *by),
+            Ending::Abandoned => (Way::Ask, Way::Force),
+            Ending::Died(_) => return,
+        };
+        for way in WAYS.into_iter().filter(|way| (first..=last).contains(way)) {
+            self.0.entry((kind, way)).or_default().tried += 1;
+        }
+        let cell = self.0.entry((kind, last)).or_default();
+        match ending {
+            Ending::Stopped(stopped) => {
+                cell.stopped += 1;
+                cell.after.record(stopped.after);
+            }
+            _ => cell.abandoned += 1,
+        }
+        match left {
+            Left::Nothing => {}
+            Left::Poisoned => cell.poisoned += 1,
+            Left::Held => cell.held += 1,
+        }
+    }
+
+    /// The times of the gentlest way that did it.
+    fn gentlest(&self, kind: Kind) -> Option<Quantiles> {
+        let cell = |way| self.0.get(&(kind, way));
+        let mut cells = WAYS.into_iter().filter_map(cell);
+        let found = cells.find(|cell| cell.stopped > 0)?;
+        Some(found.after.quantiles())
+    }
+
+    fn kinds(&self) -> Vec<Kind> {
+        let mut kinds: Vec<_> = self.0.keys().map(|(kind, _)| *kind).collect();
+        kinds.dedup();
+        kinds
+    }
+
+    /// What can be stopped is a matter of the model and not of luck.
+    fn check(&self, model: Model, plan: &Plan) -> Result<()> {
+        for kind in self.kinds() {
+            let is_expected = kind.only().is_none_or(|only| only == model);
+            let was_stopped = self.gentlest(kind).is_some();
+            ensure!(
+                is_expected == was_stopped,
+                "{model} that are stuck ({}) {} be stopped: if the machine is \
+                 busy, give each way more time than --grace {}",
+                name(&kind),
+                if was_stopped { "could" } else { "could not" },
+                time(plan.rules.grace)
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Cell {
+    /// How fast: the median, and what 99 of a hundred kept to. How many, if
+    /// not all.
+    fn text(&self) -> String {
+        let Cell { tried, stopped, abandoned, .. } = self;
+        let Quantiles { p50, p99, .. } = self.after.quantiles();
+        let (p50, p99) = (units::human(p50, "s"), units::human(p99, "s"));
+        match (*stopped, *abandoned) {
+            (0, 0) => format!("0 of {tried}"),
+            (0, _) => "abandoned".into(),
+            (some, _) if some < *tried => format!("{some} of {tried}: {p50}"),
+            _ => format!("{p50}, {p99}"),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let Quantiles { p50, p99, .. } = self.after.quantiles();
+        json!({
+            "tried": self.tried, "stopped": self.stopped,
+            "abandoned": self.abandoned, "p50": p50, "p99": p99,
+            "locks_poisoned": self.poisoned, "locks_held": self.held,
+        })
+    }
+}
+
+fn parameters(plan: &Plan) -> Value {
+    json!({
+        "workers": plan.rules.workers,
+        "seed": plan.seed,
+        "jobs": plan.good,
+        "stuck": plan.stuck,
+        "kinds": plan.kinds,
+        "deadline": plan.rules.deadline.map(|time| time.as_secs_f64()),
+        "grace": plan.rules.grace.as_secs_f64(),
+        "attempts": plan.rules.attempts,
+        "chaos": plan.chaos,
+    })
+}
+
+fn answer(results: &[u64]) -> String {
+    let mut answer = Digest::new();
+    answer.count(results.len() as u64);
+    for result in results {
+        answer.count(*result);
+    }
+    answer.hex()
+}
+
+fn metrics(
+    record: &Record,
+    cells: &Cells,
+    aftermath: &Aftermath,
+) -> Vec<Metric> {
+    let fact = |name, value| Metric::new(name, "1", Better::Neither, value);
+    let rate = record.results.len() as f64 / record.good_after.as_secs_f64();
+    let mut metrics =
+        vec![Metric::new("good jobs", "op/s", Better::Higher, rate)];
+    for kind in cells.kinds() {
+        metrics.extend(stopped_after(kind, cells));
+    }
+    metrics.push(fact("threads left", aftermath.threads as f64));
+    metrics.push(fact("cores lost", aftermath.cores));
+    for ((kind, way), cell) in &cells.0 {
+        let quantiles = cell.after.quantiles().metrics(&name(way));
+        let detail = |metric: Metric| metric.of(name(kind)).detail();
+        metrics.extend(quantiles.into_iter().map(detail));
+    }
+    metrics
+}
+
+fn stopped_after(kind: Kind, cells: &Cells) -> Option<Metric> {
+    let after = cells.gentlest(kind)?.p50;
+    let metric = Metric::new("stopped after", "s", Better::Lower, after);
+    let metric = metric.of(name(&kind));
+    Some(match kind.only() {
+        Some(model) => metric.only(model),
+        None => metric,
+    })
+}
+
+fn result(record: &Record, cells: &Cells, aftermath: &Aftermath) -> Value {
+    let mut kinds = Map::new();
+    for ((kind, way), cell) in &cells.0 {
+        let of_kind = kinds.entry(name(kind)).or_insert_with(|| json!({}));
+        of_kind[name(way)] = cell.json();
+    }
+    json!({
+        "good_jobs": record.results.len(),
+        "restarts": record.restarts,
+        "kinds": kinds,
+        "threads_left": aftermath.threads,
+        "cores_lost": aftermath.cores,
+    })
+}
+
+fn story(
+    model: Model,
+    record: &Record,
+    cells: &Cells,
+    aftermath: &Aftermath,
+) -> Vec<String> {
+    let Plan { rules, stuck, .. } = &record.plan;
+    let (workers, good) = (rules.workers, record.results.len());
+    let mut story = vec![format!("{workers} {model} do {good} good jobs.")];
+    if !cells.0.is_empty() {
+        story.push(format!(
+            "Beside them, one after the other, are stuck jobs, {stuck} of each \
+             kind. After {}\na worker is stopped: each way has {} before the \
+             next one. A job is tried {} times,\nand each time the first \
+             way is one further up.\n\n{}\n",
+            rules.deadline.map(time).unwrap_or_default(),
+            time(rules.grace),
+            rules.attempts,
+            table(model, cells),
+        ));
+    }
+    if let Some(seed) = record.plan.chaos {
+        story.push(format!(
+            "Workers are killed before, in and after their jobs, by the seed \
+             {seed}."
+        ));
+    }
+    story.push(afterwards(model, record, aftermath));
+    story
+}
+
+fn table(model: Model, cells: &Cells) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(match model {
+        Model::Threads => {
+            ["stuck in", "by a flag", "by closing", "by nothing", "left behind"]
+        }
+        Model::Processes => {
+            ["stuck in", "by a flag", "by SIGTERM", "by SIGKILL", "left behind"]
+        }
+    });
+    for kind in cells.kinds() {
+        let cell = |way| cells.0.get(&(kind, way));
+        let mut row = vec![name(&kind)];
+        row.extend(
+            WAYS.map(|way| cell(way).map(Cell::text).unwrap_or_default()),
+        );
+        row.push(left(WAYS.into_iter().filter_map(cell)));
+        table.add_row(row);
+    }
+    table
+}
+
+/// The locks that a kind has left, by whatever way it was stopped.
+fn left<'a>(cells: impl Iterator<Item = &'a Cell>) -> String {
+    let (mut poisoned, mut held) = (0, 0);
+    for cell in cells {
+        poisoned += cell.poisoned;
+        held += cell.held;
+    }
+    match (poisoned, held) {
+        (0, 0) => "nothing".into(),
+        (poisoned, 0) => format!("{poisoned} poisoned locks"),
+        (_, 1) => "thread and lock".into(),
+        (_, held) => format!("{held} threads, locks"),
+    }
+}
+
+fn afterwards(model: Model, record: &Record, aftermath: &Aftermath) -> String {
+    let replaced = format!("{} workers were replaced", record.restarts);
+    match (model, aftermath.threads) {
+        (_, 0) => format!("{replaced}; nothing goes on now that all is done."),
+        (Model::Threads, threads) => format!(
+            "{replaced}; {threads} threads go on now that all is done, and \
+             keep {:.1} cores busy.\nNothing ends them but the end of the \
+             program, which is now.",
+            aftermath.cores
+        ),
+        (Model::Processes, threads) => {
+            format!("{replaced}; {threads} threads go on.")
+        }
+    }
+}
+
+fn meaning(model: Model, cells: &Cells) -> String {
+    let kinds = cells.kinds();
+    let stopped = kinds.iter().filter(|kind| cells.gentlest(**kind).is_some());
+    let (stopped, all) = (stopped.count(), kinds.len());
+    let sum = |of: fn(&Cell) -> u32| cells.0.values().map(of).sum::<u32>();
+    let poisoned = sum(|cell| cell.poisoned);
+    if all == 0 {
+        return "Every good job was done, and recorded once.".into();
+    }
+    match model {
+        Model::Threads => format!(
+            "Every good job was done, and recorded once. Of {all} kinds of \
+             stuck threads {stopped} could\nbe stopped: those that look at a \
+             flag, or say how to end what they wait for."
+        ),
+        Model::Processes => format!(
+            "Every good job was done, and recorded once. Of {all} kinds of \
+             stuck processes {stopped} could\nbe stopped. No destructor runs \
+             in what is killed: {poisoned} locks were poisoned, and repaired."
+        ),
+    }
+}

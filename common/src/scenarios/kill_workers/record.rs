@@ -1,0 +1,172 @@
+//! Which job comes next, and what became of those before.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, bail, ensure};
+
+use super::{Job, Kind, Plan, good_work};
+use crate::supervision::{Ending, Failure, Finished};
+
+/// How many good jobs are on their way for each worker, so that none has to
+/// wait for the next.
+const AHEAD: usize = 2;
+
+/// The jobs of a run, as they are submitted and come back.
+///
+/// There is one stuck job at a time, so that the time to stop it is its own.
+/// Good jobs are done beside it.
+#[derive(Debug)]
+pub struct Record {
+    pub(super) plan: Plan,
+    begun: Instant,
+    /// By the ids of the pool.
+    submitted: Vec<Job>,
+    /// By the numbers of the good jobs.
+    pub(super) results: Vec<Option<u64>>,
+    next_good: u64,
+    next_stuck: usize,
+    pub(super) stuck: Vec<Stuck>,
+    /// When the last good job came back.
+    pub(super) good_after: Duration,
+    /// How often a worker was replaced.
+    pub(super) restarts: usize,
+}
+
+/// What became of a stuck job.
+#[derive(Debug)]
+pub(super) struct Stuck {
+    pub(super) kind: Kind,
+    pub(super) place: usize,
+    pub(super) endings: Vec<Ending>,
+}
+
+impl Record {
+    /// Nothing is done yet. The clock of the good jobs starts.
+    pub fn new(plan: &Plan) -> Self {
+        Record {
+            plan: plan.clone(),
+            begun: Instant::now(),
+            submitted: Vec::new(),
+            results: Vec::new(),
+            next_good: 0,
+            next_stuck: 0,
+            stuck: Vec::new(),
+            good_after: Duration::ZERO,
+            restarts: 0,
+        }
+    }
+
+    /// The jobs to begin with.
+    pub fn first(&mut self) -> Vec<Job> {
+        let ahead = AHEAD * self.plan.rules.workers;
+        let mut jobs: Vec<_> = self.stuck_job().into_iter().collect();
+        jobs.extend((0..ahead).map_while(|_| self.good_job()));
+        jobs
+    }
+
+    /// Records a job that is done with; gives the one to be submitted in its
+    /// place.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a good job is not done, or done twice, or if a stuck one has
+    /// an answer.
+    pub fn note(&mut self, finished: Finished<u64>) -> Result<Option<Job>> {
+        let Finished { id, result, endings } = finished;
+        let job = self.submitted.get(id.0 as usize).copied();
+        match job.ok_or_else(|| anyhow!("{id} was never submitted"))? {
+            Job::Good { number, .. } => {
+                self.note_good(number, result)?;
+                Ok(self.good_job())
+            }
+            Job::Stuck { kind, place, .. } => {
+                self.note_stuck(kind, place, result, endings)?;
+                Ok(self.stuck_job())
+            }
+        }
+    }
+
+    /// Nothing more will come.
+    pub fn close(&mut self, restarts: usize) {
+        self.restarts = restarts;
+    }
+
+    fn note_good(
+        &mut self,
+        number: u64,
+        result: Result<u64, Failure>,
+    ) -> Result<()> {
+        let result = result?;
+        let Some(place) = self.results.get_mut(number as usize) else {
+            bail!("good job {number} was never submitted");
+        };
+        ensure!(place.is_none(), "good job {number} was done twice");
+        *place = Some(result);
+        self.good_after = self.begun.elapsed();
+        Ok(())
+    }
+
+    fn note_stuck(
+        &mut self,
+        kind: Kind,
+        place: usize,
+        result: Result<u64, Failure>,
+        endings: Vec<Ending>,
+    ) -> Result<()> {
+        match result {
+            Err(Failure::Quarantined { .. }) => {}
+            other => bail!("the job that is stuck ({kind:?}) says {other:?}"),
+        }
+        // One is enough of those that nobody can stop.
+        if endings.contains(&Ending::Abandoned) {
+            let of_its_kind = |place: &usize| {
+                matches!(self.plan.stuck_job(*place),
+                    Some(Job::Stuck { kind: next, .. }) if next == kind)
+            };
+            while of_its_kind(&self.next_stuck) {
+                self.next_stuck += 1;
+            }
+        }
+        self.stuck.push(Stuck { kind, place, endings });
+        Ok(())
+    }
+
+    fn good_job(&mut self) -> Option<Job> {
+        let (number, seed) = (self.next_good, self.plan.seed);
+        self.plan.has_good_job(number, self.begun).then(|| {
+            self.next_good += 1;
+            self.results.push(None);
+            self.submit(Job::Good { number, seed })
+        })
+    }
+
+    fn stuck_job(&mut self) -> Option<Job> {
+        let job = self.plan.stuck_job(self.next_stuck)?;
+        self.next_stuck += 1;
+        Some(self.submit(job))
+    }
+
+    fn submit(&mut self, job: Job) -> Job {
+        self.submitted.push(job);
+        job
+    }
+
+    /// The good jobs' results, each held against the same work done here.
+    pub(super) fn verified(&self) -> Result<Vec<u64>> {
+        let seed = self.plan.seed;
+        (0..)
+            .zip(&self.results)
+            .map(|(number, found)| {
+                let expected = good_work(seed, number);
+                let found = found
+                    .ok_or_else(|| anyhow!("good job {number} was not done"))?;
+                ensure!(
+                    found == expected,
+                    "good job {number} came to {found}, and the serial \
+                     reference to {expected}"
+                );
+                Ok(found)
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,108 @@
+//! Kill workers: a worker hangs; can it be stopped?
+//! Here: processes, which can be killed, whatever they do.
+//! There: examples-threads/kill-workers/src/main.rs
+//! Watch: what stops each kind of stuck job, and what is left behind.
+//! Run: cargo run --release -p kill-workers-processes -- --quick
+
+mod stuck;
+
+use std::{
+    process::ExitCode,
+    sync::{PoisonError, TryLockError},
+};
+
+use anyhow::Result;
+use common::{
+    demo,
+    laps::Laps,
+    outcome::{Model, Outcome},
+    progress::Progress,
+    scenarios::kill_workers::{
+        self, Aftermath, Args, Job, Left, Plan, Record, good_work,
+    },
+};
+use process_kit::{Mutex, Pool, Role, Segment, Turn, chaos::Chaos, role};
+use serde::{Deserialize, Serialize};
+
+/// What every attempt of a stuck job holds one of, see [`Plan::lock`].
+type Locks = Segment<[Mutex<i64>]>; // processes: all map it
+
+fn main() -> ExitCode {
+    match role() {
+        Role::Main => demo::main(Model::Processes, run), // processes: two
+        Role::Worker(parent) => parent.serve_each(worker), // processes: roles
+    }
+}
+
+fn run(model: Model, args: &Args) -> Result<Outcome> {
+    let plan = args.plan();
+    let locks = Locks::create(&vec![0; plan.locks()])?; // processes: robust
+    let _lost = locks[0].lock().unwrap_or_else(PoisonError::into_inner);
+    let mut laps = Laps::begin();
+    let record = spawn_and_join(&plan, &locks, &mut laps)?;
+    laps.stopped();
+    let aftermath = Aftermath::watch(locks.iter().map(left).collect())?;
+    kill_workers::outcome(model, &record, &aftermath, &laps)
+}
+
+/// A job and what it needs, which crosses as bytes.
+#[derive(Serialize, Deserialize)] // processes: encoded
+struct Task {
+    job: Job,
+    locks: String, // processes: the name of a segment
+}
+
+/// What every worker does with every job.
+fn worker(task: Task, turn: &Turn) -> Result<u64> {
+    let Task { job, locks: name } = task; // processes: decoded
+    match job {
+        Job::Good { number, seed } => Ok(good_work(seed, number)),
+        Job::Stuck { kind, locks, .. } => {
+            let all = Locks::open(&name)?; // processes: mapped
+            let lock = &all[locks + turn.attempt];
+            let _held = lock.lock().unwrap_or_else(PoisonError::into_inner);
+            stuck::hang(kind, turn, &all[0])
+        }
+    }
+}
+
+/// Starts the workers, gives them job after job, and joins them.
+fn spawn_and_join(
+    plan: &Plan,
+    locks: &Locks,
+    laps: &mut Laps,
+) -> Result<Record> {
+    let progress = Progress::new(plan.jobs());
+    let locks = locks.name(); // processes: a name
+    let task = |job| Task { job, locks: locks.to_owned() }; // processes: owned
+    let chaos = plan.chaos.map(Chaos::new); // processes: they can be killed
+    let mut pool = Pool::start_with(plan.rules, chaos)?;
+    pool.wait_for_all()?;
+    laps.started();
+    let mut record = Record::new(plan);
+    for job in record.first() {
+        pool.submit(task(job)); // processes: sent
+    }
+    while let Some(finished) = pool.join_next()? {
+        if let Some(job) = record.note(finished)? {
+            pool.submit(task(job)); // processes: sent
+        }
+        progress.step();
+    }
+    laps.worked(&pool.ids()); // processes: their memory counts too
+    record.close(pool.restarts());
+    pool.join()?; // processes: let go, and reaped
+    Ok(record)
+}
+
+/// How an attempt has left its lock.
+fn left(lock: &Mutex<i64>) -> Left {
+    match lock.try_lock() {
+        Ok(_) => Left::Nothing,
+        Err(TryLockError::WouldBlock) => Left::Held,
+        Err(TryLockError::Poisoned(_guard)) => {
+            lock.clear_poison();
+            Left::Poisoned
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Kill workers: a worker hangs; can it be stopped?
+//! Here: threads, which can be asked and interrupted, and never killed.
+//! There: examples-processes/kill-workers/src/main.rs
+//! Watch: what stops each kind of stuck job, and what is left behind.
+//! Run: cargo run --release -p kill-workers-threads -- --quick
+
+mod stuck;
+
+use std::{
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError, TryLockError},
+};
+
+use anyhow::Result;
+use common::{
+    demo,
+    laps::Laps,
+    outcome::{Model, Outcome},
+    progress::Progress,
+    scenarios::kill_workers::{
+        self, Aftermath, Args, Job, Left, Plan, Record, good_work,
+    },
+};
+use thread_kit::{Pool, Turn};
+
+/// What every attempt of a stuck job holds one of, see [`Plan::lock`].
+type Locks = Arc<[Mutex<()>]>; // threads: on the heap, for as long as any hang
+
+fn main() -> ExitCode {
+    demo::main(Model::Threads, run) // threads: one process, one role
+}
+
+fn run(model: Model, args: &Args) -> Result<Outcome> {
+    let plan = args.plan();
+    let locks: Locks = (0..plan.locks()).map(|_| Mutex::default()).collect(); // threads: std's
+    let _lost = locks[0].lock().unwrap_or_else(PoisonError::into_inner);
+    let mut laps = Laps::begin();
+    let record = spawn_and_join(&plan, &locks, &mut laps)?;
+    laps.stopped();
+    let aftermath = Aftermath::watch(locks.iter().map(left).collect())?;
+    kill_workers::outcome(model, &record, &aftermath, &laps)
+}
+
+/// What every worker does with every job.
+fn worker(job: Job, turn: &Turn, all: &Locks) -> Result<u64> {
+    match job {
+        Job::Good { number, seed } => Ok(good_work(seed, number)),
+        Job::Stuck { kind, locks, .. } => {
+            let lock = &all[locks + turn.attempt];
+            let _held = lock.lock().unwrap_or_else(PoisonError::into_inner);
+            stuck::hang(kind, turn, &all[0])
+        }
+    }
+}
+
+/// Starts the workers, gives them job after job, and joins them.
+fn spawn_and_join(
+    plan: &Plan,
+    locks: &Locks,
+    laps: &mut Laps,
+) -> Result<Record> {
+    let progress = Progress::new(plan.jobs());
+    let locks = locks.clone(); // threads: a count
+    let work = move |job, turn: &Turn| worker(job, turn, &locks); // threads: a closure
+    let mut pool = Pool::start(plan.rules, work)?;
+    pool.wait_for_all()?;
+    laps.started();
+    let mut record = Record::new(plan);
+    for job in record.first() {
+        pool.submit(job);
+    }
+    while let Some(finished) = pool.join_next()? {
+        if let Some(job) = record.note(finished)? {
+            pool.submit(job);
+        }
+        progress.step();
+    }
+    laps.worked(&[]); // threads: all memory is our own
+    record.close(pool.restarts());
+    pool.join()?; // threads: but for those that hang
+    Ok(record)
+}
+
+/// How an attempt has left its lock.
+fn left(lock: &Mutex<()>) -> Left {
+    match lock.try_lock() {
+        Ok(_) => Left::Nothing,
+        Err(TryLockError::WouldBlock) => Left::Held,
+        Err(TryLockError::Poisoned(_guard)) => {
+            lock.clear_poison();
+            Left::Poisoned
+        }
+    }
+}

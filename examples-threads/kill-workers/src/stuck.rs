@@ -1,0 +1,50 @@
+//! The kinds of stuck jobs, and what each of them stops for.
+
+use std::{
+    hint::spin_loop,
+    io::{self, Read as _},
+    sync::{Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Result, bail};
+use common::scenarios::kill_workers::{ENDLESS_QUERY, Kind, native_call};
+use rusqlite::Connection;
+use thread_kit::Turn;
+
+/// Hangs until something stops it. There is no other way back.
+pub fn hang(kind: Kind, turn: &Turn, lost: &Mutex<()>) -> Result<u64> {
+    match kind {
+        Kind::Loop => tight_loop(turn),
+        Kind::Read => blocked_read(turn)?, // threads: it must say how
+        Kind::Query => endless_query(turn)?, // threads: so must this
+        Kind::Sleep => thread::sleep(Duration::MAX),
+        Kind::Lock => lost_lock(lost),
+        Kind::Native => bail!("the call returned {}", native_call()),
+    }
+    bail!("stopped")
+}
+
+fn tight_loop(turn: &Turn) {
+    while !turn.is_cancelled() {
+        spin_loop();
+    }
+}
+
+fn blocked_read(turn: &Turn) -> Result<()> {
+    let (mut reader, writer) = io::pipe()?;
+    turn.on_interrupt(move || drop(writer)); // threads: its end ends the wait
+    Ok(reader.read_exact(&mut [0])?)
+}
+
+fn endless_query(turn: &Turn) -> Result<()> {
+    let database = Connection::open_in_memory()?;
+    let handle = database.get_interrupt_handle();
+    turn.on_interrupt(move || handle.interrupt()); // threads: sqlite3_interrupt
+    Ok(database.query_row(ENDLESS_QUERY, [], |_| Ok(()))?)
+}
+
+fn lost_lock(lost: &Mutex<()>) {
+    drop(lost.lock().unwrap_or_else(PoisonError::into_inner));
+}
