@@ -43,7 +43,7 @@ pub struct Args {
           value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     jobs: Option<u64>,
 
-    /// Stuck jobs of each kind [default: 4]
+    /// Stuck jobs of each kind [default: 3]
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u16).range(0..=1000))]
     stuck: Option<u16>,
@@ -54,7 +54,7 @@ pub struct Args {
     deadline: Duration,
 
     /// How long each way to stop it has, before the next is tried
-    #[arg(long, value_name = "TIME", default_value = "50ms",
+    #[arg(long, value_name = "TIME", default_value = "100ms",
           value_parser = parse_duration)]
     grace: Duration,
 
@@ -106,7 +106,7 @@ impl Args {
     /// What is to be done.
     pub fn plan(&self) -> Plan {
         let (good, stuck) =
-            if self.common.quick { (2000, 1) } else { (10_000, 4) };
+            if self.common.quick { (2000, 1) } else { (10_000, 3) };
         let stuck = self.stuck.map_or(stuck, usize::from);
         let kinds = self.variants.chosen();
         let usual = Supervision::default();

@@ -114,14 +114,16 @@ impl Cells {
     /// What can be stopped is a matter of the model and not of luck.
     fn check(&self, model: Model, plan: &Plan) -> Result<()> {
         for kind in self.kinds() {
-            let is_expected = kind.only().is_none_or(|only| only == model);
-            let was_stopped = self.gentlest(kind).is_some();
+            let can = kind.only().is_none_or(|only| only == model);
+            let all = WAYS.map(|way| (kind, way));
+            let mut cells = all.iter().filter_map(|cell| self.0.get(cell));
+            let abandoned = cells.any(|cell| cell.abandoned > 0);
             ensure!(
-                is_expected == was_stopped,
+                can != abandoned && can == self.gentlest(kind).is_some(),
                 "{model} that are stuck ({}) {} be stopped: if the machine is \
                  busy, give each way more time than --grace {}",
                 name(&kind),
-                if was_stopped { "could" } else { "could not" },
+                if can { "could not" } else { "could" },
                 time(plan.rules.grace)
             );
         }
@@ -192,9 +194,7 @@ fn metrics(
     metrics.push(fact("threads left", aftermath.threads as f64));
     metrics.push(fact("cores lost", aftermath.cores));
     for ((kind, way), cell) in &cells.0 {
-        let quantiles = cell.after.quantiles().metrics(&name(way));
-        let detail = |metric: Metric| metric.of(name(kind)).detail();
-        metrics.extend(quantiles.into_iter().map(detail));
+        metrics.extend(quantiles(*kind, *way, cell));
     }
     metrics
 }
@@ -202,11 +202,30 @@ fn metrics(
 fn stopped_after(kind: Kind, cells: &Cells) -> Option<Metric> {
     let after = cells.gentlest(kind)?.p50;
     let metric = Metric::new("stopped after", "s", Better::Lower, after);
-    let metric = metric.of(name(&kind));
-    Some(match kind.only() {
+    Some(only_where_there_is(metric.of(name(&kind)), kind.only()))
+}
+
+/// Of those that were stopped this way: threads have two.
+fn quantiles(kind: Kind, way: Way, cell: &Cell) -> Vec<Metric> {
+    if cell.stopped == 0 {
+        return Vec::new();
+    }
+    let only = match way {
+        Way::Force => Some(Model::Processes),
+        Way::Ask | Way::Interrupt => kind.only(),
+    };
+    let quantiles = cell.after.quantiles().metrics(&name(&way));
+    let detail = |metric: Metric| {
+        only_where_there_is(metric.of(name(&kind)).detail(), only)
+    };
+    quantiles.into_iter().map(detail).collect()
+}
+
+fn only_where_there_is(metric: Metric, only: Option<Model>) -> Metric {
+    match only {
         Some(model) => metric.only(model),
         None => metric,
-    })
+    }
 }
 
 fn result(record: &Record, cells: &Cells, aftermath: &Aftermath) -> Value {
