@@ -33,6 +33,7 @@
 //! | [`aligned`] | a vector that begins where mapped memory does |
 //! | [`gate`] | where threads start together |
 //! | [`laps`] | start, work, stop: the clock of both siblings |
+//! | [`estimate`] | medians and intervals of what was measured in rounds |
 //! | [`latency`] | the quantiles of many short times |
 //! | [`placement`] | which core an end runs on |
 //! | [`ring`] | messages through memory that two threads or processes share |
@@ -52,6 +53,7 @@ pub mod aligned;
 pub mod arguments;
 pub mod demo;
 pub mod digest;
+pub mod estimate;
 pub mod gate;
 pub mod input;
 pub mod laps;

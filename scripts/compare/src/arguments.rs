@@ -9,11 +9,11 @@ use std::{
 use anyhow::Context as _;
 use clap::{Parser, builder::PossibleValuesParser};
 use common::{
-    machine,
+    estimate, machine,
     scenarios::{self, Scenario},
 };
 
-use crate::{judge, plan::Plan};
+use crate::plan::Plan;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -143,11 +143,11 @@ fn beside_this_program() -> anyhow::Result<PathBuf> {
 /// The upper bound keeps the binomial of [`judge`] within a float's range.
 fn parse_rounds(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(rounds @ judge::FEWEST..=1000) => Ok(rounds),
-        Ok(0..judge::FEWEST) => Err(format!(
+        Ok(rounds @ estimate::FEWEST..=1000) => Ok(rounds),
+        Ok(0..estimate::FEWEST) => Err(format!(
             "at least {} rounds are needed: below that even the range of \
              all ratios is no 95 % confidence interval for their median",
-            judge::FEWEST
+            estimate::FEWEST
         )),
         _ => Err("a number of rounds from 6 to 1000 is needed".into()),
     }

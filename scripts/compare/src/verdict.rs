@@ -1,11 +1,14 @@
 //! What the figures of a scenario say, in words.
 
-use common::outcome::{Better, Metric, Model};
+use common::{
+    estimate::{self, Estimate},
+    outcome::{Better, Metric, Model},
+};
 use serde::Serialize;
 
 use crate::{
     figures,
-    judge::{self, Estimate, Finding},
+    judge::{self, Finding},
     measure::Measured,
     plan::count,
 };
@@ -76,10 +79,10 @@ fn row(measured: &Measured, metric: &Metric) -> Verdict {
         metric: metric.name.clone(),
         variant: metric.variant.clone(),
         unit: metric.unit.clone(),
-        threads: judge::median(&threads),
-        processes: judge::median(&processes),
+        threads: estimate::median(&threads),
+        processes: estimate::median(&processes),
         ratio,
-        finding: ratio.map(Estimate::finding),
+        finding: ratio.map(Finding::of),
         words: conclusion(metric, ratio),
     }
 }
@@ -102,7 +105,7 @@ fn conclusion(metric: &Metric, ratio: Option<Estimate>) -> String {
 }
 
 fn words(ratio: Estimate, unit: &str, better: Better) -> String {
-    match ratio.finding() {
+    match Finding::of(ratio) {
         Finding::Better(model) => {
             let ratio = match model {
                 Model::Threads => ratio,
@@ -146,7 +149,7 @@ fn speed_up(measured: &Measured, model: Model) -> Verdict {
     };
     let speed_up = plan
         .measures_speed_up()
-        .then(|| judge::ratio(&work(1), &work(plan.workers)));
+        .then(|| estimate::ratio(&work(1), &work(plan.workers)));
     let median = speed_up.map(|speed_up| speed_up.median);
     let figure = |side| median.filter(|_| side == model);
     Verdict {

@@ -2,6 +2,7 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 use common::{
+    estimate,
     machine::Machine,
     scenarios::ipc::Task,
     units::{human, three_digits},
@@ -129,12 +130,7 @@ fn verdict(row: &Row, ratio: f64) -> String {
     format!("{limit} {}: {done}", three_digits(asked))
 }
 
+/// Not a number for nothing.
 fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let (low, high) = (sorted.len().saturating_sub(1) / 2, sorted.len() / 2);
-    match (sorted.get(low), sorted.get(high)) {
-        (Some(low), Some(high)) => (low + high) / 2.0,
-        _ => f64::NAN,
-    }
+    estimate::median(values).unwrap_or(f64::NAN)
 }
