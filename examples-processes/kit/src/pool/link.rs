@@ -2,7 +2,7 @@
 //! stops in the middle of a message holds up nobody but itself.
 
 use std::{
-    io::{self, ErrorKind, Write as _},
+    io::{self, BufReader, ErrorKind, Write as _},
     marker::PhantomData,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
@@ -21,7 +21,8 @@ use crate::{
 /// Frames out and in, as far as they can go at once.
 #[derive(Debug)]
 pub(super) struct Link<R> {
-    socket: UnixStream,
+    /// Reads ahead, or each message would cost a call of the kernel more.
+    socket: BufReader<UnixStream>,
     incoming: Incoming,
     frame: Vec<u8>,
     /// How much of the frame is sent.
@@ -35,7 +36,7 @@ impl<R: DeserializeOwned> Link<R> {
         let socket = UnixStream::from(OwnedFd::from(wire));
         socket.set_nonblocking(true)?;
         Ok(Link {
-            socket,
+            socket: BufReader::new(socket),
             incoming: Incoming::default(),
             frame: Vec::new(),
             sent: 0,
@@ -58,7 +59,7 @@ impl<R: DeserializeOwned> Link<R> {
     /// [`receive`](Link::receive) says so, after its last answer.
     pub(super) fn flush(&mut self) {
         while self.is_sending() {
-            match self.socket.write(&self.frame[self.sent..]) {
+            match self.socket.get_ref().write(&self.frame[self.sent..]) {
                 Ok(sent) => self.sent += sent,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return,
@@ -73,7 +74,7 @@ impl<R: DeserializeOwned> Link<R> {
 
     /// The next message, if it has come whole.
     pub(super) fn receive(&mut self) -> Result<Option<R>, RecvError> {
-        match self.incoming.receive(&mut &self.socket) {
+        match self.incoming.receive(&mut self.socket) {
             Err(RecvError::Io(error))
                 if error.kind() == ErrorKind::WouldBlock =>
             {
@@ -86,7 +87,7 @@ impl<R: DeserializeOwned> Link<R> {
 
 impl<R> AsFd for Link<R> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.socket.get_ref().as_fd()
     }
 }
 

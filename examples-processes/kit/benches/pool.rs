@@ -1,0 +1,325 @@
+//! What supervision costs beside the bare calls of the kernel:
+//! `cargo bench -p process-kit --bench pool`.
+//!
+//! - SIGKILL to a busy worker until it is reaped, beside a busy child that is
+//!   killed through a pidfd and waited for, with nothing in between.
+//! - A worker's death until its replacement has done a job, beside the same
+//!   program started by `Command`, until its first byte is here.
+//! - An empty job handed to a warm worker and back, beside a bare futex
+//!   hand-over to a process and back.
+//!
+//! Both of a pair are measured in every round, in alternating order, and what
+//! counts is the ratio of the round.
+
+use std::{
+    env,
+    hint::spin_loop,
+    io::{self, Read as _, Write as _},
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::process::CommandExt as _,
+    },
+    process::{Child, Command, ExitCode, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use common::{
+    estimate::{self, Estimate},
+    machine::Machine,
+    ring::{
+        Manner, Waiting,
+        line::{Receiver, SIZE, Sender, WORDS},
+    },
+    supervision::{Ending, Intensity, Supervision, Way},
+    units::{human, three_digits},
+};
+use process_kit::{Pool, Role, Shared, Turn, role};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, pidfd_open,
+    pidfd_send_signal, waitid,
+};
+use serde::{Deserialize, Serialize};
+
+/// The first argument of the bare children.
+const BUSY: &str = "busy";
+const ONCE: &str = "once";
+const ECHO: &str = "echo";
+
+fn main() -> ExitCode {
+    let done = match (role(), env::args().nth(1).as_deref()) {
+        (Role::Worker(parent), _) => return parent.serve_each(worker),
+        (Role::Main, Some(BUSY)) => busy(),
+        (Role::Main, Some(ONCE)) => once(),
+        (Role::Main, Some(ECHO)) => echo(),
+        (Role::Main, _) => run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    // Cargo says `--bench` when it measures. Without it this is a test run,
+    // which only wants to see that it works.
+    let measures = env::args().any(|flag| flag == "--bench");
+    let rounds = |usual| if measures { usual } else { 2 };
+    let Machine { cpu, cores, kernel, rustc, profile } = Machine::this();
+    println!("{cpu}, {cores} cores, {kernel}, {rustc}, {profile}\n");
+    kill(rounds(60))?;
+    restart(rounds(60))?;
+    hand_over(rounds(40))
+}
+
+/// What a worker of the pool is asked to do.
+#[derive(Debug, Serialize, Deserialize)]
+enum Job {
+    Empty,
+    Spin,
+}
+
+fn worker(job: Job, _turn: &Turn) -> Result<()> {
+    match job {
+        Job::Empty => Ok(()),
+        Job::Spin => loop {
+            spin_loop();
+        },
+    }
+}
+
+fn kill(rounds: usize) -> Result<()> {
+    let rules = Supervision {
+        workers: 1,
+        deadline: Some(Duration::from_millis(2)),
+        grace: Duration::from_millis(2),
+        attempts: 3,
+        intensity: unbounded(),
+    };
+    let mut pool = Pool::start(rules)?;
+    pool.wait_for_all()?;
+    compare(
+        "SIGKILL to reaped, busy worker",
+        ["the pool", "a pidfd and wait"],
+        (rounds, 1.15),
+        || pooled_kill(&mut pool),
+        bare_kill,
+    )
+}
+
+/// The third attempt is the one that begins with SIGKILL.
+fn pooled_kill(pool: &mut Pool<Job, ()>) -> Result<f64> {
+    pool.submit(Job::Spin);
+    let finished = pool.join_next()?.context("no job is done")?;
+    match finished.endings.last() {
+        Some(Ending::Stopped(stopped)) if stopped.by == Way::Force => {
+            pool.wait_for_all()?;
+            Ok(stopped.after.as_secs_f64())
+        }
+        other => bail!("it ended otherwise: {other:?}"),
+    }
+}
+
+fn bare_kill() -> Result<f64> {
+    let child = start(BUSY, Stdio::null(), Stdio::piped())?;
+    let child = ready(child)?;
+    let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
+    // As long as a job of the pool has, before it is stopped.
+    thread::sleep(Duration::from_millis(2));
+    let start = Instant::now();
+    pidfd_send_signal(&pidfd, Signal::KILL)?;
+    waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED)?;
+    Ok(start.elapsed().as_secs_f64())
+}
+
+fn restart(rounds: usize) -> Result<()> {
+    let rules = Supervision {
+        workers: 1,
+        attempts: usize::MAX,
+        intensity: unbounded(),
+        ..Supervision::default()
+    };
+    let mut pool = Pool::start(rules)?;
+    pool.wait_for_all()?;
+    compare(
+        "a death to the replacement's first job",
+        ["the pool", "a bare start"],
+        (rounds, 1.5),
+        || pooled_restart(&mut pool),
+        bare_start,
+    )
+}
+
+fn pooled_restart(pool: &mut Pool<Job, ()>) -> Result<f64> {
+    let worker = Pid::from_raw(pool.ids()[0] as i32).context("no id")?;
+    let start = Instant::now();
+    kill_process(worker, Signal::KILL)?;
+    pool.submit(Job::Empty);
+    let finished = pool.join_next()?.context("no job is done")?;
+    let seconds = start.elapsed().as_secs_f64();
+    finished.result?;
+    ensure!(pool.ids()[0] != worker.as_raw_nonzero().get() as u32);
+    Ok(seconds)
+}
+
+fn bare_start() -> Result<f64> {
+    let start_of_all = Instant::now();
+    let mut child = ready(start(ONCE, Stdio::null(), Stdio::piped())?)?;
+    let seconds = start_of_all.elapsed().as_secs_f64();
+    child.wait()?;
+    Ok(seconds)
+}
+
+/// Hand-overs in a row: of one alone the clock would be a part.
+const IN_A_ROW: u32 = 500;
+
+fn hand_over(rounds: usize) -> Result<()> {
+    let rules = Supervision { workers: 1, ..Supervision::default() };
+    let mut pool = Pool::start(rules)?;
+    pool.wait_for_all()?;
+    let mut futex = Futex::start()?;
+    compare(
+        "an empty job handed over and back",
+        ["the pool", "a futex"],
+        (rounds, 2.0),
+        || pooled_hand_over(&mut pool),
+        || futex.hand_over(),
+    )?;
+    futex.stop()
+}
+
+fn pooled_hand_over(pool: &mut Pool<Job, ()>) -> Result<f64> {
+    let start = Instant::now();
+    for _ in 0..IN_A_ROW {
+        pool.submit(Job::Empty);
+        pool.join_next()?.context("no job is done")?.result?;
+    }
+    Ok(start.elapsed().as_secs_f64() / f64::from(IN_A_ROW))
+}
+
+/// A process at the other end of two lines of shared memory.
+struct Futex {
+    child: Child,
+    sender: Sender<Shared>,
+    receiver: Receiver<Shared>,
+    stamp: u64,
+}
+
+impl Futex {
+    fn start() -> Result<Self> {
+        let (there, back) = (Shared::new(SIZE)?, Shared::new(SIZE)?);
+        let (input, output) = (there.lend()?.into(), back.lend()?.into());
+        let child = start(ECHO, input, output)?;
+        let sender = Sender::new(there, Manner::Block)?;
+        let receiver = Receiver::new(back, Waiting::new(Manner::Block))?;
+        Ok(Futex { child, sender, receiver, stamp: 0 })
+    }
+
+    fn hand_over(&mut self) -> Result<f64> {
+        let start = Instant::now();
+        for _ in 0..IN_A_ROW {
+            self.stamp += 1;
+            self.there_and_back(self.stamp)?;
+        }
+        Ok(start.elapsed().as_secs_f64() / f64::from(IN_A_ROW))
+    }
+
+    fn there_and_back(&mut self, stamp: u64) -> Result<()> {
+        let mut words = [0; WORDS];
+        self.sender.send(&[stamp]);
+        self.receiver.receive(&mut words[..1])?;
+        ensure!(words[0] == stamp, "{} came back for {stamp}", words[0]);
+        Ok(())
+    }
+
+    fn stop(mut self) -> Result<()> {
+        self.there_and_back(u64::MAX)?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+/// Sends back what comes, until it is the last.
+fn echo() -> Result<()> {
+    let line = |file: OwnedFd| Shared::open(file, SIZE);
+    let there = line(io::stdin().as_fd().try_clone_to_owned()?)?;
+    let back = line(io::stdout().as_fd().try_clone_to_owned()?)?;
+    let mut receiver = Receiver::new(there, Waiting::new(Manner::Block))?;
+    let mut sender = Sender::new(back, Manner::Block)?;
+    let mut words = [0];
+    while words[0] != u64::MAX {
+        receiver.receive(&mut words)?;
+        sender.send(&words);
+    }
+    Ok(())
+}
+
+/// Says that it runs, and keeps its core busy.
+fn busy() -> Result<()> {
+    once()?;
+    loop {
+        spin_loop();
+    }
+}
+
+/// Says that it runs.
+fn once() -> Result<()> {
+    let mut stdout = io::stdout();
+    stdout.write_all(b"!")?;
+    Ok(stdout.flush()?)
+}
+
+fn start(role: &str, input: Stdio, output: Stdio) -> Result<Child> {
+    let mut command = Command::new("/proc/self/exe");
+    let name = env::args_os().next().unwrap_or_default();
+    command.arg0(name).arg(role).stdin(input).stdout(output);
+    Ok(command.spawn()?)
+}
+
+/// Waits until a child says that it runs.
+fn ready(mut child: Child) -> Result<Child> {
+    let mut said = [0];
+    let stdout = child.stdout.as_mut().context("no pipe from the child")?;
+    stdout.read_exact(&mut said)?;
+    Ok(child)
+}
+
+fn unbounded() -> Intensity {
+    Intensity { restarts: usize::MAX, ..Intensity::default() }
+}
+
+/// Measures both in each round, after one that warms up.
+fn compare(
+    what: &str,
+    [ours, bare]: [&str; 2],
+    (rounds, asked): (usize, f64),
+    mut our: impl FnMut() -> Result<f64>,
+    mut their: impl FnMut() -> Result<f64>,
+) -> Result<()> {
+    let (mut one, mut other) = (Vec::new(), Vec::new());
+    our()?;
+    their()?;
+    for round in 0..rounds {
+        if round % 2 == 0 {
+            one.push(our()?);
+        }
+        other.push(their()?);
+        if round % 2 == 1 {
+            one.push(our()?);
+        }
+    }
+    let Estimate { median, low, high } = estimate::ratio(&one, &other);
+    let figure = |samples| human(estimate::median(samples).unwrap_or(0.0), "s");
+    let [median, low, high] = [median, low, high].map(three_digits);
+    println!(
+        "{what}\n  {ours} {}, {bare} {}\n  ratio {median} [{low}, {high}] over \
+         {rounds} rounds; asked: at most {asked}\n",
+        figure(&one),
+        figure(&other)
+    );
+    Ok(())
+}
