@@ -12,6 +12,7 @@ mod support;
 use std::{
     env, fs,
     hint::{black_box, spin_loop},
+    os::fd::BorrowedFd,
     process::{ExitCode, abort},
     thread,
     time::{Duration, Instant},
@@ -54,6 +55,8 @@ enum Job {
     Sleep,
     Stop,
     Length(Vec<u64>),
+    /// Says these bytes to its supervisor, before its answer.
+    Say(Vec<u8>),
 }
 
 fn worker(job: Job, turn: &Turn) -> Result<u64> {
@@ -84,8 +87,28 @@ fn worker(job: Job, turn: &Turn) -> Result<u64> {
         Job::Sleep => thread::sleep(Duration::MAX),
         Job::Stop => kill_process(getpid(), Signal::STOP)?,
         Job::Length(words) => return Ok(words.len() as u64),
+        Job::Say(bytes) => {
+            say(&bytes)?;
+            return Ok(0);
+        }
     }
     bail!("it went on")
+}
+
+/// Through each of its sockets, of which all lead to the supervisor.
+fn say(bytes: &[u8]) -> Result<()> {
+    for entry in fs::read_dir("/proc/self/fd")? {
+        let path = entry?.path();
+        if fs::read_link(&path)?.to_string_lossy().starts_with("socket:") {
+            let number = path.file_name().context("no number")?;
+            let number: i32 = number.to_string_lossy().parse()?;
+            // SAFETY: it was open a moment ago, and nothing here closes it.
+            let socket = unsafe { BorrowedFd::borrow_raw(number) };
+            rustix::io::write(socket, bytes)?;
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// A little work, of a length that depends on the seed.
@@ -120,6 +143,7 @@ fn tests() -> Vec<Trial> {
         trial("what_is_too_long_is_refused", what_is_too_long_is_refused),
         trial("deaths_without_end_are_an_error", deaths_without_end),
         trial("who_dies_idle_is_replaced", who_dies_idle_is_replaced),
+        trial("who_says_what_is_wrong_is_killed", who_says_what_is_wrong),
         trial("a_dropped_pool_is_gone", a_dropped_pool_is_gone),
         trial("a_pool_of_none_is_refused", a_pool_of_none_is_refused),
         trial("no_fault_loses_or_doubles_a_result", no_fault),
@@ -336,6 +360,35 @@ fn who_dies_idle_is_replaced() -> Result<()> {
         ensure!(finished.result? <= 1);
     }
     Ok(())
+}
+
+/// Garbage, half a frame, and the answer to a job that it does not have.
+fn who_says_what_is_wrong() -> Result<()> {
+    for (bytes, error) in [
+        (vec![0; 30], "checksum"),
+        (vec![1, 0, 0, 0, 9, 9], "checksum"),
+        (vec![255; 30], "are the most"),
+        (frame(&[1, 9, 0, 7]), "out of turn"),
+        (frame(&[0]), "out of turn"),
+    ] {
+        let jobs = vec![Job::Say(bytes), Job::Mix(1)];
+        let (all, restarts) = run(without_deadline(1), jobs)?;
+        ensure!(all[0].endings.len() == 3 && restarts == 3, "{all:?}");
+        for ending in &all[0].endings {
+            let ending = ending.to_string();
+            ensure!(ending.contains("signal: 9"), "{ending}");
+            ensure!(ending.contains(error), "{ending}");
+        }
+        ensure!(all[1].result == Ok(mix(1)), "{:?}", all[1]);
+    }
+    Ok(())
+}
+
+/// As the kit makes it.
+fn frame(payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u32).to_le_bytes();
+    let checksum = crc32fast::hash(&[&length, payload].concat());
+    [&length, &checksum.to_le_bytes()[..], payload].concat()
 }
 
 fn a_dropped_pool_is_gone() -> Result<()> {
