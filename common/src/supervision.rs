@@ -26,6 +26,8 @@ use serde::{Deserialize, Serialize};
 pub struct Supervision {
     /// How many workers there are.
     pub workers: usize,
+    /// How long a worker may take until it is ready for its first job.
+    pub start: Duration,
     /// How long an attempt may take, before it is stopped.
     pub deadline: Option<Duration>,
     /// How long a way to stop has, before the next one is tried.
@@ -52,6 +54,7 @@ impl Default for Supervision {
     fn default() -> Self {
         Supervision {
             workers: crate::machine::cores(),
+            start: Duration::from_secs(10),
             deadline: None,
             grace: Duration::from_millis(100),
             attempts: 3,

@@ -97,8 +97,8 @@ fn kill(rounds: usize) -> Result<()> {
         workers: 1,
         deadline: Some(Duration::from_millis(2)),
         grace: Duration::from_millis(2),
-        attempts: 3,
         intensity: unbounded(),
+        ..Supervision::default()
     };
     let mut pool = Pool::start(rules)?;
     pool.wait_for_all()?;

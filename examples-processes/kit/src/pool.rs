@@ -238,7 +238,7 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
     fn settle(&mut self, index: usize, report: Report<A>) -> Result<()> {
         let worker = &mut self.workers[index];
         match (report, worker.rest()) {
-            (Report::Ready, State::Starting) => Ok(()),
+            (Report::Ready, State::Starting(_)) => Ok(()),
             (Report::Done(id, reply), State::Busy(attempt))
                 if id == attempt.entry.id =>
             {
@@ -336,7 +336,7 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
             chaos: self.chaos,
         };
         self.started += 1;
-        Worker::start(index, hello, &self.flags)
+        Worker::start(index, hello, &self.flags, &self.rules)
             .context("no worker can be started")
     }
 }

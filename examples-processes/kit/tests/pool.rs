@@ -13,7 +13,7 @@ use std::{
     env, fs,
     hint::{black_box, spin_loop},
     os::fd::BorrowedFd,
-    process::{ExitCode, abort},
+    process::{Command, ExitCode, abort},
     thread,
     time::{Duration, Instant},
 };
@@ -32,9 +32,17 @@ use rustix::process::{Pid, Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
 use support::{DEADLINE, no_child_is_left};
 
+/// The first argument of a program whose workers are never ready.
+const LATE: &str = "late";
+
 fn main() -> ExitCode {
+    let is_late = env::var_os(LATE).is_some();
     match role() {
+        Role::Worker(_) if is_late => loop {
+            thread::park();
+        },
         Role::Worker(parent) => parent.serve_each(worker),
+        Role::Main if is_late => late(),
         Role::Main => support::run(tests()),
     }
 }
@@ -143,6 +151,7 @@ fn tests() -> Vec<Trial> {
         trial("what_is_too_long_is_refused", what_is_too_long_is_refused),
         trial("deaths_without_end_are_an_error", deaths_without_end),
         trial("who_dies_idle_is_replaced", who_dies_idle_is_replaced),
+        trial("who_is_never_ready_is_replaced", who_is_never_ready),
         trial("who_says_what_is_wrong_is_killed", who_says_what_is_wrong),
         trial("a_dropped_pool_is_gone", a_dropped_pool_is_gone),
         trial("a_pool_of_none_is_refused", a_pool_of_none_is_refused),
@@ -360,6 +369,26 @@ fn who_dies_idle_is_replaced() -> Result<()> {
         ensure!(finished.result? <= 1);
     }
     Ok(())
+}
+
+fn who_is_never_ready() -> Result<()> {
+    let mut program = Command::new(env::current_exe()?);
+    let output = program.env(LATE, "").output()?;
+    let error = String::from_utf8(output.stderr)?;
+    ensure!(error.contains("the pool gives up: 4 workers"), "{error}");
+    Ok(())
+}
+
+fn late() -> ExitCode {
+    let within = Duration::from_secs(60);
+    let rules = Supervision {
+        start: Duration::from_millis(50),
+        intensity: Intensity { restarts: 3, within },
+        ..rules(2)
+    };
+    let waited = Jobs::start(rules).and_then(|mut pool| pool.wait_for_all());
+    eprintln!("{:#}", waited.unwrap_err());
+    ExitCode::FAILURE
 }
 
 /// Garbage, half a frame, and the answer to a job that it does not have.

@@ -44,7 +44,8 @@ pub(super) struct Worker<J, A> {
 /// What a worker is at.
 #[derive(Debug)]
 pub(super) enum State<J> {
-    Starting,
+    /// It has until then to say that it is ready.
+    Starting(Option<Instant>),
     Idle,
     Busy(Attempt<J>),
 }
@@ -61,6 +62,7 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
         index: usize,
         hello: Hello,
         flags: &Flags,
+        rules: &Supervision,
     ) -> Result<Self> {
         let serial = hello.serial;
         let (child, wire) = start()?;
@@ -70,7 +72,7 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
         Ok(Worker {
             serial,
             delivered: 0,
-            state: State::Starting,
+            state: State::Starting(Instant::now().checked_add(rules.start)),
             link: Link::new(wire)?,
             child,
             _lifeline: lifeline,
@@ -82,7 +84,7 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
     }
 
     pub(super) fn is_starting(&self) -> bool {
-        matches!(self.state, State::Starting)
+        matches!(self.state, State::Starting(_))
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -93,15 +95,18 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
     pub(super) fn due(&self) -> Option<Instant> {
         match &self.state {
             State::Busy(attempt) => attempt.watch.due(),
-            State::Starting | State::Idle => None,
+            State::Starting(until) => *until,
+            State::Idle => None,
         }
     }
 
-    /// The way to stop it, if it is time for one.
+    /// The way to stop it, if it is time for one. Who is not ready in time
+    /// has nothing to be asked for.
     pub(super) fn escalate(&mut self, now: Instant) -> Option<Way> {
         match &mut self.state {
             State::Busy(attempt) => attempt.watch.escalate(now),
-            State::Starting | State::Idle => None,
+            State::Starting(Some(until)) if *until <= now => Some(Way::Force),
+            State::Starting(_) | State::Idle => None,
         }
     }
 
