@@ -38,6 +38,8 @@ fn blocked_read(turn: &Turn) -> Result<()> {
     Ok(reader.read_exact(&mut [0])?)
 }
 
+/// An interrupt before the query's first step is lost (the documentation of
+/// `sqlite3_interrupt`). The deadline is long after that step.
 fn endless_query(turn: &Turn) -> Result<()> {
     let database = Connection::open_in_memory()?;
     let handle = database.get_interrupt_handle();

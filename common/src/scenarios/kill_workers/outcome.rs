@@ -313,19 +313,19 @@ fn left<'a>(cells: impl Iterator<Item = &'a Cell>) -> String {
 }
 
 fn afterwards(model: Model, record: &Record, aftermath: &Aftermath) -> String {
-    let replaced = format!("{} workers were replaced", record.restarts);
-    match (model, aftermath.threads) {
-        (_, 0) => format!("{replaced}; nothing goes on now that all is done."),
+    let Aftermath { threads, cores, .. } = aftermath;
+    let goes_on = match (model, threads) {
+        (_, 0) => "All is done, and nothing goes on.".into(),
         (Model::Threads, threads) => format!(
-            "{replaced}; {threads} threads go on now that all is done, and \
-             keep {:.1} cores busy.\nNothing ends them but the end of the \
-             program, which is now.",
-            aftermath.cores
+            "All is done, and threads that go on: {threads}. Cores that they \
+             keep busy: {cores:.1}.\nNothing ends them but the end of the \
+             program, which is now."
         ),
         (Model::Processes, threads) => {
-            format!("{replaced}; {threads} threads go on.")
+            format!("All is done, and threads that go on: {threads}.")
         }
-    }
+    };
+    format!("Workers replaced: {}.\n{goes_on}", record.restarts)
 }
 
 fn meaning(model: Model, cells: &Cells) -> String {
@@ -339,14 +339,15 @@ fn meaning(model: Model, cells: &Cells) -> String {
     }
     match model {
         Model::Threads => format!(
-            "Every good job was done, and recorded once. Of {all} kinds of \
-             stuck threads {stopped} could\nbe stopped: those that look at a \
-             flag, or say how to end what they wait for."
+            "Every good job was done, and recorded once. Kinds of stuck \
+             threads that could be\nstopped: {stopped} of {all}. They look at \
+             a flag, or say how to end what they wait for."
         ),
         Model::Processes => format!(
-            "Every good job was done, and recorded once. Of {all} kinds of \
-             stuck processes {stopped} could\nbe stopped. No destructor runs \
-             in what is killed: {poisoned} locks were poisoned, and repaired."
+            "Every good job was done, and recorded once. Kinds of stuck \
+             processes that could be\nstopped: {stopped} of {all}. No \
+             destructor runs in what is killed: locks that had to be\n\
+             repaired: {poisoned}."
         ),
     }
 }
