@@ -302,7 +302,7 @@ fn assert_possible(error: Option<Error>, ill: Side, hand: &Hand) {
         Some(Error::TooLong { length, longest }) => {
             ill == Side::Sender && longest < length && length <= ring
         }
-        Some(Error::Memory { .. }) => false,
+        Some(Error::Memory { .. } | Error::Scarce { .. }) => false,
     };
     assert!(is_possible, "{error:?}");
 }

@@ -174,6 +174,11 @@ pub enum Error {
         /// How many.
         bytes: usize,
     },
+    /// There is not so much memory.
+    Scarce {
+        /// How many bytes were asked for.
+        bytes: usize,
+    },
 }
 
 impl fmt::Display for Error {
@@ -208,6 +213,9 @@ impl fmt::Display for Error {
                 "no ring fits into {bytes} bytes: ask for ring::size, on a \
                  page"
             ),
+            Error::Scarce { bytes } => {
+                write!(formatter, "no {bytes} bytes to share: out of memory")
+            }
         }
     }
 }
@@ -229,7 +237,8 @@ pub type OnHeap = (Sender<Arc<Heap>>, Receiver<Arc<Heap>>);
 ///
 /// # Errors
 ///
-/// Fails if a ring cannot have that capacity, in bytes.
+/// Fails if a ring cannot have that capacity, in bytes, or if there is not so
+/// much memory.
 pub fn on_heap(capacity: usize, manner: Manner) -> Result<OnHeap, Error> {
     let memory = Arc::new(Heap::new(size(capacity))?);
     let sender = Sender::new(memory.clone(), Waiting::new(manner))?;
