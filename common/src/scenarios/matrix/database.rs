@@ -57,6 +57,8 @@ pub(super) fn said_once(error: rusqlite::Error) -> anyhow::Error {
             "{error}: in WAL mode, or after a crash, it can only be read \
              where it can be written to; read a copy"
         ),
+        // Of one who could not even be opened, it would say the path alone.
+        Some(ErrorCode::OutOfMemory) => anyhow!("out of memory"),
         _ => anyhow!("{error}"),
     }
 }
