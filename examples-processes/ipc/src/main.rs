@@ -13,7 +13,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use common::{
     demo,
     laps::Laps,
@@ -39,7 +39,7 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
     let mut finished = Vec::new();
     for plan in plans {
         progress.now(&plan.name());
-        finished.push(run_plan(plan)?);
+        finished.push(run_plan(plan).with_context(|| plan.name())?);
         progress.step();
     }
     ipc::outcome(model, &finished)

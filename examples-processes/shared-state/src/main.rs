@@ -13,7 +13,7 @@ mod racy;
 
 use std::{io::PipeWriter, mem::take, os::fd::AsFd as _, process::ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use common::{
     demo,
     laps::Laps,
@@ -39,7 +39,8 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
     let mut finished = Vec::new();
     for variant in variants {
         progress.now(&variant.to_string());
-        finished.push(run_variant(args.plan(variant))?);
+        let done = run_variant(args.plan(variant));
+        finished.push(done.with_context(|| variant.to_string())?);
         progress.step();
     }
     shared_state::outcome(model, &finished)

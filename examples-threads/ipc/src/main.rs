@@ -10,7 +10,7 @@ mod ring;
 
 use std::{process::ExitCode, thread};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use common::{
     demo,
     gate::Gate,
@@ -33,7 +33,7 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
     let mut finished = Vec::new();
     for plan in plans {
         progress.now(&plan.name());
-        finished.push(run_plan(plan)?);
+        finished.push(run_plan(plan).with_context(|| plan.name())?);
         progress.step();
     }
     ipc::outcome(model, &finished)
@@ -75,7 +75,8 @@ fn spawn_and_join(
     thread::scope(|scope| {
         let keeper = gate.close();
         let job = move || worker(plan, gate, far); // threads: moved
-        let handle = thread::Builder::new().spawn_scoped(scope, job)?;
+        let handle = thread::Builder::new().spawn_scoped(scope, job);
+        let handle = handle.context("no worker can be started")?;
         keeper.wait_for(1);
         laps.started();
         keeper.open();

@@ -6,7 +6,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use common::{
     demo,
     laps::{Laps, monotonic},
@@ -48,7 +48,7 @@ fn spawn_and_join(
     let progress = Progress::new(sources.len());
     let workers = args.workers();
     let threads = ThreadPoolBuilder::new().num_threads(workers);
-    threads.build_scoped(ThreadBuilder::run, |pool| {
+    let ran = threads.build_scoped(ThreadBuilder::run, |pool| {
         pool.broadcast(|_| ()); // threads: all have run this, so all stand ready
         laps.started();
         let opened = monotonic();
@@ -58,5 +58,6 @@ fn spawn_and_join(
         let finished = pool.install(map); // threads: rayon
         laps.worked(&[]);
         Ok((finished?, opened))
-    })?
+    });
+    ran.map_err(|error| anyhow!("no worker can be started: {error}"))?
 }

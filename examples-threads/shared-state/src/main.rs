@@ -13,7 +13,7 @@ mod racy;
 
 use std::{process::ExitCode, thread};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use common::{
     demo,
     gate::Gate,
@@ -35,7 +35,8 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
     let mut finished = Vec::new();
     for variant in variants {
         progress.now(&variant.to_string());
-        finished.push(run_variant(args.plan(variant))?);
+        let done = run_variant(args.plan(variant));
+        finished.push(done.with_context(|| variant.to_string())?);
         progress.step();
     }
     shared_state::outcome(model, &finished)
@@ -85,7 +86,8 @@ fn spawn_and_join(
         for index in 0..plan.workers {
             let (job, work) = (Job { plan, index, gate }, work.clone());
             let job = move || worker(job, work); // threads: moved
-            handles.push(thread::Builder::new().spawn_scoped(scope, job)?);
+            let thread = thread::Builder::new().spawn_scoped(scope, job);
+            handles.push(thread.context("no worker can be started")?);
         }
         drop(work); // threads: the clones are left
         keeper.wait_for(plan.workers); // threads: all or none

@@ -1,7 +1,7 @@
 //! No sharing: each adds up what its own transfers change, and the sums are
 //! merged at the end.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use common::{
     laps::Laps,
     scenarios::shared_state::{Plan, Transfers, write_global},
@@ -21,7 +21,9 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
         let sums = pool.install(|| map().reduce(nothing, merge)); // threads: rayon
         laps.worked(&[]);
         sums
-    })?;
+    });
+    let sums =
+        sums.map_err(|error| anyhow!("no worker can be started: {error}"))?;
     Ok(merge(plan.opening(), sums))
 }
 
