@@ -95,7 +95,10 @@ impl Frozen {
         options.populate();
         // SAFETY: the kernel lets nobody write to this file or shorten it,
         // as its seals were just read, and they cannot be lifted.
-        Ok(Frozen(unsafe { options.map(&file)? }))
+        let memory = unsafe { options.map(&file) };
+        let memory = memory
+            .with_context(|| format!("{length} bytes cannot be mapped"))?;
+        Ok(Frozen(memory))
     }
 
     /// The memory as a slice of `T`.

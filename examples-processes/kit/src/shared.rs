@@ -60,6 +60,7 @@ impl Shared {
         ensure!(!seals.contains(SealFlags::WRITE), "what came is frozen");
         memfd::must_hold(&file, size)?;
         Shared::map(file)
+            .with_context(|| format!("{size} bytes cannot be mapped"))
     }
 
     /// A copy of its descriptor, to be lent to a worker that may

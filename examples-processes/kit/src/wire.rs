@@ -112,7 +112,8 @@ impl Read for Source<'_> {
         )?;
         if received.flags.contains(ReturnFlags::CTRUNC) {
             return Err(io::Error::other(format!(
-                "more than {MOST_DESCRIPTORS} descriptors came with a message"
+                "descriptors of a message are lost: more than \
+                 {MOST_DESCRIPTORS} came, or no more may be open"
             )));
         }
         let came = ancillary.drain().flat_map(|message| match message {
