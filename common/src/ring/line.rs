@@ -182,8 +182,12 @@ impl<M: Memory> Receiver<M> {
     ) -> Result<(), Error> {
         let side = Side::Sender;
         let waited = since.get_or_insert_with(Instant::now).elapsed();
+        // It may have sent its last between our look at it and its death.
+        let is_silent = || self.laid.line().stamp.load() == self.seen;
         match self.waiting.timeout {
-            _ if self.waiting.is_other_dead() => Err(Error::Gone(side)),
+            _ if self.waiting.is_other_dead() && is_silent() => {
+                Err(Error::Gone(side))
+            }
             Some(timeout) if waited >= timeout => {
                 Err(Error::Timeout { side, timeout })
             }
@@ -195,7 +199,7 @@ impl<M: Memory> Receiver<M> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use std::{thread, time::Duration};
+    use std::{sync::Mutex, thread, time::Duration};
 
     use super::*;
 
@@ -220,6 +224,22 @@ mod tests {
                     assert_eq!(back, message);
                 }
             });
+        }
+    }
+
+    #[test]
+    fn receives_what_was_sent_just_before_death() {
+        for manner in [Manner::Spin, Manner::Block] {
+            let (sender, mut receiver) = on_heap(manner).unwrap();
+            let sender = Mutex::new(sender);
+            let send_and_die = move || {
+                sender.lock().unwrap().send(&[7]);
+                false
+            };
+            receiver.waiting = Waiting::new(manner).with_lifeline(send_and_die);
+            let mut message = [0];
+            receiver.receive(&mut message).unwrap();
+            assert_eq!(message, [7]);
         }
     }
 
