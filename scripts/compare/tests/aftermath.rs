@@ -1,55 +1,101 @@
 //! However a program ends, nothing is left: no process, no zombie, nothing
-//! in /dev/shm and nothing in the temporary folder.
+//! in /dev/shm, nothing in the temporary folder, and no half-written file. It
+//! is ended at random moments in three ways:
 //!
-//! This process is a subreaper, see prctl(2): what a program leaves behind
-//! becomes its child, and it can wait until it has none. One test, because
-//! children belong to the whole process.
+//! - SIGKILL to the program: its workers are gone within a second.
+//! - SIGTERM to the program: the same, with the status that shells expect.
+//! - Ctrl-C: a terminal sends SIGINT to the whole group, workers included.
+//!
+//! One test, because children belong to the whole process. In CI it takes
+//! some seconds for each program. In full:
+//!
+//! ```text
+//! AFTERMATH_SEED=$RANDOM AFTERMATH_MOMENTS=200 \
+//!     cargo test -p compare --test aftermath -- --nocapture
+//! ```
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(dead_code, reason = "not every test needs all of the support")]
 
 mod support;
+#[path = "support/traces.rs"]
+mod traces;
 
 use std::{
-    collections::BTreeSet,
-    fs,
+    env, fs,
+    os::unix::process::{CommandExt as _, ExitStatusExt as _},
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use common::{input::Input, scenarios::ALL};
-use rustix::{
-    io::Errno,
-    process::{
-        Pid, Signal, WaitOptions, kill_process, set_child_subreaper, wait,
-    },
-};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use support::{MODELS, programs};
+use traces::{become_subreaper, nothing_is_left, orphaned_names};
 
-/// Random moments for each program and signal.
-const MOMENTS: usize = 20;
+/// Random moments for each program and signal, unless the environment asks
+/// for others.
+const MOMENTS: u64 = 8;
 
 /// The latest of them. All programs take longer than that.
 const LATEST: Duration = Duration::from_millis(250);
 
-/// Far more than it takes, also on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(20);
+/// How to end a program.
+struct End {
+    name: &'static str,
+    signal: Signal,
+    /// Whether its whole group is hit, as by a terminal.
+    is_for_all: bool,
+    /// How long anything may be left of it.
+    patience: Duration,
+}
+
+const ENDS: [End; 3] = [
+    End {
+        name: "SIGKILL",
+        signal: Signal::KILL,
+        is_for_all: false,
+        patience: Duration::from_secs(1),
+    },
+    End {
+        name: "SIGTERM",
+        signal: Signal::TERM,
+        is_for_all: false,
+        patience: Duration::from_secs(1),
+    },
+    End {
+        name: "Ctrl-C",
+        signal: Signal::INT,
+        is_for_all: true,
+        patience: Duration::from_secs(2),
+    },
+];
 
 #[test]
 fn nothing_is_left_however_it_ends() {
-    set_child_subreaper(Some(Pid::from_raw(1).unwrap())).unwrap();
+    become_subreaper();
     generate_databases();
-    let mut input = Input::new(2026, 0);
-    for program in victims() {
-        for signal in [Signal::INT, Signal::TERM, Signal::KILL] {
-            for _ in 0..MOMENTS {
+    let moments = variable("AFTERMATH_MOMENTS").unwrap_or(MOMENTS);
+    let mut input = Input::new(variable("AFTERMATH_SEED").unwrap_or(2026), 0);
+    for end in ENDS {
+        let (mut count, mut worst) = (0, Duration::ZERO);
+        for program in victims() {
+            for _ in 0..moments {
                 let moment = LATEST.mul_f64(input.uniform());
-                end_at(&program, signal, moment);
+                worst = worst.max(end.at(&program, moment));
+                count += 1;
             }
         }
+        let End { name, .. } = end;
+        println!("{name}: {count} times, nothing left after {worst:?}");
     }
+}
+
+/// What the environment says, if it does.
+fn variable(name: &str) -> Option<u64> {
+    env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
 /// Every demo, and the comparison of them all.
@@ -73,63 +119,59 @@ fn generate_databases() {
     }
 }
 
-fn end_at(program: &[String], signal: Signal, moment: Duration) {
-    let what = format!("{program:?}, {signal:?} after {moment:?}");
-    let names = shared_memory();
-    let home = tempfile::tempdir().unwrap();
-    let mut victim = Command::new(programs().join(&program[0]));
-    victim.args(&program[1..]).env("TMPDIR", home.path());
-    if program[0] == "compare" {
-        victim.arg("--json").arg(home.path().join("samples.json"));
+impl End {
+    /// Ends a program at a moment of its life, and says how long it took
+    /// until nothing was left of it.
+    fn at(&self, program: &[String], moment: Duration) -> Duration {
+        let what = format!("{program:?}, {} after {moment:?}", self.name);
+        let (names, home) = (orphaned_names(), tempfile::tempdir().unwrap());
+        let mut victim = start(program, home.path());
+        thread::sleep(moment);
+        let end = Instant::now();
+        self.hit(&victim);
+        self.check(victim.wait().unwrap(), &what);
+        nothing_is_left(&names, end + self.patience, &what);
+        let took = end.elapsed();
+        nothing_but_valid_samples(home.path(), &what);
+        took
     }
-    let mut child = victim
+
+    fn hit(&self, victim: &Child) {
+        let id = Pid::from_child(victim);
+        let hit = match self.is_for_all {
+            true => kill_process_group(id, self.signal),
+            false => kill_process(id, self.signal),
+        };
+        hit.unwrap();
+    }
+
+    /// Before a handler is set, the signal itself is the end: shells say the
+    /// same of both.
+    fn check(&self, status: ExitStatus, what: &str) {
+        let expected = match self.signal {
+            Signal::KILL => None,
+            signal => Some(128 + signal.as_raw()),
+        };
+        let is_right = status.code() == expected
+            || status.signal() == Some(self.signal.as_raw());
+        assert!(is_right, "{what}: {status}");
+    }
+}
+
+/// Starts a program in a group of its own, as a shell does.
+fn start(program: &[String], home: &Path) -> Child {
+    let mut victim = Command::new(programs().join(&program[0]));
+    victim.args(&program[1..]).env("TMPDIR", home);
+    if program[0] == "compare" {
+        victim.arg("--json").arg(home.join("samples.json"));
+    }
+    victim
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap();
-    thread::sleep(moment);
-    kill_process(Pid::from_child(&child), signal).unwrap();
-    let status = child.wait().unwrap();
-    let expected = match signal {
-        Signal::KILL => None,
-        signal => Some(128 + signal.as_raw()),
-    };
-    // Before a handler is set, the signal itself is the end: shells say the
-    // same of both.
-    assert!(status.code() == expected || status.code().is_none(), "{what}");
-    no_child_is_left(&what);
-    assert_eq!(shared_memory(), names, "{what}");
-    nothing_but_valid_samples(home.path(), &what);
-}
-
-fn no_child_is_left(what: &str) {
-    let start = Instant::now();
-    loop {
-        match wait(WaitOptions::NOHANG) {
-            Err(Errno::CHILD) => return,
-            Err(error) => panic!("{what}: {error}"),
-            Ok(Some(_)) => {}
-            Ok(None) => {
-                assert!(start.elapsed() < DEADLINE, "{what}: {}", children());
-                thread::sleep(Duration::from_millis(1));
-            }
-        }
-    }
-}
-
-fn children() -> String {
-    let listed =
-        Command::new("ps").args(["-eo", "ppid,pid,stat,args"]).output();
-    String::from_utf8_lossy(&listed.unwrap().stdout).into_owned()
-}
-
-fn shared_memory() -> BTreeSet<String> {
-    let folder = fs::read_dir("/dev/shm").unwrap();
-    folder
-        .map(|file| file.unwrap().file_name().to_string_lossy().into_owned())
-        .filter(|name| name.starts_with("process-kit."))
-        .collect()
+        .unwrap()
 }
 
 fn nothing_but_valid_samples(home: &Path, what: &str) {
