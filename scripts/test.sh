@@ -6,6 +6,11 @@ cd "$(dirname "$0")/.."
 
 not_run=()
 
+# Tests that find out by themselves what cannot be run say so in here.
+NOT_RUN=$(mktemp)
+export NOT_RUN
+trap 'rm -f "$NOT_RUN"' EXIT
+
 main() {
     need cargo "https://rustup.rs installs it"
     need cc "on Debian: apt-get install gcc"
@@ -80,6 +85,7 @@ conclude() {
     for what in ${not_run[@]+"${not_run[@]}"}; do
         echo "Not run: $what"
     done
+    sed 's/^/Not run: /' "$NOT_RUN"
 }
 
 main

@@ -1,0 +1,255 @@
+//! Under a limit of the system (setrlimit(2)), and where /dev/shm is full,
+//! every demo does its work, or says in words what it cannot have: never a
+//! panic, never a hang, and nothing is left behind.
+//!
+//! The values rise from the least under which a program can be loaded at all,
+//! so that it fails at one moment after the other, until it does not.
+//!
+//! For memory on its own heap a Rust program asks without a way back: where
+//! there is none, std ends it with SIGABRT and "memory allocation of N bytes
+//! failed". Glibc does the same where it cannot keep its own books, and std
+//! panics where a thread that it starts has no room to take a signal. That too
+//! is an error with a reason, under a limit of memory and no other. (What so
+//! becomes of a *worker* process is an error of its parent, with status 1.)
+//!
+//! | module | holds |
+//! |---|---|
+//! | this | the trials: which values, and what must come of them |
+//! | `limit` | what is limited, and how |
+//! | `attempt` | one run of a demo, and what is to be seen of it |
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(dead_code, reason = "not every test needs all of the support")]
+
+mod attempt;
+mod limit;
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../support/traces.rs"]
+mod traces;
+
+use std::{
+    env,
+    fs::OpenOptions,
+    io::Write as _,
+    path::PathBuf,
+    process::{Command, ExitCode},
+    sync::LazyLock,
+};
+
+use anyhow::{Result, bail, ensure};
+use common::{
+    outcome::Model,
+    scenarios::{ALL, Scenario},
+};
+use libtest_mimic::{Arguments, Trial};
+use rustix::process::{Resource, geteuid};
+
+use attempt::Attempt;
+use limit::{Limit, SharedMemory};
+use support::{MODELS, programs};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+
+/// Quarters of a MiB, beyond what it takes to load a program.
+const MEMORY: [u64; 11] = [0, 1, 2, 3, 6, 12, 24, 36, 48, 96, 256];
+
+/// At the most. No demo needs as many of anything, as small as they are here.
+const ENOUGH: u64 = 64;
+
+fn main() -> ExitCode {
+    if let Some(status) = limit::obey() {
+        return status;
+    }
+    traces::become_subreaper();
+    let own = limit::own_mounts();
+    let trials = vec![
+        trial("processes", uncrowded(&own), processes),
+        trial("full_shared_memory", own, full_shared_memory),
+        trial("open_files", Ok(()), open_files),
+        trial("address_space", Ok(()), address_space),
+    ];
+    let mut arguments = Arguments::from_args();
+    // One looks at the children and at the /dev/shm of another.
+    arguments.test_threads = Some(1);
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// A test that this machine may not allow: then it says so, and
+/// `scripts/test.sh` says it once more at the end.
+fn trial(name: &str, allowed: Result<()>, test: fn()) -> Trial {
+    let run = move || {
+        test();
+        Ok(())
+    };
+    let trial = Trial::test(name, run);
+    let Err(reason) = allowed else { return trial };
+    not_run(&format!("the test of limits, {name}: {reason:#}"));
+    trial.with_ignored_flag(true)
+}
+
+/// The list of what could not be run, if there is one, is a file.
+fn not_run(what: &str) {
+    eprintln!("Not run: {what}");
+    if let Some(list) = env::var_os("NOT_RUN") {
+        let list = OpenOptions::new().append(true).open(list);
+        writeln!(list.unwrap(), "{what}").unwrap();
+    }
+}
+
+/// Whether programs can be run as a user of whom there are no others: they
+/// would count. Root has another user for that, and others a namespace.
+fn uncrowded(own: &Result<()>) -> Result<()> {
+    if let (Err(error), false) = (own, geteuid().is_root()) {
+        bail!("this user has other processes, and {error:#}");
+    }
+    let one = DEMOS[0].program();
+    let limit = Limit { of: Resource::Nproc, value: ENOUGH };
+    let output = limit.command(&one).arg("--help").output()?;
+    let error = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "no other user: {error}");
+    Ok(())
+}
+
+/// One side of a pair, with little to do, and what comes of it without
+/// limits.
+struct Demo {
+    scenario: &'static Scenario,
+    model: Model,
+    answer: String,
+    /// It may speak of panics: some scenarios are about them.
+    panics: bool,
+}
+
+static DEMOS: LazyLock<Vec<Demo>> = LazyLock::new(|| {
+    let both = |scenario| MODELS.map(|model| Demo::new(scenario, model));
+    ALL.iter().flat_map(both).collect()
+});
+
+impl Demo {
+    fn new(scenario: &'static Scenario, model: Model) -> Self {
+        let answer = String::new();
+        let mut demo = Demo { scenario, model, answer, panics: true };
+        let unlimited = demo.run(Command::new(demo.program()), "no limit");
+        demo.answer = unlimited.outcome().answer;
+        demo.panics = unlimited.has_panicked();
+        demo
+    }
+
+    fn program(&self) -> PathBuf {
+        programs().join(self.scenario.program(self.model))
+    }
+
+    fn arguments(&self) -> &'static str {
+        match self.scenario.name {
+            "shared-state" => "--transfers 1000 --workers 4",
+            "ipc" => "--messages 4",
+            "matrix" => "--rows 80 --columns 12 --workers 4",
+            _ => "--quick",
+        }
+    }
+
+    fn run(&self, mut command: Command, limit: &str) -> Attempt {
+        let name = self.scenario.program(self.model);
+        command.args(self.arguments().split(' ')).arg("--json");
+        Attempt::run(&mut command, format!("{name}, {limit}"))
+    }
+
+    /// Whether it has done its work under the limit. If it has not, it must
+    /// have said why.
+    fn is_done_under(&self, limit: Limit) -> bool {
+        let command = limit.command(&self.program());
+        let attempt = self.run(command, &format!("{limit:?}"));
+        self.judge(&attempt, limit.of == Resource::As)
+    }
+
+    fn judge(&self, attempt: &Attempt, is_memory_short: bool) -> bool {
+        let lacks_memory = is_memory_short && attempt.lacks_memory();
+        let may_panic = self.panics || lacks_memory;
+        assert!(may_panic || !attempt.has_panicked(), "{attempt}");
+        if attempt.is_done() {
+            assert_eq!(attempt.outcome().answer, self.answer, "{attempt}");
+        } else if !(lacks_memory && attempt.is_aborted()) {
+            attempt.must_say_why();
+        }
+        attempt.is_done()
+    }
+
+    /// The least limit, in these steps, under which it can be loaded: below,
+    /// the kernel and the dynamic linker fail, and it has no say.
+    fn least(&self, of: Resource, step: u64) -> u64 {
+        let is_loaded = |value| {
+            let mut program = Limit { of, value }.command(&self.program());
+            program.arg("--help").output().unwrap().status.success()
+        };
+        let (mut too_little, mut enough) = (0, 1024);
+        while enough - too_little > 1 {
+            let middle = (too_little + enough) / 2;
+            match is_loaded(middle * step) {
+                true => enough = middle,
+                false => too_little = middle,
+            }
+        }
+        enough * step
+    }
+}
+
+/// A limit that was too low for a process sibling at least once is a limit
+/// that was tested.
+fn must_refuse(demo: &Demo, refused: usize) {
+    let name = demo.scenario.program(demo.model);
+    let is_tested = demo.model == Model::Threads || refused > 0;
+    assert!(is_tested, "{name} was refused nothing");
+}
+
+fn open_files() {
+    for demo in &*DEMOS {
+        let of = Resource::Nofile;
+        let values = demo.least(of, 1)..ENOUGH;
+        rise(demo, values.map(|value| Limit { of, value }));
+    }
+}
+
+fn processes() {
+    for demo in &*DEMOS {
+        let limit = |value| Limit { of: Resource::Nproc, value };
+        rise(demo, (1..ENOUGH).map(limit));
+    }
+}
+
+/// Raises the limit until the work is done.
+fn rise(demo: &Demo, mut limits: impl Iterator<Item = Limit>) {
+    let done = limits.position(|limit| demo.is_done_under(limit));
+    let name = demo.scenario.program(demo.model);
+    let refused = done.unwrap_or_else(|| panic!("{name} is never done"));
+    must_refuse(demo, refused);
+}
+
+/// More memory is not always enough where less was: with threads, glibc takes
+/// an arena for each if it can have one, and then there is less for others.
+fn address_space() {
+    for demo in &*DEMOS {
+        let (of, step) = (Resource::As, MIB / 4);
+        let least = demo.least(of, step);
+        let limit = |more| Limit { of, value: least + more * step };
+        let is_refused = |limit: &Limit| !demo.is_done_under(*limit);
+        let refused =
+            MEMORY.map(limit).iter().filter(|l| is_refused(l)).count();
+        must_refuse(demo, refused);
+    }
+}
+
+/// Not every demo needs a named segment.
+fn full_shared_memory() {
+    let mut refused = 0;
+    for room in [4 * KIB, 16 * KIB, 32 * KIB, MIB] {
+        let _mounted = SharedMemory::of(room).unwrap();
+        for demo in &*DEMOS {
+            let limit = format!("{room} bytes in /dev/shm");
+            let attempt = demo.run(Command::new(demo.program()), &limit);
+            refused += usize::from(!demo.judge(&attempt, false));
+        }
+    }
+    assert!(refused > 0, "no demo was refused shared memory");
+}
