@@ -98,16 +98,15 @@ fn variable(name: &str) -> Option<u64> {
     env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
-/// Every demo, and the comparison of them all.
+/// Every demo, and the comparison of them all; and one whose workers would go
+/// on for a minute, if they were left alone.
 fn victims() -> Vec<Vec<String>> {
     let programs_of = |model| ALL.iter().map(move |one| one.program(model));
-    let mut victims: Vec<Vec<String>> = MODELS
-        .into_iter()
-        .flat_map(programs_of)
-        .map(|name| vec![name])
-        .collect();
-    victims.push(vec!["compare".into(), "--quick".into()]);
-    victims
+    let alone = MODELS.into_iter().flat_map(programs_of);
+    let more =
+        ["compare --quick", "shared-state-processes --transfers 9000000000"];
+    let words = |line: String| line.split(' ').map(String::from).collect();
+    alone.chain(more.map(String::from)).map(words).collect()
 }
 
 /// So that no victim has to, which is long and under a lock.

@@ -7,7 +7,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::Path,
-    process::Command,
+    process::{self, Command},
     thread,
     time::{Duration, Instant},
 };
@@ -27,7 +27,7 @@ pub fn nothing_is_left(old: &BTreeSet<String>, deadline: Instant, what: &str) {
     while is_child_left(what) || !orphaned_names().is_subset(old) {
         let names = orphaned_names();
         let is_time = Instant::now() < deadline;
-        assert!(is_time, "{what}: {names:?}, {}", processes());
+        assert!(is_time, "{what}: {names:?}, {}", children());
         thread::sleep(Duration::from_millis(1));
     }
 }
@@ -43,10 +43,11 @@ fn is_child_left(what: &str) -> bool {
     }
 }
 
-fn processes() -> String {
-    let listed =
-        Command::new("ps").args(["-eo", "ppid,pid,stat,args"]).output();
-    String::from_utf8_lossy(&listed.unwrap().stdout).into_owned()
+/// Those whose parents are gone, and `ps` itself.
+fn children() -> String {
+    let mut list = Command::new("ps");
+    list.args(["-o", "pid,stat,args", "--ppid", &process::id().to_string()]);
+    String::from_utf8_lossy(&list.output().unwrap().stdout).into_owned()
 }
 
 /// The names in /dev/shm whose owners are dead: `process-kit`, a namespace,
