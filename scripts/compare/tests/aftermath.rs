@@ -30,7 +30,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{input::Input, scenarios::ALL};
+use common::{demo::end_on_signals, input::Input, scenarios::ALL};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use support::{MODELS, programs};
 use traces::{become_subreaper, nothing_is_left, orphaned_names};
@@ -75,6 +75,9 @@ const ENDS: [End; 3] = [
 
 #[test]
 fn nothing_is_left_however_it_ends() {
+    // A shell's background job ignores Ctrl-C, and so would all that it starts.
+    // What is handled here, programs have by default (execve(2)).
+    end_on_signals().unwrap();
     become_subreaper();
     generate_databases();
     let moments = variable("AFTERMATH_MOMENTS").unwrap_or(MOMENTS);
