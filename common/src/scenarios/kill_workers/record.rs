@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, bail, ensure};
 
 use super::{Job, Kind, Plan, good_work};
-use crate::supervision::{Ending, Failure, Finished};
+use crate::{
+    arguments::name,
+    supervision::{Ending, Failure, Finished},
+};
 
 /// How many good jobs are on their way for each worker, so that none has to
 /// wait for the next.
@@ -113,9 +116,13 @@ impl Record {
         result: Result<u64, Failure>,
         endings: Vec<Ending>,
     ) -> Result<()> {
+        let kind_name = name(&kind);
         match result {
             Err(Failure::Quarantined { .. }) => {}
-            other => bail!("the job that is stuck ({kind:?}) says {other:?}"),
+            Err(Failure::Failed(error)) => {
+                bail!("a job that was to be stuck ({kind_name}): {error}")
+            }
+            Ok(_) => bail!("a stuck job ({kind_name}) has an answer"),
         }
         // One is enough of those that nobody can stop.
         if endings.contains(&Ending::Abandoned) {

@@ -146,6 +146,7 @@ impl Demo {
             "shared-state" => "--transfers 1000 --workers 4",
             "ipc" => "--messages 4",
             "matrix" => "--rows 80 --columns 12 --workers 4",
+            "kill-workers" => "--jobs 50 --variant loop --stuck 1 --workers 4",
             _ => "--quick",
         }
     }
