@@ -1,10 +1,15 @@
 //! More jobs than there may be workers at once.
 
-use std::{iter::Enumerate, os::fd::OwnedFd, vec::IntoIter};
+use std::{
+    iter::Enumerate,
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+    vec::IntoIter,
+};
 
 use anyhow::{Context as _, Result};
 use rustix::{
-    event::{PollFd, PollFlags, poll},
+    event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -69,7 +74,8 @@ impl<'scope, J: Serialize, A: DeserializeOwned> JoinSet<'scope, J, A> {
         if self.running.is_empty() {
             return Ok(None);
         }
-        let ready = first_ready(&self.running)?;
+        let handles = self.running.iter().map(|member| &member.handle);
+        let ready = first_ready(handles, None)?.context("nobody is ready")?;
         let Member { place, mut handle } = self.running.swap_remove(ready);
         let (value, descriptors) = handle.take_answer()?;
         let index = handle.index();
@@ -120,20 +126,29 @@ impl<A> Answer<A> {
     }
 }
 
-/// Waits until a worker has answered, or died.
-fn first_ready<A>(members: &[Member<'_, A>]) -> Result<usize> {
-    let mut wires: Vec<PollFd<'_>> = members
-        .iter()
-        .map(|member| PollFd::new(&member.handle, PollFlags::IN))
-        .collect();
+/// Waits until one of the workers has answered, or died: the place of the
+/// first that has, or nothing if none has when the time is up.
+///
+/// # Errors
+///
+/// Fails if the kernel cannot watch them, or if the time is beyond its clock.
+pub fn first_ready<'scope, A: 'scope>(
+    workers: impl IntoIterator<Item = &'scope JoinHandle<'scope, A>>,
+    patience: Option<Duration>,
+) -> Result<Option<usize>> {
+    let workers = workers.into_iter();
+    let mut wires: Vec<PollFd<'_>> =
+        workers.map(|worker| PollFd::new(worker, PollFlags::IN)).collect();
+    let deadline = patience.map(|patience| Instant::now() + patience);
     loop {
-        match poll(&mut wires, None) {
+        let left = deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let left = left.map(Timespec::try_from).transpose()?;
+        match poll(&mut wires, left.as_ref()) {
             Err(Errno::INTR) => continue,
             result => result?,
         };
         let ready = |wire: &PollFd<'_>| !wire.revents().is_empty();
-        if let Some(first) = wires.iter().position(ready) {
-            return Ok(first);
-        }
+        return Ok(wires.iter().position(ready));
     }
 }

@@ -92,7 +92,7 @@ pub mod sweeper;
 mod wire;
 
 pub use gate::Gate;
-pub use join_set::{Answer, JoinSet};
+pub use join_set::{Answer, JoinSet, first_ready};
 pub use lifeline::Lifeline;
 pub use mapping::{Frozen, Mapping};
 pub use mutex::{Mutex, MutexGuard};

@@ -9,7 +9,7 @@ use std::{
     vec::IntoIter,
 };
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -155,10 +155,33 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     /// Fails with the text of the worker's error, or, if it died before it
     /// answered, with how it died.
     pub fn wait_for_answer(&mut self) -> Result<()> {
-        if self.answer.is_none() {
-            self.answer = Some(self.receive()?);
+        match self.wait_for_answer_or_death()? {
+            None => Ok(()),
+            Some(how) => {
+                let id = self.id();
+                bail!("worker {id} died before it answered: {how}")
+            }
         }
-        Ok(())
+    }
+
+    /// Waits until the answer is in, for who can do without: a worker that
+    /// died before it answered is reaped, and how it died is no error.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the text of the worker's error.
+    pub fn wait_for_answer_or_death(&mut self) -> Result<Option<ExitStatus>> {
+        if self.answer.is_some() {
+            return Ok(None);
+        }
+        self.answer = match self.wire.receive()? {
+            None => return self.child.reap().map(Some),
+            Some((Reply::Failed(error), _)) => bail!(error),
+            Some((Reply::Answer(answer), given)) => {
+                Some((answer, given.into_iter()))
+            }
+        };
+        Ok(None)
     }
 
     /// The next of the descriptors that came with the answer, see
@@ -211,22 +234,6 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     /// Fails if the kernel refuses.
     pub fn kill(mut self) -> Result<ExitStatus> {
         self.child.end()
-    }
-
-    fn receive(&mut self) -> Result<(A, IntoIter<OwnedFd>)> {
-        match self.wire.receive()? {
-            Some((Reply::Answer(answer), given)) => {
-                Ok((answer, given.into_iter()))
-            }
-            Some((Reply::Failed(error), _)) => Err(anyhow!(error)),
-            None => bail!(self.last_words()?),
-        }
-    }
-
-    fn last_words(&mut self) -> Result<String> {
-        let status = self.child.reap()?;
-        let id = self.id();
-        Ok(format!("worker {id} died before it answered: {status}"))
     }
 }
 
