@@ -11,6 +11,7 @@
 //! | `Barrier` | [`Gate`] | a worker that dies on the way holds up nobody |
 //! | `mpsc`, crossbeam's `channel` | [`channel`] | messages are encoded, and checked when they come |
 //! | `Mutex`, `PoisonError` | [`Mutex`], std's own `PoisonError` | a holder that was *killed* poisons too |
+//! | the same without poison | [`PlainMutex`] | a holder that was killed is waited for, for ever |
 //! | `Arc<[T]>` | [`Segment`] | it has a name, which outlives a careless owner |
 //! | memory behind an `Arc` | [`Shared`], [`Lifeline`] | both may write, so neither may trust it; and who else is alive? |
 //! | a moved `Vec` | [`Mapping`], then [`Frozen`] | sealed, so that the receiver may trust it |
@@ -80,6 +81,7 @@ mod lifeline;
 mod mapping;
 mod memfd;
 mod mutex;
+mod plain_mutex;
 mod pool;
 mod role;
 mod room;
@@ -96,6 +98,7 @@ pub use join_set::{Answer, JoinSet, first_ready};
 pub use lifeline::Lifeline;
 pub use mapping::{Frozen, Mapping};
 pub use mutex::{Mutex, MutexGuard};
+pub use plain_mutex::{PlainMutex, PlainMutexGuard};
 pub use pool::{Pool, Turn};
 pub use role::{Parent, Role, role};
 pub use scope::{JoinHandle, Scope, scope};

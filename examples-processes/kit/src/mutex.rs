@@ -1,4 +1,5 @@
-//! A lock that processes share, and that survives the death of its holder.
+//! Locks that processes share. One survives the death of its holder; the
+//! other is here to show why that is needed.
 
 use std::{
     cell::UnsafeCell,
@@ -38,10 +39,14 @@ use libc::{
 /// taking the lock breaks it, as `unsafe` code does with a thread's.
 #[repr(C)]
 pub struct Mutex<T: ?Sized> {
-    raw: UnsafeCell<pthread_mutex_t>,
+    raw: RawMutex,
     poisoned: AtomicBool,
     value: UnsafeCell<T>,
 }
+
+/// A pthread mutex for all processes that map it.
+#[repr(transparent)]
+pub(crate) struct RawMutex(UnsafeCell<pthread_mutex_t>);
 
 // SAFETY: the lock lets one thread of one process at a time reach the value,
 // so that sharing the mutex only ever sends the value.
@@ -62,9 +67,7 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// Panics if the lock is none any more, because someone wrote over it.
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
-        // SAFETY: the mutex was initialised where it is, before anyone could
-        // have a reference to it.
-        self.guard(unsafe { pthread_mutex_lock(self.raw.get()) })
+        self.guard(self.raw.lock())
     }
 
     /// Takes the lock, if nobody holds it.
@@ -78,8 +81,7 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// As [`lock`](Mutex::lock).
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
-        // SAFETY: as in `lock`.
-        match unsafe { pthread_mutex_trylock(self.raw.get()) } {
+        match self.raw.try_lock() {
             EBUSY => Err(TryLockError::WouldBlock),
             result => Ok(self.guard(result)?),
         }
@@ -107,10 +109,7 @@ impl<T: ?Sized> Mutex<T> {
         match result {
             0 => {}
             EOWNERDEAD => self.inherit(),
-            error => {
-                let error = io::Error::from_raw_os_error(error);
-                panic!("a shared mutex is broken: {error}")
-            }
+            error => broken(error),
         }
         let guard = MutexGuard {
             mutex: self,
@@ -130,8 +129,36 @@ impl<T: ?Sized> Mutex<T> {
     fn inherit(&self) {
         self.poisoned.store(true, Relaxed);
         // SAFETY: this thread holds the lock, and was told `EOWNERDEAD`.
-        unsafe { pthread_mutex_consistent(self.raw.get()) };
+        unsafe { pthread_mutex_consistent(self.raw.0.get()) };
     }
+}
+
+impl RawMutex {
+    /// Whoever has a reference got it after [`initialise`].
+    pub(crate) fn lock(&self) -> c_int {
+        // SAFETY: the mutex was initialised where it is, before anyone could
+        // have a reference to it.
+        unsafe { pthread_mutex_lock(self.0.get()) }
+    }
+
+    fn try_lock(&self) -> c_int {
+        // SAFETY: as in `lock`.
+        unsafe { pthread_mutex_trylock(self.0.get()) }
+    }
+
+    /// Gives back what this thread holds: guards do not change threads.
+    pub(crate) fn unlock(&self) {
+        // SAFETY: as in `lock`. If this thread did not hold it, the call
+        // would say so and do nothing, or, of a plain mutex, unlock it: the
+        // guards are what keeps anyone from that.
+        unsafe { pthread_mutex_unlock(self.0.get()) };
+    }
+}
+
+/// No lock any more, because someone wrote over it.
+pub(crate) fn broken(error: c_int) -> ! {
+    let error = io::Error::from_raw_os_error(error);
+    panic!("a shared mutex is broken: {error}")
 }
 
 impl<T: ?Sized> fmt::Debug for Mutex<T> {
@@ -147,9 +174,25 @@ impl<T: ?Sized> fmt::Debug for Mutex<T> {
 ///
 /// # Safety
 ///
-/// `raw` and `poisoned` point into one `Mutex` that nobody uses yet, and
-/// that stays where it is.
+/// `mutex` points to memory for a `Mutex` that nobody uses yet, and that
+/// stays where it is.
 pub(crate) unsafe fn initialise<T: ?Sized>(mutex: *mut Mutex<T>) {
+    // SAFETY: as the caller promises.
+    let (raw, poisoned) =
+        unsafe { (&raw mut (*mutex).raw, &raw mut (*mutex).poisoned) };
+    // SAFETY: as the caller promises.
+    unsafe { initialise_raw(raw, PTHREAD_MUTEX_ROBUST) };
+    // SAFETY: as the caller promises.
+    unsafe { poisoned.write(AtomicBool::new(false)) };
+}
+
+/// Makes the part of it that is pthread's. `robust` is `PTHREAD_MUTEX_ROBUST`
+/// or `_STALLED`.
+///
+/// # Safety
+///
+/// As for [`initialise`].
+pub(crate) unsafe fn initialise_raw(mutex: *mut RawMutex, robust: c_int) {
     let mut attributes = MaybeUninit::<pthread_mutexattr_t>::uninit();
     let attributes = attributes.as_mut_ptr();
     // SAFETY: the attributes are initialised by the first call and live to
@@ -160,10 +203,9 @@ pub(crate) unsafe fn initialise<T: ?Sized>(mutex: *mut Mutex<T>) {
     unsafe {
         pthread_mutexattr_init(attributes);
         pthread_mutexattr_setpshared(attributes, PTHREAD_PROCESS_SHARED);
-        pthread_mutexattr_setrobust(attributes, PTHREAD_MUTEX_ROBUST);
-        pthread_mutex_init((*mutex).raw.get(), attributes);
+        pthread_mutexattr_setrobust(attributes, robust);
+        pthread_mutex_init(mutex.cast(), attributes);
         pthread_mutexattr_destroy(attributes);
-        (*mutex).poisoned = AtomicBool::new(false);
     }
 }
 
@@ -200,8 +242,7 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
         if !self.panicking && thread::panicking() {
             self.mutex.poisoned.store(true, Relaxed);
         }
-        // SAFETY: this thread holds the lock: guards do not change threads.
-        unsafe { pthread_mutex_unlock(self.mutex.raw.get()) };
+        self.mutex.raw.unlock();
     }
 }
 

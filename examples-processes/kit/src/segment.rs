@@ -16,6 +16,7 @@ use shared_memory::{Shmem, ShmemConf};
 
 use crate::{
     mutex::{self, Mutex},
+    plain_mutex::{self, PlainMutex},
     room,
     sweeper::{self, Sweeper},
 };
@@ -94,6 +95,17 @@ unsafe impl<T: Pod> Element for Mutex<T> {
 
     fn is_held(&self) -> bool {
         Mutex::is_held(self)
+    }
+}
+
+// SAFETY: as for `Mutex`. No list leads through one that is held, so that its
+// memory may go.
+unsafe impl<T: Pod> Element for PlainMutex<T> {
+    type Value = T;
+
+    unsafe fn initialise(place: *mut Self, value: T) {
+        // SAFETY: as the caller promises; segments do not move.
+        unsafe { plain_mutex::initialise(place, value) };
     }
 }
 
