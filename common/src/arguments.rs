@@ -57,7 +57,7 @@ pub struct Workers {
 impl Workers {
     /// How many to start.
     pub fn count(&self) -> usize {
-        self.workers.unwrap_or_else(machine::cores)
+        self.workers.unwrap_or_else(|| machine::cores().min(MOST_WORKERS))
     }
 }
 
@@ -100,9 +100,13 @@ pub fn name<V: ValueEnum>(variant: &V) -> String {
 
 /// The cap is far above any machine's use: it turns a slip of the finger into
 /// a sentence, before the kernel refuses the ten-thousandth worker.
+pub const MOST_WORKERS: usize = 1024;
+
 fn parse_workers(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(workers @ 1..=1024) => Ok(workers),
-        _ => Err("a number of workers from 1 to 1024 is needed".into()),
+        Ok(workers @ 1..=MOST_WORKERS) => Ok(workers),
+        _ => Err(format!(
+            "a number of workers from 1 to {MOST_WORKERS} is needed"
+        )),
     }
 }

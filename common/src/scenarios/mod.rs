@@ -4,6 +4,7 @@
 //! (`examples-threads/<name>`, `examples-processes/<name>`). The comparison,
 //! the table in README.md and the test of the contract follow the list.
 
+pub mod crash;
 pub mod ipc;
 pub mod kill_workers;
 #[cfg(feature = "matrix")]
@@ -54,6 +55,12 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "kill-workers",
         question: "a worker hangs: can it be stopped?",
+        crew: true,
+        scales: false,
+    },
+    Scenario {
+        name: "crash",
+        question: "a worker dies by itself, perhaps with a lock: who survives?",
         crew: true,
         scales: false,
     },

@@ -210,7 +210,8 @@ impl Plan {
 }
 
 impl Transfer {
-    fn draw(input: &mut Input, accounts: u32) -> Self {
+    /// The next one.
+    pub(super) fn draw(input: &mut Input, accounts: u32) -> Self {
         let from = input.below(accounts);
         let to = (from + 1 + input.below(accounts - 1)) % accounts;
         Transfer { from, to, amount: 1 + input.below(100) }

@@ -1,0 +1,237 @@
+//! The ways to die, and what is said before. Unix only, but for
+//! [`leave_no_core`], which is Linux.
+
+use std::{
+    hint::black_box,
+    io::{self, Read as _, Write as _},
+    os::unix::process::ExitStatusExt as _,
+    panic::resume_unwind,
+    process::{self, ExitStatus},
+    ptr,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use bytemuck::{Pod, Zeroable};
+use clap::ValueEnum;
+use rustix::{
+    fs::{Mode, OFlags, open},
+    mm::{MapFlags, ProtFlags, mmap_anonymous},
+    process::{
+        DumpableBehavior, Resource, Rlimit, Signal, getrlimit,
+        set_dumpable_behavior, setrlimit,
+    },
+    stdio::dup2_stderr,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Doom, Hold, Plan};
+use crate::laps::monotonic;
+
+/// How a worker dies by itself.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// It panics, and unwinds
+    Panic,
+    /// It ends the program, politely
+    Exit,
+    /// It ends the program at once
+    Abort,
+    /// It reads where no memory is
+    Segfault,
+    /// It calls itself until there is no stack
+    StackOverflow,
+    /// It takes memory until there is none (RLIMIT_AS)
+    MemoryLimit,
+}
+
+/// What [`Way::Exit`] ends with, which nothing else does.
+const STATUS: i32 = 42;
+
+/// What [`Way::MemoryLimit`] is allowed. A program with many threads may
+/// have reserved more already: then nothing is left, which is fatal too.
+const ADDRESSES: u64 = 256 << 20;
+
+/// Where the kernel lets a stack grow without limit, [`Way::StackOverflow`]
+/// would take all memory before it had none.
+const STACK: u64 = 64 << 20;
+
+impl Way {
+    /// Dies, without a word of Rust's: it is expected, and would only hide
+    /// what is not.
+    ///
+    /// # Panics
+    ///
+    /// Panics if that is the way.
+    pub fn die(self) -> ! {
+        if self != Way::Panic {
+            // Where one of these is refused, it is still the same death.
+            let _ = fall_silent();
+            let _ = leave_no_core();
+        }
+        match self {
+            // A panic like any other, but for the hook, that would print a
+            // backtrace for longer than all the rest takes.
+            Way::Panic => resume_unwind(Box::new("as was planned")),
+            Way::Exit => process::exit(STATUS),
+            Way::Abort => process::abort(),
+            Way::Segfault => read_no_memory(),
+            Way::StackOverflow => overflow_the_stack(),
+            Way::MemoryLimit => reach_the_memory_limit(),
+        }
+    }
+
+    /// Whether a process that had to end did so in this way.
+    pub fn is_the_cause_of(self, status: ExitStatus) -> bool {
+        let (code, signal) = (status.code(), status.signal());
+        let is = |expected: Signal| signal == Some(expected.as_raw());
+        match self {
+            // A panic that nobody catches ends `main` with this.
+            Way::Panic => code == Some(101),
+            Way::Exit => code == Some(STATUS),
+            Way::Abort | Way::MemoryLimit => is(Signal::ABORT),
+            Way::Segfault => is(Signal::SEGV),
+            // Rust knows the page below its stacks, says so, and aborts. Of
+            // a stack that it did not make it may not know.
+            Way::StackOverflow => is(Signal::ABORT) || is(Signal::SEGV),
+        }
+    }
+}
+
+fn fall_silent() -> io::Result<()> {
+    let nowhere = open("/dev/null", OFlags::WRONLY, Mode::empty())?;
+    dup2_stderr(nowhere)?;
+    Ok(())
+}
+
+/// A limit on the size of a core file would not do: it does not hold for a
+/// program that collects them (core(5)).
+fn leave_no_core() -> io::Result<()> {
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
+
+/// A real fault, and no signal that is sent: its page exists, and nobody may
+/// read it.
+fn read_no_memory() -> ! {
+    let (nowhere, none) = (ptr::null_mut(), ProtFlags::empty());
+    // SAFETY: new memory, at an address of the kernel's choice.
+    let page =
+        unsafe { mmap_anonymous(nowhere, 4096, none, MapFlags::PRIVATE) };
+    if let Ok(page) = page {
+        // SAFETY: it is mapped and aligned, and is no part of anything. The
+        // read is volatile, so it is made, and the kernel ends this process.
+        let byte = unsafe { page.cast::<u8>().read_volatile() };
+        black_box(byte);
+    }
+    unreachable!("memory that cannot be read was read")
+}
+
+fn overflow_the_stack() -> ! {
+    let limit = getrlimit(Resource::Stack);
+    if limit.current.is_none_or(|current| current > STACK) {
+        let limit = Rlimit { current: Some(STACK), ..limit };
+        let _ = setrlimit(Resource::Stack, limit);
+    }
+    unreachable!("the stack has room for {}", descend(0))
+}
+
+/// Each call keeps a page of the stack, which it needs after the next one.
+fn descend(depth: u64) -> u64 {
+    let page = black_box([depth; 512]);
+    let deepest = match black_box(true) {
+        true => descend(depth + 1),
+        false => depth,
+    };
+    deepest + black_box(page)[0]
+}
+
+fn reach_the_memory_limit() -> ! {
+    let limit = getrlimit(Resource::As);
+    let limit = Rlimit { current: Some(ADDRESSES), ..limit };
+    let _ = setrlimit(Resource::As, limit);
+    let mut hoard = Vec::new();
+    for _ in 0..=ADDRESSES >> 20 {
+        hoard.push(black_box(Vec::<u8>::with_capacity(1 << 20)));
+    }
+    unreachable!("{} MiB are not the limit", hoard.len())
+}
+
+/// What a worker that is about to die says to its supervisor. Nothing but a
+/// pipe carries that through each of the deaths.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct LastWords {
+    /// When, in nanoseconds of the clock that all processes share.
+    at: u64,
+    /// Transfers made by then, by all workers.
+    made: u64,
+}
+
+impl LastWords {
+    /// Of a worker that knows of so many transfers.
+    pub fn now(made: u64) -> Self {
+        LastWords { at: monotonic().as_nanos() as u64, made }
+    }
+
+    /// When they were said.
+    pub fn at(&self) -> Duration {
+        Duration::from_nanos(self.at)
+    }
+
+    /// Transfers that the ledger had by then.
+    pub fn made(&self) -> u64 {
+        self.made
+    }
+
+    /// Waits for them.
+    ///
+    /// # Errors
+    ///
+    /// Fails if all who could have said them are gone.
+    pub fn hear(mut pipe: io::PipeReader) -> Result<Self> {
+        let mut words = LastWords::default();
+        pipe.read_exact(bytemuck::bytes_of_mut(&mut words))
+            .context("the victim ended without a word")?;
+        Ok(words)
+    }
+}
+
+/// What becomes of a worker: it is the victim, or lives on, as by default.
+#[derive(Debug, Default)]
+pub struct Victim(Option<(Plan, Doom, io::PipeWriter)>);
+
+impl Victim {
+    /// This worker, if it is the one whom the plan dooms. Its last words go
+    /// into the pipe.
+    pub fn new(plan: &Plan, worker: usize, pipe: io::PipeWriter) -> Self {
+        let doom = plan.doom();
+        let is_doomed = doom.worker == worker;
+        Victim(is_doomed.then_some((*plan, doom, pipe)))
+    }
+
+    /// Dies, if that is planned at the worker's transfer of this number with
+    /// this in its hands. What `last_words` borrowed is given back before:
+    /// a lock that it took is not held at the death.
+    ///
+    /// # Panics
+    ///
+    /// Panics if that is how to die.
+    pub fn die_at(
+        &mut self,
+        number: u32,
+        hold: Hold,
+        last_words: impl FnOnce() -> LastWords,
+    ) {
+        if let Some((plan, doom, pipe)) = &mut self.0
+            && (doom.number, plan.hold) == (number, hold)
+        {
+            let words = last_words();
+            // Without a reader there is nobody to die for, nor a supervisor.
+            let _ = pipe.write_all(bytemuck::bytes_of(&words));
+            plan.way.die();
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! A ledger that can be made whole, wherever in a transfer a worker died.
+
+use std::{
+    sync::atomic::{Ordering::SeqCst, compiler_fence},
+    time::Duration,
+};
+
+use bytemuck::{Pod, Zeroable};
+use serde::{Deserialize, Serialize};
+
+use super::{LastWords, Order, Plan};
+use crate::{
+    arguments::MOST_WORKERS, laps::monotonic, scenarios::shared_state::Transfer,
+};
+
+/// The balances, and a journal that is written *ahead* of each change: what
+/// will be changed, and what was there. So databases do it. If a worker died
+/// before its transfer was finished, the journal is open, and
+/// [`repair`](Ledger::repair) puts back what was there; as that can be done
+/// again and again, whoever repairs may die of it too.
+///
+/// The rejected alternative is to look at the total, which shows that half a
+/// transfer was made, and not which half, or whose.
+///
+/// It is plain data, so that it can be in memory that processes share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Ledger {
+    balances: [i64; Ledger::ACCOUNTS],
+    /// Transfers that each worker has made: where its heir goes on.
+    made: [u64; MOST_WORKERS],
+    journal: Entry,
+    repairs: u64,
+    is_anew: u64,
+    /// Whether work stands still since a death, for all anyone knows.
+    is_awaited: u64,
+    /// When the first transfer after that was made, in nanoseconds.
+    resumed: u64,
+}
+
+/// All that a transfer changes, as it was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+struct Entry {
+    is_open: u64,
+    worker: u64,
+    made: u64,
+    accounts: [u64; 2],
+    balances: [i64; 2],
+}
+
+impl Ledger {
+    /// No more than a reader looks over.
+    pub const ACCOUNTS: usize = 16;
+
+    /// What every account holds at first.
+    const OPENING: i64 = 100_000;
+
+    /// Before the first transfer.
+    pub fn opening() -> Self {
+        let balances = [Ledger::OPENING; Ledger::ACCOUNTS];
+        Ledger { balances, ..Ledger::zeroed() }
+    }
+
+    /// The same, where all is begun anew after a death.
+    pub fn anew() -> Self {
+        Ledger { is_anew: 1, is_awaited: 1, ..Ledger::opening() }
+    }
+
+    /// Transfers that a worker, or whoever had its place, has made.
+    pub fn made(&self, worker: usize) -> u32 {
+        self.made[worker] as u32
+    }
+
+    /// Writes ahead what the transfer will change.
+    pub fn begin(&mut self, worker: usize, transfer: Transfer) {
+        let accounts = [transfer.from, transfer.to];
+        self.journal = Entry {
+            is_open: 0,
+            worker: worker as u64,
+            made: self.made[worker],
+            accounts: accounts.map(u64::from),
+            balances: accounts.map(|account| self.balances[account as usize]),
+        };
+        in_this_order();
+        self.journal.is_open = 1;
+        in_this_order();
+    }
+
+    /// The first step: now the money is nowhere.
+    pub fn debit(&mut self, transfer: Transfer) {
+        self.balances[transfer.from as usize] -= i64::from(transfer.amount);
+        in_this_order();
+    }
+
+    /// The second step.
+    pub fn credit(&mut self, transfer: Transfer) {
+        self.balances[transfer.to as usize] += i64::from(transfer.amount);
+        in_this_order();
+    }
+
+    /// Counts the transfer, and closes the journal: only now it is made.
+    pub fn finish(&mut self) {
+        self.made[self.journal.worker as usize] += 1;
+        in_this_order();
+        self.journal.is_open = 0;
+        if self.is_awaited != 0 {
+            self.is_awaited = 0;
+            self.resumed = monotonic().as_nanos() as u64;
+        }
+    }
+
+    /// Takes back a transfer that was not finished.
+    pub fn repair(&mut self) {
+        let Entry { is_open, worker, made, accounts, balances } = self.journal;
+        if is_open == 0 {
+            return;
+        }
+        for (account, balance) in accounts.into_iter().zip(balances) {
+            self.balances[account as usize] = balance;
+        }
+        self.made[worker as usize] = made;
+        in_this_order();
+        self.repairs += 1;
+        self.journal.is_open = 0;
+    }
+
+    /// What a worker says that sees this, and dies.
+    pub fn last_words(&mut self) -> LastWords {
+        self.is_awaited = 1;
+        LastWords::now(self.made.iter().sum())
+    }
+
+    /// Makes a transfer that was sent, if it is the worker's next one.
+    /// Otherwise it was made before, and sent again by an heir.
+    pub fn make(&mut self, Order { worker, number, transfer }: Order) {
+        if number == Order::FAREWELL {
+            self.is_awaited = 1;
+        }
+        if self.made[worker as usize] == u64::from(number) {
+            self.begin(worker as usize, transfer);
+            self.debit(transfer);
+            self.credit(transfer);
+            self.finish();
+        }
+    }
+
+    /// Whether every transfer is made.
+    pub fn is_complete(&self, plan: &Plan) -> bool {
+        let mut made = self.made[..plan.workers].iter();
+        made.all(|&made| made == u64::from(plan.transfers))
+    }
+
+    /// The total of all accounts, which no transfer changes.
+    pub fn total(&self) -> i64 {
+        self.balances.iter().sum()
+    }
+
+    /// The accounts.
+    pub fn balances(&self) -> [i64; Ledger::ACCOUNTS] {
+        self.balances
+    }
+
+    /// What a supervisor wants to know of it.
+    pub fn report(&self) -> Report {
+        Report {
+            balances: self.balances,
+            made: self.made.iter().sum(),
+            repairs: self.repairs,
+            is_anew: self.is_anew != 0,
+            resumed: Duration::from_nanos(self.resumed),
+        }
+    }
+}
+
+/// A death is as sudden as a signal: whatever stands before this in the
+/// program is in memory before what stands behind it. The processor keeps
+/// that order for its own thread, and the kernel hands over what a dead
+/// thread wrote, so only the compiler must be told.
+fn in_this_order() {
+    compiler_fence(SeqCst);
+}
+
+/// A ledger at the end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The accounts.
+    pub balances: [i64; Ledger::ACCOUNTS],
+    /// Transfers of all workers.
+    pub made: u64,
+    /// How often a transfer that was half made was taken back.
+    pub repairs: u64,
+    /// Whether it is not the one that there was before the death.
+    pub is_anew: bool,
+    /// When the first transfer after the death was made.
+    pub resumed: Duration,
+}

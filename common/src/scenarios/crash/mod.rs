@@ -1,0 +1,288 @@
+//! A worker dies by itself, perhaps with a lock: who survives?
+//!
+//! Workers move money between the accounts of one ledger. One of them, the
+//! victim, dies at one of its transfers. Whatever that takes along, in the
+//! end every transfer is to be made exactly once. What both siblings share:
+//! the transfers, the ways to die, the ledger and its repair, the outcome.
+
+use std::{fmt, process::ExitStatus, time::Duration};
+
+use anyhow::{Result, ensure};
+use bytemuck::{Pod, Zeroable};
+use clap::Parser;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    arguments::{self, Arguments, Common, Variants, Workers},
+    input::Input,
+    outcome::Model,
+};
+
+use super::shared_state::Transfer;
+
+mod death;
+mod ledger;
+mod outcome;
+
+pub use death::{LastWords, Victim, Way};
+pub use ledger::{Ledger, Report};
+pub use outcome::{Finished, outcome};
+
+/// A worker dies by itself, perhaps with a lock: who survives?
+#[derive(Debug, Parser)]
+#[command(after_help = "\
+Examples:
+  PROGRAM                            every way to die, in four places each
+  PROGRAM --variant abort            one way to die
+  PROGRAM --workers 8                seven who may survive
+  PROGRAM --transfers 2              hardly any work, and still a death
+  PROGRAM --quick --json             for a script")]
+pub struct Args {
+    /// Transfers that each worker makes [default: 20000, with --quick 5000]
+    #[arg(long, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
+    transfers: Option<u32>,
+
+    #[command(flatten)]
+    variants: Variants<Way>,
+
+    #[command(flatten)]
+    workers: Workers,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Arguments for Args {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn list(&self, _model: Model) -> Option<String> {
+        self.variants.list(|_| true)
+    }
+}
+
+impl Args {
+    /// Each death that is asked for, in each of the places where it strikes.
+    pub fn plans(&self) -> Vec<Plan> {
+        let plan = |way, hold| Plan {
+            way,
+            hold,
+            transfers: self.transfers.unwrap_or(self.usual_transfers()),
+            workers: self.workers.count(),
+            seed: self.common.seed,
+        };
+        let ways = self.variants.chosen().into_iter();
+        ways.flat_map(|way| Hold::ALL.map(|hold| plan(way, hold))).collect()
+    }
+
+    fn usual_transfers(&self) -> u32 {
+        if self.common.quick { 5_000 } else { 20_000 }
+    }
+}
+
+/// What the victim has in its hands as it dies, and who is told of that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hold {
+    /// No lock: it dies between two transfers.
+    Nothing,
+    /// A lock that tells whoever takes it next, with the ledger half changed.
+    Lock,
+    /// The same with a lock that tells nobody, and is not given back.
+    PlainLock,
+    /// A transfer that it was about to send. The ledger is another's, who
+    /// gets a transfer whole or not at all.
+    Message,
+}
+
+impl Hold {
+    /// In the order of the tables.
+    pub const ALL: [Hold; 4] =
+        [Hold::Nothing, Hold::Lock, Hold::PlainLock, Hold::Message];
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Hold::Nothing => "free",
+            Hold::Lock => "lock",
+            Hold::PlainLock => "plain lock",
+            Hold::Message => "message",
+        })
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&arguments::name(self))
+    }
+}
+
+/// What is to be done, and who dies at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// How the victim dies.
+    pub way: Way,
+    /// What it holds.
+    pub hold: Hold,
+    /// Transfers that each worker makes.
+    pub transfers: u32,
+    /// How many workers make them.
+    pub workers: usize,
+    /// Where the transfers come from, and who dies at which of them.
+    pub seed: u64,
+}
+
+/// Who dies, and at which of its transfers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doom {
+    /// The victim.
+    pub worker: usize,
+    /// So many transfers it has made when it dies.
+    pub number: u32,
+}
+
+impl Plan {
+    /// The transfers of one worker, which depend on no other worker's. Who
+    /// takes over from a dead one leaves out those that are `made`.
+    pub fn transfers(
+        &self,
+        worker: usize,
+        made: u32,
+    ) -> impl Iterator<Item = (u32, Transfer)> {
+        let mut input = Input::new(self.seed, worker as u64);
+        let draw = move |_| Transfer::draw(&mut input, Ledger::ACCOUNTS as u32);
+        let all = (0..self.transfers).map(draw);
+        (0..).zip(all).skip(made as usize)
+    }
+
+    /// Each death has its moment, when about half of the work is done.
+    pub fn doom(&self) -> Doom {
+        let death = 4 * self.way as u64 + self.hold as u64;
+        let mut input = Input::new(self.seed, u64::MAX - death);
+        let number =
+            self.transfers / 4 + input.below(self.transfers.div_ceil(2));
+        Doom { worker: input.below(self.workers as u32) as usize, number }
+    }
+
+    /// How long a supervisor hears nothing before it says that all hang.
+    /// After the death, a plain lock is not given back by waiting longer;
+    /// otherwise nobody hangs, however busy the machine is.
+    pub fn patience(&self, is_dead: bool) -> Duration {
+        match self.hold {
+            Hold::PlainLock if is_dead => Duration::from_millis(50),
+            _ => Duration::from_secs(30),
+        }
+    }
+
+    /// Every transfer of every worker, one after the other.
+    pub fn reference(&self) -> [i64; Ledger::ACCOUNTS] {
+        let mut ledger = Ledger::opening();
+        for worker in 0..self.workers {
+            for (number, transfer) in self.transfers(worker, 0) {
+                ledger.make(Order::new(worker, number, transfer));
+            }
+        }
+        ledger.balances()
+    }
+}
+
+/// A transfer as it is sent to the owner of the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Order {
+    /// Whose it is.
+    pub worker: u32,
+    /// How many the worker has sent before. Who takes over from a dead one
+    /// does not know what had arrived, and sends all again: by this number
+    /// the owner knows what it has made.
+    pub number: u32,
+    /// What to do.
+    pub transfer: Transfer,
+}
+
+impl Order {
+    /// In the place of a number: from now on the victim is dead. Nobody needs
+    /// to be told; it is for the clock.
+    const FAREWELL: u32 = u32::MAX;
+
+    /// What a victim sends last.
+    pub fn farewell(worker: usize) -> Self {
+        Order::new(worker, Order::FAREWELL, Transfer::zeroed())
+    }
+
+    /// A worker's transfer of this number.
+    pub fn new(worker: usize, number: u32, transfer: Transfer) -> Self {
+        Order { worker: worker as u32, number, transfer }
+    }
+
+    /// Whether it can be made: bytes that came from elsewhere may be any.
+    pub fn is_possible(&self, plan: &Plan) -> bool {
+        let Transfer { from, to, .. } = self.transfer;
+        let is_account = |account| (account as usize) < Ledger::ACCOUNTS;
+        (self.worker as usize) < plan.workers
+            && is_account(from)
+            && is_account(to)
+    }
+}
+
+/// What a process answers when its part is done.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// How many workers in it were there before the death, and still are.
+    pub survivors: usize,
+    /// The ledger, if it has that.
+    pub report: Option<Report>,
+}
+
+/// What a supervisor saw.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// How a process ended, if one did.
+    pub death: Option<ExitStatus>,
+    /// Whether those who were left hung, so that they had to be killed.
+    pub hung: bool,
+    /// The workers that were there before the death and after it.
+    pub survivors: usize,
+    /// What the victim said.
+    pub last_words: LastWords,
+    /// The ledger in the end.
+    pub report: Report,
+}
+
+impl Seen {
+    /// The victim has spoken, and more is to come.
+    pub fn new(last_words: LastWords) -> Self {
+        Seen { last_words, ..Seen::default() }
+    }
+
+    /// Takes down what a process answered.
+    pub fn answered(&mut self, answer: Answer) {
+        self.survivors += answer.survivors;
+        self.report = answer.report.unwrap_or(self.report);
+    }
+
+    /// Takes down how a process died.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is not the first: nobody is to be replaced for ever.
+    pub fn died(&mut self, status: ExitStatus) -> Result<()> {
+        ensure!(self.death.is_none(), "one more process died: {status}");
+        self.death = Some(status);
+        Ok(())
+    }
+
+    /// Takes down that nobody is heard of any more.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is not for the first time.
+    pub fn hangs(&mut self) -> Result<()> {
+        ensure!(!self.hung, "all was begun anew, and hangs again");
+        self.hung = true;
+        Ok(())
+    }
+}

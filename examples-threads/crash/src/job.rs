@@ -1,0 +1,105 @@
+//! What a process is told to do: all workers' work, from the beginning.
+
+use std::{io::PipeWriter, mem::take, thread};
+
+use anyhow::{Result, anyhow};
+use common::{
+    gate::Gate,
+    scenarios::crash::{Ledger, Plan, Victim},
+};
+use process_kit::Parent;
+use serde::{Deserialize, Serialize};
+
+/// A process that threads may take down with them.
+#[derive(Debug, Serialize, Deserialize)] // threads: the process is told, not they
+pub struct Sacrifice {
+    pub plan: Plan,
+    pub is_heir: bool,
+    #[serde(skip)] // threads: for the one that dies
+    last_words: Option<PipeWriter>,
+    #[serde(skip)]
+    gate: process_kit::Gate,
+}
+
+/// What a thread does.
+pub struct Job {
+    pub plan: Plan, // threads: one worker
+    pub index: usize,
+    pub victim: Victim,
+}
+
+impl Sacrifice {
+    pub fn new(plan: &Plan, is_heir: bool) -> Self {
+        let (last_words, gate) = Default::default(); // threads: for all
+        Sacrifice { plan: *plan, is_heir, last_words, gate }
+    }
+
+    /// Begins anew: what the dead one had is gone.
+    pub fn heir(self) -> Self {
+        Sacrifice { is_heir: true, ..self } // threads: and all its threads
+    }
+
+    /// What came beside the bytes. An heir has no last words to say.
+    pub fn take_from(&mut self, parent: &mut Parent) -> Result<()> {
+        if !self.is_heir {
+            let pipe = parent.take_descriptor()?.into();
+            self.last_words = Some(pipe); // threads: whoever it will be
+        }
+        self.gate = take(&mut parent.gate);
+        Ok(())
+    }
+
+    /// What the work begins with.
+    pub fn ledger(&self) -> Ledger {
+        if self.is_heir { Ledger::anew() } else { Ledger::opening() } // threads: lost with the process
+    }
+
+    /// Starts the threads, releases them all at once, and waits until they
+    /// are done. One that panics has an heir. Counts the survivors.
+    pub fn spawn_and_join(
+        &self,
+        work: impl Fn(&mut Job) -> Result<()> + Sync, // threads: shared by them
+    ) -> Result<usize> {
+        let (gate, work) = (&Gate::new(), &work);
+        thread::scope(|scope| {
+            let spawn = |mut job: Job| {
+                let job = move || (gate.wait(), work(&mut job)).1; // threads: moved
+                thread::Builder::new().spawn_scoped(scope, job)
+            };
+            let (keeper, mut handles) = (gate.close(), Vec::new());
+            for index in 0..self.plan.workers {
+                handles.push(spawn(self.job(index)?)?); // threads: all or none
+            }
+            keeper.wait_for(self.plan.workers);
+            self.gate.wait()?; // threads: now the process is ready
+            keeper.open();
+            let mut survivors = 0;
+            for (index, handle) in handles.into_iter().enumerate() {
+                match handle.join() {
+                    Ok(done) => done.map(|()| survivors += 1)?,
+                    Err(_) => {
+                        let heir = Job::heir(self.plan, index); // threads: of a panic
+                        let joined = spawn(heir)?.join();
+                        joined.map_err(|_| anyhow!("an heir panicked"))??;
+                    }
+                }
+            }
+            Ok(if self.is_heir { 0 } else { survivors }) // threads: seen from inside
+        })
+    }
+
+    fn job(&self, index: usize) -> Result<Job> {
+        let mut job = Job::heir(self.plan, index);
+        if let Some(pipe) = &self.last_words {
+            job.victim = Victim::new(&self.plan, index, pipe.try_clone()?); // threads: or not
+        }
+        Ok(job)
+    }
+}
+
+impl Job {
+    /// Goes on where the dead one was.
+    fn heir(plan: Plan, index: usize) -> Self {
+        Job { plan, index, victim: Victim::default() } // threads: in the same memory
+    }
+}
