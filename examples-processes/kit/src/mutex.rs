@@ -177,12 +177,13 @@ impl<T: ?Sized> fmt::Debug for Mutex<T> {
 /// `mutex` points to memory for a `Mutex` that nobody uses yet, and that
 /// stays where it is.
 pub(crate) unsafe fn initialise<T: ?Sized>(mutex: *mut Mutex<T>) {
-    // SAFETY: as the caller promises.
-    let (raw, poisoned) =
-        unsafe { (&raw mut (*mutex).raw, &raw mut (*mutex).poisoned) };
-    // SAFETY: as the caller promises.
+    // SAFETY: both lie in the memory that the caller promises.
+    let raw = unsafe { &raw mut (*mutex).raw };
+    // SAFETY: as above.
+    let poisoned = unsafe { &raw mut (*mutex).poisoned };
+    // SAFETY: nobody uses them yet, says the caller.
     unsafe { initialise_raw(raw, PTHREAD_MUTEX_ROBUST) };
-    // SAFETY: as the caller promises.
+    // SAFETY: as above.
     unsafe { poisoned.write(AtomicBool::new(false)) };
 }
 

@@ -54,12 +54,13 @@ impl<T: ?Sized> fmt::Debug for PlainMutex<T> {
 /// `mutex` points to memory for a `PlainMutex` that nobody uses yet, and that
 /// stays where it is.
 pub(crate) unsafe fn initialise<T>(mutex: *mut PlainMutex<T>, value: T) {
-    // SAFETY: as the caller promises.
-    let (raw, place) =
-        unsafe { (&raw mut (*mutex).raw, &raw mut (*mutex).value) };
-    // SAFETY: as the caller promises.
+    // SAFETY: both lie in the memory that the caller promises.
+    let raw = unsafe { &raw mut (*mutex).raw };
+    // SAFETY: as above.
+    let place = unsafe { &raw mut (*mutex).value };
+    // SAFETY: nobody uses them yet, says the caller.
     unsafe { initialise_raw(raw, PTHREAD_MUTEX_STALLED) };
-    // SAFETY: as the caller promises.
+    // SAFETY: as above.
     unsafe { place.write(UnsafeCell::new(value)) };
 }
 
