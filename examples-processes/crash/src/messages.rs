@@ -7,6 +7,7 @@
 use std::{
     fs::File,
     io::{self, Read as _, Write as _},
+    thread,
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -58,6 +59,7 @@ fn send_all(job: &mut Job, owner: &mut File) -> Result<()> {
             words
         });
         send(owner, Order::new(job.index, number, transfer))?;
+        thread::yield_now();
     }
     Ok(())
 }

@@ -57,7 +57,7 @@ fn replace<'scope>(
     while !running.is_empty() {
         let is_dead = seen.death.is_some(); // processes: as the parent sees
         let handles = running.iter().map(|(_, handle)| handle);
-        let patience = Some(plan.patience(is_dead));
+        let patience = Some(seen.patience(plan, is_dead));
         let Some(ready) = first_ready(handles, patience)? else {
             seen.hangs()?;
             done.clear();

@@ -1,7 +1,10 @@
 //! A lock that tells whoever takes it next that its holder died, so that the
 //! ledger can be repaired.
 
-use std::sync::{Mutex, MutexGuard};
+use std::{
+    sync::{Mutex, MutexGuard},
+    thread,
+};
 
 use crate::{Job, Sacrifice, supervisor::supervise};
 use anyhow::Result;
@@ -24,6 +27,8 @@ pub fn worker(all: Sacrifice) -> Result<Answer> {
     Ok(Answer { survivors, report })
 }
 
+/// Makes the transfers that are left. After each, others have their turn: so
+/// all are at work when one dies, however few the cores are.
 fn make_all(job: &mut Job, ledger: &Mutex<Ledger>) {
     let made = repaired(ledger).made(job.index);
     for (number, transfer) in job.plan.transfers(job.index, made) {
@@ -35,6 +40,8 @@ fn make_all(job: &mut Job, ledger: &Mutex<Ledger>) {
         victim.die_at(number, Hold::Lock, || ledger.last_words());
         ledger.credit(transfer);
         ledger.finish();
+        drop(ledger);
+        thread::yield_now();
     }
 }
 

@@ -51,6 +51,7 @@ fn send_all(job: &mut Job, owner: &Sender<Order>) -> Result<()> {
             words
         });
         send(owner, Order::new(job.index, number, transfer))?;
+        thread::yield_now();
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 use std::{
     mem::ManuallyDrop,
     sync::{Mutex, PoisonError},
+    thread,
 };
 
 use anyhow::Result;
@@ -41,5 +42,6 @@ fn make_all(job: &mut Job, ledger: &Mutex<Ledger>) {
         ledger.credit(transfer);
         ledger.finish();
         drop(ManuallyDrop::into_inner(ledger));
+        thread::yield_now();
     }
 }

@@ -20,7 +20,7 @@ use common::{
     outcome::{Model, Outcome},
     placement::Cores,
     scenarios::{
-        ALL, Scenario,
+        ALL, Scenario, crash,
         ipc::{self, Mechanism, Message, Reading, Task, Transcript, Waiting},
         kill_workers,
         shared_state::{Plan, Variant},
@@ -145,6 +145,109 @@ fn without_times(mut result: serde_json::Value) -> serde_json::Value {
         database.as_object_mut().unwrap().remove("timeline");
     }
     result
+}
+
+/// Whoever dies in whatever way: in the end every transfer was made once.
+#[test]
+fn every_ledger_is_whole_after_every_death() {
+    for (seed, workers) in every_seed_and_crew() {
+        let arguments = format!(
+            "--transfers 60 --deaths 1 --workers {workers} --seed {seed}"
+        );
+        let expected = answer_without_a_death(60, workers, seed);
+        for model in MODELS {
+            let found = run("crash", model, &arguments);
+            assert_eq!(found.answer, expected, "{model}: {arguments}");
+        }
+    }
+}
+
+const WAYS: [crash::Way; 6] = [
+    crash::Way::Panic,
+    crash::Way::Exit,
+    crash::Way::Abort,
+    crash::Way::Segfault,
+    crash::Way::StackOverflow,
+    crash::Way::MemoryLimit,
+];
+
+/// The answer by the plainest of ways: one transfer after the other, by
+/// somebody who lives.
+fn answer_without_a_death(transfers: u32, workers: usize, seed: u64) -> String {
+    let (way, hold, death) = (WAYS[0], crash::Hold::Lock, 0);
+    let plan = crash::Plan { way, hold, death, transfers, workers, seed };
+    let mut balances = [100_000; crash::Ledger::ACCOUNTS];
+    for worker in 0..workers {
+        for (_, transfer) in plan.transfers(worker, 0) {
+            balances[transfer.from as usize] -= i64::from(transfer.amount);
+            balances[transfer.to as usize] += i64::from(transfer.amount);
+        }
+    }
+    let mut digest = Digest::new();
+    for way in WAYS {
+        for hold in crash::Hold::ALL {
+            digest.text(&way.to_string()).text(&hold.to_string());
+            digest.count(u64::from(transfers) * workers as u64);
+            digest.integers(&balances);
+        }
+    }
+    digest.hex()
+}
+
+/// How a process ends that dies in each way, as the kernel has it.
+const ENDS: [(&str, &[&str]); 6] = [
+    ("panic", &["exit status: 101"]),
+    ("exit", &["exit status: 42"]),
+    ("abort", &["signal: 6 (SIGABRT)"]),
+    ("segfault", &["signal: 11 (SIGSEGV)"]),
+    ("stack-overflow", &["signal: 6 (SIGABRT)", "signal: 11 (SIGSEGV)"]),
+    ("memory-limit", &["signal: 6 (SIGABRT)"]),
+];
+
+/// Claim C30: one worker's death leaves the others standing, if they are
+/// processes. Of threads it does if it is a panic.
+#[test]
+fn who_survives_depends_on_who_shares_a_process() {
+    for model in MODELS {
+        let found = run("crash", model, "--workers 3 --deaths 2 --quick");
+        let rows = found.result.as_array().unwrap();
+        assert_eq!(rows.len(), 6 * 4 * 2);
+        for row in rows {
+            let way = row["way"].as_str().unwrap();
+            let is_plain = row["hold"] == "plain-lock";
+            let is_panic = way == "panic" && model == Model::Threads;
+            let lives_on = is_panic || model == Model::Processes;
+            let spared = if lives_on && !is_plain { 2 } else { 0 };
+            assert_eq!(row["survivors"], spared, "{model}: {row}");
+            assert_eq!(row["hung"], lives_on && is_plain, "{model}: {row}");
+            let (_, ends) = ENDS.iter().find(|(name, _)| *name == way).unwrap();
+            match row["death"].as_str() {
+                Some(end) => assert!(ends.contains(&end), "{model}: {row}"),
+                None => assert!(is_panic, "{model}: {row}"),
+            }
+        }
+    }
+}
+
+/// A survivor goes on with the ledger that there is. Where nobody survived,
+/// all that was made by then is made again.
+#[test]
+fn what_is_lost_depends_on_who_survives() {
+    for model in MODELS {
+        let found = run("crash", model, "--workers 2 --transfers 400");
+        for row in found.result.as_array().unwrap() {
+            let half_made = u64::from(row["hold"] == "lock");
+            let lost = row["lost"].as_u64().unwrap();
+            match row["survivors"] == 1 {
+                true => assert_eq!(lost, half_made, "{row}"),
+                // The victim alone has made a quarter of its own by then.
+                false => assert!((100..=800).contains(&lost), "{row}"),
+            }
+            assert_eq!(row["repairs"] == 1, lost == 1, "{model}: {row}");
+            assert_eq!((row["transfers"].as_u64()), Some(800), "{row}");
+            assert_eq!(row["total"], 1_600_000, "{row}");
+        }
+    }
 }
 
 /// Every message of every mechanism, on both sides, against messages that
@@ -332,6 +435,8 @@ fn seeds_and_sizes_make_a_difference() {
         ("shared-state", "--variant lock --transfers 50", "--seed 2"),
         ("shared-state", "--variant lock --transfers 50", "--accounts 9"),
         ("matrix", "--rows 80 --columns 12", "--seed 2"),
+        ("crash", "--variant abort --transfers 50", "--seed 2"),
+        ("crash", "--variant abort --transfers 50", "--workers 9"),
         ("ipc", "--variant ring --messages 9 --size 64", "--seed 2"),
         ("ipc", "--variant ring --messages 9 --size 64", "--size 72"),
     ] {
@@ -354,6 +459,10 @@ fn what_cannot_be_understood_is_bad_usage() {
         ("matrix", "--columns 0", "--columns"),
         ("matrix", "--rows 5 file", "'file'"),
         ("matrix", "--variant lock", "--variant"),
+        ("crash", "--deaths 0", "--deaths"),
+        ("crash", "--transfers 0", "--transfers"),
+        ("crash", "--variant boredom", "stack-overflow"),
+        ("crash", "--workers 0", "from 1 to 1024"),
         ("ipc", "--size 7", "a multiple of eight"),
         ("ipc", "--size 33554432", "to 16777216"),
         ("ipc", "--messages 0", "--messages"),
@@ -414,6 +523,7 @@ fn a_person_gets_a_story_that_fits_the_screen() {
         ("shared-state", "--transfers 1000"),
         ("matrix", "--rows 80 --columns 12"),
         ("ipc", "--messages 30"),
+        ("crash", "--transfers 100 --deaths 1"),
     ] {
         for model in MODELS {
             let mut demo = demo(scenario(name), model);
@@ -438,6 +548,16 @@ fn variants_are_listed() {
             "shared-state",
             Model::Processes,
             "racy lock lock-per-account atomic owner partition",
+        ),
+        (
+            "crash",
+            Model::Threads,
+            "panic exit abort segfault stack-overflow memory-limit",
+        ),
+        (
+            "crash",
+            Model::Processes,
+            "panic exit abort segfault stack-overflow memory-limit",
         ),
         (
             "ipc",
@@ -465,6 +585,7 @@ fn siblings_report_the_same_figures() {
         ("shared-state", "--transfers 1000"),
         ("matrix", "--rows 80 --columns 12"),
         ("ipc", "--messages 30"),
+        ("crash", "--transfers 100 --deaths 1"),
     ] {
         let [threads, processes] = MODELS.map(|model| {
             let found = run(name, model, arguments);

@@ -35,13 +35,19 @@ Examples:
   PROGRAM                            every way to die, in four places each
   PROGRAM --variant abort            one way to die
   PROGRAM --workers 8                seven who may survive
-  PROGRAM --transfers 2              hardly any work, and still a death
+  PROGRAM --deaths 100               so often each
   PROGRAM --quick --json             for a script")]
 pub struct Args {
-    /// Transfers that each worker makes [default: 20000, with --quick 5000]
+    /// Transfers that each worker makes [default: 5000, with --quick 1000]
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     transfers: Option<u32>,
+
+    /// How often each death strikes, at other moments [default: 3, with
+    /// --quick 1]
+    #[arg(long, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    deaths: Option<u32>,
 
     #[command(flatten)]
     variants: Variants<Way>,
@@ -64,21 +70,35 @@ impl Arguments for Args {
 }
 
 impl Args {
-    /// Each death that is asked for, in each of the places where it strikes.
+    /// Each way to die that is asked for, in each of the places where it
+    /// strikes, as often as it shall.
     pub fn plans(&self) -> Vec<Plan> {
-        let plan = |way, hold| Plan {
+        let plan = |way, hold, death| Plan {
             way,
             hold,
-            transfers: self.transfers.unwrap_or(self.usual_transfers()),
+            death,
+            transfers: self.transfers(),
             workers: self.workers.count(),
             seed: self.common.seed,
         };
-        let ways = self.variants.chosen().into_iter();
-        ways.flat_map(|way| Hold::ALL.map(|hold| plan(way, hold))).collect()
+        let mut plans = Vec::new();
+        for way in self.variants.chosen() {
+            for hold in Hold::ALL {
+                let deaths = 0..self.deaths();
+                plans.extend(deaths.map(|death| plan(way, hold, death)));
+            }
+        }
+        plans
     }
 
-    fn usual_transfers(&self) -> u32 {
-        if self.common.quick { 5_000 } else { 20_000 }
+    fn transfers(&self) -> u32 {
+        let usual = if self.common.quick { 1_000 } else { 5_000 };
+        self.transfers.unwrap_or(usual)
+    }
+
+    fn deaths(&self) -> u32 {
+        let usual = if self.common.quick { 1 } else { 3 };
+        self.deaths.unwrap_or(usual)
     }
 }
 
@@ -127,6 +147,8 @@ pub struct Plan {
     pub way: Way,
     /// What it holds.
     pub hold: Hold,
+    /// Which of several such deaths it is, from 0.
+    pub death: u32,
     /// Transfers that each worker makes.
     pub transfers: u32,
     /// How many workers make them.
@@ -158,23 +180,15 @@ impl Plan {
         (0..).zip(all).skip(made as usize)
     }
 
-    /// Each death has its moment, when about half of the work is done.
+    /// Each death has a moment of its own, when about half of the work is
+    /// done.
     pub fn doom(&self) -> Doom {
-        let death = 4 * self.way as u64 + self.hold as u64;
-        let mut input = Input::new(self.seed, u64::MAX - death);
+        let place = 4 * self.way as u64 + self.hold as u64;
+        let stream = u64::MAX - (u64::from(self.death) << 8 | place);
+        let mut input = Input::new(self.seed, stream);
         let number =
             self.transfers / 4 + input.below(self.transfers.div_ceil(2));
         Doom { worker: input.below(self.workers as u32) as usize, number }
-    }
-
-    /// How long a supervisor hears nothing before it says that all hang.
-    /// After the death, a plain lock is not given back by waiting longer;
-    /// otherwise nobody hangs, however busy the machine is.
-    pub fn patience(&self, is_dead: bool) -> Duration {
-        match self.hold {
-            Hold::PlainLock if is_dead => Duration::from_millis(50),
-            _ => Duration::from_secs(30),
-        }
     }
 
     /// Every transfer of every worker, one after the other.
@@ -237,6 +251,9 @@ pub struct Answer {
     pub report: Option<Report>,
 }
 
+/// Many times what it takes to die and to be replaced.
+const HANG: Duration = Duration::from_millis(50);
+
 /// What a supervisor saw.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
@@ -262,6 +279,16 @@ impl Seen {
     pub fn answered(&mut self, answer: Answer) {
         self.survivors += answer.survivors;
         self.report = answer.report.unwrap_or(self.report);
+    }
+
+    /// How long to wait for the next news before it is said that all hang.
+    /// After the death, a plain lock is not given back by waiting longer;
+    /// otherwise nobody hangs, however busy the machine is.
+    pub fn patience(&self, plan: &Plan, is_dead: bool) -> Duration {
+        match plan.hold {
+            Hold::PlainLock if is_dead && !self.hung => HANG,
+            _ => Duration::from_secs(30),
+        }
     }
 
     /// Takes down how a process died.

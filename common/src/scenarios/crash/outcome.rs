@@ -39,7 +39,7 @@ pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
     let mut outcome = Outcome::new("crash", model, &laps);
     outcome.parameters = parameters(finished);
     outcome.answer = answer.hex();
-    outcome.metrics = finished.iter().flat_map(Finished::metrics).collect();
+    outcome.metrics = cases(finished).flat_map(Case::metrics).collect();
     outcome.result = result(finished);
     outcome.story = story(model, finished);
     outcome.is_told = true;
@@ -95,25 +95,62 @@ impl Finished {
             false => self.seen.report.repairs,
         }
     }
+}
+
+/// All deaths of one way in one place, of which the median is told.
+#[derive(Clone, Copy)]
+struct Case<'all>(&'all [Finished]);
+
+fn cases(finished: &[Finished]) -> impl Iterator<Item = Case<'_>> {
+    let place = |one: &Finished| (one.plan.way, one.plan.hold);
+    let same = move |one: &_, other: &_| place(one) == place(other);
+    finished.chunk_by(same).map(Case)
+}
+
+impl Case<'_> {
+    fn plan(self) -> Plan {
+        self.0[0].plan
+    }
+
+    fn resumed(self) -> f64 {
+        self.median(Finished::resumed)
+    }
+
+    fn survivors(self) -> f64 {
+        self.median(|one| one.seen.survivors as f64)
+    }
+
+    fn lost(self) -> f64 {
+        self.median(|one| one.lost() as f64)
+    }
+
+    /// Of an even number, the upper one: so a count stays one.
+    fn median(self, figure: impl Fn(&Finished) -> f64) -> f64 {
+        let mut figures: Vec<_> = self.0.iter().map(figure).collect();
+        figures.sort_by(f64::total_cmp);
+        figures[figures.len() / 2]
+    }
 
     /// What everybody asks stands in the comparison. The rest are details.
-    fn metrics(&self) -> [Metric; 3] {
-        let Plan { way, hold, .. } = self.plan;
+    fn metrics(self) -> [Metric; 3] {
+        let Plan { way, hold, .. } = self.plan();
         let metric = |name, unit, better, value| {
             Metric::new(&format!("{name} {hold}"), unit, better, value).of(way)
         };
-        let survivors = self.seen.survivors as f64;
-        let lost = self.lost() as f64;
         let [resumed, survivors, lost] = [
             metric("resumed", "s", Better::Lower, self.resumed()),
-            metric("survivors", "1", Better::Neither, survivors),
-            metric("lost", "1", Better::Neither, lost),
+            metric("survivors", "1", Better::Neither, self.survivors()),
+            metric("lost", "1", Better::Neither, self.lost()),
         ];
         match hold {
             Hold::Lock => [resumed, survivors, lost],
             Hold::Nothing => [resumed, survivors.detail(), lost.detail()],
             _ => [resumed.detail(), survivors.detail(), lost.detail()],
         }
+    }
+
+    fn hung(self) -> bool {
+        self.0.iter().any(|one| one.seen.hung)
     }
 }
 
@@ -125,6 +162,7 @@ fn parameters(finished: &[Finished]) -> Value {
         "workers": plan.workers,
         "seed": plan.seed,
         "transfers": plan.transfers,
+        "deaths": cases(finished).map(|case| case.0.len()).max(),
     })
 }
 
@@ -166,22 +204,29 @@ fn story(model: Model, finished: &[Finished]) -> Vec<String> {
     story
 }
 
+/// The columns of the first table, which make it as wide as the second.
+const SIX: [usize; 6] = [10, 10, 11, 11, 10, 11];
+
 fn deaths(finished: &[Finished]) -> Vec<String> {
     let titles = ["survive", "lost", "after"];
     let mut lines = vec![
         String::new(),
-        line("", 31, &["it holds no lock", "the ledger is half changed"]),
-        line("it dies by", 10, &[titles, titles].concat()),
+        line(
+            "",
+            &[31, 32],
+            &["it holds no lock", "the ledger is half changed"],
+        ),
+        line("it dies by", &SIX, &[titles, titles].concat()),
     ];
-    for group in by_way(finished) {
+    for places in by_way(finished) {
         let mut cells = Vec::new();
-        for one in group.iter().take(2) {
-            let others = one.plan.workers - 1;
-            cells.push(format!("{} of {others}", one.seen.survivors));
-            cells.push(units::human(one.lost() as f64, "1"));
-            cells.push(units::human(one.resumed(), "s"));
+        for case in places.iter().take(2) {
+            let others = case.plan().workers - 1;
+            cells.push(format!("{} of {others}", case.survivors()));
+            cells.push(units::human(case.lost(), "1"));
+            cells.push(units::human(case.resumed(), "s"));
         }
-        lines.extend(group.first().map(|one| named(one, 10, &cells)));
+        lines.extend(places.first().map(|case| named(*case, &SIX, &cells)));
     }
     lines
 }
@@ -195,43 +240,45 @@ fn policies(model: Model, finished: &[Finished]) -> Vec<String> {
         String::new(),
         line(
             "",
-            63,
+            &[63],
             &["Half a transfer is made, behind a lock or by an owner:"],
         ),
-        line("it dies by", 21, &[lock, "plain lock", "messages"]),
+        line("it dies by", &[21; 3], &[lock, "plain lock", "messages"]),
     ];
-    for group in by_way(finished) {
-        let cells: Vec<_> = group.iter().skip(1).map(policy).collect();
-        lines.extend(group.first().map(|one| named(one, 21, &cells)));
+    for places in by_way(finished) {
+        let cells: Vec<_> = places.iter().skip(1).map(policy).collect();
+        lines.extend(places.first().map(|case| named(*case, &[21; 3], &cells)));
     }
     lines.push(String::new());
     lines
 }
 
-fn policy(one: &Finished) -> String {
-    let after = units::human(one.resumed(), "s");
-    let lost = units::human(one.lost() as f64, "1");
-    match one.seen.hung {
+fn policy(case: &Case) -> String {
+    let lost = units::human(case.lost(), "1");
+    match case.hung() {
         true => format!("HANGS, {lost} lost"),
-        false => format!("{after}, {lost} lost"),
+        false => format!("{}, {lost} lost", units::human(case.resumed(), "s")),
     }
 }
 
 /// The four places of each way to die.
-fn by_way(finished: &[Finished]) -> impl Iterator<Item = &[Finished]> {
-    finished.chunk_by(|one, other| one.plan.way == other.plan.way)
+fn by_way(finished: &[Finished]) -> Vec<Vec<Case<'_>>> {
+    let cases: Vec<_> = cases(finished).collect();
+    let way = |case: &Case| case.plan().way;
+    let ways = cases.chunk_by(|one, other| way(one) == way(other));
+    ways.map(<[_]>::to_vec).collect()
 }
 
-fn named(one: &Finished, width: usize, cells: &[String]) -> String {
-    line(&format!("  {}", one.plan.way), width, cells)
+fn named(case: Case, widths: &[usize], cells: &[String]) -> String {
+    line(&format!("  {}", case.plan().way), widths, cells)
 }
 
-fn line(first: &str, width: usize, cells: &[impl AsRef<str>]) -> String {
+fn line(first: &str, widths: &[usize], cells: &[impl AsRef<str>]) -> String {
     let mut line = format!("{first:16}");
-    for cell in cells {
-        line += &format!(" {:>width$}", cell.as_ref());
+    for (&width, cell) in widths.iter().zip(cells) {
+        line += &format!("{:>width$}", cell.as_ref());
     }
-    line.trim_end().to_owned()
+    line
 }
 
 fn meaning(model: Model) -> String {

@@ -1,0 +1,344 @@
+//! Deaths: whoever holds the lock dies in the middle of a change, again and
+//! again, in every way that there is. Behind a robust mutex the next one has
+//! the lock soon, is told, and makes the ledger whole; behind a plain one it
+//! hangs.
+//!
+//! A victim dies by itself with a transfer half made; every seventh is killed
+//! wherever it happens to be, so that the journal is met in every state. How
+//! much is done before, and when it is killed, follows from a seed. In CI
+//! there are some deaths. For many, and what they took:
+//!
+//! ```text
+//! DEATHS=500 DEATHS_SEED=$RANDOM \
+//!     cargo test --release -p process-kit --test deaths
+//! ```
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(dead_code, reason = "not every test needs all of the support")]
+
+mod support;
+
+use std::{
+    env,
+    io::{self, PipeReader, PipeWriter, Read as _},
+    os::fd::AsFd as _,
+    process::ExitCode,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use common::{
+    input::Input,
+    laps::monotonic,
+    scenarios::{
+        crash::{Ledger, Way},
+        shared_state::Transfer,
+    },
+};
+use process_kit::{
+    JoinHandle, Mutex, Parent, PlainMutex, Role, Scope, Segment, first_ready,
+    role, scope,
+};
+use serde::{Deserialize, Serialize};
+use support::{no_child_is_left, run, trial};
+
+/// In CI.
+const DEATHS: usize = 42;
+
+const WAYS: [Way; 6] = [
+    Way::Panic,
+    Way::Exit,
+    Way::Abort,
+    Way::Segfault,
+    Way::StackOverflow,
+    Way::MemoryLimit,
+];
+
+/// Within this the next one has the lock.
+const SOON: Duration = Duration::from_millis(100);
+
+/// Who has not got it by now never will.
+const NEVER: Duration = SOON.saturating_mul(5);
+
+fn main() -> ExitCode {
+    if let Role::Worker(parent) = role() {
+        return parent.serve(worker);
+    }
+    let tests: [(&str, Test); _] = [
+        ("a_robust_mutex_outlives_its_holders", outlives_its_holders),
+        ("a_plain_mutex_is_lost_with_its_holder", is_lost_with_its_holder),
+        ("a_plain_mutex_hides_a_panic", hides_a_panic),
+    ];
+    let trials = tests.map(|(name, test)| {
+        trial(name, move || {
+            test()?;
+            no_child_is_left(Duration::ZERO)
+        })
+    });
+    run(trials.into())
+}
+
+type Test = fn() -> Result<()>;
+
+/// What a worker does with the ledger of this name.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+enum Part {
+    /// Makes some transfers, and dies with one half made.
+    Die { way: Way, after: u64 },
+    /// The same behind a plain lock.
+    DiePlain { way: Way },
+    /// Makes transfers until it is killed.
+    GoOn,
+    /// Makes one.
+    Next,
+    /// The same behind a plain lock.
+    NextPlain,
+}
+
+type Robust = Segment<[Mutex<Ledger>]>;
+type Plain = Segment<[PlainMutex<Ledger>]>;
+
+fn worker((part, name): (Part, String), parent: &mut Parent) -> Result<()> {
+    let pipe = PipeWriter::from(parent.take_descriptor()?);
+    match part {
+        Part::Die { way, after } => {
+            let segment = Robust::open(&name)?;
+            let mut ledger = segment[0].lock().map_err(|_| poisoned())?;
+            (0..after).for_each(|_| make(&mut ledger));
+            half(&mut ledger);
+            die(way, pipe)
+        }
+        Part::DiePlain { way } => {
+            let segment = Plain::open(&name)?;
+            let mut ledger = segment[0].lock();
+            half(&mut ledger);
+            die(way, pipe)
+        }
+        Part::GoOn => {
+            let segment = Robust::open(&name)?;
+            say(pipe, 0)?;
+            loop {
+                let mut ledger = segment[0].lock().map_err(|_| poisoned())?;
+                (0..1000).for_each(|_| make(&mut ledger));
+            }
+        }
+        Part::Next => {
+            let segment = Robust::open(&name)?;
+            let mut ledger = segment[0].lock().map_err(|_| poisoned())?;
+            make(&mut ledger);
+            Ok(())
+        }
+        Part::NextPlain => {
+            let segment = Plain::open(&name)?;
+            make(&mut segment[0].lock());
+            Ok(())
+        }
+    }
+}
+
+/// Says first that it has the lock, so that someone waits for it already;
+/// and then when it dies.
+fn die(way: Way, pipe: PipeWriter) -> Result<()> {
+    say(&pipe, 0)?;
+    thread::sleep(Duration::from_micros(300));
+    say(&pipe, monotonic().as_nanos() as u64)?;
+    way.die()
+}
+
+fn say(mut pipe: impl io::Write, word: u64) -> Result<()> {
+    Ok(pipe.write_all(&word.to_ne_bytes())?)
+}
+
+fn hear(pipe: &mut PipeReader) -> Result<u64> {
+    let mut word = [0; 8];
+    pipe.read_exact(&mut word)?;
+    Ok(u64::from_ne_bytes(word))
+}
+
+fn poisoned() -> anyhow::Error {
+    anyhow!("an earlier death was not cleared")
+}
+
+/// The transfers are the same whoever makes them: the ledger counts them.
+fn make(ledger: &mut Ledger) {
+    let transfer = half(ledger);
+    ledger.credit(transfer);
+    ledger.finish();
+}
+
+/// Begins a transfer, and leaves it there.
+fn half(ledger: &mut Ledger) -> Transfer {
+    let transfer = nth(ledger.made(0));
+    ledger.begin(0, transfer);
+    ledger.debit(transfer);
+    transfer
+}
+
+fn nth(number: u32) -> Transfer {
+    let accounts = Ledger::ACCOUNTS as u32;
+    let (from, amount) = (number % accounts, 1 + number % 100);
+    let to = (from + 1 + number % (accounts - 1)) % accounts;
+    Transfer { from, to, amount }
+}
+
+fn spawn<'scope>(
+    scope: &'scope Scope,
+    part: Part,
+    name: &str,
+) -> Result<(JoinHandle<'scope, ()>, PipeReader)> {
+    let (reader, writer) = io::pipe()?;
+    let handle = scope.spawn_with(&(part, name), &[writer.as_fd()])?;
+    Ok((handle, reader))
+}
+
+/// Serially, with nobody who dies.
+struct Reference {
+    balances: [i64; Ledger::ACCOUNTS],
+    made: u32,
+}
+
+impl Reference {
+    fn check(&mut self, ledger: &Ledger) -> Result<()> {
+        for number in self.made..ledger.made(0) {
+            let Transfer { from, to, amount } = nth(number);
+            self.balances[from as usize] -= i64::from(amount);
+            self.balances[to as usize] += i64::from(amount);
+        }
+        self.made = ledger.made(0);
+        let balances = ledger.balances();
+        ensure!(balances == self.balances, "{balances:?} after {}", self.made);
+        Ok(())
+    }
+}
+
+fn outlives_its_holders() -> Result<()> {
+    let deaths = variable("DEATHS")?;
+    let seed = variable("DEATHS_SEED")?.unwrap_or_default();
+    let wanted = deaths.unwrap_or(DEATHS);
+    let (opening, mut times) = (Ledger::opening(), Vec::new());
+    let mut reference = Reference { balances: opening.balances(), made: 0 };
+    let segment = Robust::create(&[opening])?;
+    let mut input = Input::new(seed as u64, 0);
+    for round in 0.. {
+        let time = match WAYS.get(round % (WAYS.len() + 1)) {
+            Some(&way) => Some(dies_by_itself(&segment, way, &mut input)?),
+            None => is_killed(&segment, &mut input)?,
+        };
+        let met = segment[0].is_poisoned();
+        ensure!(met == time.is_some(), "round {round}: poisoned: {met}");
+        segment[0].clear_poison();
+        let mut ledger = segment[0].lock().map_err(|_| poisoned())?;
+        reference.check(&ledger).with_context(|| format!("round {round}"))?;
+        make(&mut ledger);
+        times.extend(time);
+        if times.len() == wanted {
+            break;
+        }
+    }
+    times.sort_unstable();
+    let (worst, median) = (times[wanted - 1], times[wanted / 2]);
+    let repairs = segment[0].lock().map_err(|_| poisoned())?.report().repairs;
+    if deaths.is_some() {
+        eprintln!(
+            "{wanted} deaths with the lock, of which {repairs} left half a \
+             transfer: each ledger was made whole; the next one had the lock \
+             after {median:?}, the median, and {worst:?} at most"
+        );
+    }
+    ensure!(worst < SOON, "the next one had the lock after {worst:?}");
+    Ok(())
+}
+
+/// How soon after the victim's last words we had the lock.
+fn dies_by_itself(
+    segment: &Robust,
+    way: Way,
+    input: &mut Input,
+) -> Result<Duration> {
+    let after = input.below(5).into();
+    scope(|scope| {
+        let part = Part::Die { way, after };
+        let (mut handle, mut pipe) = spawn(scope, part, segment.name())?;
+        hear(&mut pipe).context("it did not get the lock")?;
+        ensure!(repaired(segment), "{way}: not told of the death");
+        let now = monotonic();
+        let died = Duration::from_nanos(hear(&mut pipe)?);
+        let how = handle.wait_for_answer_or_death()?;
+        let how = how.context("it lives")?;
+        ensure!(way.is_the_cause_of(how), "{way}: {how}");
+        Ok(now - died)
+    })
+}
+
+/// The same, if it had the lock when it was killed.
+fn is_killed(segment: &Robust, input: &mut Input) -> Result<Option<Duration>> {
+    scope(|scope| {
+        let (handle, mut pipe) = spawn(scope, Part::GoOn, segment.name())?;
+        hear(&mut pipe).context("it does not go on")?;
+        thread::sleep(Duration::from_nanos(input.below(500_000).into()));
+        let died = Instant::now();
+        handle.kill()?;
+        Ok(repaired(segment).then(|| died.elapsed()))
+    })
+}
+
+/// Takes the lock, and repairs the ledger if somebody died with it. The
+/// poison is left to be seen.
+fn repaired(segment: &Robust) -> bool {
+    match segment[0].lock() {
+        Ok(_) => false,
+        Err(poisoned) => {
+            poisoned.into_inner().repair();
+            true
+        }
+    }
+}
+
+/// The same deaths behind either lock, and the same who comes next.
+fn is_lost_with_its_holder() -> Result<()> {
+    // A panic unwinds, and gives the lock back: see below.
+    for way in WAYS.into_iter().filter(|way| *way != Way::Panic) {
+        let plain = Plain::create(&[Ledger::opening()])?;
+        let die = Part::DiePlain { way };
+        let next = is_next_in_time(die, Part::NextPlain, plain.name())?;
+        ensure!(!next, "{way}: a plain mutex was given back");
+        let robust = Robust::create(&[Ledger::opening()])?;
+        let die = Part::Die { way, after: 0 };
+        let next = is_next_in_time(die, Part::Next, robust.name());
+        let error = next.map(|_| ()).unwrap_err().to_string();
+        ensure!(error == poisoned().to_string(), "{way}: {error}");
+    }
+    Ok(())
+}
+
+/// Whether someone gets the lock that the victim had.
+fn is_next_in_time(die: Part, next: Part, name: &str) -> Result<bool> {
+    scope(|scope| {
+        let (mut victim, _pipe) = spawn(scope, die, name)?;
+        victim.wait_for_answer_or_death()?.context("it lives")?;
+        let (mut next, _pipe) = spawn(scope, next, name)?;
+        if first_ready([&next], Some(NEVER))?.is_none() {
+            return Ok(false);
+        }
+        next.wait_for_answer().map(|()| true)
+    })
+}
+
+/// It is given back, and nobody is told that half a transfer was made.
+fn hides_a_panic() -> Result<()> {
+    let segment = Plain::create(&[Ledger::opening()])?;
+    let die = Part::DiePlain { way: Way::Panic };
+    ensure!(is_next_in_time(die, Part::NextPlain, segment.name())?);
+    let ledger = segment[0].lock();
+    ensure!(ledger.total() != Ledger::opening().total(), "nothing is lost");
+    Ok(())
+}
+
+/// What the environment says, if it does.
+fn variable(name: &str) -> Result<Option<usize>> {
+    let Some(text) = env::var_os(name) else { return Ok(None) };
+    let text = text.to_string_lossy();
+    let value = text.parse().ok();
+    value.with_context(|| format!("{name}={text} is no number")).map(Some)
+}
