@@ -46,8 +46,8 @@
 //! | [`lifeline`] | how a program learns that the one which started it is gone |
 //! | [`units`] | figures as people write them |
 //!
-//! Linux only: [`lifeline`], [`machine`], [`placement`], [`resources`], and
-//! the futex of [`ring::memory`].
+//! Linux only: [`lifeline`], [`machine`], [`placement`], [`resources`], the
+//! futex of [`ring::memory`], and that [`scenarios::crash`] leaves no core.
 
 pub mod aligned;
 pub mod arguments;

@@ -7,6 +7,7 @@
 //! | `Scope::spawn` | [`Scope::spawn`] | a job that is encoded, not a closure |
 //! | `JoinHandle::join` | [`JoinHandle::join`] | the answer is decoded; the worker is reaped |
 //! | tokio's `JoinSet` | [`JoinSet`] | a worker for each job, only so many at once |
+//! | `JoinHandle::is_finished` | [`first_ready`] | waits for whoever answers or dies first, and not for ever |
 //! | rayon's pool | [`Pool`] | supervised: jobs have deadlines, workers are replaced |
 //! | `Barrier` | [`Gate`] | a worker that dies on the way holds up nobody |
 //! | `mpsc`, crossbeam's `channel` | [`channel`] | messages are encoded, and checked when they come |

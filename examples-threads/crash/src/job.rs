@@ -75,16 +75,15 @@ impl Sacrifice {
             keeper.open();
             let mut survivors = 0;
             for (index, handle) in handles.into_iter().enumerate() {
-                match handle.join() {
-                    Ok(done) => done.map(|()| survivors += 1)?,
-                    Err(_) => {
-                        let heir = Job::heir(self.plan, index); // threads: of a panic
-                        let joined = spawn(heir)?.join();
-                        joined.map_err(|_| anyhow!("an heir panicked"))??;
-                    }
+                if let Ok(done) = handle.join() {
+                    done?;
+                    survivors += usize::from(!self.is_heir);
+                } else {
+                    let heir = spawn(Job::heir(self.plan, index))?; // threads: of a panic
+                    heir.join().map_err(|_| anyhow!("an heir panicked"))??;
                 }
             }
-            Ok(if self.is_heir { 0 } else { survivors }) // threads: seen from inside
+            Ok(survivors)
         })
     }
 

@@ -6,12 +6,13 @@ use std::{
     thread,
 };
 
-use crate::{Job, Sacrifice, supervisor::supervise};
 use anyhow::Result;
 use common::{
     laps::Laps,
     scenarios::crash::{Answer, Hold, Ledger, Plan, Seen},
 };
+
+use crate::{Job, Sacrifice, supervisor::supervise};
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Seen> {
     supervise(plan, laps, |is_heir| Ok(vec![Sacrifice::new(plan, is_heir)])) // threads: with the ledger

@@ -3,6 +3,7 @@
 use std::{
     io,
     os::fd::{AsFd as _, BorrowedFd},
+    time::Duration,
 };
 
 use anyhow::Result;
@@ -56,16 +57,14 @@ fn replace<'scope>(
     let mut done = Vec::new();
     while !running.is_empty() {
         let is_dead = seen.death.is_some() || plan.way == Way::Panic; // threads: nobody sees a panic
-        let handles = running.iter().map(|(_, handle)| handle);
-        let patience = Some(seen.patience(plan, is_dead));
-        let Some(ready) = first_ready(handles, patience)? else {
+        let patience = seen.patience(plan, is_dead);
+        let Some((job, mut handle)) = next(&mut running, patience)? else {
             seen.hangs()?;
             done.clear();
             running.clear(); // threads: all are killed, there is no other way
             running = anew()?;
             continue;
         };
-        let (job, mut handle) = running.swap_remove(ready);
         match handle.wait_for_answer_or_death()? {
             None => done.push(handle),
             Some(how) => {
@@ -75,6 +74,16 @@ fn replace<'scope>(
         }
     }
     Ok(done)
+}
+
+/// Whoever answers or dies next; nobody, if that takes too long.
+fn next<'scope>(
+    running: &mut Vec<Member<'scope>>,
+    patience: Duration,
+) -> Result<Option<Member<'scope>>> {
+    let handles = running.iter().map(|(_, handle)| handle);
+    let ready = first_ready(handles, Some(patience))?;
+    Ok(ready.map(|ready| running.swap_remove(ready)))
 }
 
 fn spawn_all<'scope>(

@@ -195,3 +195,91 @@ pub struct Report {
     /// When the first transfer after the death was made.
     pub resumed: Duration,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::scenarios::crash::tests::plans;
+
+    /// Makes so many transfers, and of one more so many of its four steps.
+    fn interrupted(plan: &Plan, made: u32, steps: usize) -> Ledger {
+        let mut ledger = Ledger::opening();
+        for (number, transfer) in plan.transfers(0, 0).take(made as usize) {
+            ledger.make(Order::new(0, number, transfer));
+        }
+        for (_, transfer) in plan.transfers(0, made).take(1) {
+            let step: [&dyn Fn(&mut Ledger); 4] = [
+                &|ledger| ledger.begin(0, transfer),
+                &|ledger| ledger.debit(transfer),
+                &|ledger| ledger.credit(transfer),
+                &|ledger| ledger.finish(),
+            ];
+            step.iter().take(steps).for_each(|step| step(&mut ledger));
+        }
+        ledger
+    }
+
+    proptest! {
+        #[test]
+        fn wherever_it_ended_it_is_made_whole(
+            plan in plans(),
+            made in 0..50_u32,
+            steps in 0..=4_usize,
+        ) {
+            let made = made.min(plan.transfers - 1);
+            let mut ledger = interrupted(&plan, made, steps);
+            let is_half = (1..4).contains(&steps);
+            ledger.repair();
+            let whole = made + u32::from(steps == 4);
+            let expected = interrupted(&plan, whole, 0);
+            prop_assert_eq!(ledger.balances, expected.balances);
+            prop_assert_eq!(ledger.made, expected.made);
+            prop_assert_eq!(ledger.report().repairs, u64::from(is_half));
+        }
+
+        /// Whoever repairs may die of it: the next one begins at the journal.
+        #[test]
+        fn half_a_repair_is_no_harm(plan in plans(), account in 0..2_usize) {
+            let mut ledger = interrupted(&plan, 0, 2);
+            let mut expected = ledger;
+            expected.repair();
+            let Entry { accounts, balances, .. } = ledger.journal;
+            ledger.balances[accounts[account] as usize] = balances[account];
+            ledger.repair();
+            prop_assert_eq!(ledger.balances, expected.balances);
+        }
+
+        /// Whoever takes over sends all again.
+        #[test]
+        fn what_was_made_is_not_made_again(plan in plans(), made in 0..50) {
+            let mut ledger = Ledger::opening();
+            let orders = || {
+                plan.transfers(0, 0)
+                    .map(|(number, transfer)| Order::new(0, number, transfer))
+            };
+            orders().take(made as usize).for_each(|order| ledger.make(order));
+            ledger.make(Order::farewell(0));
+            orders().for_each(|order| ledger.make(order));
+            let one = Plan { workers: 1, ..plan };
+            prop_assert!(ledger.is_complete(&one));
+            prop_assert_eq!(ledger.balances, one.reference());
+        }
+    }
+
+    #[test]
+    fn the_first_transfer_after_a_death_is_dated() {
+        let mut ledger = Ledger::opening();
+        let transfer = Transfer { from: 0, to: 1, amount: 5 };
+        ledger.make(Order::new(0, 0, transfer));
+        assert_eq!(ledger.report().resumed, Duration::ZERO);
+        let words = ledger.last_words();
+        assert_eq!(words.made(), 1);
+        ledger.make(Order::new(0, 1, transfer));
+        let resumed = ledger.report().resumed;
+        assert!(words.at() <= resumed && resumed <= monotonic());
+        ledger.make(Order::new(0, 2, transfer));
+        assert_eq!(ledger.report().resumed, resumed);
+    }
+}

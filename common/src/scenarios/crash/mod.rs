@@ -313,3 +313,78 @@ impl Seen {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::ValueEnum as _;
+    use proptest::{prelude::*, sample::select};
+
+    use super::*;
+
+    pub(super) fn plans() -> impl Strategy<Value = Plan> {
+        let ways = select(Way::value_variants());
+        (ways, select(&Hold::ALL[..]), 1..99_u32, 1..9_usize, any::<u64>())
+            .prop_map(|(way, hold, transfers, workers, seed)| Plan {
+                way,
+                hold,
+                death: 0,
+                transfers,
+                workers,
+                seed,
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_is_doomed_has_something_to_die_at(plan in plans()) {
+            let Doom { worker, number } = plan.doom();
+            prop_assert!(worker < plan.workers);
+            prop_assert!(number < plan.transfers);
+        }
+
+        #[test]
+        fn an_heir_makes_what_is_left(plan in plans(), made in 0..99_u32) {
+            let all: Vec<_> = plan.transfers(0, 0).collect();
+            let left: Vec<_> = plan.transfers(0, made).collect();
+            prop_assert_eq!(&all[made.min(plan.transfers) as usize..], left);
+        }
+
+        #[test]
+        fn money_is_neither_made_nor_lost(plan in plans()) {
+            let total: i64 = plan.reference().iter().sum();
+            prop_assert_eq!(total, Ledger::opening().total());
+        }
+
+        #[test]
+        fn what_cannot_be_made_is_seen(
+            plan in plans(),
+            worker in any::<u32>(),
+            from in 0..40_u32,
+            to in 0..40_u32,
+        ) {
+            let order =
+                Order::new(worker as usize, 0, Transfer { from, to, amount: 1 });
+            let is_possible =
+                (worker as usize) < plan.workers && from < 16 && to < 16;
+            prop_assert_eq!(order.is_possible(&plan), is_possible);
+        }
+    }
+
+    #[test]
+    fn each_death_has_a_moment_of_its_own() {
+        let (transfers, workers, seed) = (1 << 20, 1, 1);
+        let mut moments = BTreeSet::new();
+        for &way in Way::value_variants() {
+            for hold in Hold::ALL {
+                for death in 0..3 {
+                    let plan =
+                        Plan { way, hold, death, transfers, workers, seed };
+                    moments.insert(plan.doom().number);
+                }
+            }
+        }
+        assert_eq!(moments.len(), 6 * 4 * 3);
+    }
+}

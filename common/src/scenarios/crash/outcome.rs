@@ -58,8 +58,15 @@ impl Finished {
              the right ones",
             self.seen.report.made
         );
-        // A thread's panic is no process's death.
+        // A thread's panic is no process's death. Who is spared by a death
+        // hangs behind a plain lock, and behind nothing else.
         let is_mortal = model == Model::Processes || way != Way::Panic;
+        let is_spared = model == Model::Processes || way == Way::Panic;
+        ensure!(
+            self.seen.hung == (is_spared && hold == Hold::PlainLock),
+            "{way}, {hold}: whether all hung: {}",
+            self.seen.hung
+        );
         match self.seen.death {
             None => ensure!(!is_mortal, "{way}, {hold}: nobody died"),
             Some(how) => ensure!(
@@ -295,4 +302,84 @@ fn meaning(model: Model) -> String {
         }
     }
     .into()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus};
+
+    use super::*;
+    use crate::scenarios::crash::Report;
+
+    /// An abort as processes meet it, behind this.
+    fn finished(hold: Hold) -> Finished {
+        let (way, death, transfers, workers, seed) = (Way::Abort, 0, 9, 2, 1);
+        let plan = Plan { way, hold, death, transfers, workers, seed };
+        let (balances, made) = (plan.reference(), 18);
+        let report = Report { balances, made, repairs: 1, ..Report::default() };
+        let seen = Seen {
+            death: Some(ExitStatus::from_raw(6)),
+            survivors: 1,
+            report,
+            ..Seen::default()
+        };
+        Finished { plan, seen, laps: Laps::none() }
+    }
+
+    fn refusal(finished: Finished) -> String {
+        let outcome = outcome(Model::Processes, &[finished]);
+        outcome.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_went_as_planned_is_an_outcome() {
+        let found = outcome(Model::Processes, &[finished(Hold::Lock)]).unwrap();
+        assert_eq!(found.result[0]["death"], "signal: 6 (SIGABRT)");
+        let metric = |name| {
+            let mut metrics = found.metrics.iter();
+            metrics.find(|metric| metric.name == name).unwrap().value
+        };
+        assert_eq!(metric("survivors lock"), 1.0);
+        assert_eq!(metric("lost lock"), 1.0);
+    }
+
+    #[test]
+    fn a_transfer_too_few_or_a_wrong_one_is_refused() {
+        let mut one = finished(Hold::Lock);
+        one.seen.report.made -= 1;
+        assert!(refusal(one).contains("17 transfers of 18"));
+        let mut one = finished(Hold::Lock);
+        one.seen.report.balances[3] += 1;
+        assert!(refusal(one).contains("not the right ones"));
+    }
+
+    #[test]
+    fn another_death_than_the_planned_one_is_refused() {
+        let mut one = finished(Hold::Lock);
+        one.seen.death = Some(ExitStatus::from_raw(9));
+        assert!(refusal(one).contains("SIGKILL"));
+        let mut one = finished(Hold::Lock);
+        one.seen.death = None;
+        assert!(refusal(one).contains("nobody died"));
+        let threads = outcome(Model::Threads, &[finished(Hold::Lock)]);
+        assert!(threads.is_ok(), "an abort is a process's death there too");
+    }
+
+    #[test]
+    fn a_hang_is_expected_behind_a_plain_lock_only() {
+        let mut one = finished(Hold::Lock);
+        one.seen.hung = true;
+        assert!(refusal(one).contains("all hung: true"));
+        assert!(refusal(finished(Hold::PlainLock)).contains("all hung: false"));
+    }
+
+    #[test]
+    fn the_median_of_several_deaths_is_told() {
+        let mut several = [0, 1, 2].map(|_| finished(Hold::Lock));
+        several[0].seen.report.repairs = 9;
+        let found = outcome(Model::Processes, &several).unwrap();
+        assert_eq!(found.metrics.len(), 3);
+        assert_eq!(found.metrics[2].value, 1.0);
+    }
 }
