@@ -14,7 +14,6 @@
 //! ```
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
-#![expect(dead_code, reason = "not every test needs all of the support")]
 
 mod support;
 
@@ -22,7 +21,8 @@ use std::{
     env,
     io::{self, PipeReader, PipeWriter, Read as _},
     os::fd::AsFd as _,
-    process::ExitCode,
+    process::{ExitCode, exit},
+    sync::mpsc::{self, RecvTimeoutError::Timeout, Sender},
     thread,
     time::{Duration, Instant},
 };
@@ -41,7 +41,7 @@ use process_kit::{
     role, scope,
 };
 use serde::{Deserialize, Serialize};
-use support::{no_child_is_left, run, trial};
+use support::{DEADLINE, no_child_is_left, run, trial};
 
 /// In CI.
 const DEATHS: usize = 42;
@@ -221,6 +221,7 @@ fn outlives_its_holders() -> Result<()> {
     let segment = Robust::create(&[opening])?;
     let mut input = Input::new(seed as u64, 0);
     for round in 0.. {
+        let _watchdog = Watchdog::new();
         let time = match WAYS.get(round % (WAYS.len() + 1)) {
             Some(&way) => Some(dies_by_itself(&segment, way, &mut input)?),
             None => is_killed(&segment, &mut input)?,
@@ -248,6 +249,24 @@ fn outlives_its_holders() -> Result<()> {
     }
     ensure!(worst < SOON, "the next one had the lock after {worst:?}");
     Ok(())
+}
+
+/// Ends a test that waits for a lock which it will never have.
+struct Watchdog {
+    _alive: Sender<()>,
+}
+
+impl Watchdog {
+    fn new() -> Self {
+        let (alive, is_over) = mpsc::channel();
+        thread::spawn(move || {
+            if is_over.recv_timeout(DEADLINE) == Err(Timeout) {
+                eprintln!("the next one does not get the lock");
+                exit(1);
+            }
+        });
+        Watchdog { _alive: alive }
+    }
 }
 
 /// How soon after the victim's last words we had the lock.
