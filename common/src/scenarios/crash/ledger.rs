@@ -203,7 +203,8 @@ mod tests {
     use super::*;
     use crate::scenarios::crash::tests::plans;
 
-    /// Makes so many transfers, and of one more so many of its four steps.
+    /// Makes so many transfers, and of one more so many of its steps, of
+    /// which the last one is missing: to close the journal.
     fn interrupted(plan: &Plan, made: u32, steps: usize) -> Ledger {
         let mut ledger = Ledger::opening();
         for (number, transfer) in plan.transfers(0, 0).take(made as usize) {
@@ -214,7 +215,7 @@ mod tests {
                 &|ledger| ledger.begin(0, transfer),
                 &|ledger| ledger.debit(transfer),
                 &|ledger| ledger.credit(transfer),
-                &|ledger| ledger.finish(),
+                &|ledger| ledger.made[0] += 1,
             ];
             step.iter().take(steps).for_each(|step| step(&mut ledger));
         }
@@ -230,13 +231,11 @@ mod tests {
         ) {
             let made = made.min(plan.transfers - 1);
             let mut ledger = interrupted(&plan, made, steps);
-            let is_half = (1..4).contains(&steps);
             ledger.repair();
-            let whole = made + u32::from(steps == 4);
-            let expected = interrupted(&plan, whole, 0);
+            let expected = interrupted(&plan, made, 0);
             prop_assert_eq!(ledger.balances, expected.balances);
             prop_assert_eq!(ledger.made, expected.made);
-            prop_assert_eq!(ledger.report().repairs, u64::from(is_half));
+            prop_assert_eq!(ledger.report().repairs, u64::from(steps > 0));
         }
 
         /// Whoever repairs may die of it: the next one begins at the journal.

@@ -38,7 +38,7 @@ Examples:
   PROGRAM --deaths 100               so often each
   PROGRAM --quick --json             for a script")]
 pub struct Args {
-    /// Transfers that each worker makes [default: 5000, with --quick 1000]
+    /// Transfers that each worker makes [default: 5000, with --quick 3000]
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     transfers: Option<u32>,
@@ -92,7 +92,7 @@ impl Args {
     }
 
     fn transfers(&self) -> u32 {
-        let usual = if self.common.quick { 1_000 } else { 5_000 };
+        let usual = if self.common.quick { 3_000 } else { 5_000 };
         self.transfers.unwrap_or(usual)
     }
 
@@ -252,7 +252,7 @@ pub struct Answer {
 }
 
 /// Many times what it takes to die and to be replaced.
-const HANG: Duration = Duration::from_millis(50);
+const HANG: Duration = Duration::from_millis(30);
 
 /// What a supervisor saw.
 #[derive(Debug, Clone, Default)]
