@@ -56,8 +56,8 @@ fn replace<'scope>(
 ) -> Result<Vec<JoinHandle<'scope, Answer>>> {
     let mut done = Vec::new();
     while !running.is_empty() {
-        let is_dead = seen.death.is_some(); // processes: as the parent sees
-        let patience = seen.patience(plan, is_dead);
+        let is_lost = seen.death.is_some(); // processes: the others live on
+        let patience = seen.patience(plan, is_lost);
         let Some((job, mut handle)) = next(&mut running, patience)? else {
             seen.hangs()?;
             done.clear();

@@ -56,8 +56,8 @@ fn replace<'scope>(
 ) -> Result<Vec<JoinHandle<'scope, Answer>>> {
     let mut done = Vec::new();
     while !running.is_empty() {
-        let is_dead = seen.death.is_some() || plan.way == Way::Panic; // threads: nobody sees a panic
-        let patience = seen.patience(plan, is_dead);
+        let is_lost = plan.way == Way::Panic; // threads: else all of them die
+        let patience = seen.patience(plan, is_lost);
         let Some((job, mut handle)) = next(&mut running, patience)? else {
             seen.hangs()?;
             done.clear();

@@ -229,6 +229,19 @@ fn who_survives_depends_on_who_shares_a_process() {
     }
 }
 
+/// Only silence after the lock was lost is a hang, and no work is too long.
+#[test]
+fn nobody_is_said_to_hang_who_works() {
+    for model in MODELS {
+        let arguments = "--transfers 30000 --workers 4 --deaths 1";
+        for way in ["panic", "abort"] {
+            let arguments = format!("--variant {way} {arguments}");
+            let found = run("crash", model, &arguments);
+            assert_eq!(found.result.as_array().unwrap().len(), 4);
+        }
+    }
+}
+
 /// A survivor goes on with the ledger that there is. Where nobody survived,
 /// all that was made by then is made again.
 #[test]

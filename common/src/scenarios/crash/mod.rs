@@ -282,11 +282,11 @@ impl Seen {
     }
 
     /// How long to wait for the next news before it is said that all hang.
-    /// After the death, a plain lock is not given back by waiting longer;
+    /// A plain lock that is lost is not given back by waiting longer;
     /// otherwise nobody hangs, however busy the machine is.
-    pub fn patience(&self, plan: &Plan, is_dead: bool) -> Duration {
+    pub fn patience(&self, plan: &Plan, is_lost: bool) -> Duration {
         match plan.hold {
-            Hold::PlainLock if is_dead && !self.hung => HANG,
+            Hold::PlainLock if is_lost && !self.hung => HANG,
             _ => Duration::from_secs(30),
         }
     }

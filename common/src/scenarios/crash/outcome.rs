@@ -283,7 +283,7 @@ fn named(case: Case, widths: &[usize], cells: &[String]) -> String {
 fn line(first: &str, widths: &[usize], cells: &[impl AsRef<str>]) -> String {
     let mut line = format!("{first:16}");
     for (&width, cell) in widths.iter().zip(cells) {
-        line += &format!("{:>width$}", cell.as_ref());
+        line += &format!(" {:>rest$}", cell.as_ref(), rest = width - 1);
     }
     line
 }
