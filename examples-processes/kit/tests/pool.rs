@@ -14,6 +14,10 @@ use std::{
     hint::{black_box, spin_loop},
     os::fd::BorrowedFd,
     process::{Command, ExitCode, abort},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -30,6 +34,7 @@ use libtest_mimic::Trial;
 use process_kit::{Pool, Role, Turn, chaos::Chaos, role};
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
+use signal_hook::consts::SIGTERM;
 use support::{DEADLINE, no_child_is_left};
 
 /// The first argument of a program whose workers are never ready.
@@ -62,6 +67,7 @@ enum Job {
     Loop,
     Sleep,
     Stop,
+    HearTerm,
     Length(Vec<u64>),
     /// Says these bytes to its supervisor, before its answer.
     Say(Vec<u8>),
@@ -94,6 +100,14 @@ fn worker(job: Job, turn: &Turn) -> Result<u64> {
         },
         Job::Sleep => thread::sleep(Duration::MAX),
         Job::Stop => kill_process(getpid(), Signal::STOP)?,
+        Job::HearTerm => {
+            let is_heard = Arc::new(AtomicBool::new(false));
+            signal_hook::flag::register(SIGTERM, is_heard.clone())?;
+            while !is_heard.load(SeqCst) {
+                spin_loop();
+            }
+            bail!("terminated")
+        }
         Job::Length(words) => return Ok(words.len() as u64),
         Job::Say(bytes) => {
             say(&bytes)?;
@@ -146,6 +160,7 @@ fn tests() -> Vec<Trial> {
         trial("who_is_asked_may_stay", who_is_asked_may_stay),
         trial("a_late_answer_is_an_answer", a_late_answer_is_an_answer),
         trial("the_deaf_are_terminated", the_deaf_are_terminated),
+        trial("who_hears_sigterm_ends", who_hears_the_signal_is_replaced),
         trial("the_stopped_are_killed", the_stopped_are_killed),
         trial("a_hungry_worker_holds_up_nobody", hold_up_nobody),
         trial("what_is_too_long_is_refused", what_is_too_long_is_refused),
@@ -303,6 +318,20 @@ fn the_deaf_are_terminated() -> Result<()> {
     Ok(())
 }
 
+/// It has a handler, and says that its job is over. It is to end all the same.
+fn who_hears_the_signal_is_replaced() -> Result<()> {
+    let rules = Supervision { attempts: 1, ..rules(1) };
+    let mut pool = Jobs::start(rules)?;
+    pool.wait_for_all()?;
+    let before = pool.ids();
+    pool.submit(Job::HearTerm);
+    let finished = pool.join_next()?.context("no job is done")?;
+    ensure!(stopped(&finished.endings[0])?.by == Way::Interrupt);
+    ensure!(pool.restarts() == 1 && pool.ids() != before);
+    pool.join()?;
+    Ok(())
+}
+
 fn the_stopped_are_killed() -> Result<()> {
     let rules = Supervision { attempts: 1, ..rules(1) };
     let (all, _) = run(rules, vec![Job::Stop, Job::Mix(1)])?;
@@ -325,12 +354,12 @@ fn hold_up_nobody() -> Result<()> {
     pool.wait_for_all()?;
     let asleep = Pid::from_raw(pool.ids()[0] as i32).context("no id")?;
     kill_process(asleep, Signal::STOP)?;
-    pool.submit(Job::Length(vec![0; 1 << 20]));
+    pool.submit(Job::Length(vec![0; 1 << 24]));
     pool.submit(Job::Mix(1));
     let first = pool.join_next()?.context("no job is done")?;
     ensure!(first.id == JobId(1) && first.result == Ok(mix(1)));
     let second = pool.join_next()?.context("no second job is done")?;
-    ensure!(second.result == Ok(1 << 20), "{second:?}");
+    ensure!(second.result == Ok(1 << 24), "{second:?}");
     ensure!(stopped(&second.endings[0])?.by == Way::Force);
     ensure!(pool.join()?.is_empty());
     Ok(())
