@@ -12,7 +12,7 @@ mod supervisor;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use common::{
     demo,
     laps::Laps,
@@ -36,8 +36,8 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
     let progress = Progress::new(plans.len());
     let mut finished = Vec::new();
     for plan in plans {
-        progress.now(&format!("{}, {}", plan.way, plan.hold));
-        finished.push(run_plan(plan)?);
+        progress.now(&plan.name());
+        finished.push(run_plan(plan).with_context(|| plan.name())?);
         progress.step();
     }
     crash::outcome(model, &finished)

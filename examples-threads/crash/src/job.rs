@@ -1,8 +1,12 @@
 //! What a process is told to do: all workers' work, from the beginning.
 
-use std::{io::PipeWriter, mem::take, thread};
+use std::{
+    io::PipeWriter,
+    mem::take,
+    thread::{self, ScopedJoinHandle},
+};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use common::{
     gate::Gate,
     scenarios::crash::{Ledger, Plan, Victim},
@@ -64,18 +68,26 @@ impl Sacrifice {
         thread::scope(|scope| {
             let spawn = |mut job: Job| {
                 let job = move || (gate.wait(), work(&mut job)).1; // threads: moved
-                thread::Builder::new().spawn_scoped(scope, job)
+                let thread = thread::Builder::new().spawn_scoped(scope, job);
+                thread.context("no worker can be started")
             };
-            let (keeper, mut handles) = (gate.close(), Vec::new());
-            for index in 0..self.plan.workers {
-                handles.push(spawn(self.job(index)?)?); // threads: all or none
+            let keeper = gate.close();
+            let jobs = (0..self.plan.workers).map(|index| self.job(index));
+            let handles: Vec<_> = jobs.map(|job| spawn(job?)).collect(); // threads: of one scope
+            if handles.iter().all(Result::is_ok) {
+                keeper.wait_for(self.plan.workers);
+                self.gate.wait()?; // threads: now the process is ready
             }
-            keeper.wait_for(self.plan.workers);
-            self.gate.wait()?; // threads: now the process is ready
             keeper.open();
+            // All of them, also if one could not be started: a panic of whom
+            // nobody joined would be the scope's own.
+            let joined: Vec<_> = handles
+                .into_iter()
+                .map(|handle| handle.map(ScopedJoinHandle::join)) // threads: a panic is news
+                .collect();
             let mut survivors = 0;
-            for (index, handle) in handles.into_iter().enumerate() {
-                if let Ok(done) = handle.join() {
+            for (index, joined) in joined.into_iter().enumerate() {
+                if let Ok(done) = joined? {
                     done?;
                     survivors += usize::from(!self.is_heir);
                 } else {

@@ -167,6 +167,11 @@ pub struct Doom {
 }
 
 impl Plan {
+    /// What a person calls it.
+    pub fn name(&self) -> String {
+        format!("{}, {}", self.way, self.hold)
+    }
+
     /// The transfers of one worker, which depend on no other worker's. Who
     /// takes over from a dead one leaves out those that are `made`.
     pub fn transfers(
