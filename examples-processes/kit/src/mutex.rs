@@ -146,11 +146,13 @@ impl RawMutex {
         unsafe { pthread_mutex_trylock(self.0.get()) }
     }
 
-    /// Gives back what this thread holds: guards do not change threads.
-    pub(crate) fn unlock(&self) {
-        // SAFETY: as in `lock`. If this thread did not hold it, the call
-        // would say so and do nothing, or, of a plain mutex, unlock it: the
-        // guards are what keeps anyone from that.
+    /// Gives it back.
+    ///
+    /// # Safety
+    ///
+    /// This thread holds it.
+    pub(crate) unsafe fn unlock(&self) {
+        // SAFETY: as in `lock`, and as the caller promises.
         unsafe { pthread_mutex_unlock(self.0.get()) };
     }
 }
@@ -243,7 +245,8 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
         if !self.panicking && thread::panicking() {
             self.mutex.poisoned.store(true, Relaxed);
         }
-        self.mutex.raw.unlock();
+        // SAFETY: this thread holds the lock: guards do not change threads.
+        unsafe { self.mutex.raw.unlock() };
     }
 }
 

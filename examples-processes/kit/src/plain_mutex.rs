@@ -93,7 +93,8 @@ impl<T: ?Sized> DerefMut for PlainMutexGuard<'_, T> {
 
 impl<T: ?Sized> Drop for PlainMutexGuard<'_, T> {
     fn drop(&mut self) {
-        self.mutex.raw.unlock();
+        // SAFETY: this thread holds the lock: guards do not change threads.
+        unsafe { self.mutex.raw.unlock() };
     }
 }
 

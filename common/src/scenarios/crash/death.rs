@@ -40,7 +40,7 @@ pub enum Way {
     Exit,
     /// It ends the program at once
     Abort,
-    /// It reads where no memory is
+    /// It reads memory that it may not
     Segfault,
     /// It calls itself until there is no stack
     StackOverflow,

@@ -204,8 +204,8 @@ fn story(model: Model, finished: &[Finished]) -> Vec<String> {
     story.extend(deaths(finished));
     story.extend(policies(model, finished));
     story.push(
-        "“After”: from its last words to the next transfer, anybody's. “Lost”: \
-         transfers\nthat had to be made again."
+        "After: from its last words to the next transfer, whoever makes it.\n\
+         Lost: transfers that had to be made again."
             .into(),
     );
     story
@@ -218,10 +218,9 @@ fn deaths(finished: &[Finished]) -> Vec<String> {
     let titles = ["survive", "lost", "after"];
     let mut lines = vec![
         String::new(),
-        line(
-            "",
-            &[31, 32],
-            &["it holds no lock", "the ledger is half changed"],
+        format!(
+            "{:>47}{:>32}",
+            "it holds no lock", "the ledger is half changed"
         ),
         line("it dies by", &SIX, &[titles, titles].concat()),
     ];
@@ -240,17 +239,13 @@ fn deaths(finished: &[Finished]) -> Vec<String> {
 
 fn policies(model: Model, finished: &[Finished]) -> Vec<String> {
     let lock = match model {
-        Model::Threads => "std's, poisoned",
-        Model::Processes => "robust mutex",
+        Model::Threads => "std's lock, poisoned",
+        Model::Processes => "a robust mutex",
     };
     let mut lines = vec![
         String::new(),
-        line(
-            "",
-            &[63],
-            &["Half a transfer is made, behind a lock or by an owner:"],
-        ),
-        line("it dies by", &[21; 3], &[lock, "plain lock", "messages"]),
+        format!("{:>79}", "half a transfer is made, behind"),
+        line("it dies by", &[21; 3], &[lock, "a plain lock", "an owner"]),
     ];
     for places in by_way(finished) {
         let cells: Vec<_> = places.iter().skip(1).map(policy).collect();
