@@ -1,5 +1,5 @@
 //! A lock that tells nobody that its holder died, and is not given back: who
-//! comes next waits for ever. Only a deadline shows that.
+//! comes next waits for ever. Only the supervisor sees that, as a watchdog.
 
 use std::{
     mem::ManuallyDrop,
