@@ -38,10 +38,10 @@ Examples:
   PROGRAM --deaths 100               so often each
   PROGRAM --quick --json             for a script")]
 pub struct Args {
-    /// Transfers that each worker makes [default: 5000, with --quick 3000]
-    #[arg(long, value_name = "N",
+    /// Transfers that each worker makes
+    #[arg(long, value_name = "N", default_value_t = 5000,
           value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
-    transfers: Option<u32>,
+    transfers: u32,
 
     /// How often each death strikes, at other moments [default: 3, with
     /// --quick 1]
@@ -77,7 +77,7 @@ impl Args {
             way,
             hold,
             death,
-            transfers: self.transfers(),
+            transfers: self.transfers,
             workers: self.workers.count(),
             seed: self.common.seed,
         };
@@ -89,11 +89,6 @@ impl Args {
             }
         }
         plans
-    }
-
-    fn transfers(&self) -> u32 {
-        let usual = if self.common.quick { 3_000 } else { 5_000 };
-        self.transfers.unwrap_or(usual)
     }
 
     fn deaths(&self) -> u32 {
@@ -185,14 +180,14 @@ impl Plan {
         (0..).zip(all).skip(made as usize)
     }
 
-    /// Each death has a moment of its own, when about half of the work is
-    /// done.
+    /// Each death has a moment of its own: early, or the others might be done
+    /// before, where they got the cores first.
     pub fn doom(&self) -> Doom {
         let place = 4 * self.way as u64 + self.hold as u64;
         let stream = u64::MAX - (u64::from(self.death) << 8 | place);
         let mut input = Input::new(self.seed, stream);
         let number =
-            self.transfers / 4 + input.below(self.transfers.div_ceil(2));
+            self.transfers / 8 + input.below(self.transfers.div_ceil(4));
         Doom { worker: input.below(self.workers as u32) as usize, number }
     }
 

@@ -197,7 +197,7 @@ fn story(model: Model, finished: &[Finished]) -> Vec<String> {
     if let Some(Finished { plan, .. }) = finished.first() {
         let transfers = units::human(f64::from(plan.transfers), "1");
         story.push(format!(
-            "{} {model} make {transfers} transfers each. One dies in the middle.",
+            "{} {model} make {transfers} transfers each. One dies at its work.",
             plan.workers
         ));
     }
