@@ -9,7 +9,7 @@ use std::{
     collections::BTreeMap,
     env, fs,
     io::{self, Read as _, Write as _},
-    os::fd::AsFd as _,
+    os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
     process::{Command, ExitCode, Stdio, abort},
     sync::{
         atomic::{AtomicI64, Ordering::Relaxed},
@@ -24,7 +24,7 @@ use libtest_mimic::Trial;
 use process_kit::{
     Frozen, JoinHandle, JoinSet, Mapping, Mutex, Parent, Role, Segment,
     channel::{self, Corrupt, Receiver, RecvTimeoutError, SendError, Sender},
-    role, scope,
+    first_ready, role, scope,
 };
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use serde::{Deserialize, Serialize};
@@ -158,6 +158,8 @@ fn tests() -> Vec<Trial> {
         ("answers_come_back", answers_come_back),
         ("an_error_crosses_as_its_text", an_error_crosses_as_its_text),
         ("a_death_is_told", a_death_is_told),
+        ("a_death_is_news_and_no_error", a_death_is_news_and_no_error),
+        ("the_first_of_many_is_found", the_first_of_many_is_found_or_nobody),
         ("stdout_and_stdin_are_the_parents", stdout_and_stdin_are_the_parents),
         ("a_scope_waits_for_nobody", a_scope_waits_for_nobody),
         ("the_gate_holds_all_or_none", the_gate_holds_all_or_none),
@@ -221,6 +223,38 @@ fn a_death_is_told() -> Result<()> {
         assert!(error.contains(how), "{job:?}: {error}");
     }
     Ok(())
+}
+
+/// For who replaces the dead.
+fn a_death_is_news_and_no_error() -> Result<()> {
+    scope(|scope| {
+        let mut well = scope.spawn::<_, u64>(&Job::Square(3))?;
+        assert_eq!(well.wait_for_answer_or_death()?, None);
+        let mut dead = scope.spawn::<_, u64>(&Job::Abort)?;
+        for _ in 0..2 {
+            let how = dead.wait_for_answer_or_death()?.unwrap();
+            assert_eq!(how.signal(), Some(Signal::ABORT.as_raw()));
+        }
+        let job = Job::Fail("as asked".into());
+        let mut failed = scope.spawn::<_, u64>(&job)?;
+        let error = failed.wait_for_answer_or_death().unwrap_err();
+        assert_eq!(error.to_string(), "as asked");
+        assert_eq!(well.join()?, 9);
+        Ok(())
+    })
+}
+
+fn the_first_of_many_is_found_or_nobody() -> Result<()> {
+    scope(|scope| {
+        let mut many = vec![scope.spawn::<_, u64>(&Job::Sleep)?];
+        many.push(scope.spawn(&Job::Loop)?);
+        let soon = Some(Duration::from_millis(50));
+        assert_eq!(first_ready(&many, soon)?, None);
+        many.push(scope.spawn(&Job::Exit(3))?);
+        assert_eq!(first_ready(&many, Some(DEADLINE))?, Some(2));
+        assert_eq!(first_ready(&many, None)?, Some(2));
+        Ok(())
+    })
 }
 
 /// Our own stdout is the harness's, so a parent of our own is looked at.
