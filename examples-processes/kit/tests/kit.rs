@@ -20,6 +20,7 @@ use std::{
 };
 
 use anyhow::{Result, bail, ensure};
+use common::lifeline;
 use libtest_mimic::Trial;
 use process_kit::{
     Frozen, JoinHandle, JoinSet, Mapping, Mutex, Parent, Role, Segment,
@@ -496,6 +497,7 @@ fn workers_end_with_their_parent() -> Result<()> {
     for signal in [Signal::KILL, Signal::TERM, Signal::INT] {
         let mut victim = Command::new(env::current_exe()?)
             .args([VICTIM, "workers"])
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
         let mut ready = [0; 6];
@@ -662,6 +664,8 @@ fn victim() -> ExitCode {
 }
 
 fn wait_with_workers() -> Result<()> {
+    // If this test fails, nobody else will end it.
+    lifeline::hold(io::stdin(), Signal::KILL)?;
     let _segment = Segment::<[AtomicI64]>::create(&[0; 10])?;
     scope(|scope| {
         let gated = Job::WaitThenSquare(1);
@@ -686,14 +690,26 @@ fn nothing_is_left() -> Result<()> {
     Ok(())
 }
 
-/// The segments of this test: those of our namespace.
+/// The segments of this test: those of our namespace whose owner is gone, or
+/// is this program. Others may run here, and have theirs.
 fn names() -> Vec<String> {
     let namespace = fs::read_link("/proc/self/ns/pid").unwrap();
     let namespace = namespace.to_string_lossy().into_owned();
     let number = namespace.trim_start_matches("pid:[").trim_end_matches(']');
+    let prefix = format!("process-kit.{number}.");
+    let is_ours = |name: &String| {
+        let rest = name.strip_prefix(&prefix);
+        let owner = rest.and_then(|rest| rest.split('.').next());
+        owner.is_some_and(|owner| !is_another_program(owner))
+    };
     fs::read_dir("/dev/shm")
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-        .filter(|name| name.starts_with(&format!("process-kit.{number}.")))
+        .filter(is_ours)
         .collect()
+}
+
+fn is_another_program(process: &str) -> bool {
+    let program = fs::read_link(format!("/proc/{process}/exe"));
+    program.is_ok_and(|program| program != env::current_exe().unwrap())
 }
