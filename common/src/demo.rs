@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use clap::{Command, error::ErrorKind};
+use clap::error::ErrorKind;
 use rustix::process::Signal;
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
@@ -36,7 +36,8 @@ pub fn main<A: Arguments>(
         return ExitCode::SUCCESS;
     }
     if let Err(reason) = arguments.check(model) {
-        command::<A>().error(ErrorKind::ValueValidation, reason).exit();
+        let mut command = A::command().bin_name(program());
+        command.error(ErrorKind::ValueValidation, reason).exit();
     }
     match obey_the_outside(&arguments)
         .and_then(|()| run(model, &arguments))
@@ -51,18 +52,15 @@ pub fn main<A: Arguments>(
 }
 
 fn parse<A: Arguments>() -> A {
-    let matches = command::<A>().get_matches();
+    let command = A::command().bin_name(program());
+    let matches = command.after_help(examples::<A>()).get_matches();
     A::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
 /// The siblings share their help: only the program's name in it differs.
-fn command<A: Arguments>() -> Command {
-    let program = program();
-    let command = A::command().bin_name(program.clone());
-    let examples = command
-        .get_after_help()
-        .map(|text| text.to_string().replace("PROGRAM", &program));
-    command.after_help(examples.unwrap_or_default())
+fn examples<A: Arguments>() -> String {
+    let help = A::command().get_after_help().map(ToString::to_string);
+    help.unwrap_or_default().replace("PROGRAM", &program())
 }
 
 fn program() -> String {
