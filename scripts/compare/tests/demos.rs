@@ -448,6 +448,7 @@ fn seeds_and_sizes_make_a_difference() {
         ("shared-state", "--variant lock --transfers 50", "--seed 2"),
         ("shared-state", "--variant lock --transfers 50", "--accounts 9"),
         ("matrix", "--rows 80 --columns 12", "--seed 2"),
+        ("kill-workers", "--jobs 20 --stuck 0", "--seed 2"),
         ("crash", "--variant abort --transfers 50", "--seed 2"),
         ("crash", "--variant abort --transfers 50", "--workers 9"),
         ("ipc", "--variant ring --messages 9 --size 64", "--seed 2"),
@@ -536,6 +537,7 @@ fn a_person_gets_a_story_that_fits_the_screen() {
         ("shared-state", "--transfers 1000"),
         ("matrix", "--rows 80 --columns 12"),
         ("ipc", "--messages 30"),
+        ("kill-workers", "--jobs 20 --stuck 1 --variant read"),
         ("crash", "--transfers 100 --deaths 1"),
     ] {
         for model in MODELS {
@@ -598,6 +600,7 @@ fn siblings_report_the_same_figures() {
         ("shared-state", "--transfers 1000"),
         ("matrix", "--rows 80 --columns 12"),
         ("ipc", "--messages 30"),
+        ("kill-workers", "--jobs 20 --stuck 1 --variant read"),
         ("crash", "--transfers 100 --deaths 1"),
     ] {
         let [threads, processes] = MODELS.map(|model| {

@@ -255,9 +255,9 @@ fn story(
     if !cells.0.is_empty() {
         story.push(format!(
             "Beside them, one after the other, are stuck jobs, {stuck} of each \
-             kind. After {}\na worker is stopped: each way has {} before the \
-             next one. A job is tried {} times,\nand each time the first \
-             way is one further up.\n\n{}\n",
+             kind.\nAfter {} a worker is stopped: each way has {} before the \
+             next one.\nA job is tried {} times, and each time the first way \
+             is one further up.\n\n{}\n",
             rules.deadline.map(time).unwrap_or_default(),
             time(rules.grace),
             rules.attempts,
@@ -306,7 +306,7 @@ fn left<'a>(cells: impl Iterator<Item = &'a Cell>) -> String {
     }
     match (poisoned, held) {
         (0, 0) => "nothing".into(),
-        (poisoned, 0) => format!("{poisoned} poisoned locks"),
+        (poisoned, 0) => format!("{poisoned} poisoned"),
         (_, 1) => "thread and lock".into(),
         (_, held) => format!("{held} threads, locks"),
     }
@@ -339,15 +339,14 @@ fn meaning(model: Model, cells: &Cells) -> String {
     }
     match model {
         Model::Threads => format!(
-            "Every good job was done, and recorded once. Kinds of stuck \
-             threads that could be\nstopped: {stopped} of {all}. They look at \
-             a flag, or say how to end what they wait for."
+            "Every good job was done, and recorded once. Kinds that could be \
+             stopped:\n{stopped} of {all}. Such threads look at a flag, or say \
+             how to end what they wait for."
         ),
         Model::Processes => format!(
-            "Every good job was done, and recorded once. Kinds of stuck \
-             processes that could be\nstopped: {stopped} of {all}. No \
-             destructor runs in what is killed: locks that had to be\n\
-             repaired: {poisoned}."
+            "Every good job was done, and recorded once. Kinds that could be \
+             stopped:\n{stopped} of {all}. No destructor runs in what is \
+             killed. Locks that had to be repaired: {poisoned}."
         ),
     }
 }
