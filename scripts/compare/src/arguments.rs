@@ -140,7 +140,7 @@ fn beside_this_program() -> anyhow::Result<PathBuf> {
     Ok(program.parent().unwrap_or(Path::new("/")).to_path_buf())
 }
 
-/// The upper bound keeps the binomial of [`judge`] within a float's range.
+/// The upper bound keeps the binomial of [`estimate`] within a float's range.
 fn parse_rounds(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(rounds @ estimate::FEWEST..=1000) => Ok(rounds),

@@ -12,7 +12,7 @@
 //! | [`agreement`] | whether both sides did the same work |
 //! | [`refusal`] | why a run does not count, in words |
 //! | [`samples`] | the file that keeps every sample |
-//! | [`judge`] | medians, intervals, findings: numbers only |
+//! | [`judge`] | what a ratio means: numbers only |
 //! | [`verdict`] | what the figures say, in words |
 //! | [`table`] | the page that a person reads |
 //! | [`progress`] | the line on a terminal |
