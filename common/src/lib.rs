@@ -42,6 +42,7 @@
 //! | [`supervision`] | the rules of a pool, and what became of its jobs |
 //! | [`progress`] | the bar on a terminal |
 //! | [`input`] | seeded random input that any language repeats in ten lines |
+//! | `databases` | the six that are generated, behind a feature |
 //! | [`digest`] | the fingerprint of an answer |
 //! | [`lifeline`] | how a program learns that the one which started it is gone |
 //! | [`units`] | figures as people write them |
@@ -51,6 +52,8 @@
 
 pub mod aligned;
 pub mod arguments;
+#[cfg(feature = "databases")]
+pub mod databases;
 pub mod demo;
 pub mod digest;
 pub mod estimate;

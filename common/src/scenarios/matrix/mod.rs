@@ -13,8 +13,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `generate` | the databases that are made if none is given |
-//! | `database` | opening one, finding the table |
+//! | [`databases`] | what is made if none is given; opening one |
 //! | `table` | reading the table into a matrix |
 //! | `transform` | correlation, eigenvectors, projection |
 //! | `report` | what is known of a database when its worker is done |
@@ -27,24 +26,22 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, builder::RangedU64ValueParser};
 use serde::{Deserialize, Serialize};
 
-use crate::arguments::{Arguments, Common, Workers};
+use crate::{
+    arguments::{Arguments, Common, Workers},
+    databases,
+};
 
-mod database;
-mod generate;
 mod outcome;
 mod report;
 mod story;
 mod table;
 mod transform;
 
-pub use generate::{Shape, generate};
+pub use crate::databases::{Shape, TABLE, generate};
 pub use outcome::outcome;
 pub use report::{Figures, Finished, Report, Span, Timeline};
 pub use table::{Table, load};
 pub use transform::{Components, product, transform};
-
-/// The name of the table in the generated databases.
-pub const TABLE: &str = "measurements";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -112,14 +109,11 @@ impl Args {
 
     /// What to generate, if no database is given.
     pub fn shape(&self) -> Shape {
-        let (rows, columns) = match self.common.quick {
-            true => (4_000, 400),
-            false => (4_800, 700),
-        };
+        let usual = Shape::usual(self.common.seed, self.common.quick);
         Shape {
-            seed: self.common.seed,
-            rows: self.rows.unwrap_or(rows),
-            columns: self.columns.unwrap_or(columns),
+            rows: self.rows.unwrap_or(usual.rows),
+            columns: self.columns.unwrap_or(usual.columns),
+            ..usual
         }
     }
 
@@ -167,8 +161,8 @@ pub fn sources(args: &Args) -> Result<Vec<Source>> {
 fn given(args: &Args) -> Result<Vec<Source>> {
     let wanted = args.table.as_deref();
     let source = |path: &String| {
-        let table = database::open(Path::new(path))
-            .and_then(|connection| database::find(&connection, wanted))
+        let table = databases::open(Path::new(path))
+            .and_then(|connection| databases::find(&connection, wanted))
             .with_context(|| format!("database {path}"))?;
         let path = path.into();
         Ok(Source { path, table })
@@ -177,12 +171,7 @@ fn given(args: &Args) -> Result<Vec<Source>> {
 }
 
 fn generated(shape: &Shape) -> Result<Vec<Source>> {
-    let paths = generate::folder()
-        .and_then(|folder| generate(&folder, shape))
-        .context(
-            "the databases could not be generated; \
-             give some of your own with --database",
-        )?;
+    let paths = databases::generated(shape)?;
     let table = || TABLE.to_owned();
     let source = |path| Source { path, table: table() };
     Ok(paths.into_iter().map(source).collect())

@@ -1,11 +1,17 @@
-//! Opens a database to read, and finds the table in it.
+//! The databases of the scenarios that have some: six that are generated, or
+//! a person's own. Opens one to read, and finds the table in it.
 
 use std::{fs, path::Path, sync::Once, time::Duration};
 
 use anyhow::{Result, anyhow, bail, ensure};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
-use super::TABLE;
+mod generate;
+
+pub use generate::{Shape, generate, generated};
+
+/// The name of the table in the generated databases.
+pub const TABLE: &str = "measurements";
 
 /// How long to wait for one who is writing to the database.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -18,7 +24,7 @@ struct Entry {
 
 /// Opens a database to read. The connection has no mutex of its own, because
 /// it stays with the worker that opened it.
-pub(super) fn open(path: &Path) -> Result<Connection> {
+pub(crate) fn open(path: &Path) -> Result<Connection> {
     let metadata = fs::metadata(path)?;
     ensure!(metadata.is_file(), "it is a directory or device, not a file");
     switch_statistics_off();
@@ -34,14 +40,14 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
 }
 
 /// A database in memory, to be filled.
-pub(super) fn open_in_memory() -> Result<Connection> {
+pub(crate) fn open_in_memory() -> Result<Connection> {
     switch_statistics_off();
     Ok(Connection::open_in_memory()?)
 }
 
 /// The table that is meant: `wanted`, in whatever case; without it the only
 /// one there is, or the one that is called as in the generated databases.
-pub(super) fn find(
+pub(crate) fn find(
     connection: &Connection,
     wanted: Option<&str>,
 ) -> Result<String> {
@@ -50,7 +56,7 @@ pub(super) fn find(
 
 /// The text of an error has that of its source in it; as a chain of the two it
 /// would be said twice.
-pub(super) fn said_once(error: rusqlite::Error) -> anyhow::Error {
+pub(crate) fn said_once(error: rusqlite::Error) -> anyhow::Error {
     match error.sqlite_error_code() {
         // Said of a reader, this needs a word more.
         Some(ErrorCode::ReadOnly) => anyhow!(
@@ -64,7 +70,7 @@ pub(super) fn said_once(error: rusqlite::Error) -> anyhow::Error {
 }
 
 /// The name as SQL has it.
-pub(super) fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -39,7 +39,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use rusqlite::{Connection, Statement, types::Null};
 
-use super::{TABLE, database};
+use super::TABLE;
 use crate::{input::Input, progress::Progress};
 
 /// To be counted up with every change of the formulas or the table, so that
@@ -62,12 +62,33 @@ pub struct Shape {
     pub columns: usize,
 }
 
+impl Shape {
+    /// Large enough for the work of a person's first look, or of a longer.
+    pub fn usual(seed: u64, quick: bool) -> Self {
+        let (rows, columns) = if quick { (4_000, 400) } else { (4_800, 700) };
+        Shape { seed, rows, columns }
+    }
+}
+
 /// The folder's name: databases of other shapes lie beside these.
 impl fmt::Display for Shape {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Shape { seed, rows, columns } = self;
         write!(formatter, "{rows}-by-{columns}-seed-{seed}-format-{FORMAT}")
     }
+}
+
+/// The databases of that shape where they belong, which are made now if this
+/// is the first time.
+///
+/// # Errors
+///
+/// Fails if they can be neither found nor made.
+pub fn generated(shape: &Shape) -> Result<Vec<PathBuf>> {
+    folder().and_then(|folder| generate(&folder, shape)).context(
+        "the databases could not be generated; \
+         give some of your own with --database",
+    )
 }
 
 /// The databases of that shape below `folder`, which are made if they are not
@@ -106,7 +127,7 @@ pub fn generate(folder: &Path, shape: &Shape) -> Result<Vec<PathBuf>> {
 /// Where generated databases belong: beside the folder that Cargo built this
 /// program into, `target/release` or `target/debug/deps`. There `cargo clean`
 /// finds them, and both siblings and their tests find the same.
-pub(super) fn folder() -> Result<PathBuf> {
+fn folder() -> Result<PathBuf> {
     let program = env::current_exe().context("this program has no path")?;
     let inner = ["deps", "examples"];
     program
@@ -140,7 +161,7 @@ fn write(
 }
 
 fn build(shape: &Shape, index: usize) -> Result<Connection> {
-    let mut connection = database::open_in_memory()?;
+    let mut connection = super::open_in_memory()?;
     // With small pages a row of hundreds of numbers goes on in other pages,
     // and takes twice as long to read.
     connection.pragma_update(None, "page_size", 65536)?;
