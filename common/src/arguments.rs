@@ -15,6 +15,12 @@ pub trait Arguments: Parser {
         None
     }
 
+    /// Whether the terminal is this program's own for a while. Then it does
+    /// not end on a signal before it has given it back.
+    fn owns_the_terminal(&self) -> bool {
+        false
+    }
+
     /// Whether a side can do what is asked: the siblings have the same flags,
     /// also where one of them lacks a mechanism.
     ///

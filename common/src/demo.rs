@@ -70,7 +70,9 @@ fn program() -> String {
 }
 
 fn obey_the_outside(arguments: &impl Arguments) -> anyhow::Result<()> {
-    end_on_signals()?;
+    if !arguments.owns_the_terminal() {
+        end_on_signals()?;
+    }
     if arguments.common().lifeline {
         lifeline::hold(io::stdin(), Signal::TERM)
             .context("--lifeline needs a pipe as stdin")?;

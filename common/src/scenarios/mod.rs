@@ -9,6 +9,8 @@ pub mod ipc;
 pub mod kill_workers;
 #[cfg(feature = "matrix")]
 pub mod matrix;
+#[cfg(feature = "responsive-ui")]
+pub mod responsive_ui;
 pub mod shared_state;
 
 /// A question, put to threads and to processes.
@@ -43,6 +45,12 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "ipc",
         question: "what does a message cost, by mechanism, size and waking?",
+        crew: false,
+        scales: false,
+    },
+    Scenario {
+        name: "responsive-ui",
+        question: "does the screen keep up while a database is busy?",
         crew: false,
         scales: false,
     },

@@ -55,6 +55,7 @@
 //!   by which the kernel kills it.
 //! - A worker that nobody joined is killed and reaped by its handle's drop.
 //! - The name of a segment goes with its owner: a [`sweeper`] waits for that.
+//! - A terminal is given back as it was: a [`Keeper`] waits for that.
 //! - What a worker prints goes to stderr; stdout is the parent's alone.
 //! - Bytes from another process are checked before they are used.
 //! - Who waits for messages learns that the sender is gone, and a message
@@ -92,6 +93,7 @@ mod shared;
 #[cfg(test)]
 mod signal;
 pub mod sweeper;
+mod terminal;
 mod wire;
 
 pub use gate::Gate;
@@ -105,3 +107,4 @@ pub use role::{Parent, Role, role};
 pub use scope::{JoinHandle, Scope, scope};
 pub use segment::{Contents, Element, Segment};
 pub use shared::Shared;
+pub use terminal::Keeper;

@@ -16,7 +16,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{gate::Gate, sweeper, wire::Wire};
+use crate::{gate::Gate, sweeper, terminal, wire::Wire};
 
 /// The first argument of a worker. A person sees it in `ps`, and never types
 /// it.
@@ -34,13 +34,14 @@ pub enum Role {
 /// Finds out which part to play, from the first argument: before anything
 /// else is done, so that a worker costs no more than it must.
 ///
-/// In a [sweeper] it does not return: there is nothing to
-/// do for the program.
+/// In a [sweeper] and in a [keeper](crate::Keeper) it does not return: there
+/// is nothing to do for the program.
 pub fn role() -> Role {
     let mut arguments = env::args_os().skip(1);
     match arguments.next() {
         Some(role) if role == WORKER => Role::Worker(Parent::unmet()),
         Some(role) if role == sweeper::SWEEPER => sweeper::sweep(arguments),
+        Some(role) if role == terminal::KEEPER => terminal::keep(),
         _ => Role::Main,
     }
 }

@@ -14,6 +14,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`databases`] | what is made if none is given; opening one |
+//! | `find` | the table that is meant |
 //! | `table` | reading the table into a matrix |
 //! | `transform` | correlation, eigenvectors, projection |
 //! | `report` | what is known of a database when its worker is done |
@@ -31,6 +32,7 @@ use crate::{
     databases,
 };
 
+mod find;
 mod outcome;
 mod report;
 mod story;
@@ -162,7 +164,7 @@ fn given(args: &Args) -> Result<Vec<Source>> {
     let wanted = args.table.as_deref();
     let source = |path: &String| {
         let table = databases::open(Path::new(path))
-            .and_then(|connection| databases::find(&connection, wanted))
+            .and_then(|connection| find::find(&connection, wanted))
             .with_context(|| format!("database {path}"))?;
         let path = path.into();
         Ok(Source { path, table })

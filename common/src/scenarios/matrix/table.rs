@@ -5,7 +5,7 @@ use std::ptr;
 use anyhow::{Context as _, Result, bail, ensure};
 use rusqlite::{Connection, ffi};
 
-use super::{Source, Span};
+use super::{Source, Span, find};
 use crate::{databases, laps::monotonic};
 
 /// The numbers of a table: its numeric columns, its complete rows.
@@ -72,7 +72,7 @@ pub fn load(source: &Source) -> Result<Table> {
 
 fn read(source: &Source) -> Result<Table> {
     let connection = databases::open(&source.path)?;
-    let name = databases::find(&connection, Some(&source.table))?;
+    let name = find::find(&connection, Some(&source.table))?;
     Raw::read(&connection, &name)
         .map_err(databases::said_once)
         .and_then(|raw| raw.sift(source))
@@ -90,7 +90,7 @@ struct Raw {
 
 impl Raw {
     fn read(connection: &Connection, table: &str) -> rusqlite::Result<Self> {
-        let query = format!("SELECT * FROM main.{}", databases::quoted(table));
+        let query = format!("SELECT * FROM main.{}", find::quoted(table));
         let mut statement = connection.prepare(&query)?;
         let names = statement.column_names().map(Into::into).collect();
         let mut foreign = vec![false; statement.column_count()];

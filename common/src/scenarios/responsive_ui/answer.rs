@@ -1,0 +1,220 @@
+//! The worker's part: a query is run to its end, and its rows are handed over
+//! as they come.
+
+use std::{
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, anyhow, ensure};
+use rusqlite::{Connection, ErrorCode, types::ValueRef};
+
+use super::message::{Event, News, Query, Row, Value};
+use crate::databases;
+
+/// Rows go together, because each hand-over has its price: so many at most.
+const MOST_ROWS: usize = 256;
+
+/// So many bytes at most, or a few rows would not fit into a channel.
+const MOST_BYTES: u64 = 32 << 10;
+
+/// No row waits longer than this for others. It is less than a frame.
+const LONGEST_WAIT: Duration = Duration::from_millis(10);
+
+/// How many steps SQLite takes between two looks at whether it goes on: less
+/// than a tenth of a millisecond, while a look is a call of the kernel at
+/// worst.
+const STEPS: i32 = 4000;
+
+/// How long to wait for one who is writing to the database. SQLite cannot be
+/// interrupted in it, so it is not for longer than a person notices.
+const BUSY: Duration = Duration::from_millis(20);
+
+/// What is shown of a text.
+const LONGEST_TEXT: usize = 1024;
+
+/// The worker's ends of what ties it to the screen.
+pub trait Link: Send + 'static {
+    /// The next query. Waits for it; nothing means that there are no more.
+    fn take(&mut self) -> Option<Query>;
+
+    /// A query has this connection, and nothing else ever has.
+    fn begin(&mut self, _query: &Query, _connection: &Connection) {}
+
+    /// Whether the query is to be given up. Never waits.
+    fn is_cancelled(&mut self, query: u64) -> bool;
+
+    /// Hands over. Waits while the screen is behind, so that no memory fills.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no screen any more.
+    fn give(&mut self, event: Event) -> Result<()>;
+}
+
+/// Answers one query after the other, until there are no more.
+///
+/// # Errors
+///
+/// Fails if there is no screen any more.
+pub fn serve(link: impl Link) -> Result<()> {
+    let desk = Arc::new(Mutex::new(Desk::new(link)));
+    loop {
+        let Some(query) = lock(&desk).open() else {
+            return Ok(());
+        };
+        let news = run(&query, &desk).unwrap_or_else(ending);
+        lock(&desk).close(news)?;
+    }
+}
+
+/// Each query has a connection of its own. So an interrupt that comes too
+/// late can hit no other, and a file that was replaced is found.
+fn run<L: Link>(query: &Query, desk: &Arc<Mutex<Desk<L>>>) -> Result<News> {
+    ensure!(!query.sql.trim().is_empty(), "no query: type one, then Enter");
+    let mut connection = databases::open(&query.database)
+        .map_err(|error| anyhow!("{error:#}: {OTHER_DATABASE}"))?;
+    connection.busy_timeout(BUSY)?;
+    lock(desk).link.begin(query, &connection);
+    let ticking = desk.clone();
+    connection.progress_handler(STEPS, Some(move || lock(&ticking).tick()))?;
+    let mut statement = connection.prepare(&query.sql)?;
+    let columns = statement.column_names();
+    let columns = columns.into_iter().map(str::to_owned).collect();
+    lock(desk).give(News::Columns(columns))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if lock(desk).is_done_with(read(row)?)? {
+            return Ok(News::Cancelled);
+        }
+    }
+    Ok(News::Done)
+}
+
+/// The query under way, and the rows of it that go together.
+struct Desk<L> {
+    link: L,
+    query: u64,
+    rows: Vec<Row>,
+    bytes: u64,
+    /// Since when the first of them might have gone.
+    since: Option<Instant>,
+}
+
+impl<L: Link> Desk<L> {
+    fn new(link: L) -> Self {
+        Desk { link, query: 0, rows: Vec::new(), bytes: 0, since: None }
+    }
+
+    fn open(&mut self) -> Option<Query> {
+        let query = self.link.take()?;
+        self.query = query.id;
+        self.since = None;
+        Some(query)
+    }
+
+    /// SQLite goes on unless this is true. Rows do not wait for the next of
+    /// them, which may take long to come.
+    fn tick(&mut self) -> bool {
+        let handed = match self.is_due() {
+            true => self.flush(),
+            false => Ok(()),
+        };
+        handed.is_err() || self.link.is_cancelled(self.query)
+    }
+
+    /// One more row; whether it shall be the last.
+    fn is_done_with(&mut self, row: Row) -> Result<bool> {
+        self.bytes += row.iter().map(Value::size).sum::<u64>();
+        self.rows.push(row);
+        if !self.is_due() {
+            return Ok(false);
+        }
+        self.flush()?;
+        Ok(self.link.is_cancelled(self.query))
+    }
+
+    fn is_due(&self) -> bool {
+        let is_late = |since: Instant| since.elapsed() >= LONGEST_WAIT;
+        self.rows.len() >= MOST_ROWS
+            || self.bytes >= MOST_BYTES
+            || !self.rows.is_empty() && self.since.is_none_or(is_late)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let rows = mem::take(&mut self.rows);
+        self.bytes = 0;
+        if !rows.is_empty() {
+            self.give(News::Rows(rows))?;
+        }
+        self.since = Some(Instant::now());
+        Ok(())
+    }
+
+    fn close(&mut self, news: News) -> Result<()> {
+        self.flush()?;
+        self.give(news)
+    }
+
+    fn give(&mut self, news: News) -> Result<()> {
+        self.link.give(Event { id: self.query, news })
+    }
+}
+
+/// A panic in the middle leaves nothing that would be wrong.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    let count = row.as_ref().column_count();
+    (0..count).map(|index| Ok(value(row.get_ref(index)?))).collect()
+}
+
+fn value(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Integer(number),
+        ValueRef::Real(number) => Value::Real(number),
+        ValueRef::Blob(bytes) => Value::Blob(bytes.len() as u64),
+        ValueRef::Text(text) => {
+            let shown = &text[..text.len().min(LONGEST_TEXT)];
+            Value::Text(String::from_utf8_lossy(shown).into_owned())
+        }
+    }
+}
+
+const OTHER_DATABASE: &str = "choose another database, with Tab and ↓";
+
+/// How a query ended that did not come to its end.
+fn ending(error: anyhow::Error) -> News {
+    let Some(cause) = error.downcast_ref::<rusqlite::Error>() else {
+        return News::Failed(format!("{error:#}"));
+    };
+    let advice = match cause.sqlite_error_code() {
+        Some(ErrorCode::OperationInterrupted) => return News::Cancelled,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another program writes to it; Enter tries again"
+        }
+        Some(
+            ErrorCode::CannotOpen
+            | ErrorCode::NotADatabase
+            | ErrorCode::DatabaseCorrupt
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::PermissionDenied,
+        ) => OTHER_DATABASE,
+        Some(ErrorCode::ReadOnly) => "here one can only read; ask a SELECT",
+        _ => "correct the query, then Enter",
+    };
+    News::Failed(format!("{}: {advice}", reason(cause)))
+}
+
+/// What SQLite says, without the query, which stands above it.
+fn reason(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
+        other => other.to_string(),
+    }
+}

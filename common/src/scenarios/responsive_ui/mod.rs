@@ -1,0 +1,230 @@
+//! A person types while a database is busy: does the screen keep up?
+//!
+//! Both siblings are the same program for a terminal, and all that a person
+//! sees of it is here. A sibling brings what runs the queries: it implements
+//! [`Database`] for the screen's side, [`Link`] for the worker's, and no
+//! more.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `message` | what goes between the screen and a database |
+//! | `answer` | the worker's part: a query is run, rows are handed over |
+//! | `database` | the screen's view of a worker, and none at all |
+//! | `line` | the line that is typed into |
+//! | `state` | what is on the screen, and what keys and news do to it |
+//! | `view` | how it looks |
+//! | `session` | the loop: keys in, news in, a frame out |
+//! | `screen` | a person's terminal |
+//! | `script` | whoever presses keys where there is no person |
+//! | `perform` | the sessions of one run |
+//! | `outcome` | what came out |
+
+use std::{
+    fs,
+    io::{IsTerminal as _, stdin, stdout},
+    path::PathBuf,
+};
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+
+use crate::{
+    arguments::{Arguments, Common},
+    databases::{Shape, generated},
+};
+
+mod answer;
+mod database;
+mod line;
+mod message;
+mod outcome;
+mod perform;
+mod screen;
+mod script;
+mod session;
+mod state;
+mod view;
+
+pub use answer::{Link, serve};
+pub use database::{Database, NoWorker};
+pub use message::{Event, News, Query, Row, Value};
+pub use outcome::outcome;
+pub use perform::{Record, perform};
+
+/// Does the screen keep up while a database is busy?
+#[derive(Debug, Parser)]
+#[command(after_help = "\
+Examples:
+  PROGRAM                      a program for the terminal: type, ask, cancel
+  PROGRAM --no-worker          the same, and a query stops all of it
+  PROGRAM --database my.sqlite with a database of yours
+  PROGRAM --headless           a script presses the keys, to measure
+  PROGRAM --headless --queries 2
+  PROGRAM --quick --json       for a script
+
+Without a terminal it runs as with --headless.")]
+pub struct Args {
+    /// Run the query where the screen is drawn, to feel the difference
+    #[arg(long)]
+    no_worker: bool,
+
+    /// Press keys by a script, on a screen that nobody sees
+    #[arg(long)]
+    headless: bool,
+
+    /// How many databases are asked at once, each by a worker
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u8).range(1..=6))]
+    queries: u8,
+
+    /// How many queries the script cancels [default: 60; --quick: 30]
+    #[arg(long, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    cancels: Option<u32>,
+
+    /// How many steps the script's query takes [default: 12000000;
+    /// --quick: 4000000]
+    #[arg(long, value_name = "N",
+          value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    steps: Option<u64>,
+
+    /// An SQLite database of yours, instead of the generated (repeatable)
+    #[arg(long, value_name = "FILE")]
+    database: Vec<PathBuf>,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Arguments for Args {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn owns_the_terminal(&self) -> bool {
+        self.is_interactive()
+    }
+}
+
+impl Args {
+    /// Whether there is a person.
+    pub fn is_interactive(&self) -> bool {
+        let Common { json, lifeline, .. } = self.common;
+        let has_terminal = stdin().is_terminal() && stdout().is_terminal();
+        has_terminal && !(self.headless || json || lifeline)
+    }
+
+    /// What is to be done.
+    ///
+    /// # Errors
+    ///
+    /// Fails, naming the file, if a database is missing, or if none can be
+    /// generated.
+    pub fn plan(&self) -> Result<Plan> {
+        let Common { seed, quick, .. } = self.common;
+        let usual = if quick { 4_000_000 } else { 12_000_000 };
+        let cancels = if quick { 30 } else { 60 };
+        Ok(Plan {
+            is_interactive: self.is_interactive(),
+            no_worker: self.no_worker,
+            at_once: self.queries.into(),
+            cancels: self.cancels.unwrap_or(cancels),
+            walk: Walk {
+                seed,
+                steps: self.steps.unwrap_or(usual),
+                rows: Shape::usual(seed, quick).rows,
+            },
+            has_own_databases: !self.database.is_empty(),
+            databases: self.databases()?,
+        })
+    }
+
+    fn databases(&self) -> Result<Vec<PathBuf>> {
+        if self.database.is_empty() {
+            let Common { seed, quick, .. } = self.common;
+            return generated(&Shape::usual(seed, quick));
+        }
+        let there = |path: &PathBuf| {
+            fs::metadata(path)
+                .with_context(|| format!("database {}", path.display()))
+                .map(|_| path.clone())
+        };
+        self.database.iter().map(there).collect()
+    }
+}
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Whether there is a person, or else a script.
+    pub is_interactive: bool,
+    /// Whether queries run where the screen is drawn, and nowhere else.
+    pub no_worker: bool,
+    /// How many databases are asked at once.
+    pub at_once: usize,
+    /// How many queries the script cancels.
+    pub cancels: u32,
+    /// The script's query.
+    pub walk: Walk,
+    /// Whether a person brought databases.
+    pub has_own_databases: bool,
+    /// Those to choose from.
+    pub databases: Vec<PathBuf>,
+}
+
+impl Plan {
+    /// What a person may try. The first is what the script asks.
+    fn examples(&self) -> Vec<String> {
+        let mut examples = match self.has_own_databases {
+            true => vec!["SELECT * FROM sqlite_schema".into()],
+            false => vec![
+                self.walk.sql(),
+                "SELECT station, count(*), avg(m0), max(m1) \
+                 FROM measurements GROUP BY station"
+                    .into(),
+                "SELECT * FROM measurements".into(),
+            ],
+        };
+        examples.push(format!("{} 1000000) SELECT n FROM t", counting("<")));
+        examples.push(format!("{} 0) SELECT count(*) FROM t", counting(">")));
+        examples
+    }
+}
+
+/// Counts for as long as its condition says.
+fn counting(condition: &str) -> String {
+    format!(
+        "WITH RECURSIVE t(n) AS (VALUES (1) \
+         UNION ALL SELECT n + 1 FROM t WHERE n {condition}"
+    )
+}
+
+/// A query that keeps a core busy and yields rows all along: a walk from row
+/// to row of the table, of which every 256th step or so is told. The steps are
+/// those of the minimal standard generator (Park and Miller, 1993), which
+/// every language repeats in a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Walk {
+    /// Where it begins.
+    pub seed: u64,
+    /// How many steps.
+    pub steps: u64,
+    /// How many rows the table has.
+    pub rows: usize,
+}
+
+impl Walk {
+    /// As SQLite has it.
+    pub fn sql(&self) -> String {
+        let Walk { steps, rows, .. } = self;
+        let first = 1 + self.seed % 2_147_483_646;
+        format!(
+            "WITH RECURSIVE walk(step, place) AS (VALUES (0, {first}) \
+             UNION ALL SELECT step + 1, place * 48271 % 2147483647 \
+             FROM walk WHERE step < {steps}) \
+             SELECT step, station, m2 FROM walk CROSS JOIN measurements \
+             ON measurements.rowid = 1 + place % {rows} \
+             WHERE place % 256 = 0"
+        )
+    }
+}

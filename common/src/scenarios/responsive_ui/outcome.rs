@@ -1,0 +1,211 @@
+//! What came out: checked, in figures, and in words.
+
+use std::{process::exit, time::Duration};
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use super::{
+    Plan,
+    perform::{Record, Session},
+    session::FRAME,
+};
+use crate::{
+    digest::Digest,
+    laps::Laps,
+    outcome::{Better, Metric, Model, Outcome},
+    units,
+};
+
+/// Checks that the rows are the same with a worker and without, and tells
+/// what came out. If a signal ended the program, it ends it here, where
+/// nothing is left to be cleaned up.
+///
+/// # Errors
+///
+/// Fails if the rows differ.
+pub fn outcome(
+    model: Model,
+    plan: &Plan,
+    record: &Record,
+    laps: &Laps,
+) -> Result<Outcome> {
+    if let Some(signal) = record.signal {
+        exit(128 + signal);
+    }
+    let answers: Vec<_> =
+        record.sessions().map(|(_, it)| it.answer()).collect();
+    ensure!(
+        answers.windows(2).all(|pair| pair[0] == pair[1]),
+        "{model} have other rows than one gets without a worker: {answers:?}"
+    );
+    let mut outcome = Outcome::new("responsive-ui", model, laps);
+    outcome.parameters = parameters(plan);
+    outcome.answer = answers.into_iter().next().unwrap_or_default();
+    outcome.result = result(record);
+    outcome.metrics = metrics(record);
+    outcome.story = story(record);
+    outcome.is_told = true;
+    outcome.meaning = meaning(record);
+    Ok(outcome)
+}
+
+impl Record {
+    fn sessions(&self) -> impl Iterator<Item = (&'static str, &Session)> {
+        let all = [("no worker", &self.no_worker), ("worker", &self.worker)];
+        all.into_iter().filter_map(|(name, it)| Some((name, it.as_ref()?)))
+    }
+}
+
+impl Session {
+    /// All rows of all queries, in the order in which those were asked: that
+    /// of their rows among each other is luck.
+    fn answer(&self) -> String {
+        let mut answer = Digest::new();
+        for run in &self.runs {
+            answer.count(run.count).text(&run.digest.hex());
+        }
+        answer.hex()
+    }
+
+    fn rows(&self) -> u64 {
+        self.runs.iter().map(|run| run.count).sum()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.runs.iter().map(|run| run.bytes).sum()
+    }
+
+    /// What the screen spent on it, in seconds.
+    fn taking_a_row(&self) -> f64 {
+        self.felt.taking.as_secs_f64() / self.rows().max(1) as f64
+    }
+
+    fn taking_a_megabyte(&self) -> f64 {
+        self.felt.taking.as_secs_f64() * 1e6 / self.bytes().max(1) as f64
+    }
+
+    fn took(&self) -> Duration {
+        self.runs.iter().map(|run| run.took()).max().unwrap_or_default()
+    }
+}
+
+fn parameters(plan: &Plan) -> Value {
+    json!({
+        "seed": plan.walk.seed,
+        "steps": plan.walk.steps,
+        "queries": plan.at_once,
+        "cancels": plan.cancels,
+        "no_worker": plan.no_worker,
+    })
+}
+
+fn result(record: &Record) -> Value {
+    let sessions = record.sessions().map(|(name, session)| {
+        let one = json!({
+            "rows": session.rows(),
+            "bytes": session.bytes(),
+            "frames": session.felt.frames,
+            "inputs": session.felt.input_to_frame.quantiles().count,
+        });
+        (name.to_owned(), one)
+    });
+    json!({
+        "sessions": sessions.collect::<serde_json::Map<_, _>>(),
+        "cancelled": record.cancelled,
+    })
+}
+
+fn metrics(record: &Record) -> Vec<Metric> {
+    let mut metrics = Vec::new();
+    let lower =
+        |name: &str, value| Metric::new(name, "s", Better::Lower, value);
+    for (name, Session { felt, .. }) in record.sessions() {
+        let latency = felt.input_to_frame.quantiles();
+        let longest = felt.longest_gap.as_secs_f64();
+        metrics.push(lower("input to frame p50", latency.p50).of(name));
+        metrics
+            .push(lower("input to frame p90", latency.p90).of(name).detail());
+        metrics.push(lower("input to frame p99", latency.p99).of(name));
+        metrics
+            .push(lower("input to frame max", latency.max).of(name).detail());
+        metrics.push(lower("longest gap of frames", longest).of(name));
+    }
+    if let Some(cancels) = &record.cancels {
+        metrics.push(lower("cancel to next answer p50", cancels.p50));
+        metrics.push(lower("cancel to next answer p99", cancels.p99));
+        metrics.push(lower("cancel to next answer max", cancels.max).detail());
+    }
+    if let Some(worker) = &record.worker {
+        metrics.push(lower("hand-over of a row", worker.taking_a_row()));
+        metrics.push(lower("hand-over of a MB", worker.taking_a_megabyte()));
+    }
+    for (name, session) in record.sessions() {
+        let query = session.took().as_secs_f64();
+        metrics.push(lower("query", query).of(name));
+    }
+    metrics
+}
+
+fn story(record: &Record) -> Vec<String> {
+    let columns = ["p50", "p90", "p99", "max", "no frame", "query"];
+    let mut lines = vec![row("input to frame", &columns.map(str::to_owned))];
+    for (name, session) in record.sessions() {
+        let latency = session.felt.input_to_frame.quantiles();
+        let longest = session.felt.longest_gap.as_secs_f64();
+        let query = session.took().as_secs_f64();
+        let times = [latency.p50, latency.p90, latency.p99, latency.max];
+        let times = times.into_iter().chain([longest, query]).map(seconds);
+        lines.push(row(name, &times.collect::<Vec<_>>()));
+    }
+    lines.push(String::new());
+    lines.extend(record.worker.as_ref().map(taken));
+    if let Some(cancels) = &record.cancels {
+        lines.push(format!(
+            "From Escape to the next answer: p50 {}, p99 {}, max {}, of {}.",
+            seconds(cancels.p50),
+            seconds(cancels.p99),
+            seconds(cancels.max),
+            cancels.count,
+        ));
+    }
+    lines
+}
+
+fn taken(session: &Session) -> String {
+    format!(
+        "The screen took over {} rows: {} a row, {} a MB.",
+        units::human(session.rows() as f64, "1"),
+        seconds(session.taking_a_row()),
+        seconds(session.taking_a_megabyte()),
+    )
+}
+
+fn seconds(value: f64) -> String {
+    units::human(value, "s")
+}
+
+fn row(first: &str, cells: &[String]) -> String {
+    let cells = cells.iter().map(|cell| format!("{cell:>11}"));
+    format!("{first:14}{}", cells.collect::<String>())
+}
+
+fn meaning(record: &Record) -> String {
+    let longest = |session: &Option<Session>| {
+        session.as_ref().map(|session| session.felt.longest_gap)
+    };
+    let text = |gap: Duration| seconds(gap.as_secs_f64());
+    match (longest(&record.no_worker), longest(&record.worker)) {
+        (Some(frozen), Some(felt)) => format!(
+            "Without a worker the screen stood still for {}; with one, for\n\
+             {} at most. A frame is {}.",
+            text(frozen),
+            text(felt),
+            text(FRAME)
+        ),
+        (Some(felt), None) | (None, Some(felt)) => {
+            format!("The screen stood still for {} at most.", text(felt))
+        }
+        (None, None) => String::new(),
+    }
+}

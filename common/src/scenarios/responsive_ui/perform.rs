@@ -1,0 +1,125 @@
+//! The sessions of one run: one with a person, or those of the script.
+
+use anyhow::{Result, ensure};
+use ratatui::{Terminal, backend::TestBackend};
+
+use super::{
+    Database, NoWorker, Plan,
+    screen::Screen,
+    script::{Canceller, Typist},
+    session::{Felt, session},
+    state::{Ending, Run, State},
+};
+use crate::{latency::Quantiles, outcome::Model};
+
+/// The size of most terminals when they are opened.
+const SIZE: (u16, u16) = (80, 24);
+
+/// What came of the sessions.
+#[derive(Debug, Default)]
+pub struct Record {
+    /// Without a worker.
+    pub no_worker: Option<Session>,
+    /// With workers.
+    pub worker: Option<Session>,
+    /// From Escape to the next answer.
+    pub cancels: Option<Quantiles>,
+    /// How many queries were cancelled before they were over.
+    pub cancelled: u32,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+}
+
+/// What came of one session.
+#[derive(Debug)]
+pub struct Session {
+    /// What a person would have felt.
+    pub felt: Felt,
+    /// The queries that were asked last.
+    pub runs: Vec<Run>,
+}
+
+/// Has the program used, by the person before the terminal or by the script.
+///
+/// # Errors
+///
+/// Fails if a query of the script goes wrong, or if there is no terminal or
+/// no worker any more.
+pub fn perform(
+    model: Model,
+    plan: &Plan,
+    databases: &mut [impl Database],
+) -> Result<Record> {
+    let mut here: Vec<_> = (0..plan.at_once).map(|_| NoWorker::new()).collect();
+    let mut record = Record::default();
+    if plan.is_interactive {
+        return match plan.no_worker {
+            true => converse(plan, "no worker", &mut here),
+            false => converse(plan, &model.to_string(), databases),
+        };
+    }
+    record.no_worker = Some(typing(plan, "no worker", &mut here)?);
+    if !plan.no_worker {
+        record.worker = Some(typing(plan, &model.to_string(), databases)?);
+        (record.cancels, record.cancelled) = cancelling(plan, databases)?;
+    }
+    Ok(record)
+}
+
+fn converse(
+    plan: &Plan,
+    title: &str,
+    databases: &mut [impl Database],
+) -> Result<Record> {
+    let mut state = plan.state(title);
+    let mut screen = Screen::enter()?;
+    let Screen { terminal, person } = &mut screen;
+    let felt = session(terminal, &mut state, person, databases)?;
+    drop(screen);
+    let signal = felt.signal;
+    let session = Some(Session { felt, runs: state.runs });
+    Ok(match plan.no_worker {
+        true => Record { no_worker: session, signal, ..Record::default() },
+        false => Record { worker: session, signal, ..Record::default() },
+    })
+}
+
+/// The script's query, and keys all along.
+fn typing(
+    plan: &Plan,
+    title: &str,
+    databases: &mut [impl Database],
+) -> Result<Session> {
+    let mut state = plan.state(title);
+    let mut terminal = Terminal::new(TestBackend::new(SIZE.0, SIZE.1))?;
+    let mut typist = Typist::new();
+    let felt = session(&mut terminal, &mut state, &mut typist, databases)?;
+    for run in &state.runs {
+        let ending = run.ended.as_ref().map(|(_, ending)| ending);
+        ensure!(
+            ending == Some(&Ending::Done),
+            "{title}: the script's query ended so: {ending:?}"
+        );
+    }
+    Ok(Session { felt, runs: state.runs })
+}
+
+fn cancelling(
+    plan: &Plan,
+    databases: &mut [impl Database],
+) -> Result<(Option<Quantiles>, u32)> {
+    let mut state = plan.state("cancels");
+    let mut terminal = Terminal::new(TestBackend::new(SIZE.0, SIZE.1))?;
+    let Plan { cancels, walk, .. } = plan;
+    let mut canceller = Canceller::new(*cancels, &walk.sql(), walk.seed);
+    session(&mut terminal, &mut state, &mut canceller, databases)?;
+    let quantiles = canceller.to_usable.quantiles();
+    Ok(((quantiles.count > 0).then_some(quantiles), canceller.cancelled))
+}
+
+impl Plan {
+    fn state(&self, title: &str) -> State {
+        let Plan { databases, at_once, .. } = self;
+        State::new(title.into(), databases, *at_once, self.examples())
+    }
+}

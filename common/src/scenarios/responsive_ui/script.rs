@@ -1,0 +1,228 @@
+//! Whoever sits before a screen that nobody sees: scripts that press keys by
+//! the clock.
+
+use std::{
+    collections::VecDeque,
+    slice::from_ref,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, ensure};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::{
+    message::Value,
+    session::{Inputs, Timed},
+    state::{Ending, Input, State},
+};
+use crate::{input::Input as Draw, latency::Latencies};
+
+/// The time between two keys: that of a fast typist is five times as long.
+const BETWEEN_KEYS: Duration = Duration::from_millis(20);
+
+/// What is typed behind the query, which it does not change.
+const COMMENT: &str = " -- are you still there?";
+
+/// A query that is over at once, with a row that tells it from all others.
+fn probe(number: i64) -> String {
+    format!("SELECT {number} AS probe")
+}
+
+/// Starts the query in the line, types until it is done, and leaves.
+///
+/// The clock is open-loop: each key is due at its time, whether or not the
+/// one before it was served. So who does not come to serve keys for two
+/// seconds is told so by a hundred of them, and not by one.
+#[derive(Debug)]
+pub struct Typist {
+    begun: Instant,
+    pressed: u32,
+    letters: std::iter::Cycle<std::str::Chars<'static>>,
+}
+
+impl Typist {
+    /// Begins now.
+    pub fn new() -> Self {
+        let letters = COMMENT.chars().cycle();
+        Typist { begun: Instant::now(), pressed: 0, letters }
+    }
+}
+
+impl Default for Typist {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Inputs for Typist {
+    fn next(
+        &mut self,
+        screen: &State,
+        patience: Duration,
+    ) -> Result<Option<Timed>> {
+        let due = self.begun + self.pressed * BETWEEN_KEYS;
+        let left = due.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            sleep(left.min(patience));
+        }
+        if Instant::now() < due {
+            return Ok(None);
+        }
+        let has_seen_the_end = self.pressed > 0 && !screen.is_running();
+        let code = match (self.pressed, self.letters.next()) {
+            (0, _) => KeyCode::Enter,
+            _ if has_seen_the_end && !left.is_zero() => KeyCode::F(10),
+            (_, letter) => KeyCode::Char(letter.unwrap_or(' ')),
+        };
+        self.pressed += 1;
+        Ok(Some(Timed { input: key(code), due }))
+    }
+}
+
+/// Cancels one query after the other, each at another moment, and asks for
+/// something else right away, which must be answered.
+#[derive(Debug)]
+pub struct Canceller {
+    left: u32,
+    long: String,
+    moments: Draw,
+    stage: Stage,
+    hands: VecDeque<Input>,
+    /// From Escape to the frame with the answer to the next query.
+    pub to_usable: Latencies,
+    /// How the queries ended that were to be cancelled.
+    pub cancelled: u32,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy)]
+enum Stage {
+    /// The next query.
+    Idle,
+    /// The moment at which it is cancelled.
+    Moment(Instant),
+    /// Its end. It was cancelled then.
+    Gone(Instant),
+    /// The answer to the probe.
+    Probe(Instant),
+}
+
+impl Canceller {
+    /// Will cancel so many, of which most are this query.
+    pub fn new(count: u32, long: &str, seed: u64) -> Self {
+        Canceller {
+            left: count,
+            long: long.into(),
+            moments: Draw::new(seed, 0),
+            stage: Stage::Idle,
+            hands: VecDeque::new(),
+            to_usable: Latencies::new(),
+            cancelled: 0,
+        }
+    }
+
+    /// Replaces what is in the line, and asks.
+    fn type_in(&mut self, sql: String) {
+        let clear = KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL);
+        let paste = Input::Paste(sql);
+        self.hands.extend([Input::Key(clear), paste, key(KeyCode::Enter)]);
+    }
+
+    fn look(&mut self, screen: &State) -> Result<()> {
+        let now = Instant::now();
+        self.stage = match self.stage {
+            Stage::Idle if self.left == 0 => {
+                self.hands.push_back(key(KeyCode::F(10)));
+                Stage::Idle
+            }
+            Stage::Idle => self.start(now),
+            Stage::Moment(moment) if moment <= now => {
+                self.hands.push_back(key(KeyCode::Esc));
+                Stage::Gone(now)
+            }
+            Stage::Gone(since) if !screen.is_running() => {
+                self.note(screen)?;
+                self.type_in(probe(i64::from(self.left)));
+                Stage::Probe(since)
+            }
+            Stage::Probe(since) if !screen.is_running() => {
+                self.check(screen)?;
+                self.to_usable.record(since.elapsed());
+                self.left -= 1;
+                Stage::Idle
+            }
+            waiting => waiting,
+        };
+        Ok(())
+    }
+
+    /// A third is cancelled before its first step, a third is a short query
+    /// that may be over already, and a third is in the middle of it.
+    fn start(&mut self, now: Instant) -> Stage {
+        let within = Duration::from_millis(5);
+        let (sql, wait) = match self.left % 3 {
+            0 => (self.long.clone(), Duration::ZERO),
+            1 => (probe(-1), Duration::ZERO),
+            _ => (self.long.clone(), within.mul_f64(self.moments.uniform())),
+        };
+        self.type_in(sql);
+        Stage::Moment(now + wait)
+    }
+
+    /// It was cancelled, unless it was over before.
+    fn note(&mut self, screen: &State) -> Result<()> {
+        for run in &screen.runs {
+            match &run.ended {
+                Some((_, Ending::Cancelled)) => self.cancelled += 1,
+                Some((_, Ending::Done)) => {
+                    ensure!(self.left % 3 == 1, "a cancel was lost");
+                }
+                other => ensure!(false, "a cancelled query: {other:?}"),
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self, screen: &State) -> Result<()> {
+        let expected = Value::Integer(self.left.into());
+        let is_done = |run: &super::state::Run| {
+            matches!(run.ended, Some((_, Ending::Done))) && run.count == 1
+        };
+        ensure!(
+            screen.runs.iter().all(is_done)
+                && screen.rows.iter().all(|row| row == from_ref(&expected)),
+            "after a cancel the next query went wrong: {:?}, {:?}",
+            screen.runs,
+            screen.rows
+        );
+        Ok(())
+    }
+}
+
+impl Inputs for Canceller {
+    fn next(
+        &mut self,
+        screen: &State,
+        patience: Duration,
+    ) -> Result<Option<Timed>> {
+        if self.hands.is_empty() {
+            self.look(screen)?;
+        }
+        let Some(input) = self.hands.pop_front() else {
+            let until = match self.stage {
+                Stage::Moment(moment) => {
+                    moment.saturating_duration_since(Instant::now())
+                }
+                _ => patience,
+            };
+            sleep(until.min(patience));
+            return Ok(None);
+        };
+        Ok(Some(Timed { input, due: Instant::now() }))
+    }
+}
+
+fn key(code: KeyCode) -> Input {
+    Input::Key(KeyEvent::from(code))
+}

@@ -1,0 +1,343 @@
+//! What is on the screen, and what keys and news do to it.
+
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use signal_hook::consts::SIGINT;
+
+use super::{
+    line::Line,
+    message::{Event, News, Query, Row},
+};
+use crate::digest::Digest;
+
+/// So many rows are kept to be looked at. The others are counted.
+const KEPT_ROWS: usize = 1000;
+
+/// So many frames are remembered, which is more than any screen has columns.
+const KEPT_GAPS: usize = 500;
+
+/// How far a page is.
+const PAGE: isize = 10;
+
+/// Where keys go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Focus {
+    /// To the line.
+    Query,
+    /// To the list.
+    Databases,
+}
+
+/// What a person does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// Presses a key.
+    Key(KeyEvent),
+    /// Pastes a text.
+    Paste(String),
+    /// Makes the window larger or smaller.
+    Resize,
+    /// Ends the program from outside, by a signal.
+    Signal(i32),
+}
+
+/// What follows from it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// To ask, a database each.
+    Ask(Vec<Query>),
+    /// To cancel these.
+    Cancel(Vec<u64>),
+    /// To leave, because of a signal or because one is done.
+    Leave(Option<i32>),
+}
+
+/// How a query ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// With all its rows.
+    Done,
+    /// As it was to.
+    Cancelled,
+    /// For a reason.
+    Failed(String),
+}
+
+/// A query that was asked, and what came of it.
+#[derive(Debug)]
+pub struct Run {
+    /// The query's.
+    pub id: u64,
+    /// When it was asked.
+    pub begun: Instant,
+    /// When it ended, and how.
+    pub ended: Option<(Instant, Ending)>,
+    /// Whether it is to be given up.
+    pub cancelling: bool,
+    /// How many rows came.
+    pub count: u64,
+    /// What they hold, in bytes.
+    pub bytes: u64,
+    /// All of them, in their order.
+    pub digest: Digest,
+}
+
+/// All that is on the screen.
+#[derive(Debug)]
+pub struct State {
+    /// What runs the queries: `threads`, `processes`, `no worker`.
+    pub title: String,
+    /// Those to choose from.
+    pub databases: Vec<PathBuf>,
+    /// The one to ask.
+    pub selected: usize,
+    /// How many are asked at once: this one and those below it.
+    pub at_once: usize,
+    /// Where keys go.
+    pub focus: Focus,
+    /// What is typed.
+    pub line: Line,
+    /// What was asked last.
+    pub runs: Vec<Run>,
+    /// The names of its columns.
+    pub columns: Vec<String>,
+    /// Its first rows.
+    pub rows: Vec<Row>,
+    /// The first of them that is shown.
+    pub top: usize,
+    /// When the program began.
+    pub begun: Instant,
+    /// The times between the last frames, the newest last.
+    pub gaps: VecDeque<Duration>,
+    examples: Vec<String>,
+    example: usize,
+}
+
+/// No query of the program has the number of another, in whatever session.
+static ASKED: AtomicU64 = AtomicU64::new(0);
+
+impl State {
+    /// Nothing was asked yet; the first of the examples is in the line.
+    pub fn new(
+        title: String,
+        databases: &[PathBuf],
+        at_once: usize,
+        examples: Vec<String>,
+    ) -> Self {
+        State {
+            title,
+            databases: databases.to_vec(),
+            selected: 0,
+            at_once,
+            focus: Focus::Query,
+            line: Line::new(examples.first().map_or("", String::as_str)),
+            runs: Vec::new(),
+            columns: Vec::new(),
+            rows: Vec::new(),
+            top: 0,
+            begun: Instant::now(),
+            gaps: VecDeque::new(),
+            examples,
+            example: 0,
+        }
+    }
+
+    /// Whether a query is under way.
+    pub fn is_running(&self) -> bool {
+        self.runs.iter().any(|run| run.ended.is_none())
+    }
+
+    /// What a person does to it.
+    pub fn take_in(&mut self, input: Input) -> Option<Action> {
+        match input {
+            Input::Key(key) => self.press(key),
+            Input::Paste(text) => {
+                self.focus = Focus::Query;
+                self.line.insert(&text);
+                None
+            }
+            Input::Resize => None,
+            Input::Signal(signal) => Some(Action::Leave(Some(signal))),
+        }
+    }
+
+    /// What a database has to say. What does not belong to the queries that
+    /// are shown comes too late.
+    pub fn take_over(&mut self, event: Event) {
+        let runs = &mut self.runs;
+        let Some(place) = runs.iter().position(|run| run.id == event.id) else {
+            return;
+        };
+        let run = &mut runs[place];
+        match event.news {
+            News::Columns(columns) => self.columns = columns,
+            News::Rows(rows) => {
+                run.count_in(&rows);
+                let room = KEPT_ROWS.saturating_sub(self.rows.len());
+                self.rows.extend(rows.into_iter().take(room));
+            }
+            News::Done => run.end(Ending::Done),
+            News::Cancelled => run.end(Ending::Cancelled),
+            News::Failed(reason) => run.end(Ending::Failed(reason)),
+        }
+    }
+
+    /// A frame was drawn, so long after the one before.
+    pub fn drawn_after(&mut self, gap: Duration) {
+        self.gaps.push_back(gap);
+        if self.gaps.len() > KEPT_GAPS {
+            self.gaps.pop_front();
+        }
+    }
+
+    fn press(&mut self, key: KeyEvent) -> Option<Action> {
+        if key.modifiers.contains(KeyModifiers::CONTROL) {
+            return self.press_control(key.code);
+        }
+        match key.code {
+            KeyCode::Enter => return self.ask(),
+            KeyCode::Esc => return self.cancel(),
+            KeyCode::F(10) => return Some(Action::Leave(None)),
+            KeyCode::Tab | KeyCode::BackTab => self.turn(),
+            KeyCode::PageUp => self.scroll(-PAGE),
+            KeyCode::PageDown => self.scroll(PAGE),
+            code if self.focus == Focus::Query => self.edit(code),
+            code => return self.choose(code),
+        }
+        None
+    }
+
+    /// In raw mode the terminal makes no signal of Ctrl-C, but a person means
+    /// one.
+    fn press_control(&mut self, code: KeyCode) -> Option<Action> {
+        match code {
+            KeyCode::Char('q') => return Some(Action::Leave(None)),
+            KeyCode::Char('c') => return Some(Action::Leave(Some(SIGINT))),
+            KeyCode::Char('u') => self.line = Line::default(),
+            KeyCode::Char('a') => self.line.go(isize::MIN),
+            KeyCode::Char('e') => self.line.go(isize::MAX),
+            _ => {}
+        }
+        None
+    }
+
+    fn turn(&mut self) {
+        self.focus = match self.focus {
+            Focus::Query => Focus::Databases,
+            Focus::Databases => Focus::Query,
+        };
+    }
+
+    fn edit(&mut self, code: KeyCode) {
+        match code {
+            KeyCode::Char(letter) => self.line.insert(&letter.to_string()),
+            KeyCode::Backspace => self.line.backspace(),
+            KeyCode::Delete => self.line.delete(),
+            KeyCode::Left => self.line.go(-1),
+            KeyCode::Right => self.line.go(1),
+            KeyCode::Home => self.line.go(isize::MIN),
+            KeyCode::End => self.line.go(isize::MAX),
+            KeyCode::Up => self.show_example(-1),
+            KeyCode::Down => self.show_example(1),
+            _ => {}
+        }
+    }
+
+    fn choose(&mut self, code: KeyCode) -> Option<Action> {
+        let last = self.databases.len() - 1;
+        match code {
+            KeyCode::Char('q') => return Some(Action::Leave(None)),
+            KeyCode::Up => self.selected = self.selected.saturating_sub(1),
+            KeyCode::Down => self.selected = last.min(self.selected + 1),
+            KeyCode::Home => self.selected = 0,
+            KeyCode::End => self.selected = last,
+            _ => {}
+        }
+        None
+    }
+
+    fn show_example(&mut self, by: isize) {
+        let count = self.examples.len() as isize;
+        let next = (self.example as isize + by).rem_euclid(count.max(1));
+        self.example = next as usize;
+        if let Some(example) = self.examples.get(self.example) {
+            self.line = Line::new(example);
+        }
+    }
+
+    fn scroll(&mut self, by: isize) {
+        let last = self.rows.len().saturating_sub(1);
+        self.top = self.top.saturating_add_signed(by).min(last);
+    }
+
+    /// One query after the other: who wants the next cancels this one first.
+    fn ask(&mut self) -> Option<Action> {
+        if self.is_running() {
+            return None;
+        }
+        (self.columns, self.rows, self.top) = Default::default();
+        let count = self.databases.len();
+        let places = (0..self.at_once).map(|one| (self.selected + one) % count);
+        let mut queries = Vec::new();
+        for place in places.collect::<Vec<_>>() {
+            queries.push(Query {
+                id: 1 + ASKED.fetch_add(1, Relaxed),
+                database: self.databases[place].clone(),
+                sql: self.line.text().into(),
+            });
+        }
+        self.runs = queries.iter().map(|query| Run::new(query.id)).collect();
+        Some(Action::Ask(queries))
+    }
+
+    fn cancel(&mut self) -> Option<Action> {
+        let running = self.runs.iter_mut().filter(|run| run.ended.is_none());
+        let cancel = |run: &mut Run| {
+            run.cancelling = true;
+            run.id
+        };
+        let ids: Vec<_> = running.map(cancel).collect();
+        (!ids.is_empty()).then_some(Action::Cancel(ids))
+    }
+}
+
+impl Run {
+    fn new(id: u64) -> Self {
+        Run {
+            id,
+            begun: Instant::now(),
+            ended: None,
+            cancelling: false,
+            count: 0,
+            bytes: 0,
+            digest: Digest::new(),
+        }
+    }
+
+    fn count_in(&mut self, rows: &[Row]) {
+        self.count += rows.len() as u64;
+        for row in rows {
+            self.digest.count(row.len() as u64);
+            for value in row {
+                self.bytes += value.size();
+                value.digest(&mut self.digest);
+            }
+        }
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.ended = Some((Instant::now(), ending));
+    }
+
+    /// How long it took, or takes so far.
+    pub fn took(&self) -> Duration {
+        let end = self.ended.as_ref().map_or_else(Instant::now, |end| end.0);
+        end - self.begun
+    }
+}

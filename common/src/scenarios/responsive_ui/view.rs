@@ -1,0 +1,330 @@
+//! How the screen looks. It is drawn with what every terminal has, so that it
+//! is readable on dark and on light: its own two colours, bold, dim and
+//! reversed, and red for what went wrong.
+
+use std::time::Duration;
+
+use ratatui::{
+    Frame,
+    layout::{Alignment, Constraint, Layout, Position, Rect},
+    style::{Color, Modifier, Style, Stylize as _},
+    text::{Line as Text, Span},
+    widgets::{
+        Block, Cell, List, ListItem, ListState, Paragraph, Row as TableRow,
+        Sparkline, SparklineBar, Table, Wrap,
+    },
+};
+
+use super::{
+    message::{Row, Value},
+    state::{Ending, Focus, Run, State},
+};
+use crate::units;
+
+/// What the plot of gaps has room for. What is longer fills it.
+const TALLEST_GAP: u64 = 100;
+
+/// From here on a person sees it, in milliseconds.
+const LONG_GAP: u64 = 50;
+
+/// No column is wider, so that more than one fits.
+const WIDEST_COLUMN: usize = 24;
+
+/// The parts of the query that are seen at once.
+const MOST_LINES: usize = 3;
+
+/// Draws all of it.
+pub fn view(frame: &mut Frame<'_>, state: &State) {
+    let width = frame.area().width.saturating_sub(2).max(1);
+    let (lines, cursor) = wrapped(state, width.into());
+    let [title, query, middle, gaps, status, keys] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(2 + lines.len() as u16),
+        Constraint::Min(3),
+        Constraint::Length(4),
+        Constraint::Length(2),
+        Constraint::Length(1),
+    ])
+    .areas(frame.area());
+    let [list, result] =
+        Layout::horizontal([Constraint::Length(22), Constraint::Min(10)])
+            .areas(middle);
+    draw_title(frame, state, title);
+    draw_query(frame, state, lines, cursor, query);
+    draw_databases(frame, state, list);
+    draw_result(frame, state, result);
+    draw_gaps(frame, state, gaps);
+    frame.render_widget(status_line(state), status);
+    frame.render_widget(key_line(state), keys);
+}
+
+fn draw_title(frame: &mut Frame<'_>, state: &State, area: Rect) {
+    const SPINNER: [char; 10] =
+        ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+    let time = state.begun.elapsed();
+    let turn = time.as_millis() as usize / 80 % SPINNER.len();
+    let name = Text::from(vec![" responsive-ui".bold(), ", ".into()]);
+    let mut name = name;
+    name.push_span(state.title.clone());
+    let clock = format!("{} {:.1} s ", SPINNER[turn], time.as_secs_f64());
+    frame.render_widget(name, area);
+    frame.render_widget(Text::from(clock).alignment(Alignment::Right), area);
+}
+
+fn draw_query(
+    frame: &mut Frame<'_>,
+    state: &State,
+    lines: Vec<String>,
+    cursor: (u16, u16),
+    area: Rect,
+) {
+    let has_focus = state.focus == Focus::Query;
+    let lines: Vec<_> = lines.into_iter().map(Text::from).collect();
+    frame.render_widget(
+        Paragraph::new(lines).block(block("Query".into(), has_focus)),
+        area,
+    );
+    if has_focus {
+        let (x, y) = (area.x + 1 + cursor.0, area.y + 1 + cursor.1);
+        frame.set_cursor_position(Position { x, y });
+    }
+}
+
+/// The query in as many lines as it takes, but for those that are too far
+/// from the cursor; and where the cursor is in them.
+fn wrapped(state: &State, width: usize) -> (Vec<String>, (u16, u16)) {
+    let (before, after) = state.line.halves();
+    let mut lines = vec![String::new()];
+    let (mut filled, mut cursor) = (0, (0, 0));
+    let marked = before.chars().map(|sign| (sign, false)).chain(
+        after
+            .chars()
+            .chain([' '])
+            .zip([true].into_iter().chain(std::iter::repeat(false))),
+    );
+    for (sign, is_at_cursor) in marked {
+        let wide = Span::raw(sign.to_string()).width();
+        if filled + wide > width {
+            lines.push(String::new());
+            filled = 0;
+        }
+        if is_at_cursor {
+            cursor = (filled, lines.len() - 1);
+        }
+        filled += wide;
+        if let Some(line) = lines.last_mut() {
+            line.push(sign);
+        }
+    }
+    let first = (cursor.1 + 1).saturating_sub(MOST_LINES);
+    let shown = lines.into_iter().skip(first).take(MOST_LINES).collect();
+    (shown, (cursor.0 as u16, (cursor.1 - first) as u16))
+}
+
+fn draw_databases(frame: &mut Frame<'_>, state: &State, area: Rect) {
+    let has_focus = state.focus == Focus::Databases;
+    let name = |path: &std::path::PathBuf| {
+        let stem = path.file_stem().unwrap_or(path.as_os_str());
+        ListItem::new(stem.to_string_lossy().into_owned())
+    };
+    let style = match has_focus {
+        true => Style::new().reversed(),
+        false => Style::new().bold(),
+    };
+    let list = List::new(state.databases.iter().map(name))
+        .highlight_symbol("▸ ")
+        .highlight_style(style)
+        .block(block("Databases".into(), has_focus));
+    let mut selected = ListState::default().with_selected(Some(state.selected));
+    frame.render_stateful_widget(list, area, &mut selected);
+}
+
+fn draw_result(frame: &mut Frame<'_>, state: &State, area: Rect) {
+    let room = usize::from(area.height.saturating_sub(3));
+    let rows: Vec<&Row> =
+        state.rows.iter().skip(state.top).take(room).collect();
+    let widths = widths(&state.columns, &rows, area.width.saturating_sub(2));
+    let shown = widths.len();
+    let mut block = block(heading(state), false);
+    if !rows.is_empty() {
+        block = block.title_bottom(extent(state, rows.len(), shown));
+    }
+    if state.columns.is_empty() {
+        let hint = Paragraph::new("Rows come here.".dim()).block(block);
+        frame.render_widget(hint, area);
+        return;
+    }
+    let names = state.columns.iter().take(shown);
+    let names = TableRow::new(names.map(|name| Cell::new(name.as_str())));
+    let cells = rows.into_iter().map(|row| cells(row, shown));
+    let table = Table::new(cells, widths.into_iter().map(Constraint::Length))
+        .header(names.bold())
+        .block(block);
+    frame.render_widget(table, area);
+}
+
+fn cells(row: &Row, shown: usize) -> TableRow<'static> {
+    row.iter()
+        .take(shown)
+        .map(|value| {
+            let text = Text::from(value.to_string());
+            match value {
+                Value::Integer(_) | Value::Real(_) => text.right_aligned(),
+                Value::Null => text.dim(),
+                _ => text,
+            }
+        })
+        .collect()
+}
+
+/// As wide as what is shown in them, for as many columns as there is room.
+fn widths(columns: &[String], rows: &[&Row], room: u16) -> Vec<u16> {
+    let mut left = usize::from(room);
+    let mut widths = Vec::new();
+    for (index, name) in columns.iter().enumerate() {
+        let cells = rows.iter().filter_map(|row| row.get(index));
+        let cells = cells.map(|value| Span::raw(value.to_string()).width());
+        let widest = cells.chain([Span::raw(name).width()]).max().unwrap_or(1);
+        let width = widest.min(WIDEST_COLUMN);
+        if width > left && !widths.is_empty() {
+            break;
+        }
+        widths.push(width.min(left) as u16);
+        left = left.saturating_sub(width + 1);
+    }
+    widths
+}
+
+fn heading(state: &State) -> String {
+    match total(&state.runs) {
+        0 => "Result".into(),
+        count => format!("Result: {}", rows(count)),
+    }
+}
+
+/// Which part of the result is seen.
+fn extent(state: &State, seen: usize, columns: usize) -> String {
+    let (first, last) = (state.top + 1, state.top + seen);
+    let kept = units::human(state.rows.len() as f64, "1");
+    let mut text = format!(" rows {first} to {last} of {kept} kept");
+    if columns < state.columns.len() {
+        text += &format!(", {columns} of {} columns", state.columns.len());
+    }
+    text + " "
+}
+
+fn draw_gaps(frame: &mut Frame<'_>, state: &State, area: Rect) {
+    let room = usize::from(area.width.saturating_sub(2));
+    let newest: Vec<_> = state.gaps.iter().rev().take(room).collect();
+    let (last, longest) = (newest.first(), newest.iter().max());
+    let time = |gap: Option<&&Duration>| {
+        gap.map_or(0.0, |gap| gap.as_secs_f64() * 1e3)
+    };
+    let heading = format!(
+        "Time between frames: {:.0} ms, longest {:.0} ms",
+        time(last),
+        time(longest)
+    );
+    let bars = newest.into_iter().rev().map(|gap| {
+        let gap = gap.as_millis() as u64;
+        let style = match gap >= LONG_GAP {
+            true => Style::new().fg(Color::Red),
+            false => Style::new(),
+        };
+        SparklineBar::from(gap.min(TALLEST_GAP)).style(style)
+    });
+    let plot = Sparkline::default()
+        .data(bars.collect::<Vec<_>>())
+        .max(TALLEST_GAP)
+        .block(block(heading, false));
+    frame.render_widget(plot, area);
+}
+
+fn status_line(state: &State) -> Paragraph<'static> {
+    let failure = state.runs.iter().find_map(|run| match &run.ended {
+        Some((_, Ending::Failed(reason))) => Some(reason),
+        _ => None,
+    });
+    let text = match failure {
+        Some(reason) => {
+            let error = " error: ".fg(Color::Red).bold();
+            Text::from(vec![error, reason.clone().into()])
+        }
+        None => Text::from(format!(" {}", status(state))),
+    };
+    Paragraph::new(text).wrap(Wrap { trim: false })
+}
+
+fn status(state: &State) -> String {
+    let runs = &state.runs;
+    let Some(took) = runs.iter().map(Run::took).max() else {
+        return "Ready.".into();
+    };
+    let so_far = format!(
+        "{} in {}",
+        rows(total(runs)),
+        units::human(took.as_secs_f64(), "s")
+    );
+    let is_cancelled =
+        |run: &Run| matches!(run.ended, Some((_, Ending::Cancelled)));
+    match state.is_running() {
+        true if runs.iter().any(|run| run.cancelling) => {
+            format!("Cancelling: {so_far}.")
+        }
+        true => format!("Running: {so_far} so far."),
+        false if runs.iter().any(is_cancelled) => {
+            format!("Cancelled: {so_far}.")
+        }
+        false => format!("Done: {so_far}."),
+    }
+}
+
+fn total(runs: &[Run]) -> u64 {
+    runs.iter().map(|run| run.count).sum()
+}
+
+fn rows(count: u64) -> String {
+    match count {
+        1 => "1 row".into(),
+        _ => format!("{} rows", units::human(count as f64, "1")),
+    }
+}
+
+fn key_line(state: &State) -> Text<'static> {
+    let keys = match state.focus {
+        Focus::Query => [
+            ("Enter", "ask"),
+            ("Esc", "cancel"),
+            ("↑↓", "examples"),
+            ("PgUp/PgDn", "rows"),
+            ("Tab", "databases"),
+            ("Ctrl-Q", "leave"),
+        ],
+        Focus::Databases => [
+            ("Enter", "ask"),
+            ("Esc", "cancel"),
+            ("↑↓", "choose"),
+            ("PgUp/PgDn", "rows"),
+            ("Tab", "query"),
+            ("q", "leave"),
+        ],
+    };
+    let words = keys.into_iter().flat_map(|(key, what)| {
+        [" ".into(), key.bold(), format!(" {what} ").into()]
+    });
+    words.collect::<Vec<Span<'_>>>().into()
+}
+
+fn block(title: String, has_focus: bool) -> Block<'static> {
+    let style = match has_focus {
+        true => Style::new().add_modifier(Modifier::BOLD),
+        false => Style::new(),
+    };
+    let border = match has_focus {
+        true => Style::new().bold(),
+        false => Style::new().dim(),
+    };
+    Block::bordered()
+        .title(Span::styled(format!(" {title} "), style))
+        .border_style(border)
+}

@@ -1,0 +1,105 @@
+//! The screen's side: what it holds of a database thread.
+
+use std::{
+    mem,
+    thread::{Builder, Scope, ScopedJoinHandle},
+};
+
+use anyhow::{Result, anyhow};
+use common::{
+    gate::Gate,
+    scenarios::responsive_ui::{Database, Event, News, Query},
+};
+use crossbeam::channel::{Receiver, Sender, TryRecvError, bounded};
+
+use crate::{
+    link::{Cancel, WorkerLink},
+    worker,
+};
+
+/// How many hand-overs may lie between worker and screen.
+const ROOM: usize = 64; // threads: counted, not measured
+
+/// A database thread, and what ties it to the screen.
+pub struct DatabaseWorker<'scope, 'env> {
+    scope: &'scope Scope<'scope, 'env>,
+    gate: &'scope Gate,
+    ties: Ties,
+    thread: ScopedJoinHandle<'scope, Result<()>>,
+}
+
+/// Our ends. Without them the worker ends, as soon as its query does.
+struct Ties {
+    queries: Sender<Query>,
+    events: Receiver<Event>,
+    cancel: Cancel, // threads: one memory, no message
+    asked: u64,
+}
+
+impl<'scope, 'env> DatabaseWorker<'scope, 'env> {
+    pub fn start(
+        scope: &'scope Scope<'scope, 'env>,
+        gate: &'scope Gate,
+    ) -> Result<Self> {
+        let (queries, take) = bounded(1); // threads: crossbeam
+        let (give, events) = bounded(ROOM);
+        let cancel = Cancel::default();
+        let link = WorkerLink { take, give, cancel: cancel.clone() };
+        let job = move || worker(link, gate); // threads: a closure
+        let thread = Builder::new().spawn_scoped(scope, job)?;
+        let ties = Ties { queries, events, cancel, asked: 0 };
+        Ok(DatabaseWorker { scope, gate, ties, thread })
+    }
+
+    /// Ends the worker, in the middle of a query if need be.
+    pub fn stop(self) -> Result<()> {
+        drop(self.ties);
+        let joined = self.thread.join(); // threads: however long it takes
+        joined.map(drop).map_err(|_| anyhow!("a database thread panicked"))
+    }
+
+    /// Puts another worker in the place of one that is gone.
+    fn restart(&mut self) -> Result<String> {
+        let gone = mem::replace(self, Self::start(self.scope, self.gate)?);
+        let reason = match gone.stop() {
+            Ok(()) => "the database thread ended".into(),
+            Err(error) => error.to_string(),
+        };
+        Ok(format!("{reason}; there is a new one, Enter asks it"))
+    }
+}
+
+impl Database for DatabaseWorker<'_, '_> {
+    fn ask(&mut self, query: Query) -> Result<()> {
+        self.ties.asked = query.id;
+        if let Err(unsent) = self.ties.queries.send(query) {
+            self.restart()?;
+            self.ties.asked = unsent.0.id;
+            self.ties.queries.send(unsent.0)?;
+        }
+        Ok(())
+    }
+
+    fn cancel(&mut self, query: u64) {
+        self.ties.cancel.cancel(query); // threads: and it will, or will not
+    }
+
+    fn next(&mut self) -> Result<Option<Event>> {
+        match self.ties.events.try_recv() {
+            Ok(event) => Ok(Some(event)), // threads: moved
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => {
+                let id = self.ties.asked;
+                let news = News::Failed(self.restart()?);
+                Ok(Some(Event { id, news }))
+            }
+        }
+    }
+}
+
+/// Nobody waits for the rest of a query that nobody will see.
+impl Drop for Ties {
+    fn drop(&mut self) {
+        self.cancel.cancel(self.asked);
+    }
+}
