@@ -15,9 +15,10 @@ use std::{
 };
 
 use common::{
+    databases::{Shape, generated},
     digest::Digest,
     machine,
-    outcome::{Model, Outcome},
+    outcome::{Metric, Model, Outcome},
     placement::Cores,
     scenarios::{
         ALL, Scenario, crash,
@@ -453,6 +454,8 @@ fn seeds_and_sizes_make_a_difference() {
         ("crash", "--variant abort --transfers 50", "--workers 9"),
         ("ipc", "--variant ring --messages 9 --size 64", "--seed 2"),
         ("ipc", "--variant ring --messages 9 --size 64", "--size 72"),
+        ("responsive-ui", "--quick --steps 9999 --cancels 0", "--seed 2"),
+        ("responsive-ui", "--quick --cancels 0 --steps 9999", "--queries 2"),
     ] {
         let other = format!("{one} {other}");
         let [one, other] = [one, &other]
@@ -484,6 +487,9 @@ fn what_cannot_be_understood_is_bad_usage() {
         ("ipc", "--workers 2", "--workers"),
         ("ipc", "--variant cache-line --size 72", "no more than 64 bytes"),
         ("ipc", "--variant ring-in-place --waiting block", "only a ring waits"),
+        ("responsive-ui", "--queries 0", "0 is not in 1..=6"),
+        ("responsive-ui", "--steps 0", "--steps"),
+        ("responsive-ui", "--workers 2", "--workers"),
     ] {
         for model in MODELS {
             let text = refusal(name, model, arguments, 2);
@@ -510,12 +516,14 @@ fn a_mechanism_of_the_other_side_is_bad_usage() {
 fn what_cannot_be_done_is_an_error_that_names_it() {
     let text = workspace().join("README.md");
     let text = text.to_str().unwrap();
-    for (arguments, reason) in [
-        ("--database nowhere.sqlite".to_owned(), "nowhere.sqlite"),
-        (format!("--database {text}"), "README.md"),
+    for (name, arguments, reason) in [
+        ("matrix", "--database nowhere.sqlite".to_owned(), "nowhere.sqlite"),
+        ("matrix", format!("--database {text}"), "README.md"),
+        ("responsive-ui", "--database nowhere".to_owned(), "nowhere"),
+        ("responsive-ui", format!("--database {text}"), "not a database"),
     ] {
         for model in MODELS {
-            let found = refusal("matrix", model, &arguments, 1);
+            let found = refusal(name, model, &arguments, 1);
             assert!(found.starts_with("error: "), "{found}");
             assert!(found.contains(reason), "{found}");
         }
@@ -539,6 +547,7 @@ fn a_person_gets_a_story_that_fits_the_screen() {
         ("ipc", "--messages 30"),
         ("kill-workers", "--jobs 20 --stuck 1 --variant read"),
         ("crash", "--transfers 100 --deaths 1"),
+        ("responsive-ui", "--quick --steps 9999 --cancels 3"),
     ] {
         for model in MODELS {
             let mut demo = demo(scenario(name), model);
@@ -602,6 +611,7 @@ fn siblings_report_the_same_figures() {
         ("ipc", "--messages 30"),
         ("kill-workers", "--jobs 20 --stuck 1 --variant read"),
         ("crash", "--transfers 100 --deaths 1"),
+        ("responsive-ui", "--quick --steps 9999 --cancels 3"),
     ] {
         let [threads, processes] = MODELS.map(|model| {
             let found = run(name, model, arguments);
@@ -632,6 +642,85 @@ fn no_more_is_done_at_once_than_there_are_workers() {
                 assert!(end.unwrap() <= found.laps.work, "{model}");
             }
         }
+    }
+}
+
+/// The rows by the plainest of ways: a table that is read once, and a walk.
+#[test]
+fn a_responsive_screen_gets_every_row() {
+    for seed in [1, 2026] {
+        for (queries, steps) in [(1, 1), (1, 600_000), (2, 200_000)] {
+            let arguments = format!(
+                "--quick --cancels 0 --seed {seed} --queries {queries} \
+                 --steps {steps}"
+            );
+            let expected = walks(seed, queries, steps);
+            for model in MODELS {
+                let found = run("responsive-ui", model, &arguments);
+                assert_eq!(found.answer, expected, "{model}: {arguments}");
+            }
+        }
+    }
+}
+
+fn walks(seed: u64, queries: usize, steps: u64) -> String {
+    let shape = Shape::usual(seed, true);
+    let databases = generated(&shape).unwrap();
+    let mut answer = Digest::new();
+    for database in &databases[..queries] {
+        let connection = rusqlite::Connection::open(database).unwrap();
+        let all = "SELECT station, m2 FROM measurements ORDER BY rowid";
+        let mut statement = connection.prepare(all).unwrap();
+        let table: Vec<(String, Option<i64>)> = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let (count, rows) = walk(&table, seed, steps);
+        answer.count(count).text(&rows.hex());
+    }
+    answer.hex()
+}
+
+fn walk(
+    table: &[(String, Option<i64>)],
+    seed: u64,
+    steps: u64,
+) -> (u64, Digest) {
+    let (mut count, mut rows) = (0, Digest::new());
+    let mut place = 1 + seed % 2_147_483_646;
+    for step in 0..=steps {
+        if place % 256 == 0 {
+            let (station, number) = &table[place as usize % table.len()];
+            count += 1;
+            rows.count(3).text("i").integers(&[step as i64]);
+            rows.text("t").text(station);
+            match number {
+                Some(number) => rows.text("i").integers(&[*number]),
+                None => rows.text("null"),
+            };
+        }
+        place = place * 48271 % 2_147_483_647;
+    }
+    (count, rows)
+}
+
+#[test]
+fn a_screen_stands_still_without_a_worker_and_not_with_one() {
+    for model in MODELS {
+        let found = run("responsive-ui", model, "--quick --cancels 9");
+        let figure = |name: &str, variant: Option<&str>| {
+            let mut metrics = found.metrics.iter();
+            let is_it = |one: &&Metric| {
+                one.name == name && one.variant.as_deref() == variant
+            };
+            metrics.find(is_it).unwrap().value
+        };
+        let gap = |variant| figure("longest gap of frames", Some(variant));
+        let frozen = gap("no worker") / figure("query", Some("no worker"));
+        assert!((0.9..1.1).contains(&frozen), "{model}: {frozen}");
+        assert!(gap("worker") < 0.5 * gap("no worker"), "{model}");
+        assert!(found.result["cancelled"].as_u64().unwrap() >= 6, "{model}");
     }
 }
 

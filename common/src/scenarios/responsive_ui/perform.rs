@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use ratatui::{Terminal, backend::TestBackend};
 
 use super::{
-    Database, NoWorker, Plan,
+    Database, NoWorker, Plan, Walk,
     screen::Screen,
     script::{Canceller, Typist},
     session::{Felt, session},
@@ -110,8 +110,9 @@ fn cancelling(
 ) -> Result<(Option<Quantiles>, u32)> {
     let mut state = plan.state("cancels");
     let mut terminal = Terminal::new(TestBackend::new(SIZE.0, SIZE.1))?;
-    let Plan { cancels, walk, .. } = plan;
-    let mut canceller = Canceller::new(*cancels, &walk.sql(), walk.seed);
+    let endless = Walk { steps: i64::MAX as u64, ..plan.walk };
+    let (sql, seed) = (endless.sql(), plan.walk.seed);
+    let mut canceller = Canceller::new(plan.cancels, &sql, seed);
     session(&mut terminal, &mut state, &mut canceller, databases)?;
     let quantiles = canceller.to_usable.quantiles();
     Ok(((quantiles.count > 0).then_some(quantiles), canceller.cancelled))

@@ -85,7 +85,7 @@ impl Inputs for Typist {
 #[derive(Debug)]
 pub struct Canceller {
     left: u32,
-    long: String,
+    endless: String,
     moments: Draw,
     stage: Stage,
     hands: VecDeque<Input>,
@@ -109,11 +109,12 @@ enum Stage {
 }
 
 impl Canceller {
-    /// Will cancel so many, of which most are this query.
-    pub fn new(count: u32, long: &str, seed: u64) -> Self {
+    /// Will cancel so many queries, most of them this one, which does not end
+    /// by itself: so no cancel can be lost unseen.
+    pub fn new(count: u32, endless: &str, seed: u64) -> Self {
         Canceller {
             left: count,
-            long: long.into(),
+            endless: endless.into(),
             moments: Draw::new(seed, 0),
             stage: Stage::Idle,
             hands: VecDeque::new(),
@@ -162,9 +163,9 @@ impl Canceller {
     fn start(&mut self, now: Instant) -> Stage {
         let within = Duration::from_millis(5);
         let (sql, wait) = match self.left % 3 {
-            0 => (self.long.clone(), Duration::ZERO),
+            0 => (self.endless.clone(), Duration::ZERO),
             1 => (probe(-1), Duration::ZERO),
-            _ => (self.long.clone(), within.mul_f64(self.moments.uniform())),
+            _ => (self.endless.clone(), within.mul_f64(self.moments.uniform())),
         };
         self.type_in(sql);
         Stage::Moment(now + wait)
