@@ -24,7 +24,7 @@ pub struct DatabaseWorker<'scope> {
     process: JoinHandle<'scope, ()>,
 }
 
-/// Our ends. Without them the worker ends, as soon as its query does.
+/// Our ends. Without them the worker ends, once its query has.
 struct Ties {
     queries: Sender<Request>,
     events: Receiver<Event>,

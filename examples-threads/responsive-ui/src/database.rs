@@ -28,7 +28,7 @@ pub struct DatabaseWorker<'scope, 'env> {
     thread: ScopedJoinHandle<'scope, Result<()>>,
 }
 
-/// Our ends. Without them the worker ends, as soon as its query does.
+/// Our ends. Without them the worker ends, once its query has.
 struct Ties {
     queries: Sender<Query>,
     events: Receiver<Event>,

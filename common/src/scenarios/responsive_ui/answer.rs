@@ -218,3 +218,116 @@ fn reason(error: &rusqlite::Error) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::{
+        path::PathBuf,
+        sync::mpsc::{Receiver, Sender, channel},
+    };
+
+    use super::*;
+
+    /// Asks one query, and cancels it after so many rows.
+    struct Script {
+        query: Option<Query>,
+        patience: usize,
+        give: Sender<News>,
+    }
+
+    impl Link for Script {
+        fn take(&mut self) -> Option<Query> {
+            self.query.take()
+        }
+
+        fn is_cancelled(&mut self, query: u64) -> bool {
+            assert_eq!(query, 7);
+            self.patience == 0
+        }
+
+        fn give(&mut self, event: Event) -> Result<()> {
+            assert_eq!(event.id, 7);
+            if let News::Rows(rows) = &event.news {
+                self.patience = self.patience.saturating_sub(rows.len());
+            }
+            Ok(self.give.send(event.news)?)
+        }
+    }
+
+    fn news_of(sql: &str, patience: usize) -> Receiver<News> {
+        let home = tempfile::tempdir().unwrap();
+        let database: PathBuf = home.path().join("any.sqlite");
+        std::fs::write(&database, []).unwrap();
+        let (give, news) = channel();
+        let query = Some(Query { id: 7, database, sql: sql.into() });
+        serve(Script { query, patience, give }).unwrap();
+        news
+    }
+
+    fn numbers(condition: &str) -> String {
+        format!(
+            "WITH RECURSIVE t(n) AS (VALUES (1) UNION ALL \
+             SELECT n + 1 FROM t {condition}) SELECT n FROM t"
+        )
+    }
+
+    #[test]
+    fn rows_go_together_but_not_too_many() {
+        let (mut count, mut most, mut parts) = (0, 0, 0);
+        let all = numbers("WHERE n < 10000");
+        for news in news_of(&all, usize::MAX).iter() {
+            if let News::Rows(rows) = news {
+                count += rows.len();
+                most = most.max(rows.len());
+                parts += 1;
+            }
+        }
+        assert_eq!((count, most), (10_000, MOST_ROWS));
+        assert!(parts < 10_000 / 20, "{parts}");
+    }
+
+    #[test]
+    fn large_rows_go_alone() {
+        let large = "SELECT hex(zeroblob(20000)), 1 UNION ALL SELECT 2, 3";
+        let news: Vec<_> = news_of(large, usize::MAX).iter().collect();
+        let News::Rows(rows) = &news[1] else { panic!("{news:?}") };
+        assert_eq!(rows[0][0], Value::Text("0".repeat(LONGEST_TEXT)));
+        assert_eq!(news.last(), Some(&News::Done));
+    }
+
+    #[test]
+    fn a_query_without_end_or_rows_can_be_cancelled() {
+        let silent = numbers("") + " WHERE n < 0";
+        let news: Vec<_> = news_of(&silent, 0).iter().collect();
+        assert_eq!(news.last(), Some(&News::Cancelled));
+    }
+
+    #[test]
+    fn no_row_waits_for_the_next() {
+        let three = numbers("") + " WHERE n <= 3";
+        let news: Vec<_> = news_of(&three, 3).iter().collect();
+        let rows = news.iter().map(|news| match news {
+            News::Rows(rows) => rows.len(),
+            _ => 0,
+        });
+        assert_eq!(rows.sum::<usize>(), 3);
+        assert_eq!(news.last(), Some(&News::Cancelled));
+    }
+
+    #[test]
+    fn what_goes_wrong_says_what_to_do() {
+        for (sql, advice) in [
+            ("", "type one"),
+            ("SELEC", "syntax error: correct the query"),
+            ("SELECT abs(-9223372036854775808)", "integer overflow"),
+            ("CREATE TABLE t (a)", "ask a SELECT"),
+        ] {
+            let news: Vec<_> = news_of(sql, usize::MAX).iter().collect();
+            let Some(News::Failed(text)) = news.last() else {
+                panic!("{news:?}")
+            };
+            assert!(text.contains(advice), "{text}");
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! The sessions of one run: one with a person, or those of the script.
 
+use std::process::exit;
+
 use anyhow::{Result, ensure};
 use ratatui::{Terminal, backend::TestBackend};
 
@@ -26,8 +28,6 @@ pub struct Record {
     pub cancels: Option<Quantiles>,
     /// How many queries were cancelled before they were over.
     pub cancelled: u32,
-    /// The signal that ended it.
-    pub signal: Option<i32>,
 }
 
 /// What came of one session.
@@ -74,13 +74,16 @@ fn converse(
     let mut state = plan.state(title);
     let mut screen = Screen::enter()?;
     let Screen { terminal, person } = &mut screen;
-    let felt = session(terminal, &mut state, person, databases)?;
+    let (felt, signal) = session(terminal, &mut state, person, databases)?;
     drop(screen);
-    let signal = felt.signal;
+    if let Some(signal) = signal {
+        // As everywhere: what must be gone with this program is tied to it.
+        exit(128 + signal);
+    }
     let session = Some(Session { felt, runs: state.runs });
     Ok(match plan.no_worker {
-        true => Record { no_worker: session, signal, ..Record::default() },
-        false => Record { worker: session, signal, ..Record::default() },
+        true => Record { no_worker: session, ..Record::default() },
+        false => Record { worker: session, ..Record::default() },
     })
 }
 
@@ -93,7 +96,7 @@ fn typing(
     let mut state = plan.state(title);
     let mut terminal = Terminal::new(TestBackend::new(SIZE.0, SIZE.1))?;
     let mut typist = Typist::new();
-    let felt = session(&mut terminal, &mut state, &mut typist, databases)?;
+    let (felt, _) = session(&mut terminal, &mut state, &mut typist, databases)?;
     for run in &state.runs {
         let ending = run.ended.as_ref().map(|(_, ending)| ending);
         ensure!(

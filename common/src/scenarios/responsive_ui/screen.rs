@@ -69,8 +69,11 @@ impl Screen {
     }
 }
 
+/// From now on the first signal ends the program: it may take a while to
+/// leave, if a query does not stop.
 impl Drop for Screen {
     fn drop(&mut self) {
+        self.person.is_second.store(true, Relaxed);
         give_back();
     }
 }
@@ -104,6 +107,7 @@ fn give_back_on_panic() {
 #[derive(Debug)]
 pub struct Person {
     signal: Arc<AtomicUsize>,
+    is_second: Arc<AtomicBool>,
 }
 
 impl Person {
@@ -119,7 +123,7 @@ impl Person {
             flag::register(number, is_second.clone())?;
             flag::register_usize(number, signal.clone(), number as usize)?;
         }
-        Ok(Person { signal })
+        Ok(Person { signal, is_second })
     }
 }
 

@@ -61,11 +61,10 @@ pub struct Felt {
     pub frames: u64,
     /// What the screen spent on taking over what databases had to say.
     pub taking: Duration,
-    /// The signal that ended it.
-    pub signal: Option<i32>,
 }
 
-/// Runs the program until someone leaves it.
+/// Runs the program until someone leaves it: what they felt, and the signal,
+/// if that was it.
 ///
 /// # Errors
 ///
@@ -75,7 +74,7 @@ pub fn session<B, D>(
     state: &mut State,
     inputs: &mut impl Inputs,
     databases: &mut [D],
-) -> Result<Felt>
+) -> Result<(Felt, Option<i32>)>
 where
     B: Backend<Error: Error + Send + Sync + 'static>,
     D: Database,
@@ -91,7 +90,9 @@ where
             served.push(due);
             patience = Duration::ZERO;
             match state.take_in(input) {
-                Some(Action::Leave(signal)) => return Ok(frames.end(signal)),
+                Some(Action::Leave(signal)) => {
+                    return Ok((frames.felt, signal));
+                }
                 Some(action) => act(action, databases)?,
                 None => {}
             }
@@ -134,7 +135,6 @@ impl Frames {
             longest_gap: Duration::ZERO,
             frames: 0,
             taking: Duration::ZERO,
-            signal: None,
         };
         Frames { last: Instant::now(), felt }
     }
@@ -179,9 +179,5 @@ impl Frames {
         self.felt.longest_gap = self.felt.longest_gap.max(gap);
         self.felt.frames += 1;
         gap
-    }
-
-    fn end(self, signal: Option<i32>) -> Felt {
-        Felt { signal, ..self.felt }
     }
 }

@@ -341,3 +341,93 @@ impl Run {
         end - self.begun
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::message::Value, *};
+
+    fn state() -> State {
+        let databases = ["one".into(), "two".into(), "three".into()];
+        let examples = vec!["SELECT 1".into(), "SELECT 2".into()];
+        State::new("test".into(), &databases, 1, examples)
+    }
+
+    fn press(state: &mut State, code: KeyCode) -> Option<Action> {
+        state.take_in(Input::Key(code.into()))
+    }
+
+    fn ask(state: &mut State) -> Vec<Query> {
+        match press(state, KeyCode::Enter) {
+            Some(Action::Ask(queries)) => queries,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn rows(count: i64) -> News {
+        News::Rows((0..count).map(|one| vec![Value::Integer(one)]).collect())
+    }
+
+    #[test]
+    fn what_comes_late_is_not_taken_for_a_later_answer() {
+        let mut state = state();
+        let late = ask(&mut state)[0].id;
+        assert_eq!(press(&mut state, KeyCode::Enter), None, "one at a time");
+        let cancel = press(&mut state, KeyCode::Esc);
+        assert_eq!(cancel, Some(Action::Cancel(vec![late])));
+        state.take_over(Event { id: late, news: News::Cancelled });
+        assert_eq!(press(&mut state, KeyCode::Esc), None, "it is over");
+        let id = ask(&mut state)[0].id;
+        for news in [rows(5), News::Done, News::Failed("late".into())] {
+            state.take_over(Event { id: late, news });
+        }
+        assert!(state.is_running() && state.rows.is_empty());
+        state.take_over(Event { id, news: rows(3) });
+        state.take_over(Event { id, news: News::Done });
+        assert_eq!((state.runs[0].count, state.rows.len()), (3, 3));
+    }
+
+    #[test]
+    fn all_rows_are_counted_and_only_the_first_are_kept() {
+        let mut state = state();
+        let id = ask(&mut state)[0].id;
+        for _ in 0..7 {
+            state.take_over(Event { id, news: rows(256) });
+        }
+        assert_eq!(state.runs[0].count, 7 * 256);
+        assert_eq!(state.rows.len(), KEPT_ROWS);
+    }
+
+    #[test]
+    fn as_many_are_asked_as_are_told_from_the_selected_on() {
+        let mut state = State { at_once: 2, ..state() };
+        press(&mut state, KeyCode::Tab);
+        press(&mut state, KeyCode::End);
+        let queries = ask(&mut state);
+        assert_eq!(queries[0].database, PathBuf::from("three"));
+        assert_eq!(queries[1].database, PathBuf::from("one"));
+        for query in queries {
+            assert!(state.is_running());
+            state.take_over(Event { id: query.id, news: News::Done });
+        }
+        assert!(!state.is_running());
+    }
+
+    #[test]
+    fn a_q_leaves_the_list_and_goes_into_the_line() {
+        let mut state = state();
+        assert_eq!(press(&mut state, KeyCode::Char('q')), None);
+        assert_eq!(state.line.text(), "SELECT 1q");
+        press(&mut state, KeyCode::Tab);
+        let leave = Some(Action::Leave(None));
+        assert_eq!(press(&mut state, KeyCode::Char('q')), leave);
+    }
+
+    #[test]
+    fn examples_come_round() {
+        let mut state = state();
+        for text in ["SELECT 2", "SELECT 1", "SELECT 2"] {
+            press(&mut state, KeyCode::Down);
+            assert_eq!(state.line.text(), text);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //! is readable on dark and on light: its own two colours, bold, dim and
 //! reversed, and red for what went wrong.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use ratatui::{
     Frame,
@@ -16,6 +16,7 @@ use ratatui::{
 };
 
 use super::{
+    line::Line,
     message::{Row, Value},
     state::{Ending, Focus, Run, State},
 };
@@ -36,7 +37,7 @@ const MOST_LINES: usize = 3;
 /// Draws all of it.
 pub fn view(frame: &mut Frame<'_>, state: &State) {
     let width = frame.area().width.saturating_sub(2).max(1);
-    let (lines, cursor) = wrapped(state, width.into());
+    let (lines, cursor) = wrapped(&state.line, width);
     let [title, query, middle, gaps, status, keys] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(2 + lines.len() as u16),
@@ -63,9 +64,8 @@ fn draw_title(frame: &mut Frame<'_>, state: &State, area: Rect) {
         ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
     let time = state.begun.elapsed();
     let turn = time.as_millis() as usize / 80 % SPINNER.len();
-    let name = Text::from(vec![" responsive-ui".bold(), ", ".into()]);
-    let mut name = name;
-    name.push_span(state.title.clone());
+    let title = format!(", {}", state.title);
+    let name = Text::from(vec![" responsive-ui".bold(), title.into()]);
     let clock = format!("{} {:.1} s ", SPINNER[turn], time.as_secs_f64());
     frame.render_widget(name, area);
     frame.render_widget(Text::from(clock).alignment(Alignment::Right), area);
@@ -92,38 +92,47 @@ fn draw_query(
 
 /// The query in as many lines as it takes, but for those that are too far
 /// from the cursor; and where the cursor is in them.
-fn wrapped(state: &State, width: usize) -> (Vec<String>, (u16, u16)) {
-    let (before, after) = state.line.halves();
-    let mut lines = vec![String::new()];
-    let (mut filled, mut cursor) = (0, (0, 0));
-    let marked = before.chars().map(|sign| (sign, false)).chain(
-        after
-            .chars()
-            .chain([' '])
-            .zip([true].into_iter().chain(std::iter::repeat(false))),
-    );
-    for (sign, is_at_cursor) in marked {
-        let wide = Span::raw(sign.to_string()).width();
-        if filled + wide > width {
-            lines.push(String::new());
-            filled = 0;
-        }
-        if is_at_cursor {
-            cursor = (filled, lines.len() - 1);
-        }
-        filled += wide;
-        if let Some(line) = lines.last_mut() {
-            line.push(sign);
-        }
+fn wrapped(line: &Line, width: u16) -> (Vec<String>, (u16, u16)) {
+    let (before, after) = line.halves();
+    let mut wrap = Wrapping::new(width.into());
+    before.chars().for_each(|sign| _ = wrap.push(sign));
+    let mut after = after.chars();
+    let (column, row) = wrap.push(after.next().unwrap_or(' '));
+    after.for_each(|sign| _ = wrap.push(sign));
+    let first = (row + 1).saturating_sub(MOST_LINES);
+    let shown = wrap.lines.into_iter().skip(first).take(MOST_LINES);
+    (shown.collect(), (column as u16, (row - first) as u16))
+}
+
+/// A text that goes on in the next line where one is full.
+struct Wrapping {
+    width: usize,
+    lines: Vec<String>,
+    filled: usize,
+}
+
+impl Wrapping {
+    fn new(width: usize) -> Self {
+        Wrapping { width, lines: vec![String::new()], filled: 0 }
     }
-    let first = (cursor.1 + 1).saturating_sub(MOST_LINES);
-    let shown = lines.into_iter().skip(first).take(MOST_LINES).collect();
-    (shown, (cursor.0 as u16, (cursor.1 - first) as u16))
+
+    /// The column and the line to which it went.
+    fn push(&mut self, sign: char) -> (usize, usize) {
+        let width = Span::raw(sign.to_string()).width();
+        if self.filled + width > self.width {
+            self.lines.push(String::new());
+            self.filled = 0;
+        }
+        let place = (self.filled, self.lines.len() - 1);
+        self.lines[place.1].push(sign);
+        self.filled += width;
+        place
+    }
 }
 
 fn draw_databases(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let has_focus = state.focus == Focus::Databases;
-    let name = |path: &std::path::PathBuf| {
+    let name = |path: &PathBuf| {
         let stem = path.file_stem().unwrap_or(path.as_os_str());
         ListItem::new(stem.to_string_lossy().into_owned())
     };
@@ -271,7 +280,7 @@ fn status(state: &State) -> String {
         true if runs.iter().any(|run| run.cancelling) => {
             format!("Cancelling: {so_far}.")
         }
-        true => format!("Running: {so_far} so far."),
+        true => format!("Running: {so_far} so far; Esc cancels."),
         false if runs.iter().any(is_cancelled) => {
             format!("Cancelled: {so_far}.")
         }
@@ -321,10 +330,93 @@ fn block(title: String, has_focus: bool) -> Block<'static> {
         false => Style::new(),
     };
     let border = match has_focus {
-        true => Style::new().bold(),
+        true => Style::new(),
         false => Style::new().dim(),
     };
     Block::bordered()
         .title(Span::styled(format!(" {title} "), style))
         .border_style(border)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use ratatui::{Terminal, backend::TestBackend};
+
+    use super::*;
+    use crate::scenarios::responsive_ui::{
+        Event, News,
+        state::{Action, Input},
+    };
+
+    /// A screen with a result of two columns on it.
+    fn answered(sql: &str) -> State {
+        let databases = ["a/one.sqlite".into(), "b/two.sqlite".into()];
+        let mut state = State::new("test".into(), &databases, 1, Vec::new());
+        state.line = Line::new(sql);
+        let enter = ratatui::crossterm::event::KeyCode::Enter;
+        let asked = state.take_in(Input::Key(enter.into()));
+        let Some(Action::Ask(queries)) = asked else {
+            panic!("{asked:?}");
+        };
+        let row = vec![Value::Integer(-12), Value::Text("a\nb".into())];
+        for news in [
+            News::Columns(vec!["number".into(), "text".into()]),
+            News::Rows(vec![row; 300]),
+            News::Done,
+        ] {
+            state.take_over(Event { id: queries[0].id, news });
+        }
+        state
+    }
+
+    fn drawn(state: &State, (width, height): (u16, u16)) -> Vec<String> {
+        let backend = TestBackend::new(width, height);
+        let mut terminal = Terminal::new(backend).unwrap();
+        terminal.draw(|frame| view(frame, state)).unwrap();
+        let cells = terminal.backend().buffer().content();
+        let rows = cells.chunks(width.max(1).into());
+        let text = |row: &[ratatui::buffer::Cell]| {
+            row.iter().map(|cell| cell.symbol()).collect()
+        };
+        rows.map(text).collect()
+    }
+
+    #[test]
+    fn numbers_stand_right_and_texts_left() {
+        let rows = drawn(&answered("SELECT"), (80, 24));
+        assert!(rows.iter().any(|row| row.contains("│number text")));
+        assert!(rows.iter().any(|row| row.contains("│   -12 a·b")));
+        assert!(rows.iter().any(|row| row.contains("Result: 300 rows")));
+    }
+
+    #[test]
+    fn a_long_query_goes_on_in_the_next_line_with_the_cursor() {
+        let long = "0123456789".repeat(20) + "the end";
+        let state = answered(&long);
+        let rows = drawn(&state, (80, 24));
+        assert!(rows.iter().any(|row| row.contains("the end")), "{rows:?}");
+        let (lines, cursor) = wrapped(&state.line, 78);
+        assert_eq!((lines.len(), cursor), (3, (207 - 2 * 78, 2)));
+        let (lines, cursor) = wrapped(&state.line, 10);
+        assert_eq!(lines, ["0123456789", "0123456789", "the end "]);
+        assert_eq!(cursor, (7, 2));
+    }
+
+    #[test]
+    fn what_is_wide_takes_two_columns() {
+        let (lines, cursor) = wrapped(&Line::new("表表表"), 5);
+        assert_eq!(lines, ["表表", "表 "]);
+        assert_eq!(cursor, (2, 1));
+    }
+
+    #[test]
+    fn no_window_is_too_small() {
+        let state = answered("SELECT 1");
+        for width in 1..30 {
+            for height in 1..16 {
+                drawn(&state, (width, height));
+            }
+        }
+    }
 }
