@@ -18,7 +18,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Opens a database to read. The connection has no mutex of its own, because
 /// it stays with the worker that opened it.
-pub(crate) fn open(path: &Path) -> Result<Connection> {
+///
+/// # Errors
+///
+/// Fails if there is no such file, or one that cannot be read.
+pub fn open(path: &Path) -> Result<Connection> {
     let metadata = fs::metadata(path)?;
     ensure!(metadata.is_file(), "it is a directory or device, not a file");
     switch_statistics_off();
@@ -34,14 +38,14 @@ pub(crate) fn open(path: &Path) -> Result<Connection> {
 }
 
 /// A database in memory, to be filled.
-pub(crate) fn open_in_memory() -> Result<Connection> {
+fn open_in_memory() -> Result<Connection> {
     switch_statistics_off();
     Ok(Connection::open_in_memory()?)
 }
 
 /// The text of an error has that of its source in it; as a chain of the two it
 /// would be said twice.
-pub(crate) fn said_once(error: rusqlite::Error) -> anyhow::Error {
+pub fn said_once(error: rusqlite::Error) -> anyhow::Error {
     match error.sqlite_error_code() {
         // Said of a reader, this needs a word more.
         Some(ErrorCode::ReadOnly) => anyhow!(

@@ -10,7 +10,7 @@ use ratatui::{
     style::{Color, Modifier, Style, Stylize as _},
     text::{Line as Text, Span},
     widgets::{
-        Block, Cell, List, ListItem, ListState, Paragraph, Row as TableRow,
+        Block, List, ListItem, ListState, Padding, Paragraph, Row as TableRow,
         Sparkline, SparklineBar, Table, Wrap,
     },
 };
@@ -31,8 +31,11 @@ const LONG_GAP: u64 = 50;
 /// No column is wider, so that more than one fits.
 const WIDEST_COLUMN: usize = 24;
 
+/// Between two columns.
+const SPACE: u16 = 2;
+
 /// The parts of the query that are seen at once.
-const MOST_LINES: usize = 3;
+const MOST_LINES: usize = 4;
 
 /// Draws all of it.
 pub fn view(frame: &mut Frame<'_>, state: &State) {
@@ -94,39 +97,58 @@ fn draw_query(
 /// from the cursor; and where the cursor is in them.
 fn wrapped(line: &Line, width: u16) -> (Vec<String>, (u16, u16)) {
     let (before, after) = line.halves();
-    let mut wrap = Wrapping::new(width.into());
-    before.chars().for_each(|sign| _ = wrap.push(sign));
-    let mut after = after.chars();
-    let (column, row) = wrap.push(after.next().unwrap_or(' '));
-    after.for_each(|sign| _ = wrap.push(sign));
+    let mut wrap = Wrapping::new(width.into(), before.chars().count());
+    // The cursor may stand behind the end.
+    let text = format!("{before}{after} ");
+    text.split_inclusive(' ').for_each(|word| wrap.push_word(word));
+    let (column, row) = wrap.cursor;
     let first = (row + 1).saturating_sub(MOST_LINES);
     let shown = wrap.lines.into_iter().skip(first).take(MOST_LINES);
     (shown.collect(), (column as u16, (row - first) as u16))
 }
 
-/// A text that goes on in the next line where one is full.
+/// A text that goes on in the next line where one is full: between words, if
+/// it can be.
 struct Wrapping {
     width: usize,
     lines: Vec<String>,
     filled: usize,
+    /// How many characters come before the one at the cursor.
+    before: usize,
+    cursor: (usize, usize),
 }
 
 impl Wrapping {
-    fn new(width: usize) -> Self {
-        Wrapping { width, lines: vec![String::new()], filled: 0 }
+    fn new(width: usize, before: usize) -> Self {
+        let lines = vec![String::new()];
+        Wrapping { width, lines, filled: 0, before, cursor: (0, 0) }
     }
 
-    /// The column and the line to which it went.
-    fn push(&mut self, sign: char) -> (usize, usize) {
+    fn push_word(&mut self, word: &str) {
+        let width = Span::raw(word.trim_end()).width();
+        if self.filled + width > self.width && width <= self.width {
+            self.next_line();
+        }
+        word.chars().for_each(|sign| self.push(sign));
+    }
+
+    fn push(&mut self, sign: char) {
         let width = Span::raw(sign.to_string()).width();
         if self.filled + width > self.width {
-            self.lines.push(String::new());
-            self.filled = 0;
+            self.next_line();
         }
-        let place = (self.filled, self.lines.len() - 1);
-        self.lines[place.1].push(sign);
+        let row = self.lines.len() - 1;
+        if self.before == 0 {
+            self.cursor = (self.filled, row);
+        }
+        self.before = self.before.wrapping_sub(1);
+        self.lines[row].push(sign);
         self.filled += width;
-        place
+    }
+
+    fn next_line(&mut self) {
+        self.lines.push(String::new());
+        self.filled = 0;
     }
 }
 
@@ -163,27 +185,37 @@ fn draw_result(frame: &mut Frame<'_>, state: &State, area: Rect) {
         frame.render_widget(hint, area);
         return;
     }
-    let names = state.columns.iter().take(shown);
-    let names = TableRow::new(names.map(|name| Cell::new(name.as_str())));
+    let names = names(&state.columns[..shown], rows.first());
     let cells = rows.into_iter().map(|row| cells(row, shown));
     let table = Table::new(cells, widths.into_iter().map(Constraint::Length))
+        .column_spacing(SPACE)
         .header(names.bold())
         .block(block);
     frame.render_widget(table, area);
 }
 
+/// A name stands over its numbers as they stand: to the right.
+fn names(columns: &[String], first: Option<&&Row>) -> TableRow<'static> {
+    let first = first.map_or(&[][..], |row| row.as_slice());
+    let name = |(place, name): (usize, &String)| {
+        aligned(Text::from(name.clone()), first.get(place))
+    };
+    columns.iter().enumerate().map(name).collect()
+}
+
 fn cells(row: &Row, shown: usize) -> TableRow<'static> {
-    row.iter()
-        .take(shown)
-        .map(|value| {
-            let text = Text::from(value.to_string());
-            match value {
-                Value::Integer(_) | Value::Real(_) => text.right_aligned(),
-                Value::Null => text.dim(),
-                _ => text,
-            }
-        })
-        .collect()
+    let cell = |value: &Value| {
+        let text = aligned(Text::from(value.to_string()), Some(value));
+        if value == &Value::Null { text.dim() } else { text }
+    };
+    row.iter().take(shown).map(cell).collect()
+}
+
+fn aligned(text: Text<'static>, like: Option<&Value>) -> Text<'static> {
+    match like {
+        Some(Value::Integer(_) | Value::Real(_)) => text.right_aligned(),
+        _ => text,
+    }
 }
 
 /// As wide as what is shown in them, for as many columns as there is room.
@@ -199,7 +231,7 @@ fn widths(columns: &[String], rows: &[&Row], room: u16) -> Vec<u16> {
             break;
         }
         widths.push(width.min(left) as u16);
-        left = left.saturating_sub(width + 1);
+        left = left.saturating_sub(width + usize::from(SPACE));
     }
     widths
 }
@@ -256,12 +288,13 @@ fn status_line(state: &State) -> Paragraph<'static> {
     });
     let text = match failure {
         Some(reason) => {
-            let error = " error: ".fg(Color::Red).bold();
+            let error = "error: ".fg(Color::Red).bold();
             Text::from(vec![error, reason.clone().into()])
         }
-        None => Text::from(format!(" {}", status(state))),
+        None => Text::from(status(state)),
     };
-    Paragraph::new(text).wrap(Wrap { trim: false })
+    let indented = Block::new().padding(Padding::left(1));
+    Paragraph::new(text).wrap(Wrap { trim: false }).block(indented)
 }
 
 fn status(state: &State) -> String {
@@ -385,8 +418,8 @@ mod tests {
     #[test]
     fn numbers_stand_right_and_texts_left() {
         let rows = drawn(&answered("SELECT"), (80, 24));
-        assert!(rows.iter().any(|row| row.contains("│number text")));
-        assert!(rows.iter().any(|row| row.contains("│   -12 a·b")));
+        assert!(rows.iter().any(|row| row.contains("│number  text")));
+        assert!(rows.iter().any(|row| row.contains("│   -12  a·b")));
         assert!(rows.iter().any(|row| row.contains("Result: 300 rows")));
     }
 
@@ -398,9 +431,16 @@ mod tests {
         assert!(rows.iter().any(|row| row.contains("the end")), "{rows:?}");
         let (lines, cursor) = wrapped(&state.line, 78);
         assert_eq!((lines.len(), cursor), (3, (207 - 2 * 78, 2)));
-        let (lines, cursor) = wrapped(&state.line, 10);
-        assert_eq!(lines, ["0123456789", "0123456789", "the end "]);
-        assert_eq!(cursor, (7, 2));
+        let (lines, cursor) = wrapped(&state.line, 13);
+        assert_eq!(lines[1..], ["0123456789", "0123456789the", "end "][..]);
+        assert_eq!(cursor, (3, 3));
+    }
+
+    #[test]
+    fn a_line_ends_between_words() {
+        let (lines, cursor) = wrapped(&Line::new("one two three"), 8);
+        assert_eq!(lines, ["one two ", "three "]);
+        assert_eq!(cursor, (5, 1));
     }
 
     #[test]

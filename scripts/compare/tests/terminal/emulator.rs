@@ -86,8 +86,21 @@ impl Emulator {
 
     /// Waits until the screen is as it should be.
     pub fn wait_until(&mut self, what: &str, is_so: impl Fn(&str) -> bool) {
+        self.wait_while(what, |it| !is_so(&it.contents()));
+    }
+
+    /// The same of its rows.
+    pub fn wait_until_rows(
+        &mut self,
+        what: &str,
+        is_so: impl Fn(&[String]) -> bool,
+    ) {
+        self.wait_while(what, |it| !is_so(&it.rows()));
+    }
+
+    fn wait_while(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + DEADLINE;
-        while !is_so(&self.contents()) {
+        while is_so(self) {
             assert!(Instant::now() < deadline, "{what}, in:\n{self}");
             self.read();
         }
@@ -107,8 +120,10 @@ impl Emulator {
         self.child.id()
     }
 
+    /// The words on the screen: where a line ends is a matter of its size.
     pub fn contents(&self) -> String {
-        self.parser.screen().contents()
+        let contents = self.parser.screen().contents();
+        contents.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     /// The rows of the screen, one by one, as wide as it is.
