@@ -17,33 +17,35 @@ use crate::link::Request;
 /// How long a worker has to give up a query before it is killed.
 const GRACE: Duration = Duration::from_millis(25); // processes: a last resort
 
-/// A database process, and what ties it to the screen.
+/// A worker, and what ties it to the screen.
 pub struct DatabaseWorker<'scope> {
-    scope: &'scope Scope,
+    scope: &'scope Scope, // processes: the kit's
     ties: Ties,
-    process: JoinHandle<'scope, ()>,
+    process: JoinHandle<'scope, ()>, // processes: the kit's
 }
 
 /// Our ends. Without them the worker ends, once its query has.
 struct Ties {
     queries: Sender<Request>,
     events: Receiver<Event>,
-    cancelled: Option<(u64, Instant)>, // processes: when it was asked to
+    cancelled: Option<(u64, Instant)>, // processes: since when it should obey
     asked: u64,
 }
 
 impl<'scope> DatabaseWorker<'scope> {
-    pub fn start(scope: &'scope Scope) -> Result<Self> {
+    pub fn start(
+        scope: &'scope Scope, // processes: the gate is in it
+    ) -> Result<Self> {
         let (queries, take) = pipe()?; // processes: the kernel's
         let (give, events) = pipe()?;
         let lent = [take.descriptors(), give.descriptors()].concat();
-        let process = scope.spawn_with(&(), &lent)?; // processes: a job
+        let process = scope.spawn_with(&(), &lent)?; // processes: copied over
         let ties = Ties { queries, events, cancelled: None, asked: 0 };
         Ok(DatabaseWorker { scope, ties, process })
     }
 
     pub fn id(&self) -> u32 {
-        self.process.id() // processes: a number in `ps`
+        self.process.id() // processes: as `ps` has it
     }
 
     /// Ends the worker, in the middle of a query if need be.
@@ -51,52 +53,59 @@ impl<'scope> DatabaseWorker<'scope> {
         self.process.kill().map(drop) // processes: whatever it does
     }
 
-    /// Puts another worker in the place of one that is gone, or is to be.
+    /// Puts another worker in the place of one that is gone.
     fn restart(&mut self) -> Result<String> {
-        let gone = mem::replace(self, Self::start(self.scope)?);
-        let id = gone.id();
-        let status = gone.process.kill()?; // processes: it says how it died
-        let reason = format!("database process {id} ended: {status}");
+        let new = Self::start(self.scope)?; // processes: as before
+        let reason = mem::replace(self, new).last_words()?;
         Ok(format!("{reason}; there is a new one, Enter asks it"))
     }
 
-    /// A new worker, if this one was cancelled and goes on.
-    fn kill_if_late(&mut self) -> Result<Option<Event>> {
-        let late = |(_, since): &(u64, Instant)| since.elapsed() > GRACE;
-        let Some((id, _)) = self.ties.cancelled.filter(late) else {
-            return Ok(None);
-        };
-        self.restart()?; // processes: nothing of it is left
-        Ok(Some(Event { id, news: News::Cancelled }))
+    fn last_words(self) -> Result<String> {
+        let id = self.id();
+        let status = self.process.kill()?; // processes: it says how it died
+        Ok(format!("database process {id} ended: {status}"))
+    }
+
+    fn send(&mut self, query: Query) -> Result<()> {
+        self.ties.cancelled = None; // processes: that was another
+        self.ties.asked = query.id;
+        Ok(self.ties.queries.send(&Request::Ask(query))?) // processes: encoded
+    }
+
+    /// A new worker, if this one was told to give up a query and goes on.
+    fn insist(&mut self) -> Result<Option<Event>> {
+        let is_late = |(_, since): &(u64, Instant)| since.elapsed() > GRACE; // processes: long enough
+        match self.ties.cancelled.filter(is_late) {
+            None => Ok(None),
+            Some((id, _)) => {
+                self.restart()?; // processes: nothing is left of it
+                Ok(Some(Event { id, news: News::Cancelled }))
+            }
+        }
     }
 }
 
 impl Database for DatabaseWorker<'_> {
     fn ask(&mut self, query: Query) -> Result<()> {
-        self.ties.cancelled = None;
-        self.ties.asked = query.id;
-        let request = Request::Ask(query); // processes: encoded
-        if self.ties.queries.send(&request).is_err() {
-            let asked = self.ties.asked;
+        if self.send(query.clone()).is_err() {
             self.restart()?;
-            self.ties.asked = asked;
-            self.ties.queries.send(&request)?;
+            self.send(query)?;
         }
         Ok(())
     }
 
     fn cancel(&mut self, query: u64) {
-        if query == self.ties.asked && self.ties.cancelled.is_none() {
-            self.ties.cancelled = Some((query, Instant::now()));
-            // An error means that it is dead, as is seen by what comes next.
-            let _ = self.ties.queries.send(&Request::Cancel(query)); // processes: it may obey
+        if self.ties.asked == query && self.ties.cancelled.is_none() {
+            self.ties.cancelled = Some((query, Instant::now())); // processes: from now on
+            // That it is dead already is seen by what comes next.
+            let _ = self.ties.queries.send(&Request::Cancel(query)); // processes: to be obeyed
         }
     }
 
     fn next(&mut self) -> Result<Option<Event>> {
         match self.ties.events.recv_timeout(Duration::ZERO) {
-            Ok(event) => Ok(Some(self.note(event))), // processes: decoded
-            Err(RecvTimeoutError::Timeout) => self.kill_if_late(),
+            Ok(event) => Ok(Some(self.ties.note(event))), // processes: decoded
+            Err(RecvTimeoutError::Timeout) => self.insist(), // processes: in time
             Err(_gone) => {
                 let id = self.ties.asked;
                 let news = News::Failed(self.restart()?);
@@ -106,12 +115,11 @@ impl Database for DatabaseWorker<'_> {
     }
 }
 
-impl DatabaseWorker<'_> {
-    /// What has ended need not be killed.
+impl Ties {
+    /// Who has ended a query obeyed, if late.
     fn note(&mut self, event: Event) -> Event {
-        let goes_on = matches!(event.news, News::Columns(_) | News::Rows(_));
-        if !goes_on {
-            self.ties.cancelled = None;
+        if !matches!(event.news, News::Columns(_) | News::Rows(_)) {
+            self.cancelled = None; // processes: no need to insist
         }
         event
     }

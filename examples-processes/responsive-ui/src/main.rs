@@ -50,7 +50,7 @@ fn spawn_and_join(
     laps: &mut Laps,
 ) -> Result<Record> {
     scope(|scope| {
-        let start = |_| DatabaseWorker::start(scope);
+        let start = |_| DatabaseWorker::start(scope); // processes: with its gate
         let workers = (0..plan.at_once).map(start);
         let mut workers = workers.collect::<Result<Vec<_>>>()?;
         scope.wait_for_all()?; // processes: the gate came with the scope

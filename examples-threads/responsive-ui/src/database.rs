@@ -20,12 +20,12 @@ use crate::{
 /// How many hand-overs may lie between worker and screen.
 const ROOM: usize = 64; // threads: counted, not measured
 
-/// A database thread, and what ties it to the screen.
+/// A worker, and what ties it to the screen.
 pub struct DatabaseWorker<'scope, 'env> {
-    scope: &'scope Scope<'scope, 'env>,
+    scope: &'scope Scope<'scope, 'env>, // threads: std's
     gate: &'scope Gate,
     ties: Ties,
-    thread: ScopedJoinHandle<'scope, Result<()>>,
+    thread: ScopedJoinHandle<'scope, Result<()>>, // threads: std's
 }
 
 /// Our ends. Without them the worker ends, once its query has.
@@ -39,9 +39,9 @@ struct Ties {
 impl<'scope, 'env> DatabaseWorker<'scope, 'env> {
     pub fn start(
         scope: &'scope Scope<'scope, 'env>,
-        gate: &'scope Gate,
+        gate: &'scope Gate, // threads: borrowed
     ) -> Result<Self> {
-        let (queries, take) = bounded(1); // threads: crossbeam
+        let (queries, take) = bounded(1); // threads: crossbeam's
         let (give, events) = bounded(ROOM);
         let cancel = Cancel::default();
         let link = WorkerLink { take, give, cancel: cancel.clone() };
@@ -60,35 +60,42 @@ impl<'scope, 'env> DatabaseWorker<'scope, 'env> {
 
     /// Puts another worker in the place of one that is gone.
     fn restart(&mut self) -> Result<String> {
-        let gone = mem::replace(self, Self::start(self.scope, self.gate)?);
-        let reason = match gone.stop() {
-            Ok(()) => "the database thread ended".into(),
-            Err(error) => error.to_string(),
-        };
+        let new = Self::start(self.scope, self.gate)?; // threads: as before
+        let reason = mem::replace(self, new).last_words()?;
         Ok(format!("{reason}; there is a new one, Enter asks it"))
+    }
+
+    fn last_words(self) -> Result<String> {
+        match self.stop() {
+            Ok(()) => Ok("the database thread ended".into()), // threads: how?
+            Err(panic) => Ok(panic.to_string()),
+        }
+    }
+
+    fn send(&mut self, query: Query) -> Result<()> {
+        self.ties.asked = query.id;
+        Ok(self.ties.queries.send(query)?) // threads: moved
     }
 }
 
 impl Database for DatabaseWorker<'_, '_> {
     fn ask(&mut self, query: Query) -> Result<()> {
-        self.ties.asked = query.id;
-        if let Err(unsent) = self.ties.queries.send(query) {
+        if self.send(query.clone()).is_err() {
             self.restart()?;
-            self.ties.asked = unsent.0.id;
-            self.ties.queries.send(unsent.0)?;
+            self.send(query)?;
         }
         Ok(())
     }
 
     fn cancel(&mut self, query: u64) {
-        self.ties.cancel.cancel(query); // threads: and it will, or will not
+        self.ties.cancel.cancel(query); // threads: to be obeyed, or not
     }
 
     fn next(&mut self) -> Result<Option<Event>> {
         match self.ties.events.try_recv() {
             Ok(event) => Ok(Some(event)), // threads: moved
-            Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => {
+            Err(TryRecvError::Empty) => Ok(None), // threads: no more to do
+            Err(_gone) => {
                 let id = self.ties.asked;
                 let news = News::Failed(self.restart()?);
                 Ok(Some(Event { id, news }))
@@ -100,6 +107,6 @@ impl Database for DatabaseWorker<'_, '_> {
 /// Nobody waits for the rest of a query that nobody will see.
 impl Drop for Ties {
     fn drop(&mut self) {
-        self.cancel.cancel(self.asked);
+        self.cancel.cancel(self.asked); // threads: or a scope would wait
     }
 }

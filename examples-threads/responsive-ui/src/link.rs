@@ -48,27 +48,28 @@ pub struct Cancel(Arc<Marks>); // threads: shared by both
 #[derive(Default)]
 struct Marks {
     cancelled: AtomicU64,
-    running: Mutex<Option<(u64, InterruptHandle)>>,
+    running: Mutex<Option<(u64, InterruptHandle)>>, // threads: sent across
 }
 
 impl Cancel {
     fn begin(&self, query: u64, handle: InterruptHandle) {
-        *self.running() = Some((query, handle));
+        *self.running() = Some((query, handle)); // threads: for the screen
     }
 
     fn is_of(&self, query: u64) -> bool {
-        self.0.cancelled.load(SeqCst) == query
+        self.0.cancelled.load(SeqCst) == query // threads: an atomic
     }
 
     pub fn cancel(&self, query: u64) {
-        self.0.cancelled.store(query, SeqCst);
-        match &*self.running() {
-            Some((id, handle)) if *id == query => handle.interrupt(),
-            _ => {}
+        self.0.cancelled.store(query, SeqCst); // threads: an atomic
+        if let Some((id, handle)) = &*self.running() {
+            if *id == query {
+                handle.interrupt(); // threads: sqlite3_interrupt
+            }
         }
     }
 
     fn running(&self) -> MutexGuard<'_, Option<(u64, InterruptHandle)>> {
-        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner) // threads: std's
     }
 }

@@ -134,12 +134,13 @@ impl Wrapping {
 
     fn push(&mut self, sign: char) {
         let width = Span::raw(sign.to_string()).width();
-        if self.filled + width > self.width {
+        // A blank may hang over the edge, where nobody misses it.
+        if self.filled + width > self.width && sign != ' ' {
             self.next_line();
         }
         let row = self.lines.len() - 1;
         if self.before == 0 {
-            self.cursor = (self.filled, row);
+            self.cursor = (self.filled.min(self.width - 1), row);
         }
         self.before = self.before.wrapping_sub(1);
         self.lines[row].push(sign);
@@ -432,13 +433,16 @@ mod tests {
         let (lines, cursor) = wrapped(&state.line, 78);
         assert_eq!((lines.len(), cursor), (3, (207 - 2 * 78, 2)));
         let (lines, cursor) = wrapped(&state.line, 13);
-        assert_eq!(lines[1..], ["0123456789", "0123456789the", "end "][..]);
-        assert_eq!(cursor, (3, 3));
+        assert_eq!(lines[1..3], ["9012345678901", "2345678901234"]);
+        assert_eq!((&*lines[3], cursor), ("56789the end ", (12, 3)));
     }
 
     #[test]
     fn a_line_ends_between_words() {
         let (lines, cursor) = wrapped(&Line::new("one two three"), 8);
+        assert_eq!(lines, ["one two ", "three "]);
+        assert_eq!(cursor, (5, 1));
+        let (lines, cursor) = wrapped(&Line::new("one two three"), 7);
         assert_eq!(lines, ["one two ", "three "]);
         assert_eq!(cursor, (5, 1));
     }
