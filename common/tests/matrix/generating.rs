@@ -124,7 +124,7 @@ fn without_a_database_those_of_the_shape_are_asked_for() {
 fn the_formulas_are_those_of_the_text() {
     let program = [
         fenced(include_str!("../../src/input.rs")),
-        fenced(include_str!("../../src/scenarios/matrix/generate.rs")),
+        fenced(include_str!("../../src/databases/generate.rs")),
         include_str!("generated.py").to_owned(),
     ];
     let folder = Folder::new();

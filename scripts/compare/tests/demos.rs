@@ -690,7 +690,7 @@ fn walk(
     let (mut count, mut rows) = (0, Digest::new());
     let mut place = 1 + seed % 2_147_483_646;
     for step in 0..=steps {
-        if place % 256 == 0 {
+        if place.is_multiple_of(256) {
             let (station, number) = &table[place as usize % table.len()];
             count += 1;
             rows.count(3).text("i").integers(&[step as i64]);

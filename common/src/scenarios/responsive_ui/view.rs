@@ -373,7 +373,6 @@ fn block(title: String, has_focus: bool) -> Block<'static> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use ratatui::{Terminal, backend::TestBackend};
 
