@@ -62,10 +62,10 @@ impl Cancel {
 
     pub fn cancel(&self, query: u64) {
         self.0.cancelled.store(query, SeqCst); // threads: an atomic
-        if let Some((id, handle)) = &*self.running() {
-            if *id == query {
-                handle.interrupt(); // threads: sqlite3_interrupt
-            }
+        if let Some((id, handle)) = &*self.running()
+            && *id == query
+        {
+            handle.interrupt(); // threads: sqlite3_interrupt
         }
     }
 
