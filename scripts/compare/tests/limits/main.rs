@@ -147,6 +147,7 @@ impl Demo {
             "ipc" => "--messages 4",
             "matrix" => "--rows 80 --columns 12 --workers 4",
             "kill-workers" => "--jobs 50 --variant loop --stuck 1 --workers 4",
+            "responsive-ui" => "--steps 20000 --cancels 1 --queries 2",
             "crash" => "--transfers 50 --deaths 1 --workers 4",
             _ => "--quick",
         }
