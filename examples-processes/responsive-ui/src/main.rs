@@ -9,7 +9,7 @@ mod link;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use common::{
     demo,
     laps::Laps,
@@ -52,7 +52,8 @@ fn spawn_and_join(
     scope(|scope| {
         let start = |_| DatabaseWorker::start(scope); // processes: with its gate
         let workers = (0..plan.at_once).map(start);
-        let mut workers = workers.collect::<Result<Vec<_>>>()?;
+        let workers: Result<Vec<_>> = workers.collect();
+        let mut workers = workers.context("no worker can be started")?;
         scope.wait_for_all()?; // processes: the gate came with the scope
         laps.started();
         scope.open_gate();

@@ -9,7 +9,7 @@ mod link;
 
 use std::{process::ExitCode, thread};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use common::{
     demo,
     gate::Gate,
@@ -52,7 +52,8 @@ fn spawn_and_join(
         let keeper = gate.close();
         let start = |_| DatabaseWorker::start(scope, gate); // threads: borrowed
         let workers = (0..plan.at_once).map(start);
-        let mut workers = workers.collect::<Result<Vec<_>>>()?;
+        let workers: Result<Vec<_>> = workers.collect();
+        let mut workers = workers.context("no worker can be started")?;
         keeper.wait_for(plan.at_once);
         laps.started();
         keeper.open();
