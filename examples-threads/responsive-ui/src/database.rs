@@ -88,7 +88,10 @@ impl Database for DatabaseWorker<'_, '_> {
     }
 
     fn cancel(&mut self, query: u64) {
-        self.ties.cancel.cancel(query); // threads: to be obeyed, or not
+        // The mark is one: another's query would take the place of ours.
+        if query == self.ties.asked {
+            self.ties.cancel.cancel(query); // threads: to be obeyed, or not
+        }
     }
 
     fn next(&mut self) -> Result<Option<Event>> {

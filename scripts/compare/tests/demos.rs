@@ -724,6 +724,19 @@ fn a_screen_stands_still_without_a_worker_and_not_with_one() {
     }
 }
 
+/// Each database is told of the cancels of all, and obeys its own.
+#[test]
+fn two_queries_at_once_are_cancelled_both() {
+    for model in MODELS {
+        let arguments = "--queries 2 --cancels 60 --steps 9999 --json";
+        let mut demo = demo(scenario("responsive-ui"), model);
+        demo.args(arguments.split(' '));
+        let silent = demo.stdout(Stdio::null()).stderr(Stdio::null());
+        let status = end_of(&mut silent.spawn().unwrap(), arguments);
+        assert!(status.success(), "{model}");
+    }
+}
+
 #[test]
 fn every_good_job_is_done_once_beside_the_stuck() {
     for (seed, workers) in every_seed_and_crew() {
