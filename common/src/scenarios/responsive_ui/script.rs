@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::{
@@ -20,6 +20,9 @@ use crate::{input::Input as Draw, latency::Latencies};
 
 /// The time between two keys: that of a fast typist is five times as long.
 const BETWEEN_KEYS: Duration = Duration::from_millis(20);
+
+/// Who waits so long for the end of what was cancelled waits for ever.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What is typed behind the query, which it does not change.
 const COMMENT: &str = " -- are you still there?";
@@ -152,6 +155,11 @@ impl Canceller {
                 self.to_usable.record(since.elapsed());
                 self.left -= 1;
                 Stage::Idle
+            }
+            Stage::Gone(since) | Stage::Probe(since)
+                if since.elapsed() > PATIENCE =>
+            {
+                bail!("{:?}, and nothing comes: {:?}", self.stage, screen.runs)
             }
             waiting => waiting,
         };
