@@ -26,7 +26,8 @@ use serde::{Deserialize, Serialize};
 pub struct Supervision {
     /// How many workers there are.
     pub workers: usize,
-    /// How long a worker may take until it is ready for its first job.
+    /// How long a worker may take until it is ready for its first job, before
+    /// it is replaced. It is for processes: a thread is ready, or is none.
     pub start: Duration,
     /// How long an attempt may take, before it is stopped.
     pub deadline: Option<Duration>,
@@ -250,15 +251,10 @@ impl<J, A> Docket<J, A> {
 
     /// One more job.
     pub fn submit(&mut self, job: J) -> JobId {
-        let id = self.next_id();
+        let id = JobId(self.submitted);
         self.submitted += 1;
         self.waiting.push_back(Entry { id, job, endings: Vec::new() });
         id
-    }
-
-    /// The id of the job that is submitted next.
-    pub fn next_id(&self) -> JobId {
-        JobId(self.submitted)
     }
 
     /// A job for a worker, who must bring it back: see

@@ -167,6 +167,7 @@ fn parameters(plan: &Plan) -> Value {
         "grace": plan.rules.grace.as_secs_f64(),
         "attempts": plan.rules.attempts,
         "chaos": plan.chaos,
+        "soak": plan.soak.map(|time| time.as_secs_f64()),
     })
 }
 
