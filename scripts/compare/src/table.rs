@@ -75,7 +75,8 @@ impl Page<'_> {
         );
         let command = format!("compare {}", self.heading.command.join(" "));
         let rounds = format!(
-            "{} after a warm-up, either side first by turns; {} each",
+            "{} after a warm-up, either side first by turns; {} each, where \
+             work is shared",
             self.heading.rounds,
             count(self.heading.workers, "worker")
         );
