@@ -32,13 +32,27 @@ pub struct Resources {
 impl Resources {
     /// Used since this process began, by it and by the children it reaped.
     pub fn so_far() -> Self {
-        let (own, reaped) = (usage(RUSAGE_SELF), usage(RUSAGE_CHILDREN));
+        let mut used = Resources::from(usage(RUSAGE_SELF));
+        used += Resources::from(usage(RUSAGE_CHILDREN));
+        used
+    }
+
+    /// Used by the calling thread since it began, whichever process it
+    /// belongs to: so that workers of both kinds are measured alike.
+    pub fn of_this_thread() -> Self {
+        usage(RUSAGE_THREAD).into()
+    }
+}
+
+/// All but the memory, of which the kernel knows another peak.
+impl From<rusage> for Resources {
+    fn from(used: rusage) -> Self {
         Resources {
-            cpu_user: seconds(own.ru_utime) + seconds(reaped.ru_utime),
-            cpu_system: seconds(own.ru_stime) + seconds(reaped.ru_stime),
-            voluntary_switches: (own.ru_nvcsw + reaped.ru_nvcsw) as u64,
-            involuntary_switches: (own.ru_nivcsw + reaped.ru_nivcsw) as u64,
-            minor_faults: (own.ru_minflt + reaped.ru_minflt) as u64,
+            cpu_user: seconds(used.ru_utime),
+            cpu_system: seconds(used.ru_stime),
+            voluntary_switches: used.ru_nvcsw as u64,
+            involuntary_switches: used.ru_nivcsw as u64,
+            minor_faults: used.ru_minflt as u64,
             peak_proportional_memory: 0,
         }
     }

@@ -4,6 +4,7 @@
 //! (`examples-threads/<name>`, `examples-processes/<name>`). The comparison,
 //! the table in README.md and the test of the contract follow the list.
 
+pub mod address_space;
 pub mod crash;
 pub mod ipc;
 pub mod kill_workers;
@@ -69,6 +70,12 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "crash",
         question: "a worker dies by itself, perhaps with a lock: who survives?",
+        crew: true,
+        scales: false,
+    },
+    Scenario {
+        name: "address-space",
+        question: "is one address space a bottleneck?",
         crew: true,
         scales: false,
     },

@@ -1,0 +1,338 @@
+//! Each worker maps, touches and unmaps memory of its own, allocates, and
+//! opens and closes a file of its own. No worker ever sees what another has:
+//! what they share, if they are threads, is only where it is written down.
+//!
+//! What both siblings share: the ladder of measurements, the operations, what
+//! must come of them, and the outcome.
+//!
+//! # What the kernel serialises
+//!
+//! One address space has one `mmap_lock`, a semaphore for many readers or one
+//! writer (Documentation/mm/process_addrs.rst in the kernel's source, as all
+//! below unless another source is named).
+//!
+//! | operation | what all threads of a process meet at |
+//! |---|---|
+//! | `map` | `mmap_lock`, for writing: once to map, and once more to unmap |
+//! | `touch` | a page fault takes the lock of its own mapping only, since Linux 6.4 (<https://lwn.net/Articles/937943/>); where a writer is at that mapping, it falls back to `mmap_lock` for reading, and waits |
+//! | `allocate` | up to a threshold malloc has an arena for each of a few threads (malloc(3)); beyond it each block is a mapping (mallopt(3), `M_MMAP_THRESHOLD`) |
+//! | `protect` | `mmap_lock`, for writing; and every core that runs this address space is told to forget what it knows of the pages: none needs to that never ran it (Documentation/core-api/cachetlb.rst, `mm_cpumask`) |
+//! | `files` | `file_lock` of the descriptor table, for every change of it; who only looks a descriptor up takes none (Documentation/filesystems/files.rst) |
+//!
+//! Who waits for `mmap_lock` may sleep: that is a voluntary switch. Who waits
+//! for `file_lock` spins, and so does who waits until all cores have
+//! forgotten: that is CPU time. Both are counted, for each operation.
+
+use std::fmt;
+
+use clap::{Parser, ValueEnum, builder::RangedU64ValueParser};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    arguments::{self, Arguments, Common, Variants, Workers},
+    input::Input,
+    outcome::Model,
+};
+
+mod outcome;
+mod work;
+
+pub use outcome::{Finished, outcome};
+pub use work::{Report, Work};
+
+/// Is one address space a bottleneck?
+#[derive(Debug, Parser)]
+#[command(after_help = "\
+Examples:
+  PROGRAM                        every operation, by one worker and by many
+  PROGRAM --variant map          only what locks the address space itself
+  PROGRAM --workers 8            from one worker to 8, and to 16
+  PROGRAM --operations 100000    for longer, and so with less noise
+  PROGRAM --quick --json         for a script")]
+pub struct Args {
+    /// Operations of each measurement, of all workers together [default: for
+    /// some 50 ms, so more where one is faster]
+    #[arg(long, value_name = "N",
+          value_parser = RangedU64ValueParser::<u64>::new().range(1..=1 << 40))]
+    operations: Option<u64>,
+
+    #[command(flatten)]
+    variants: Variants<Operation>,
+
+    #[command(flatten)]
+    workers: Workers,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Arguments for Args {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn list(&self, _model: Model) -> Option<String> {
+        self.variants.list(|_| true)
+    }
+}
+
+impl Args {
+    /// The measurements, one after the other: each operation at each size, by
+    /// one worker, by as many as are asked for, and by twice as many.
+    pub fn plans(&self) -> Vec<Plan> {
+        let mut plans = Vec::new();
+        for operation in self.variants.chosen() {
+            for &size in operation.sizes() {
+                let plan = |workers| self.plan(operation, size, workers);
+                plans.extend(self.crews().into_iter().map(plan));
+            }
+        }
+        plans
+    }
+
+    fn crews(&self) -> Vec<usize> {
+        let workers = self.workers.count();
+        let mut crews = vec![1, workers, 2 * workers];
+        crews.dedup();
+        crews
+    }
+
+    fn plan(&self, operation: Operation, size: usize, workers: usize) -> Plan {
+        let asked = self.workers.count();
+        let quick = if self.common.quick { 6 } else { 1 };
+        let usual = operation.usual(size) / quick;
+        let touched = (MOST_TOUCHED / quick as usize / (2 * asked)).min(size);
+        Plan {
+            operation,
+            size,
+            touched: touched.next_multiple_of(PAGE).min(size),
+            operations: self.operations.unwrap_or_else(|| {
+                usual.max(1).next_multiple_of(2 * asked as u64)
+            }),
+            workers,
+            asked,
+            seed: self.common.seed,
+        }
+    }
+}
+
+/// What a worker does again and again, with nothing but its own.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operation {
+    /// Map memory and unmap it, untouched
+    Map,
+    /// Map memory, touch every page, and unmap it
+    Touch,
+    /// Allocate a block and free it
+    Allocate,
+    /// Make memory read-only, and writable again
+    Protect,
+    /// Open a file, read a byte and close it
+    Files,
+}
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+/// The step from page to page. Where pages are larger, some steps find the
+/// page touched already, on both sides alike.
+pub(crate) const PAGE: usize = 4 * KIB;
+
+/// What all workers together touch at once, at most: 128 MiB each with two
+/// cores. With more, the last pages of a long mapping stay untouched, so that
+/// no machine runs out of memory for having many cores.
+const MOST_TOUCHED: usize = 512 * MIB;
+
+impl Operation {
+    /// A small mapping, which a block of glibc's is not yet, a larger one,
+    /// and one that it always is (mallopt(3): the threshold is 128 KiB at
+    /// first and follows what is freed, up to 32 MiB).
+    const SIZES: [usize; 3] = [64 * KIB, MIB, 128 * MIB];
+
+    fn sizes(self) -> &'static [usize] {
+        match self {
+            Operation::Map | Operation::Touch | Operation::Allocate => {
+                &Operation::SIZES
+            }
+            Operation::Protect => &Operation::SIZES[..1],
+            Operation::Files => &[0],
+        }
+    }
+
+    /// As many as take some 50 ms, where those who wait for each other are
+    /// slow at it. All workers together make so many, and not each: or a
+    /// measurement would take the longer, the more cores there are.
+    fn usual(self, size: usize) -> u64 {
+        match (self, size) {
+            (Operation::Map, _) => 12_000,
+            (Operation::Touch, size) if size >= 128 * MIB => 4,
+            (Operation::Touch, size) if size >= MIB => 160,
+            (Operation::Touch, _) => 1200,
+            (Operation::Allocate, size) if size >= 128 * MIB => 2400,
+            (Operation::Allocate, _) => 1_200_000,
+            (Operation::Protect, _) => 3600,
+            (Operation::Files, _) => 36_000,
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&arguments::name(self))
+    }
+}
+
+/// One measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What is done.
+    pub operation: Operation,
+    /// Bytes of memory that it is done with; none for files.
+    pub size: usize,
+    /// Bytes of them that are touched, if they are.
+    pub touched: usize,
+    /// How often it is done, by all workers together.
+    pub operations: u64,
+    /// How many share that.
+    pub workers: usize,
+    /// How many workers were asked for: the speed-up is from one to these.
+    pub asked: usize,
+    /// Where the values come from that are written and read back.
+    pub seed: u64,
+}
+
+impl Plan {
+    /// The operations of one worker: every so many-th, so that what all of
+    /// them find does not depend on how many there are.
+    pub fn share(&self, index: usize) -> impl Iterator<Item = u64> {
+        (index as u64..self.operations).step_by(self.workers)
+    }
+
+    /// As the progress names it: `map 64 KiB, 2 workers`.
+    pub fn name(&self) -> String {
+        format!("{}, {}", self.row(), self.crew())
+    }
+
+    /// What is done with how much: `map 64 KiB`.
+    pub(crate) fn row(&self) -> String {
+        match self.size {
+            0 => self.operation.to_string(),
+            size if size < MIB => {
+                format!("{} {} KiB", self.operation, size / KIB)
+            }
+            size => format!("{} {} MiB", self.operation, size / MIB),
+        }
+    }
+
+    fn crew(&self) -> String {
+        match self.workers {
+            1 => "1 worker".into(),
+            many => format!("{many} workers"),
+        }
+    }
+
+    /// Pages that one operation touches.
+    pub(crate) fn pages(&self) -> u64 {
+        self.touched.div_ceil(PAGE) as u64
+    }
+
+    /// What the operation of this number writes and reads back. Never zero,
+    /// which is what untouched memory holds.
+    pub(crate) fn value(&self, number: u64) -> u8 {
+        1 + Input::new(self.seed, number).below(255) as u8
+    }
+
+    /// What must be found by all workers together: no kernel is asked.
+    pub fn reference(&self) -> u64 {
+        let value = |number| u64::from(self.value(number));
+        let found = |number| match self.operation {
+            Operation::Map => self.size as u64,
+            Operation::Touch => self.pages() * value(number),
+            _ => value(number),
+        };
+        (0..self.operations).map(found).fold(0, u64::wrapping_add)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn plans() -> impl Strategy<Value = Plan> {
+        let sizes = prop::sample::select(vec![PAGE, 5 * PAGE, 64 * KIB, MIB]);
+        let operations =
+            prop::sample::select(Operation::value_variants().to_vec());
+        (operations, sizes, 1..60_u64, 1..9_usize, any::<u64>()).prop_map(
+            |(operation, size, operations, workers, seed)| Plan {
+                operation,
+                size,
+                touched: size,
+                operations,
+                workers,
+                asked: workers,
+                seed,
+            },
+        )
+    }
+
+    proptest! {
+        /// With the kernel at work, by one worker after the other.
+        #[test]
+        fn what_is_found_is_what_must_be(plan in plans()) {
+            let found = (0..plan.workers).map(|index| {
+                let work = Work::prepare(&plan, index).unwrap();
+                work.perform().unwrap().found
+            });
+            let found = found.fold(0, u64::wrapping_add);
+            prop_assert_eq!(found, plan.reference());
+        }
+
+        #[test]
+        fn every_operation_is_some_workers(plan in plans()) {
+            let shares = (0..plan.workers).flat_map(|index| plan.share(index));
+            let mut numbers: Vec<_> = shares.collect();
+            numbers.sort_unstable();
+            prop_assert!(numbers.into_iter().eq(0..plan.operations));
+        }
+    }
+
+    fn plans_of(arguments: &str) -> Vec<Plan> {
+        let words = arguments.split(' ').filter(|word| !word.is_empty());
+        let words = std::iter::once("program").chain(words);
+        Args::try_parse_from(words).unwrap().plans()
+    }
+
+    #[test]
+    fn no_machine_is_too_large() {
+        for workers in [1, 2, 3, 64, 1024] {
+            for more in ["", "--quick"] {
+                let asked = format!("--workers {workers} {more}");
+                let plans = plans_of(&asked);
+                assert_eq!(plans[0].workers, 1);
+                for plan in plans {
+                    let touched = plan.touched * plan.workers;
+                    assert!(touched <= MOST_TOUCHED, "{plan:?}");
+                    assert!(
+                        plan.operation == Operation::Files || plan.touched > 0
+                    );
+                    let shared = plan.operations % plan.workers as u64;
+                    assert_eq!(shared, 0, "{plan:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_crew_is_asked_once() {
+        let crews = |arguments: &str| -> Vec<usize> {
+            plans_of(arguments).iter().map(|plan| plan.workers).collect()
+        };
+        assert_eq!(crews("--variant files --workers 1"), [1, 2]);
+        assert_eq!(crews("--variant files --workers 3"), [1, 3, 6]);
+    }
+}

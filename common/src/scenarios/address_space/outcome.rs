@@ -1,0 +1,292 @@
+//! What a ladder came to: checked, in figures, and as a page.
+
+use anyhow::{Result, ensure};
+use serde_json::{Map, Value, json};
+
+use super::{Operation, Plan, Report};
+use crate::{
+    digest::Digest,
+    laps::Laps,
+    outcome::{Better, Metric, Model, Outcome},
+    resources::Resources,
+    units,
+};
+
+/// One measurement, done.
+#[derive(Debug)]
+pub struct Finished {
+    /// What was to be done.
+    pub plan: Plan,
+    /// What each worker tells.
+    pub reports: Vec<Report>,
+    /// What it took.
+    pub laps: Laps,
+}
+
+/// Checks what every worker found and tells what came out.
+///
+/// # Errors
+///
+/// Fails if an operation was left out, or found anything else than it must.
+pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
+    let mut laps = Laps::none();
+    for one in finished {
+        one.check()?;
+        laps.add(&one.laps);
+    }
+    let rows: Vec<_> = rows(finished).collect();
+    let mut outcome = Outcome::new("address-space", model, &laps);
+    outcome.parameters = parameters(finished);
+    outcome.answer = answer(&rows);
+    outcome.result = result(finished);
+    outcome.metrics = metrics(&rows);
+    outcome.story = story(&rows);
+    outcome.is_told = true;
+    outcome.meaning = meaning(model, &rows);
+    Ok(outcome)
+}
+
+/// One operation at one size, by all its crews: from one worker to the most.
+type Row<'all> = &'all [Finished];
+
+fn rows(finished: &[Finished]) -> impl Iterator<Item = Row<'_>> {
+    finished.chunk_by(|one, other| one.plan.row() == other.plan.row())
+}
+
+impl Finished {
+    fn check(&self) -> Result<()> {
+        let Finished { plan, .. } = self;
+        let (found, expected) = (self.found(), plan.reference());
+        ensure!(
+            found == expected,
+            "{}: wrong: {found} was found where {expected} must be",
+            plan.name()
+        );
+        Ok(())
+    }
+
+    fn found(&self) -> u64 {
+        let found = self.reports.iter().map(|report| report.found);
+        found.fold(0, u64::wrapping_add)
+    }
+
+    /// Seconds from when the first began until the last was done.
+    fn seconds(&self) -> f64 {
+        let began = self.reports.iter().map(|report| report.began).min();
+        let ended = self.reports.iter().map(|report| report.ended).max();
+        let time = ended.zip(began).map(|(ended, began)| ended - began);
+        time.unwrap_or_default().as_secs_f64()
+    }
+
+    /// Operations a second, of all workers together.
+    fn rate(&self) -> f64 {
+        self.plan.operations as f64 / self.seconds()
+    }
+
+    /// What an operation takes, in the mean.
+    fn each(&self, of: impl Fn(&Resources) -> f64) -> f64 {
+        let all = self.reports.iter().map(|report| of(&report.used));
+        all.sum::<f64>() / self.plan.operations as f64
+    }
+
+    /// Times that a worker slept, because it had to wait.
+    fn waits(&self) -> f64 {
+        self.each(|used| used.voluntary_switches as f64)
+    }
+
+    fn faults(&self) -> f64 {
+        self.each(|used| used.minor_faults as f64)
+    }
+
+    /// Seconds of CPU time, nearly all of them the kernel's. The kernel knows
+    /// only the sum of its own and the program's exactly: how they share it
+    /// is a guess from its ticks (proc(5), `utime`), too coarse for this.
+    fn cpu(&self) -> f64 {
+        self.each(|used| used.cpu_user + used.cpu_system)
+    }
+
+    /// Of the crew that was asked for, the rate is compared.
+    fn metrics(&self) -> Vec<Metric> {
+        let Plan { workers, asked, .. } = self.plan;
+        let row = self.plan.row();
+        let rate = Metric::new(&row, "op/s", Better::Higher, self.rate());
+        let cost = |what, unit, value| {
+            let name = format!("{row} {what}");
+            Metric::new(&name, unit, Better::Lower, value).detail()
+        };
+        let metrics = [
+            if workers == asked { rate } else { rate.detail() },
+            cost("switches", "1", self.waits()),
+            cost("faults", "1", self.faults()),
+            cost("CPU", "s", self.cpu()),
+        ];
+        metrics.map(|metric| metric.of(self.plan.crew())).into()
+    }
+}
+
+/// How many times as much all that were asked for make as one.
+fn speed_up(row: Row) -> Option<f64> {
+    let one = row.iter().find(|one| one.plan.workers == 1)?;
+    let all = row.iter().find(|one| one.plan.workers == one.plan.asked)?;
+    Some(all.rate() / one.rate())
+}
+
+/// The rates first, then what becomes of them with more workers.
+fn metrics(rows: &[Row]) -> Vec<Metric> {
+    let all = rows.iter().flat_map(|row| row.iter());
+    let rates = all.flat_map(Finished::metrics);
+    let speed_ups = rows.iter().filter_map(|row| {
+        let Plan { asked, .. } = row[0].plan;
+        let name = format!("{} speed-up", row[0].plan.row());
+        let metric = Metric::new(&name, "1", Better::Higher, speed_up(row)?);
+        Some(metric.of(format!("1 to {asked}")))
+    });
+    rates.chain(speed_ups).collect()
+}
+
+fn parameters(finished: &[Finished]) -> Value {
+    let Some(Finished { plan, .. }) = finished.first() else {
+        return Value::Null;
+    };
+    let operations: Map<String, Value> = finished
+        .iter()
+        .map(|one| (one.plan.row(), json!(one.plan.operations)))
+        .collect();
+    json!({
+        "workers": plan.asked,
+        "seed": plan.seed,
+        "operations": operations,
+    })
+}
+
+/// What all workers found together: whichever crew it was.
+fn answer(rows: &[Row]) -> String {
+    let mut answer = Digest::new();
+    for first in rows.iter().filter_map(|row| row.first()) {
+        let Plan { operations, touched, .. } = first.plan;
+        answer.text(&first.plan.row()).count(touched as u64);
+        answer.count(operations).count(first.found());
+    }
+    answer.hex()
+}
+
+fn result(finished: &[Finished]) -> Value {
+    let rows = finished.iter().map(|one| {
+        let Plan { operation, size, touched, .. } = one.plan;
+        json!({
+            "operation": operation,
+            "size": size,
+            "touched": if operation == Operation::Touch { touched } else { 0 },
+            "workers": one.plan.workers,
+            "operations": one.plan.operations,
+            "found": one.found(),
+        })
+    });
+    json!(rows.collect::<Vec<_>>())
+}
+
+/// A row for each operation and size, then what each of them meets at.
+fn story(rows: &[Row]) -> Vec<String> {
+    let mut lines: Vec<_> =
+        rows.first().map(|row| heading(row)).into_iter().collect();
+    lines.extend(rows.iter().map(|row| line(row)));
+    lines.push(String::new());
+    lines.push(
+        "Operations a second, of all workers together. Slept, faults and CPU: \
+         in one\noperation, by the crew of the speed-up."
+            .into(),
+    );
+    lines.extend(rows.iter().filter_map(|row| untouched(&row[0].plan)));
+    lines.push(String::new());
+    let mut operations: Vec<_> =
+        rows.iter().map(|row| row[0].plan.operation).collect();
+    operations.dedup();
+    lines.extend(operations.into_iter().map(meeting_place));
+    lines
+}
+
+fn heading(row: Row) -> String {
+    let crews = row.iter().map(|one| one.plan.crew()).collect::<Vec<_>>();
+    cells("", &crews, &["speed-up", "slept", "faults", "CPU"])
+}
+
+fn line(row: Row) -> String {
+    let rates = row.iter().map(|one| units::human(one.rate(), ""));
+    let rates: Vec<_> = rates.map(|rate| rate.trim_end().to_owned()).collect();
+    let asked = row.iter().find(|one| one.plan.workers == one.plan.asked);
+    let costs = asked.map(|one| {
+        [
+            units::three_digits(one.waits()),
+            units::three_digits(one.faults()),
+            units::human(one.cpu(), "s"),
+        ]
+    });
+    let speed_up = speed_up(row).map(units::three_digits);
+    let rest: Vec<_> =
+        speed_up.into_iter().chain(costs.into_iter().flatten()).collect();
+    cells(&row[0].plan.row(), &rates, &rest)
+}
+
+/// At most seven cells, with which it is 78 columns wide.
+fn cells(first: &str, rates: &[String], rest: &[impl AsRef<str>]) -> String {
+    let mut line = format!("{first:16}");
+    for rate in rates {
+        line += &format!("{rate:>10}");
+    }
+    for cell in rest {
+        line += &format!("{:>8}", cell.as_ref());
+    }
+    line
+}
+
+/// A word on a mapping that is too long for so many workers.
+fn untouched(plan: &Plan) -> Option<String> {
+    let is_cut = plan.operation == Operation::Touch && plan.touched < plan.size;
+    is_cut.then(|| {
+        format!(
+            "Of {} only {} KiB are touched, so that memory is enough for all.",
+            plan.row(),
+            plan.touched / super::KIB
+        )
+    })
+}
+
+/// What the kernel serialises among threads, see [`super`].
+fn meeting_place(operation: Operation) -> String {
+    let words = match operation {
+        Operation::Map => {
+            "one lock for the address space, held to map and to unmap"
+        }
+        Operation::Touch => {
+            "the same; a page fault needs it only beside such a change"
+        }
+        Operation::Allocate => {
+            "malloc's arenas; a large block is mapped, as above"
+        }
+        Operation::Protect => {
+            "the same lock; and all cores of it must forget the pages"
+        }
+        Operation::Files => "one lock for the table of descriptors",
+    };
+    format!("{operation:9} {words}")
+}
+
+fn meaning(model: Model, rows: &[Row]) -> String {
+    let speed_ups =
+        rows.iter().filter_map(|row| Some((speed_up(row)?, row[0].plan.row())));
+    let by_speed =
+        |one: &(f64, String), other: &(f64, String)| one.0.total_cmp(&other.0);
+    let least = speed_ups.clone().min_by(by_speed);
+    let (Some((least, slow)), Some((most, fast))) =
+        (least, speed_ups.max_by(by_speed))
+    else {
+        return String::new();
+    };
+    let workers = rows[0][0].plan.asked;
+    format!(
+        "Among {model}, {workers} workers make {} times as much as one in \
+         `{slow}`,\nand {} times as much in `{fast}`.",
+        units::three_digits(least),
+        units::three_digits(most),
+    )
+}

@@ -1,0 +1,183 @@
+//! What a worker does, whichever kind it is.
+
+use std::{
+    fs::File,
+    hint::black_box,
+    io::Write as _,
+    os::{fd::AsRawFd as _, unix::fs::FileExt as _},
+    path::PathBuf,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use memmap2::MmapMut;
+use rustix::{
+    fs::{MemfdFlags, memfd_create},
+    mm::{MprotectFlags, mprotect},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Operation, PAGE, Plan};
+use crate::{laps::monotonic, resources::Resources};
+
+/// A worker's share of the work, ready to be done.
+#[derive(Debug)]
+pub struct Work {
+    plan: Plan,
+    index: usize,
+    own: Own,
+}
+
+/// What a worker has from the start. Nobody else ever looks at it.
+#[derive(Debug)]
+enum Own {
+    Nothing,
+    Memory(MmapMut),
+    File(OwnFile),
+}
+
+/// What one worker has to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The sum of what its operations found.
+    pub found: u64,
+    /// When it began. Not when the gate opened: the way there and back again
+    /// is no part of an operation.
+    pub began: Duration,
+    /// When it was done.
+    pub ended: Duration,
+    /// What that took.
+    pub used: Resources,
+}
+
+impl Work {
+    /// Makes what this worker needs, and does one operation for nothing: the
+    /// first one is dearer, because glibc then makes an arena for its thread
+    /// and learns how large its blocks are.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the kernel has no memory or no descriptor for it.
+    pub fn prepare(plan: &Plan, index: usize) -> Result<Self> {
+        let own = match plan.operation {
+            Operation::Protect => Own::Memory(map(plan.size)?),
+            Operation::Files => Own::File(OwnFile::new()?),
+            _ => Own::Nothing,
+        };
+        let mut work = Work { plan: *plan, index, own };
+        work.operate(0)?;
+        Ok(work)
+    }
+
+    /// Does it all.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the kernel refuses anything.
+    pub fn perform(mut self) -> Result<Report> {
+        let plan = self.plan;
+        let before = Resources::of_this_thread();
+        let (began, mut found) = (monotonic(), 0_u64);
+        for number in plan.share(self.index) {
+            found = found.wrapping_add(self.operate(number)?);
+        }
+        let ended = monotonic();
+        let used = Resources::of_this_thread() - before;
+        Ok(Report { found, began, ended, used })
+    }
+
+    /// Does the operation of this number, and says what it found.
+    fn operate(&mut self, number: u64) -> Result<u64> {
+        let Plan { operation, size, touched, .. } = self.plan;
+        let value = self.plan.value(number);
+        match (operation, &mut self.own) {
+            (Operation::Touch, _) => {
+                Ok(touch(&mut map(size)?[..touched], value))
+            }
+            (Operation::Allocate, _) => allocate(size, value),
+            (_, Own::Nothing) => Ok(map(size)?.len() as u64),
+            (_, Own::Memory(memory)) => protect(memory, value),
+            (_, Own::File(file)) => file.open_and_close(value),
+        }
+    }
+}
+
+/// Memory that nobody has touched. It is unmapped when it is dropped.
+fn map(size: usize) -> Result<MmapMut> {
+    MmapMut::map_anon(size).with_context(|| cannot("mapped", size))
+}
+
+fn cannot(what: &str, size: usize) -> String {
+    format!("{size} bytes cannot be {what}")
+}
+
+/// Writes to each page, and adds up what was there before, which is nothing,
+/// and what is there after.
+fn touch(memory: &mut [u8], value: u8) -> u64 {
+    let mut found = 0;
+    for place in memory.iter_mut().step_by(PAGE) {
+        found += u64::from(*place);
+        *place = value;
+    }
+    let memory = black_box(memory);
+    let written = memory.iter().step_by(PAGE);
+    found + written.map(|&byte| u64::from(byte)).sum::<u64>()
+}
+
+/// One write to it, so that the allocation cannot be left out.
+fn allocate(size: usize, value: u8) -> Result<u64> {
+    let mut block: Vec<u8> = Vec::new();
+    block.try_reserve_exact(size).with_context(|| cannot("allocated", size))?;
+    block.push(value);
+    Ok(black_box(&block).iter().map(|&byte| u64::from(byte)).sum())
+}
+
+/// Takes the right to write away and gives it back, and writes. The library's
+/// own way takes the mapping apart and makes another, which is two ifs more
+/// of work and no safer here.
+fn protect(memory: &mut MmapMut, value: u8) -> Result<u64> {
+    for rights in
+        [MprotectFlags::READ, MprotectFlags::READ | MprotectFlags::WRITE]
+    {
+        let start = memory.as_mut_ptr().cast();
+        // SAFETY: these are the pages of a mapping that is ours alone, and
+        // nobody writes to them before they are writable again.
+        unsafe { mprotect(start, memory.len(), rights) }
+            .context("memory cannot be protected")?;
+    }
+    memory[0] = value;
+    Ok(black_box(&memory)[0].into())
+}
+
+/// A file in memory, which has no name that could be left behind.
+///
+/// It is opened by way of its descriptor, and under the thread's own folder
+/// in /proc (proc(5)): so each worker goes another way to another file. On one
+/// way, or to one file, processes would meet each other, too.
+#[derive(Debug)]
+struct OwnFile {
+    path: PathBuf,
+    _file: File,
+}
+
+impl OwnFile {
+    /// Its bytes are its places: 0, 1, 2, and so on to 255.
+    fn new() -> Result<Self> {
+        let file = memfd_create("own", MemfdFlags::CLOEXEC);
+        let mut file = File::from(file.context("no file in memory")?);
+        let bytes: Vec<u8> = (0..=255).collect();
+        file.write_all(&bytes).context("a file cannot be filled")?;
+        let descriptor = file.as_raw_fd();
+        let path = format!("/proc/thread-self/fd/{descriptor}").into();
+        Ok(OwnFile { path, _file: file })
+    }
+
+    /// Opens it, reads the byte at a place, and closes it.
+    fn open_and_close(&self, place: u8) -> Result<u64> {
+        let refused = || format!("{} cannot be read", self.path.display());
+        let file = File::open(&self.path).with_context(refused)?;
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, place.into()).with_context(refused)?;
+        Ok(byte[0].into())
+    }
+}
