@@ -17,6 +17,7 @@ use std::{
 use common::{
     databases::{Shape, generated},
     digest::Digest,
+    input::Input,
     machine,
     outcome::{Metric, Model, Outcome},
     placement::Cores,
@@ -264,6 +265,72 @@ fn what_is_lost_depends_on_who_survives() {
     }
 }
 
+/// Whoever does it, and however many: all of it is done, and each finds its
+/// own.
+#[test]
+fn every_worker_finds_what_is_its_own() {
+    for (seed, workers) in [(1, 1), (2, 3), (2026, 8)] {
+        let operations = 5;
+        let arguments = format!(
+            "--operations {operations} --workers {workers} --seed {seed}"
+        );
+        let expected = found_alone(operations, workers, seed);
+        for model in MODELS {
+            let found = run("address-space", model, &arguments);
+            assert_eq!(found.answer, expected, "{model}: {arguments}");
+        }
+    }
+}
+
+/// The answer without a kernel: what is written is found.
+fn found_alone(operations: u64, workers: u64, seed: u64) -> String {
+    let (kib, mib) = (1 << 10, 1 << 20);
+    let sizes = [("64 KiB", 64 * kib), ("1 MiB", mib), ("128 MiB", 128 * mib)];
+    let value = |number| 1 + u64::from(Input::new(seed, number).below(255));
+    let values: u64 = (0..operations).map(value).sum();
+    let mut digest = Digest::new();
+    let mut row = |name: &str, touched: u64, found: u64| {
+        digest.text(name).count(touched).count(operations).count(found);
+    };
+    for (name, size) in sizes {
+        row(&format!("map {name}"), 0, operations * size);
+    }
+    for (name, size) in sizes {
+        let pages = size.min(512 * mib / (2 * workers)) / 4096;
+        row(&format!("touch {name}"), 4096 * pages, pages * values);
+    }
+    for (name, _) in sizes {
+        row(&format!("allocate {name}"), 0, values);
+    }
+    row("protect 64 KiB", 0, values);
+    row("files", 0, values);
+    digest.hex()
+}
+
+/// What is waited for is counted where it is waited for: of a page there is
+/// one fault, and a process meets nobody.
+#[test]
+fn the_counters_are_those_of_the_operation() {
+    let arguments = "--variant touch --operations 40 --workers 2";
+    for model in MODELS {
+        let found = run("address-space", model, arguments);
+        let figure = |name: &str| {
+            let mut metrics = found.metrics.iter();
+            let is_it = |one: &&Metric| {
+                one.name == name && one.variant.as_deref() == Some("2 workers")
+            };
+            metrics.find(is_it).unwrap().value
+        };
+        let faults = figure("touch 64 KiB faults");
+        assert!((1.0..18.0).contains(&faults), "{model}: {faults}");
+        assert!(figure("touch 1 MiB CPU") > 0.0, "{model}");
+        if model == Model::Processes {
+            let switches = figure("touch 64 KiB switches");
+            assert!(switches < 0.5, "{switches}");
+        }
+    }
+}
+
 /// Every message of every mechanism, on both sides, against messages that
 /// were never sent.
 #[test]
@@ -454,6 +521,7 @@ fn seeds_and_sizes_make_a_difference() {
         ("crash", "--variant abort --transfers 50", "--workers 9"),
         ("ipc", "--variant ring --messages 9 --size 64", "--seed 2"),
         ("ipc", "--variant ring --messages 9 --size 64", "--size 72"),
+        ("address-space", "--variant files --operations 9", "--seed 2"),
         ("responsive-ui", "--quick --steps 9999 --cancels 0", "--seed 2"),
         ("responsive-ui", "--quick --cancels 0 --steps 9999", "--queries 2"),
     ] {
@@ -480,6 +548,9 @@ fn what_cannot_be_understood_is_bad_usage() {
         ("crash", "--transfers 0", "--transfers"),
         ("crash", "--variant boredom", "stack-overflow"),
         ("crash", "--workers 0", "from 1 to 1024"),
+        ("address-space", "--operations 0", "--operations"),
+        ("address-space", "--variant page", "allocate"),
+        ("address-space", "--workers 1025", "from 1 to 1024"),
         ("ipc", "--size 7", "a multiple of eight"),
         ("ipc", "--size 33554432", "to 16777216"),
         ("ipc", "--messages 0", "--messages"),
@@ -547,6 +618,7 @@ fn a_person_gets_a_story_that_fits_the_screen() {
         ("ipc", "--messages 30"),
         ("kill-workers", "--jobs 20 --stuck 1 --variant read"),
         ("crash", "--transfers 100 --deaths 1"),
+        ("address-space", "--operations 16 --workers 4"),
         ("responsive-ui", "--quick --steps 9999 --cancels 3"),
     ] {
         for model in MODELS {
@@ -583,6 +655,8 @@ fn variants_are_listed() {
             Model::Processes,
             "panic exit abort segfault stack-overflow memory-limit",
         ),
+        ("address-space", Model::Threads, "map touch allocate protect files"),
+        ("address-space", Model::Processes, "map touch allocate protect files"),
         (
             "ipc",
             Model::Threads,
@@ -611,6 +685,7 @@ fn siblings_report_the_same_figures() {
         ("ipc", "--messages 30"),
         ("kill-workers", "--jobs 20 --stuck 1 --variant read"),
         ("crash", "--transfers 100 --deaths 1"),
+        ("address-space", "--operations 16 --workers 4"),
         ("responsive-ui", "--quick --steps 9999 --cancels 3"),
     ] {
         let [threads, processes] = MODELS.map(|model| {

@@ -136,10 +136,9 @@ fn metrics(rows: &[Row]) -> Vec<Metric> {
     let all = rows.iter().flat_map(|row| row.iter());
     let rates = all.flat_map(Finished::metrics);
     let speed_ups = rows.iter().filter_map(|row| {
-        let Plan { asked, .. } = row[0].plan;
-        let name = format!("{} speed-up", row[0].plan.row());
+        let name = row[0].plan.row();
         let metric = Metric::new(&name, "1", Better::Higher, speed_up(row)?);
-        Some(metric.of(format!("1 to {asked}")))
+        Some(metric.of("speed-up"))
     });
     rates.chain(speed_ups).collect()
 }
@@ -176,7 +175,7 @@ fn result(finished: &[Finished]) -> Value {
         json!({
             "operation": operation,
             "size": size,
-            "touched": if operation == Operation::Touch { touched } else { 0 },
+            "touched": touched,
             "workers": one.plan.workers,
             "operations": one.plan.operations,
             "found": one.found(),
@@ -187,15 +186,10 @@ fn result(finished: &[Finished]) -> Value {
 
 /// A row for each operation and size, then what each of them meets at.
 fn story(rows: &[Row]) -> Vec<String> {
-    let mut lines: Vec<_> =
-        rows.first().map(|row| heading(row)).into_iter().collect();
-    lines.extend(rows.iter().map(|row| line(row)));
+    let mut lines: Vec<_> = rows.first().map(heading).into_iter().collect();
+    lines.extend(rows.iter().map(line));
     lines.push(String::new());
-    lines.push(
-        "Operations a second, of all workers together. Slept, faults and CPU: \
-         in one\noperation, by the crew of the speed-up."
-            .into(),
-    );
+    lines.push(legend(rows));
     lines.extend(rows.iter().filter_map(|row| untouched(&row[0].plan)));
     lines.push(String::new());
     let mut operations: Vec<_> =
@@ -205,38 +199,48 @@ fn story(rows: &[Row]) -> Vec<String> {
     lines
 }
 
-fn heading(row: Row) -> String {
-    let crews = row.iter().map(|one| one.plan.crew()).collect::<Vec<_>>();
-    cells("", &crews, &["speed-up", "slept", "faults", "CPU"])
+fn heading(row: &Row) -> String {
+    let crews = row.iter().map(|one| one.plan.workers.to_string());
+    let costs = ["speed-up", "slept", "faults", "CPU"].map(str::to_owned);
+    cells("op/s, by workers", crews, costs)
 }
 
-fn line(row: Row) -> String {
+fn line(row: &Row) -> String {
     let rates = row.iter().map(|one| units::human(one.rate(), ""));
-    let rates: Vec<_> = rates.map(|rate| rate.trim_end().to_owned()).collect();
     let asked = row.iter().find(|one| one.plan.workers == one.plan.asked);
-    let costs = asked.map(|one| {
+    let costs = asked.zip(speed_up(row)).map(|(asked, speed_up)| {
         [
-            units::three_digits(one.waits()),
-            units::three_digits(one.faults()),
-            units::human(one.cpu(), "s"),
+            units::three_digits(speed_up),
+            units::three_digits(asked.waits()),
+            units::human(asked.faults(), "1"),
+            units::human(asked.cpu(), "s"),
         ]
     });
-    let speed_up = speed_up(row).map(units::three_digits);
-    let rest: Vec<_> =
-        speed_up.into_iter().chain(costs.into_iter().flatten()).collect();
-    cells(&row[0].plan.row(), &rates, &rest)
+    cells(&row[0].plan.row(), rates, costs.into_iter().flatten())
 }
 
-/// At most seven cells, with which it is 78 columns wide.
-fn cells(first: &str, rates: &[String], rest: &[impl AsRef<str>]) -> String {
+/// At most three rates and four costs, with which it is 79 columns wide.
+fn cells(
+    first: &str,
+    rates: impl IntoIterator<Item = String>,
+    costs: impl IntoIterator<Item = String>,
+) -> String {
     let mut line = format!("{first:16}");
     for rate in rates {
-        line += &format!("{rate:>10}");
+        line += &format!("{:>10}", rate.trim_end());
     }
-    for cell in rest {
-        line += &format!("{:>8}", cell.as_ref());
+    for (cost, width) in costs.into_iter().zip([9, 7, 8, 9]) {
+        line += &format!("{cost:>width$}");
     }
     line
+}
+
+fn legend(rows: &[Row]) -> String {
+    let asked = rows.first().map_or(1, |row| row[0].plan.asked);
+    format!(
+        "op/s: of all workers together. Speed-up: from 1 worker to {asked}. \
+         Slept, faults\nand CPU time: of one operation, with {asked} at work."
+    )
 }
 
 /// A word on a mapping that is too long for so many workers.
@@ -289,4 +293,90 @@ fn meaning(model: Model, rows: &[Row]) -> String {
         units::three_digits(least),
         units::three_digits(most),
     )
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::time::Duration;
+
+    use clap::Parser as _;
+    use proptest::prelude::*;
+
+    use super::{super::Args, *};
+
+    /// As if all had gone well. Each operation takes a second of work, and
+    /// workers do not hinder each other.
+    fn done(arguments: &str) -> Vec<Finished> {
+        let words = ["program", "--operations", "24"].into_iter();
+        let words = words.chain(arguments.split(' '));
+        let plans = Args::try_parse_from(words).unwrap().plans();
+        let report = |plan: Plan, index| {
+            let whole = if index == 0 { plan.reference() } else { 0 };
+            let seconds = plan.share(index).count() as u64;
+            Report {
+                found: whole,
+                began: Duration::from_secs(5),
+                ended: Duration::from_secs(5 + seconds),
+                used: Resources { voluntary_switches: 6, ..Default::default() },
+            }
+        };
+        let finish = |plan: Plan| {
+            let all = (0..plan.workers).map(|index| report(plan, index));
+            Finished { plan, reports: all.collect(), laps: Laps::none() }
+        };
+        plans.into_iter().map(finish).collect()
+    }
+
+    fn figure(outcome: &Outcome, name: &str, variant: &str) -> Metric {
+        let mut metrics = outcome.metrics.iter();
+        let is_it = |one: &&Metric| {
+            one.name == name && one.variant.as_deref() == Some(variant)
+        };
+        metrics.find(is_it).unwrap().clone()
+    }
+
+    #[test]
+    fn a_speed_up_is_from_one_to_those_who_were_asked_for() {
+        let outcome = outcome(Model::Threads, &done("--workers 3")).unwrap();
+        let figure = |name, variant| figure(&outcome, name, variant);
+        for (crew, rate) in
+            [("1 worker", 1.0), ("3 workers", 3.0), ("6 workers", 6.0)]
+        {
+            let found = figure("map 1 MiB", crew);
+            assert_eq!(found.value, rate, "{crew}");
+            assert_eq!(found.detail, rate != 3.0, "{crew}");
+        }
+        assert_eq!(figure("map 1 MiB", "speed-up").value, 3.0);
+        let switches = figure("map 1 MiB switches", "3 workers");
+        assert_eq!((switches.value, switches.detail), (0.75, true));
+    }
+
+    #[test]
+    fn what_is_not_touched_is_told() {
+        let told = |arguments| {
+            let outcome = outcome(Model::Processes, &done(arguments)).unwrap();
+            outcome.story.join("\n").contains("KiB are touched")
+        };
+        assert!(!told("--workers 2"));
+        assert!(told("--workers 4"));
+        assert!(!told("--workers 4 --variant map"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_wrong_is_refused(
+            which in any::<prop::sample::Index>(),
+            wrong in 1..u64::MAX,
+        ) {
+            let mut finished = done("--workers 2");
+            let answer = outcome(Model::Threads, &finished).unwrap().answer;
+            let which = which.index(finished.len());
+            let found = &mut finished[which].reports[0].found;
+            *found = found.wrapping_add(wrong);
+            let error = outcome(Model::Threads, &finished).unwrap_err();
+            prop_assert!(error.to_string().contains(": wrong: "));
+            prop_assert_eq!(answer.len(), 64);
+        }
+    }
 }

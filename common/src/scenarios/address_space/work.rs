@@ -51,9 +51,9 @@ pub struct Report {
 }
 
 impl Work {
-    /// Makes what this worker needs, and does one operation for nothing: the
-    /// first one is dearer, because glibc then makes an arena for its thread
-    /// and learns how large its blocks are.
+    /// Makes what this worker needs. The first block that it allocates is
+    /// none of its work: glibc then makes an arena for its thread, and learns
+    /// how large the blocks are.
     ///
     /// # Errors
     ///
@@ -65,7 +65,9 @@ impl Work {
             _ => Own::Nothing,
         };
         let mut work = Work { plan: *plan, index, own };
-        work.operate(0)?;
+        if plan.operation == Operation::Allocate {
+            work.operate(0)?;
+        }
         Ok(work)
     }
 
@@ -111,17 +113,18 @@ fn cannot(what: &str, size: usize) -> String {
     format!("{size} bytes cannot be {what}")
 }
 
-/// Writes to each page, and adds up what was there before, which is nothing,
-/// and what is there after.
+/// Writes to each page, once, and adds up what its first and its last byte
+/// hold then: the value, and the nothing that memory begins with. A look
+/// before the write would be one more page fault.
 fn touch(memory: &mut [u8], value: u8) -> u64 {
-    let mut found = 0;
     for place in memory.iter_mut().step_by(PAGE) {
-        found += u64::from(*place);
         *place = value;
     }
-    let memory = black_box(memory);
-    let written = memory.iter().step_by(PAGE);
-    found + written.map(|&byte| u64::from(byte)).sum::<u64>()
+    let ends = |page: &[u8]| {
+        let ends = page.first().zip(page.last());
+        ends.map_or(0, |(&first, &last)| u64::from(first) + u64::from(last))
+    };
+    black_box(memory).chunks(PAGE).map(ends).sum()
 }
 
 /// One write to it, so that the allocation cannot be left out.
@@ -132,9 +135,8 @@ fn allocate(size: usize, value: u8) -> Result<u64> {
     Ok(black_box(&block).iter().map(|&byte| u64::from(byte)).sum())
 }
 
-/// Takes the right to write away and gives it back, and writes. The library's
-/// own way takes the mapping apart and makes another, which is two ifs more
-/// of work and no safer here.
+/// Takes the right to write away, gives it back, and writes. `memmap2` does
+/// the same without `unsafe`, but it consumes one type and makes the other.
 fn protect(memory: &mut MmapMut, value: u8) -> Result<u64> {
     for rights in
         [MprotectFlags::READ, MprotectFlags::READ | MprotectFlags::WRITE]

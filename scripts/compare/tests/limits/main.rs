@@ -149,6 +149,7 @@ impl Demo {
             "kill-workers" => "--jobs 50 --variant loop --stuck 1 --workers 4",
             "responsive-ui" => "--steps 20000 --cancels 1 --queries 2",
             "crash" => "--transfers 50 --deaths 1 --workers 4",
+            "address-space" => "--operations 4 --workers 2",
             _ => "--quick",
         }
     }
