@@ -21,7 +21,8 @@
 //!   happens: a mapping is all memory side by side with the same attributes,
 //!   so what two threads map is often one. (With attributes that differ, two
 //!   threads that touch 64 KiB each were 1.7 times as fast here, and slept a
-//!   quarter as often: Linux 6.18, two cores of an AMD EPYC, 2026-11-23.)
+//!   quarter as often: Linux 6.18, two cores of an
+//!   Intel Xeon, 2026-11-23.)
 //! - `allocate`: malloc has several arenas with a lock each (malloc(3)). A
 //!   block beyond a threshold is a mapping, and so is its memory when it is
 //!   used; the threshold follows what is freed, from 128 KiB up to 32 MiB
@@ -280,6 +281,7 @@ impl Plan {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use proptest::prelude::*;
 

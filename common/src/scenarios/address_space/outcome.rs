@@ -40,7 +40,7 @@ pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
     outcome.answer = answer(&rows);
     outcome.result = result(finished);
     outcome.metrics = metrics(&rows);
-    outcome.story = story(&rows);
+    outcome.story = story(model, &rows);
     outcome.is_told = true;
     outcome.meaning = meaning(model, &rows);
     Ok(outcome)
@@ -94,6 +94,11 @@ impl Finished {
         self.each(|used| used.voluntary_switches as f64)
     }
 
+    /// Times that the kernel gave its core to another.
+    fn preemptions(&self) -> f64 {
+        self.each(|used| used.involuntary_switches as f64)
+    }
+
     fn faults(&self) -> f64 {
         self.each(|used| used.minor_faults as f64)
     }
@@ -117,6 +122,7 @@ impl Finished {
         let metrics = [
             if workers == asked { rate } else { rate.detail() },
             cost("switches", "1", self.waits()),
+            cost("preemptions", "1", self.preemptions()),
             cost("faults", "1", self.faults()),
             cost("CPU", "s", self.cpu()),
         ];
@@ -124,11 +130,12 @@ impl Finished {
     }
 }
 
-/// How many times as much all that were asked for make as one.
+/// How many times as much all that were asked for make as one. None if that
+/// is one.
 fn speed_up(row: Row) -> Option<f64> {
-    let one = row.iter().find(|one| one.plan.workers == 1)?;
-    let all = row.iter().find(|one| one.plan.workers == one.plan.asked)?;
-    Some(all.rate() / one.rate())
+    let [one, all, ..] = row else { return None };
+    let is_asked = all.plan.workers == all.plan.asked;
+    is_asked.then(|| all.rate() / one.rate())
 }
 
 /// The rates first, then what becomes of them with more workers.
@@ -185,13 +192,14 @@ fn result(finished: &[Finished]) -> Value {
 }
 
 /// A row for each operation and size, then what each of them meets at.
-fn story(rows: &[Row]) -> Vec<String> {
+fn story(model: Model, rows: &[Row]) -> Vec<String> {
     let mut lines: Vec<_> = rows.first().map(heading).into_iter().collect();
     lines.extend(rows.iter().map(line));
     lines.push(String::new());
     lines.push(legend(rows));
     lines.extend(rows.iter().filter_map(|row| untouched(&row[0].plan)));
     lines.push(String::new());
+    lines.push(whose(model).into());
     let mut operations: Vec<_> =
         rows.iter().map(|row| row[0].plan.operation).collect();
     operations.dedup();
@@ -208,9 +216,10 @@ fn heading(row: &Row) -> String {
 fn line(row: &Row) -> String {
     let rates = row.iter().map(|one| units::human(one.rate(), ""));
     let asked = row.iter().find(|one| one.plan.workers == one.plan.asked);
-    let costs = asked.zip(speed_up(row)).map(|(asked, speed_up)| {
+    let speed_up = speed_up(row).map(units::three_digits);
+    let costs = asked.map(|asked| {
         [
-            units::three_digits(speed_up),
+            speed_up.unwrap_or_default(),
             units::three_digits(asked.waits()),
             units::human(asked.faults(), "1"),
             units::human(asked.cpu(), "s"),
@@ -255,43 +264,54 @@ fn untouched(plan: &Plan) -> Option<String> {
     })
 }
 
-/// What the kernel serialises among threads, see [`super`].
+fn whose(model: Model) -> &'static str {
+    match model {
+        Model::Threads => "What they meet at:",
+        Model::Processes => {
+            "What threads would meet at, and each of these has for itself:"
+        }
+    }
+}
+
+/// What the kernel serialises within a process, see [`super`].
 fn meeting_place(operation: Operation) -> String {
     let words = match operation {
         Operation::Map => {
-            "one lock for the address space, held to map and to unmap"
+            "the lock of the address space, once to map and once to unmap"
         }
         Operation::Touch => {
             "the same; a page fault needs it only beside such a change"
         }
         Operation::Allocate => {
-            "malloc's arenas; a large block is mapped, as above"
+            "an arena of malloc's; a large block is mapped, as above"
         }
         Operation::Protect => {
-            "the same lock; and all cores of it must forget the pages"
+            "the same lock; and all its cores must forget the pages"
         }
-        Operation::Files => "one lock for the table of descriptors",
+        Operation::Files => "the lock of the descriptor table",
     };
     format!("{operation:9} {words}")
 }
 
 fn meaning(model: Model, rows: &[Row]) -> String {
-    let speed_ups =
-        rows.iter().filter_map(|row| Some((speed_up(row)?, row[0].plan.row())));
-    let by_speed =
-        |one: &(f64, String), other: &(f64, String)| one.0.total_cmp(&other.0);
-    let least = speed_ups.clone().min_by(by_speed);
+    let mut speed_ups: Vec<_> = rows
+        .iter()
+        .filter_map(|row| Some((speed_up(row)?, row[0].plan)))
+        .collect();
+    speed_ups.sort_by(|one, other| one.0.total_cmp(&other.0));
     let (Some((least, slow)), Some((most, fast))) =
-        (least, speed_ups.max_by(by_speed))
+        (speed_ups.first(), speed_ups.last())
     else {
-        return String::new();
+        return "One worker alone meets nobody.".into();
     };
-    let workers = rows[0][0].plan.asked;
     format!(
-        "Among {model}, {workers} workers make {} times as much as one in \
-         `{slow}`,\nand {} times as much in `{fast}`.",
-        units::three_digits(least),
-        units::three_digits(most),
+        "Among {model}, {} workers make {} times as much as one in `{}`,\n\
+         and {} times as much in `{}`.",
+        slow.asked,
+        units::three_digits(*least),
+        slow.row(),
+        units::three_digits(*most),
+        fast.row(),
     )
 }
 
@@ -350,6 +370,14 @@ mod tests {
         assert_eq!(figure("map 1 MiB", "speed-up").value, 3.0);
         let switches = figure("map 1 MiB switches", "3 workers");
         assert_eq!((switches.value, switches.detail), (0.75, true));
+    }
+
+    #[test]
+    fn one_alone_has_no_speed_up() {
+        let outcome = outcome(Model::Threads, &done("--workers 1")).unwrap();
+        let mut variants = outcome.metrics.iter().flat_map(|one| &one.variant);
+        assert!(variants.all(|variant| variant.contains("worker")));
+        assert!(outcome.meaning.contains("alone"));
     }
 
     #[test]
