@@ -70,6 +70,18 @@ pub fn pin(core: Option<u32>) -> Result<()> {
         .with_context(|| format!("this thread cannot run on core {core}"))
 }
 
+/// Keeps the calling thread on one of the cores that it may run on, which are
+/// given to workers in turn.
+///
+/// # Errors
+///
+/// Fails if the kernel does not say which they are.
+pub fn pin_in_turn(worker: usize) -> Result<()> {
+    let cores = allowed()?;
+    let turn = worker.checked_rem(cores.len()).unwrap_or_default();
+    pin(cores.get(turn).copied())
+}
+
 /// The numbers of the cores that this thread may run on.
 fn allowed() -> Result<Vec<u32>> {
     let cores = sched_getaffinity(None)
@@ -100,6 +112,18 @@ mod tests {
         .join()
         .unwrap();
         assert_eq!(Cores::choose(None).unwrap(), Cores::default());
+    }
+
+    #[test]
+    fn workers_take_the_cores_in_turn() {
+        let cores = allowed().unwrap();
+        for (worker, core) in cores.iter().cycle().enumerate().take(5) {
+            let pinned = thread::spawn(move || {
+                pin_in_turn(worker).unwrap();
+                allowed().unwrap()
+            });
+            assert_eq!(pinned.join().unwrap(), [*core]);
+        }
     }
 
     #[test]

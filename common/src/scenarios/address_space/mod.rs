@@ -20,9 +20,8 @@
 //!   where somebody changes that mapping, it is back to `mmap_lock`. That
 //!   happens: a mapping is all memory side by side with the same attributes,
 //!   so what two threads map is often one. (With attributes that differ, two
-//!   threads that touch 64 KiB each were 1.7 times as fast here, and slept a
-//!   quarter as often: Linux 6.18, two cores of an
-//!   Intel Xeon, 2026-11-23.)
+//!   threads that touch 64 KiB each were 1.7 times as fast, and slept a
+//!   quarter as often: Linux 6.18, two cores of an Intel Xeon, 2026-11-23.)
 //! - `allocate`: malloc has several arenas with a lock each (malloc(3)). A
 //!   block beyond a threshold is a mapping, and so is its memory when it is
 //!   used; the threshold follows what is freed, from 128 KiB up to 32 MiB
@@ -115,14 +114,17 @@ impl Args {
     fn plan(&self, operation: Operation, size: usize, workers: usize) -> Plan {
         let asked = self.workers.count();
         let most = 2 * asked;
-        let quick = if self.common.quick { 4 } else { 1 };
+        let (share, most_touched) = match self.common.quick {
+            true => (3, MOST_TOUCHED / 4),
+            false => (1, MOST_TOUCHED),
+        };
         let usual = || {
-            let operations = operation.usual(size) / quick;
+            let operations = operation.usual(size) / share;
             operations.max(1).next_multiple_of(most as u64)
         };
         let touched = match operation {
             Operation::Touch => {
-                let each = MOST_TOUCHED / quick as usize / most;
+                let each = most_touched / most;
                 size.min(each / PAGE * PAGE)
             }
             _ => 0,

@@ -326,18 +326,19 @@ mod tests {
     use super::{super::Args, *};
 
     /// As if all had gone well. Each operation takes a second of work, and
-    /// workers do not hinder each other.
+    /// each worker begins a second after the one before it.
     fn done(arguments: &str) -> Vec<Finished> {
         let words = ["program", "--operations", "24"].into_iter();
         let words = words.chain(arguments.split(' '));
         let plans = Args::try_parse_from(words).unwrap().plans();
         let report = |plan: Plan, index| {
             let whole = if index == 0 { plan.reference() } else { 0 };
+            let begin = 5 + index as u64;
             let seconds = plan.share(index).count() as u64;
             Report {
                 found: whole,
-                began: Duration::from_secs(5),
-                ended: Duration::from_secs(5 + seconds),
+                began: Duration::from_secs(begin),
+                ended: Duration::from_secs(begin + seconds),
                 used: Resources { voluntary_switches: 6, ..Default::default() },
             }
         };
@@ -360,14 +361,16 @@ mod tests {
     fn a_speed_up_is_from_one_to_those_who_were_asked_for() {
         let outcome = outcome(Model::Threads, &done("--workers 3")).unwrap();
         let figure = |name, variant| figure(&outcome, name, variant);
-        for (crew, rate) in
-            [("1 worker", 1.0), ("3 workers", 3.0), ("6 workers", 6.0)]
-        {
+        for (crew, rate) in [
+            ("1 worker", 24.0 / 24.0),
+            ("3 workers", 24.0 / (8.0 + 2.0)),
+            ("6 workers", 24.0 / (4.0 + 5.0)),
+        ] {
             let found = figure("map 1 MiB", crew);
             assert_eq!(found.value, rate, "{crew}");
-            assert_eq!(found.detail, rate != 3.0, "{crew}");
+            assert_eq!(found.detail, crew != "3 workers", "{crew}");
         }
-        assert_eq!(figure("map 1 MiB", "speed-up").value, 3.0);
+        assert_eq!(figure("map 1 MiB", "speed-up").value, 2.4);
         let switches = figure("map 1 MiB switches", "3 workers");
         assert_eq!((switches.value, switches.detail), (0.75, true));
     }
