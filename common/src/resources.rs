@@ -147,3 +147,24 @@ fn usage(of: c_int) -> rusage {
 fn seconds(time: timeval) -> f64 {
     time.tv_sec as f64 + time.tv_usec as f64 / 1e6
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_is_charged_with_its_own_faults_only() {
+        let before = Resources::of_this_thread();
+        let pages = 1000;
+        let touched = std::hint::black_box(vec![1_u8; pages * 4096]);
+        let own = Resources::of_this_thread() - before;
+        let other = thread::spawn(Resources::of_this_thread).join().unwrap();
+        // Where pages are larger, there are fewer of them.
+        assert!(own.minor_faults > 0, "{own:?} for {}", touched.len());
+        assert!(other.minor_faults < pages as u64 / 2, "{other:?}");
+        assert!(Resources::so_far().minor_faults >= own.minor_faults);
+    }
+}

@@ -48,7 +48,7 @@ fn worker(
     parent: &mut Parent, // processes: its index and the gate
 ) -> Result<Report> {
     let work = Work::prepare(&plan, parent.index);
-    parent.gate.wait()?; // processes: who failed, too, as threads must
+    parent.gate.wait()?; // processes: until the parent lets go of a pipe
     work?.perform()
 }
 

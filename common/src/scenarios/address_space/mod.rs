@@ -352,6 +352,23 @@ mod tests {
         }
     }
 
+    /// What is mapped and allocated here is so in earnest.
+    #[test]
+    fn what_the_kernel_cannot_have_is_an_error() {
+        for (operation, reason) in [
+            (Operation::Map, "cannot be mapped"),
+            (Operation::Touch, "cannot be mapped"),
+            (Operation::Allocate, "cannot be allocated"),
+        ] {
+            let asked = format!("--variant {operation}");
+            let plan = Plan { size: 1 << 60, ..plans_of(&asked)[0] };
+            let work = Work::prepare(&plan, 0);
+            let error = work.and_then(Work::perform).unwrap_err();
+            let text = format!("{error:#}");
+            assert!(text.contains(reason), "{text}");
+        }
+    }
+
     #[test]
     fn a_crew_is_asked_once() {
         let crews = |arguments: &str| -> Vec<usize> {
