@@ -245,10 +245,7 @@ impl Plan {
     pub(crate) fn row(&self) -> String {
         match self.size {
             0 => self.operation.to_string(),
-            size if size < MIB => {
-                format!("{} {} KiB", self.operation, size / KIB)
-            }
-            size => format!("{} {} MiB", self.operation, size / MIB),
+            size => format!("{} {}", self.operation, bytes(size)),
         }
     }
 
@@ -279,6 +276,14 @@ impl Plan {
             _ => value(number),
         };
         (0..self.operations).map(found).fold(0, u64::wrapping_add)
+    }
+}
+
+/// `64 KiB`, `128 MiB`.
+fn bytes(size: usize) -> String {
+    match size {
+        size if size.is_multiple_of(MIB) => format!("{} MiB", size / MIB),
+        size => format!("{} KiB", size / KIB),
     }
 }
 

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use serde_json::{Map, Value, json};
 
-use super::{Operation, Plan, Report};
+use super::{Operation, Plan, Report, bytes};
 use crate::{
     digest::Digest,
     laps::Laps,
@@ -246,10 +246,14 @@ fn cells(
 
 fn legend(rows: &[Row]) -> String {
     let asked = rows.first().map_or(1, |row| row[0].plan.asked);
-    format!(
-        "op/s: of all workers together. Speed-up: from 1 worker to {asked}. \
-         Slept, faults\nand CPU time: of one operation, with {asked} at work."
-    )
+    match asked {
+        1 => "op/s: of all workers together. The rest: of one alone.".into(),
+        many => format!(
+            "op/s: of all workers together. Speed-up: from 1 worker to {many}. \
+             Slept, faults\nand CPU time: of one operation, with {many} at \
+             work."
+        ),
+    }
 }
 
 /// A word on a mapping that is too long for so many workers.
@@ -257,9 +261,9 @@ fn untouched(plan: &Plan) -> Option<String> {
     let is_cut = plan.operation == Operation::Touch && plan.touched < plan.size;
     is_cut.then(|| {
         format!(
-            "Of {} only {} KiB are touched, so that memory is enough for all.",
+            "Of {} only {} are touched, so that memory is enough for all.",
             plan.row(),
-            plan.touched / super::KIB
+            bytes(plan.touched)
         )
     })
 }
@@ -280,13 +284,13 @@ fn meeting_place(operation: Operation) -> String {
             "the lock of the address space, once to map and once to unmap"
         }
         Operation::Touch => {
-            "the same; a page fault needs it only beside such a change"
+            "as map; a page fault needs it only beside such a change"
         }
         Operation::Allocate => {
-            "an arena of malloc's; a large block is mapped, as above"
+            "an arena of malloc's; if the block is large, as map"
         }
         Operation::Protect => {
-            "the same lock; and all its cores must forget the pages"
+            "as map; and all cores at it must forget the pages"
         }
         Operation::Files => "the lock of the descriptor table",
     };
@@ -387,7 +391,7 @@ mod tests {
     fn what_is_not_touched_is_told() {
         let told = |arguments| {
             let outcome = outcome(Model::Processes, &done(arguments)).unwrap();
-            outcome.story.join("\n").contains("KiB are touched")
+            outcome.story.join("\n").contains("MiB are touched")
         };
         assert!(!told("--workers 2"));
         assert!(told("--workers 4"));

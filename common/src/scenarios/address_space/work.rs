@@ -17,7 +17,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Operation, PAGE, Plan};
+use super::{Operation, PAGE, Plan, bytes};
 use crate::{laps::monotonic, placement, resources::Resources};
 
 /// A worker's share of the work, ready to be done.
@@ -57,9 +57,8 @@ impl Work {
     /// stay there for a few milliseconds: as long as all of their work takes.
     /// Then nobody is in anybody's way, and two are as fast as one.
     ///
-    /// The first block that it allocates is
-    /// none of its work: glibc then makes an arena for its thread, and learns
-    /// how large the blocks are.
+    /// The first block that it allocates is none of its work: glibc then
+    /// makes an arena for its thread, and learns how large the blocks are.
     ///
     /// # Errors
     ///
@@ -117,7 +116,7 @@ fn map(size: usize) -> Result<MmapMut> {
 }
 
 fn cannot(what: &str, size: usize) -> String {
-    format!("{size} bytes cannot be {what}")
+    format!("{} cannot be {what}", bytes(size))
 }
 
 /// Writes to each page, once, and adds up what its first and its last byte
