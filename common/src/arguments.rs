@@ -65,6 +65,11 @@ impl Workers {
     pub fn count(&self) -> usize {
         self.workers.unwrap_or_else(|| machine::cores().min(MOST_WORKERS))
     }
+
+    /// How many were asked for, where the cores are no good guess.
+    pub fn given(&self) -> Option<usize> {
+        self.workers
+    }
 }
 
 /// The choice among the variants of a scenario.

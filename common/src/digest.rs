@@ -27,6 +27,13 @@ impl Digest {
         self
     }
 
+    /// Bytes as they are, piece by piece. Their number goes in apart, once it
+    /// is known.
+    pub fn bytes(&mut self, piece: &[u8]) -> &mut Self {
+        self.0.update(piece);
+        self
+    }
+
     /// Integers, after their number.
     pub fn integers(&mut self, integers: &[i64]) -> &mut Self {
         self.count(integers.len() as u64);

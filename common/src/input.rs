@@ -40,6 +40,12 @@ impl Input {
         let low = u64::from(self.0.next_u32());
         (high << 21 | low >> 11) as f64 / (1_u64 << 53) as f64
     }
+
+    /// Bytes: those of word after word, little-endian. What is left of the
+    /// last word is lost, so pieces of whole words make one text.
+    pub fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.fill_bytes(bytes);
+    }
 }
 
 #[cfg(test)]
@@ -74,6 +80,11 @@ mod tests {
             }
             let expected = (word() << 21 | word() >> 11) as f64 / 2f64.powi(53);
             assert_eq!(input.uniform(), expected);
+            let mut bytes = [0; 7];
+            input.fill(&mut bytes);
+            let [one, other] = [word() as u32, word() as u32];
+            assert_eq!(bytes[..4], one.to_le_bytes());
+            assert_eq!(bytes[4..], other.to_le_bytes()[..3]);
         }
     }
 

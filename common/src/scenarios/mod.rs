@@ -6,6 +6,8 @@
 
 pub mod address_space;
 pub mod crash;
+#[cfg(feature = "fetch")]
+pub mod fetch;
 pub mod ipc;
 pub mod kill_workers;
 #[cfg(feature = "matrix")]
@@ -21,7 +23,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// What a reader wants to know.
     pub question: &'static str,
-    /// Whether there is work to share out, and so a flag `--workers`.
+    /// Whether there is work to share out among as many workers as the
+    /// comparison says, by the flag `--workers`.
     pub crew: bool,
     /// Whether the comparison also measures the speed-up from one worker to
     /// all cores.
@@ -71,6 +74,12 @@ pub const ALL: &[Scenario] = &[
         name: "crash",
         question: "a worker dies by itself, perhaps with a lock: who survives?",
         crew: true,
+        scales: false,
+    },
+    Scenario {
+        name: "fetch",
+        question: "many slow replies at once: how long, and at what cost?",
+        crew: false,
         scales: false,
     },
     Scenario {

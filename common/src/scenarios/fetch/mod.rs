@@ -1,0 +1,339 @@
+//! Many slow replies at once: how long do they take, and what do they cost?
+//!
+//! What both siblings share: the addresses, the server behind them, which
+//! waits and fails as an address asks, what a worker does with each, and the
+//! outcome.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::{Parser, ValueEnum as _, builder::RangedU64ValueParser};
+use humantime::parse_duration;
+use serde::{Deserialize, Serialize};
+use ureq::http::Uri;
+
+use crate::{
+    arguments::{Arguments, Common, Workers},
+    outcome::Model,
+    units,
+};
+
+mod client;
+mod doors;
+mod outcome;
+mod server;
+mod wish;
+
+pub use client::{
+    Address, Failure, Kind, LONGEST_BODY, Page, Reply, Report, agent,
+};
+pub use doors::{Doors, Ports};
+pub use outcome::{Finished, outcome};
+pub use server::{Served, serve};
+pub use wish::{Fault, Wish};
+
+const EXAMPLES: &str = "\
+Examples:
+  PROGRAM                          from one worker to 64, then with faults
+  PROGRAM --workers 200            as many as you like
+  PROGRAM --delay 5ms --size 1000000
+                                   where there is less to wait for
+  PROGRAM --faults 20 --workers 8  hardly anything else
+  PROGRAM --url-file addresses.txt --timeout 3s
+                                   from the world
+  PROGRAM --quick --json           for a script";
+
+/// Many slow replies at once.
+#[derive(Debug, Parser)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Replies of each measurement, rounded up to as many for every worker
+    /// [default: 8 for each]
+    #[arg(long, value_name = "N",
+          value_parser = RangedU64ValueParser::<u64>::new().range(1..=1 << 32))]
+    requests: Option<u64>,
+
+    /// How long the server waits before it replies
+    #[arg(long, value_name = "TIME", default_value = "50ms",
+          value_parser = parse_duration)]
+    delay: Duration,
+
+    /// Bytes of a reply
+    #[arg(long, value_name = "BYTES", default_value_t = 10_000,
+          value_parser = RangedU64ValueParser::<u64>::new()
+              .range(0..=LONGEST_BODY))]
+    size: u64,
+
+    /// Faults of each kind, in a measurement of their own
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = RangedU64ValueParser::<u64>::new().range(0..=10_000))]
+    faults: u64,
+
+    /// How long each step may take: to connect, the head of a reply, its body
+    /// [default: 10s; 300ms beyond the delay where faults are expected]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+
+    /// Fetch the addresses in this file, one a line, and not our own
+    #[arg(long, value_name = "FILE",
+          conflicts_with_all = ["requests", "delay", "size", "faults"])]
+    url_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    workers: Workers,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+/// From one worker to many more than there are cores.
+const CREWS: [usize; 4] = [1, 4, 16, 64];
+
+/// Those of a first look.
+const FEW_CREWS: [usize; 2] = [1, 64];
+
+/// As many as tell one fault from the next.
+const CREW_AMONG_FAULTS: usize = 16;
+
+/// For the servers of others, who have not asked for a test.
+const POLITE_CREW: usize = 8;
+
+/// Long enough for the world,
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// and, beyond the delay, for a machine that has nothing but this to do.
+const PATIENCE_AMONG_FAULTS: Duration = Duration::from_millis(300);
+
+impl Arguments for Args {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn check(&self, _model: Model) -> Result<(), String> {
+        let timeout = self.timeout.unwrap_or(PATIENCE);
+        if timeout.is_zero() {
+            return Err("--timeout must leave some time".into());
+        }
+        if timeout <= self.delay && self.url_file.is_none() {
+            return Err("no reply would be in time: --timeout must be longer \
+                        than --delay (without --timeout, that is 10s)"
+                .into());
+        }
+        Ok(())
+    }
+}
+
+impl Args {
+    /// The measurements, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file of addresses was asked for that is none.
+    pub fn plans(&self) -> Result<Vec<Plan>> {
+        if let Some(file) = &self.url_file {
+            let workers = self.workers.given().unwrap_or(POLITE_CREW);
+            let timeout = self.timeout.unwrap_or(PATIENCE);
+            let source = Source::File(addresses(file)?);
+            return Ok(vec![Plan { workers, timeout, source }]);
+        }
+        let given = self.workers.given().map(|workers| vec![workers]);
+        let usual: &[usize] =
+            if self.common.quick { &FEW_CREWS } else { &CREWS };
+        let crews = given.unwrap_or_else(|| usual.to_vec());
+        let mut plans: Vec<_> =
+            crews.into_iter().map(|workers| self.smooth(workers)).collect();
+        plans.extend((self.faults > 0).then(|| self.faulty()));
+        Ok(plans)
+    }
+
+    /// A measurement in which nothing fails.
+    fn smooth(&self, workers: usize) -> Plan {
+        let each = if self.common.quick { 2 } else { 8 };
+        let crew = workers as u64;
+        let requests = self.requests.unwrap_or(each * crew);
+        let load = self.load(requests.next_multiple_of(crew), 0);
+        let timeout = self.timeout.unwrap_or(PATIENCE);
+        Plan { workers, timeout, source: Source::Server(load) }
+    }
+
+    /// One in which some do.
+    fn faulty(&self) -> Plan {
+        let kinds = Fault::value_variants().len() as u64;
+        let load = self.load(kinds * self.faults * STRIDE, STRIDE);
+        let timeout =
+            self.timeout.unwrap_or(self.delay + PATIENCE_AMONG_FAULTS);
+        let workers = self.workers.given().unwrap_or(CREW_AMONG_FAULTS);
+        Plan { workers, timeout, source: Source::Server(load) }
+    }
+
+    fn load(&self, requests: u64, stride: u64) -> Load {
+        let Args { delay, size, .. } = *self;
+        let seed = self.common.seed;
+        // The ports are known as soon as they are taken.
+        let ports = Ports { open: 0, closed: 0 };
+        Load { requests, delay, size, seed, stride, ports }
+    }
+}
+
+/// Every so many requests there is a fault, where faults are planted.
+const STRIDE: u64 = 9;
+
+/// One measurement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// How many fetch at once.
+    pub workers: usize,
+    /// How long each step may take.
+    pub timeout: Duration,
+    /// Where the addresses come from.
+    pub source: Source,
+}
+
+/// Where addresses come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Source {
+    /// Our own server: each is made when it is taken.
+    Server(Load),
+    /// A file.
+    File(Vec<String>),
+}
+
+/// What is asked of our own server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// How many there are.
+    pub requests: u64,
+    /// How long each is in coming.
+    pub delay: Duration,
+    /// Bytes of each.
+    pub size: u64,
+    /// Where the bytes come from.
+    pub seed: u64,
+    /// Which of them fail: one in so many, or none if this is zero.
+    pub stride: u64,
+    /// Where the server is.
+    pub ports: Ports,
+}
+
+impl Plan {
+    /// Opens the doors of our own server, if it is asked, and writes them
+    /// into the addresses.
+    ///
+    /// # Errors
+    ///
+    /// As [`Doors::open`].
+    pub fn open_doors(&mut self) -> Result<Option<Doors>> {
+        let Source::Server(load) = &mut self.source else { return Ok(None) };
+        let doors = Doors::open()?;
+        load.ports = doors.ports;
+        Ok(Some(doors))
+    }
+
+    /// The address at this place; nothing after the last.
+    pub fn address(&self, place: i64) -> Option<Address> {
+        let place = u64::try_from(place).ok()?;
+        let url = match &self.source {
+            Source::File(urls) => {
+                urls.get(usize::try_from(place).ok()?)?.clone()
+            }
+            Source::Server(load) => load.url(place)?,
+        };
+        Some(Address { place, url })
+    }
+
+    /// How many addresses there are.
+    pub fn requests(&self) -> u64 {
+        match &self.source {
+            Source::Server(load) => load.requests,
+            Source::File(urls) => urls.len() as u64,
+        }
+    }
+
+    /// As the progress names it: `64 workers, with faults`.
+    pub fn name(&self) -> String {
+        let workers = self.crew();
+        match &self.source {
+            Source::File(urls) => {
+                format!("{workers}, {} addresses", urls.len())
+            }
+            Source::Server(load) if load.stride == 0 => workers,
+            Source::Server(_) => format!("{workers}, with faults"),
+        }
+    }
+
+    /// As the figures name it: `64 workers`.
+    pub fn crew(&self) -> String {
+        match self.workers {
+            1 => "1 worker".into(),
+            more => format!("{more} workers"),
+        }
+    }
+
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.source, Source::Server(_))
+    }
+}
+
+impl Load {
+    fn url(&self, place: u64) -> Option<String> {
+        let wish = self.wish(place)?;
+        let port = match wish.fault {
+            Some(Fault::Refused) => self.ports.closed,
+            _ => self.ports.open,
+        };
+        Some(format!("http://127.0.0.1:{port}{wish}"))
+    }
+
+    /// What is asked for at this place. What fails needs no delay.
+    pub(crate) fn wish(&self, place: u64) -> Option<Wish> {
+        let fault = self.fault(place);
+        let size = match fault {
+            Some(Fault::Oversized) => LONGEST_BODY + 1,
+            _ => self.size.max(2 * u64::from(fault.is_some())),
+        };
+        let delay = if fault.is_some() { Duration::ZERO } else { self.delay };
+        let wish = Wish { delay, size, seed: self.seed, page: place, fault };
+        (place < self.requests).then_some(wish)
+    }
+
+    /// The kinds take turns, and stand apart from one another.
+    fn fault(&self, place: u64) -> Option<Fault> {
+        let turn = place.checked_div(self.stride)?;
+        let kinds = Fault::value_variants();
+        let kind = kinds[(turn % kinds.len() as u64) as usize];
+        (place % self.stride == self.stride / 2).then_some(kind)
+    }
+}
+
+/// The addresses in a file: one a line, but for lines that are empty or
+/// begin with `#`.
+fn addresses(file: &PathBuf) -> Result<Vec<String>> {
+    let shown = file.display();
+    let text = fs::read_to_string(file)
+        .with_context(|| format!("{shown}: no file of addresses"))?;
+    let lines = text.lines().map(str::trim).enumerate();
+    let said =
+        lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    let mut addresses = Vec::new();
+    for (index, line) in said {
+        ensure!(
+            is_address(line),
+            "{shown}, line {}: {line:?} is no address: it begins with http:// \
+             or https://",
+            index + 1
+        );
+        addresses.push(line.to_owned());
+    }
+    ensure!(!addresses.is_empty(), "{shown}: there is no address in it");
+    Ok(addresses)
+}
+
+fn is_address(text: &str) -> bool {
+    let scheme = text.starts_with("http://") || text.starts_with("https://");
+    scheme && text.parse::<Uri>().is_ok_and(|uri| uri.host().is_some())
+}
+
+/// A time as a person writes it.
+fn time(time: Duration) -> String {
+    units::human(time.as_secs_f64(), "s")
+}

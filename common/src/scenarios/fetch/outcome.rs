@@ -1,0 +1,413 @@
+//! What came out: checked, in figures, and as a page.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use comfy_table::{CellAlignment, Table, presets};
+use serde_json::{Value, json};
+
+use super::{
+    Failure, Fault, Kind, Load, Page, Plan, Report, Served, Source, Wish, time,
+};
+use crate::{
+    digest::Digest,
+    laps::Laps,
+    outcome::{Better, Metric, Model, Outcome},
+    units,
+};
+
+/// One measurement, done.
+#[derive(Debug)]
+pub struct Finished {
+    /// What was to be done.
+    pub plan: Plan,
+    /// What each worker has fetched.
+    pub reports: Vec<Report>,
+    /// What the server has to say, if it was ours.
+    pub served: Option<Served>,
+    /// The memory of this program before any worker was started.
+    pub before: u64,
+    /// What it took.
+    pub laps: Laps,
+}
+
+/// Checks what came of every address, and tells what came out.
+///
+/// # Errors
+///
+/// Fails if an address was fetched not at all or twice; if a body is not what
+/// it should be, where that is known; if something failed that should not
+/// have, or the other way round.
+pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
+    let mut laps = Laps::none();
+    let mut rows = Vec::new();
+    for one in finished {
+        laps.add(&one.laps);
+        rows.push(Row::new(one).with_context(|| one.plan.name())?);
+    }
+    let mut outcome = Outcome::new("fetch", model, &laps);
+    outcome.parameters = rows.iter().map(Row::parameters).collect();
+    outcome.answer = answer(&rows);
+    outcome.result = rows.iter().map(Row::result).collect();
+    outcome.metrics = metrics(&rows);
+    outcome.story = story(model, &rows);
+    outcome.is_told = true;
+    outcome.meaning = meaning(model, &rows);
+    Ok(outcome)
+}
+
+/// A measurement whose replies were found right.
+struct Row<'a> {
+    finished: &'a Finished,
+    /// What came of each address, in their order.
+    replies: Vec<&'a Result<Page, Failure>>,
+}
+
+impl<'a> Row<'a> {
+    fn new(finished: &'a Finished) -> Result<Self> {
+        let replies = in_order(&finished.plan, &finished.reports)?;
+        if let Source::Server(load) = &finished.plan.source {
+            for (place, reply) in (0..).zip(&replies) {
+                let wish = load.wish(place).context("nobody asked for it")?;
+                check(&wish, reply).with_context(|| wish.to_string())?;
+            }
+        }
+        Ok(Row { finished, replies })
+    }
+
+    fn plan(&self) -> &Plan {
+        &self.finished.plan
+    }
+
+    /// The load of our own server, if that was asked.
+    fn load(&self) -> Option<&Load> {
+        match &self.plan().source {
+            Source::Server(load) => Some(load),
+            Source::File(_) => None,
+        }
+    }
+
+    /// Whether nothing was to fail, so that there is an ideal.
+    fn is_smooth(&self) -> bool {
+        self.load().is_some_and(|load| load.stride == 0)
+    }
+
+    /// Seconds for all.
+    fn work(&self) -> f64 {
+        self.finished.laps.seconds().work
+    }
+
+    /// What it would take if nothing took any time but the server's delay,
+    /// as a share of what it took.
+    fn share(&self) -> Option<f64> {
+        let load = self.load().filter(|_| self.is_smooth())?;
+        let rounds = load.requests as f64 / self.plan().workers as f64;
+        Some(rounds * load.delay.as_secs_f64() / self.work())
+    }
+
+    fn connections(&self) -> Option<u64> {
+        Some(self.finished.served?.connections)
+    }
+
+    /// By how much the memory of all grew, for each worker.
+    fn memory(&self) -> f64 {
+        let laps = &self.finished.laps;
+        let after = laps.resources().peak_proportional_memory;
+        let grown = after.saturating_sub(self.finished.before);
+        grown as f64 / self.plan().workers as f64
+    }
+
+    /// What the workers took from the gate on, for each reply.
+    fn cpu(&self) -> f64 {
+        let reports = self.finished.reports.iter();
+        let used: f64 = reports.map(|report| report.used.cpu).sum();
+        used / self.replies.len() as f64
+    }
+
+    fn failures(&self) -> impl Iterator<Item = (String, &'a Failure)> {
+        let failed = |(place, reply): (i64, &&'a Result<Page, Failure>)| {
+            let failure = reply.as_ref().err()?;
+            let url = self.plan().address(place)?.url;
+            Some((url, failure))
+        };
+        (0..).zip(&self.replies).filter_map(failed)
+    }
+
+    fn counted(&self) -> BTreeMap<Kind, u64> {
+        let mut counted = BTreeMap::new();
+        for (_, failure) in self.failures() {
+            *counted.entry(failure.kind).or_default() += 1;
+        }
+        counted
+    }
+
+    fn bytes(&self) -> u64 {
+        let pages = self.replies.iter().filter_map(|reply| reply.as_ref().ok());
+        pages.map(|page| page.length).sum()
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        let figure = |name: &str, unit: &str, better, value: f64| {
+            Metric::new(name, unit, better, value).of(self.plan().name())
+        };
+        let mut metrics = vec![
+            figure("time for all", "s", Better::Lower, self.work()).detail(),
+            figure("memory a worker", "B", Better::Lower, self.memory()),
+            figure("CPU a reply", "s", Better::Lower, self.cpu()),
+        ];
+        metrics.extend(self.share().map(|share| {
+            figure("share of the ideal", "share", Better::Higher, share)
+        }));
+        metrics.extend(self.connections().map(|opened| {
+            let opened = opened as f64;
+            figure("connections", "1", Better::Neither, opened).detail()
+        }));
+        let failed = self.failures().count() as f64;
+        metrics.push(figure("failures", "1", Better::Neither, failed).detail());
+        metrics
+    }
+
+    fn parameters(&self) -> Value {
+        let Plan { workers, timeout, .. } = self.plan();
+        let load = self.load();
+        json!({
+            "workers": workers,
+            "timeout": timeout.as_secs_f64(),
+            "requests": self.plan().requests(),
+            "delay": load.map(|load| load.delay.as_secs_f64()),
+            "size": load.map(|load| load.size),
+            "seed": load.map(|load| load.seed),
+            "one_fault_in": load.map(|load| load.stride),
+        })
+    }
+
+    fn result(&self) -> Value {
+        let failures = self.failures().map(|(address, failure)| {
+            let Failure { kind, reason } = failure;
+            json!({ "address": address, "kind": kind, "reason": reason })
+        });
+        json!({
+            "workers": self.plan().workers,
+            "replies": self.replies.len(),
+            "bytes": self.bytes(),
+            "time": self.work(),
+            "share_of_the_ideal": self.share(),
+            "connections": self.connections(),
+            "requests_served": self.finished.served.map(|served| served.requests),
+            "memory_each": self.memory(),
+            "cpu_each": self.cpu(),
+            "counted": self.counted(),
+            "failures": failures.collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// What came of each address, once, in their order.
+fn in_order<'a>(
+    plan: &Plan,
+    reports: &'a [Report],
+) -> Result<Vec<&'a Result<Page, Failure>>> {
+    let mut replies = BTreeMap::new();
+    for reply in reports.iter().flat_map(|report| &report.replies) {
+        let before = replies.insert(reply.place, &reply.result);
+        ensure!(before.is_none(), "address {} was fetched twice", reply.place);
+    }
+    for place in 0..plan.requests() {
+        ensure!(replies.contains_key(&place), "nobody fetched {place}");
+    }
+    ensure!(replies.len() as u64 == plan.requests(), "there are too many");
+    Ok(replies.into_values().collect())
+}
+
+/// Whether it is what was asked for, to the byte, or fails as it must.
+fn check(wish: &Wish, reply: &Result<Page, Failure>) -> Result<()> {
+    match (wish.fault.map(counted_as), reply) {
+        (None, Ok(page)) => {
+            ensure!(page.length == wish.size, "{} bytes came", page.length);
+            let is_right = page.digest == wish.body().digest();
+            ensure!(is_right, "the wrong bytes came");
+        }
+        (Some(kind), Err(failure)) if failure.kind == kind => {}
+        (Some(kind), Err(failure)) => bail!(
+            "it failed as {}, and not as {kind}: {}",
+            failure.kind,
+            failure.reason
+        ),
+        (Some(kind), Ok(_)) => bail!("it came, and should fail as {kind}"),
+        (None, Err(Failure { kind: Kind::Timeout, reason })) => bail!(
+            "{reason}: if the machine is busy, give it more time with --timeout"
+        ),
+        (None, Err(failure)) => bail!("{}", failure.reason),
+    }
+    Ok(())
+}
+
+/// Each fault is one kind of failure: two of them are those that take too
+/// long.
+fn counted_as(fault: Fault) -> Kind {
+    match fault {
+        Fault::Refused => Kind::Refused,
+        Fault::Cut => Kind::Cut,
+        Fault::Silent | Fault::Endless => Kind::Timeout,
+        Fault::Redirects => Kind::Redirects,
+        Fault::Status => Kind::Status,
+        Fault::Oversized => Kind::Oversized,
+    }
+}
+
+/// What came of every address, and not who fetched it, or when, or the words
+/// of a failure.
+fn answer(rows: &[Row<'_>]) -> String {
+    let mut answer = Digest::new();
+    for row in rows {
+        answer.count(row.plan().workers as u64);
+        answer.count(row.replies.len() as u64);
+        for reply in &row.replies {
+            match reply {
+                Ok(page) => answer.count(page.length).text(&page.digest),
+                Err(failure) => answer.text(&failure.kind.to_string()),
+            };
+        }
+    }
+    answer.hex()
+}
+
+/// Those of most workers are compared, beside every share of the ideal; the
+/// others are details.
+fn metrics(rows: &[Row<'_>]) -> Vec<Metric> {
+    let smooth = rows.iter().filter(|row| row.is_smooth());
+    let most = smooth.map(|row| row.plan().name()).next_back();
+    let rank = |metric: Metric| {
+        let is_of_most = metric.variant == most && metric.variant.is_some();
+        match is_of_most || metric.name == "share of the ideal" {
+            true => metric,
+            false => metric.detail(),
+        }
+    };
+    rows.iter().flat_map(Row::metrics).map(rank).collect()
+}
+
+fn story(model: Model, rows: &[Row<'_>]) -> Vec<String> {
+    let mut story = Vec::new();
+    let (smooth, others): (Vec<_>, Vec<_>) =
+        rows.iter().partition(|row| row.is_smooth());
+    if let Some(load) = smooth.first().and_then(|row| row.load()) {
+        story.push(format!(
+            "A server replies after {}, with {}: ideally, all come in\n\
+             replies × {} / workers.\n\n{}\n",
+            time(load.delay),
+            units::human(load.size as f64, "B"),
+            time(load.delay),
+            table(model, &smooth),
+        ));
+    }
+    for row in others {
+        story.push(match row.load() {
+            Some(_) => faults(model, row),
+            None => world(model, row),
+        });
+    }
+    story
+}
+
+fn table(model: Model, rows: &[&Row<'_>]) -> Table {
+    let mut table = columns([
+        &model.to_string(),
+        "replies",
+        "time",
+        "of the ideal",
+        "connections",
+        "memory each",
+        "CPU a reply",
+    ]);
+    for row in rows {
+        table.add_row([
+            row.plan().workers.to_string(),
+            row.replies.len().to_string(),
+            units::human(row.work(), "s"),
+            units::human(row.share().unwrap_or_default(), "share"),
+            row.connections().unwrap_or_default().to_string(),
+            units::human(row.memory(), "B"),
+            units::human(row.cpu(), "s"),
+        ]);
+    }
+    for index in 0..7 {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// The first address that was counted as each kind of failure stands for all
+/// of them.
+fn faults(model: Model, row: &Row<'_>) -> String {
+    let (all, failed) = (row.replies.len(), row.failures().count());
+    let mut table = columns(["counted as", "times", "the first of them"]);
+    for (kind, times) in row.counted() {
+        let mut failures = row.failures();
+        let first = failures.find(|(_, failure)| failure.kind == kind);
+        let address = first.map(|(url, _)| without_host(&url));
+        table.add_row([
+            kind.to_string(),
+            times.to_string(),
+            address.unwrap_or_default(),
+        ]);
+    }
+    format!(
+        "Then {} {model} ask for {all}, of which {failed} cannot be had. They \
+         fail, and\nthe other {} come, to the byte. It takes {}.\n\n{table}\n",
+        row.plan().workers,
+        all - failed,
+        units::human(row.work(), "s"),
+    )
+}
+
+/// The port would be another each time.
+fn without_host(url: &str) -> String {
+    url.find("/?").map_or(url, |start| &url[start..]).into()
+}
+
+fn world(model: Model, row: &Row<'_>) -> String {
+    let failed = row.failures().count();
+    let mut lines = vec![format!(
+        "{} {model} ask for {} addresses, in {}. {} come, with {}; {failed} \
+         fail.",
+        row.plan().workers,
+        row.replies.len(),
+        units::human(row.work(), "s"),
+        row.replies.len() - failed,
+        units::human(row.bytes() as f64, "B"),
+    )];
+    for (url, Failure { kind, reason }) in row.failures() {
+        lines.push(format!("{kind}: {url}\n  {reason}"));
+    }
+    lines.join("\n")
+}
+
+fn columns<const N: usize>(names: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(names);
+    table
+}
+
+fn meaning(model: Model, rows: &[Row<'_>]) -> String {
+    let smooth = rows.iter().filter(|row| row.is_smooth());
+    let Some(most) = smooth.max_by_key(|row| row.plan().workers) else {
+        return "Every address has one outcome. What came is not checked \
+                further: nobody\nhere knows what it should be."
+            .into();
+    };
+    let (workers, memory) = (most.plan().workers, most.memory());
+    let share = units::human(most.share().unwrap_or_default(), "share");
+    let memory = units::human(memory, "B");
+    let kept = match model {
+        Model::Threads => "share the connections of one agent",
+        Model::Processes => "keep an agent and a connection each",
+    };
+    format!(
+        "Who waits takes no core: {workers} {model} wait at {share} of the \
+         ideal, for {memory}\neach; they {kept}."
+    )
+}

@@ -1,0 +1,204 @@
+//! An HTTP server that replies slowly, and wrongly when asked to.
+//!
+//! It is one thread that waits for all of its clients at once (poll(2)): a
+//! thread for each would take cores from those who are measured, and hundreds
+//! wait here for nothing but the time. What a client is to be sent, and when,
+//! is in [`Connection`], which knows no sockets; here are only those.
+//!
+//! A ready-made server is the rejected alternative: `tiny_http` hangs when
+//! connections are kept alive under load, and none of the others tells a
+//! broken reply on purpose.
+
+use std::{
+    io::{self, ErrorKind, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    os::fd::AsFd,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    process::{Resource, getrlimit, setrlimit},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::laps::monotonic;
+
+mod connection;
+
+pub use connection::Connection;
+
+use super::wish::PIECE;
+
+/// What a server has had to do.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize,
+)]
+pub struct Served {
+    /// Connections that clients have opened.
+    pub connections: u64,
+    /// Requests that have come over them, right ones.
+    pub requests: u64,
+}
+
+/// Serves all who come to `listener`, until the other end of `line` is
+/// closed.
+///
+/// # Errors
+///
+/// Fails if the kernel has no room for one more connection.
+pub fn serve(listener: &TcpListener, line: impl AsFd) -> Result<Served> {
+    listener.set_nonblocking(true)?;
+    // A descriptor for each client may be more than is usual.
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit)?;
+    let mut server = Server::default();
+    while server.wait(listener, &line)? {
+        server.welcome(listener).context("a client cannot be let in")?;
+        server.attend();
+    }
+    Ok(server.served())
+}
+
+#[derive(Default)]
+struct Server {
+    clients: Vec<Client>,
+    /// Of those that are gone.
+    served: Served,
+}
+
+struct Client {
+    stream: TcpStream,
+    connection: Connection,
+    ready: PollFlags,
+}
+
+impl Server {
+    /// Waits until somebody can be attended to. It is over when the line is
+    /// cut.
+    fn wait(
+        &mut self,
+        listener: &TcpListener,
+        line: &impl AsFd,
+    ) -> Result<bool> {
+        let mut ends = vec![
+            PollFd::new(line, PollFlags::empty()),
+            PollFd::new(listener, PollFlags::IN),
+        ];
+        let ends_of_clients = self.clients.iter().map(Client::awaits);
+        ends.extend(ends_of_clients);
+        match poll(&mut ends, self.patience()?.as_ref()) {
+            Err(Errno::INTR) => return Ok(true),
+            result => result?,
+        };
+        let ready: Vec<_> = ends.iter().map(PollFd::revents).collect();
+        for (client, ready) in self.clients.iter_mut().zip(&ready[2..]) {
+            client.ready = *ready;
+        }
+        Ok(ready[0].is_empty())
+    }
+
+    /// Until the next reply is due; for ever if none is.
+    fn patience(&self) -> Result<Option<Timespec>> {
+        let dues = self.clients.iter().filter_map(|one| one.connection.due());
+        let Some(due) = dues.min() else { return Ok(None) };
+        // What is due beyond the kernel's clock is never due.
+        Ok(Timespec::try_from(due.saturating_sub(monotonic())).ok())
+    }
+
+    /// Lets in all who stand at the door.
+    fn welcome(&mut self, listener: &TcpListener) -> io::Result<()> {
+        loop {
+            match listener.accept() {
+                Ok((stream, _)) => self.clients.push(Client::new(stream)?),
+                Err(error) if is_for_later(&error) => return Ok(()),
+                // It is gone before it was let in (accept(2)).
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+                Err(error) => return Err(error),
+            }
+            self.served.connections += 1;
+        }
+    }
+
+    /// Does for each client what can be done now. One that is gone, in
+    /// whatever way, is no error of ours.
+    fn attend(&mut self) {
+        let (served, now) = (&mut self.served, monotonic());
+        self.clients.retain_mut(|client| {
+            let stays = client.attend(now).unwrap_or(false);
+            if !stays {
+                served.requests += client.connection.requests();
+            }
+            stays
+        });
+    }
+
+    fn served(self) -> Served {
+        let clients = self.clients.iter();
+        let here: u64 =
+            clients.map(|client| client.connection.requests()).sum();
+        Served { requests: self.served.requests + here, ..self.served }
+    }
+}
+
+impl Client {
+    fn new(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        // Or the kernel keeps the end of a reply back, until its beginning is
+        // acknowledged (tcp(7)).
+        stream.set_nodelay(true)?;
+        let connection = Connection::new();
+        Ok(Client { stream, connection, ready: PollFlags::IN })
+    }
+
+    fn awaits(&self) -> PollFd<'_> {
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::IN, self.connection.is_hungry());
+        flags.set(PollFlags::OUT, !self.connection.output().is_empty());
+        PollFd::new(&self.stream, flags)
+    }
+
+    /// Whether it stays.
+    fn attend(&mut self, now: Duration) -> io::Result<bool> {
+        let readable = PollFlags::IN | PollFlags::HUP | PollFlags::ERR;
+        if self.ready.intersects(readable) && !self.read(now)? {
+            return Ok(false);
+        }
+        self.connection.advance(now);
+        self.write(now)?;
+        Ok(!self.connection.is_over())
+    }
+
+    /// Whether there may be more to read, some time.
+    fn read(&mut self, now: Duration) -> io::Result<bool> {
+        let mut bytes = [0; 4096];
+        match self.stream.read(&mut bytes) {
+            Ok(0) => return Ok(false),
+            Ok(count) => self.connection.receive(&bytes[..count], now),
+            Err(error) if is_for_later(&error) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    /// One piece at the most, because others wait too.
+    fn write(&mut self, now: Duration) -> io::Result<()> {
+        let output = self.connection.output();
+        if output.is_empty() {
+            return Ok(());
+        }
+        match self.stream.write(&output[..output.len().min(2 * PIECE)]) {
+            Ok(count) => self.connection.sent(count, now),
+            Err(error) if is_for_later(&error) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+fn is_for_later(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}

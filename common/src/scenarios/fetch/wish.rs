@@ -1,0 +1,220 @@
+//! What an address asks of the server: all that it shall do is in the query.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use clap::ValueEnum;
+use humantime::parse_duration;
+use serde::{Deserialize, Serialize};
+
+use crate::{arguments::name, digest::Digest, input::Input};
+
+/// One reply: when it begins, what is in it, and what goes wrong.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// How long the server waits before it replies.
+    pub delay: Duration,
+    /// Bytes of the body.
+    pub size: u64,
+    /// Where they come from,
+    pub seed: u64,
+    /// and which of the texts from there it is.
+    pub page: u64,
+    /// What goes wrong.
+    pub fault: Option<Fault>,
+}
+
+/// What can go wrong with a reply.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    ValueEnum,
+    Serialize,
+    Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// Nobody listens at the port
+    Refused,
+    /// It says how long it is, and ends at half of that
+    Cut,
+    /// The request is taken, and nothing comes
+    Silent,
+    /// A byte every now and then, and no end
+    Endless,
+    /// It points to itself
+    Redirects,
+    /// It is an error of the server's own, by its status
+    Status,
+    /// One byte more than anybody here wants
+    Oversized,
+}
+
+/// In the order of a path and its query, which any tool can be given.
+impl fmt::Display for Wish {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Wish { delay, size, seed, page, fault } = self;
+        formatter.write_str("/?")?;
+        match delay.subsec_nanos() % 1_000_000 {
+            0 if delay.is_zero() => {}
+            0 => write!(formatter, "delay={}ms&", delay.as_millis())?,
+            _ => write!(formatter, "delay={}ns&", delay.as_nanos())?,
+        }
+        write!(formatter, "size={size}&seed={seed}&page={page}")?;
+        match fault {
+            Some(fault) => write!(formatter, "&fault={}", name(fault)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl FromStr for Wish {
+    type Err = String;
+
+    /// What is not said is nothing; what is not known is an error.
+    fn from_str(path: &str) -> Result<Self, String> {
+        let query = path.strip_prefix("/?").ok_or("a path is / and a query")?;
+        let mut wish = Wish::default();
+        for part in query.split('&') {
+            let (key, value) = part.split_once('=').ok_or("no value")?;
+            wish.set(key, value).ok_or_else(|| format!("what is {part}?"))?;
+        }
+        Ok(wish)
+    }
+}
+
+impl Wish {
+    fn set(&mut self, key: &str, value: &str) -> Option<()> {
+        match key {
+            "delay" => self.delay = parse_duration(value).ok()?,
+            "size" => self.size = value.parse().ok()?,
+            "seed" => self.seed = value.parse().ok()?,
+            "page" => self.page = value.parse().ok()?,
+            "fault" => self.fault = Some(Fault::from_str(value, false).ok()?),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// The body that is asked for, from its first byte.
+    pub fn body(&self) -> Body {
+        Body { input: Input::new(self.seed, self.page), left: self.size }
+    }
+}
+
+/// A body, or what is left of it.
+#[derive(Debug, Clone)]
+pub struct Body {
+    input: Input,
+    left: u64,
+}
+
+/// Bytes that are made at once, so that no body has to fit into memory. It is
+/// a multiple of the input's words.
+pub const PIECE: usize = 1 << 16;
+
+impl Body {
+    /// Leaves out the second half.
+    pub fn cut(mut self) -> Self {
+        self.left /= 2;
+        self
+    }
+
+    /// Appends the next piece, if there is one.
+    pub fn append_to(&mut self, bytes: &mut Vec<u8>) -> bool {
+        let piece = self.left.min(PIECE as u64) as usize;
+        let start = bytes.len();
+        bytes.resize(start + piece, 0);
+        self.input.fill(&mut bytes[start..]);
+        self.left -= piece as u64;
+        piece > 0
+    }
+
+    /// The fingerprint of all of it: known without trusting any server.
+    pub fn digest(mut self) -> String {
+        let (mut digest, mut piece) = (Digest::new(), Vec::new());
+        while self.append_to(&mut piece) {
+            digest.bytes(&piece);
+            piece.clear();
+        }
+        digest.hex()
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(crate) fn wishes() -> impl Strategy<Value = Wish> {
+        let fault = prop::option::of(prop::sample::select(
+            Fault::value_variants().to_vec(),
+        ));
+        (any::<u32>(), any::<u64>(), any::<u64>(), any::<u64>(), fault)
+            .prop_map(|(delay, size, seed, page, fault)| {
+                let delay = Duration::from_nanos(u64::from(delay) * 500_000);
+                Wish { delay, size, seed, page, fault }
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn an_address_says_it_all(wish in wishes()) {
+            prop_assert_eq!(wish.to_string().parse(), Ok(wish));
+        }
+
+        #[test]
+        fn no_address_is_too_strange(path in "\\PC*") {
+            let _ = path.parse::<Wish>();
+            let _ = format!("/?{path}").parse::<Wish>();
+        }
+    }
+
+    #[test]
+    fn is_written_as_a_person_would() {
+        let mut wish = Wish { size: 10_000, seed: 1, ..Wish::default() };
+        wish.page = 17;
+        assert_eq!(wish.to_string(), "/?size=10000&seed=1&page=17");
+        wish.delay = Duration::from_millis(1050);
+        wish.fault = Some(Fault::Cut);
+        assert_eq!(
+            wish.to_string(),
+            "/?delay=1050ms&size=10000&seed=1&page=17&fault=cut"
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_an_error() {
+        for path in
+            ["", "/", "/?", "/?size", "/?size=x", "/?speed=1", "?size=1"]
+        {
+            assert!(path.parse::<Wish>().is_err(), "{path}");
+        }
+        let error = "/?fault=boredom".parse::<Wish>().unwrap_err();
+        assert!(error.contains("fault=boredom"), "{error}");
+    }
+
+    /// Against the whole body, made at once.
+    #[test]
+    fn a_body_is_the_same_in_pieces() {
+        let size = 2 * PIECE + 5;
+        let mut whole = vec![0; size];
+        Input::new(3, 4).fill(&mut whole);
+        let wish =
+            Wish { size: size as u64, seed: 3, page: 4, ..Wish::default() };
+        let (mut body, mut pieces) = (wish.body(), Vec::new());
+        while body.append_to(&mut pieces) {}
+        assert!(pieces == whole);
+        let expected = Digest::new().bytes(&whole).hex();
+        assert_eq!(wish.body().digest(), expected);
+        let (mut half, mut pieces) = (wish.body().cut(), Vec::new());
+        while half.append_to(&mut pieces) {}
+        assert!(pieces == whole[..size / 2]);
+    }
+}
