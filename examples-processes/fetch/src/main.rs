@@ -7,6 +7,7 @@
 mod server;
 
 use std::{
+    mem::ManuallyDrop,
     process::ExitCode,
     sync::atomic::{AtomicI64, Ordering::Relaxed},
 };
@@ -22,11 +23,12 @@ use common::{
 };
 use process_kit::{JoinHandle, Parent, Role, Segment, role, scope};
 use serde::{Deserialize, Serialize};
+use ureq::Agent;
 
 fn main() -> ExitCode {
     match role() {
         Role::Main => demo::main(Model::Processes, run), // processes: three
-        Role::Worker(parent) => parent.serve(worker),    // processes: roles
+        Role::Worker(parent) => parent.serve(Part::play), // processes: roles
     }
 }
 
@@ -56,45 +58,37 @@ fn run_plan(mut plan: Plan) -> Result<Finished> {
     Ok(Finished { plan, reports, served, before, laps })
 }
 
-/// What this program is started again for. It crosses as bytes.
+/// What all workers share.
 #[derive(Serialize, Deserialize)] // processes: encoded
-enum Job {
-    Serve,                              // processes: for both sides alike
-    Fetch { plan: Plan, next: String }, // processes: the name of a segment
+struct Job {
+    plan: Plan,   // processes: owned
+    next: String, // processes: the name of a segment
 }
 
-/// What comes of it.
-#[derive(Serialize, Deserialize)] // processes: encoded
-enum Answer {
-    Served(Served),
-    Fetched(Report),
-}
-
-/// Fetches one address after the other, whichever is next.
-fn worker(job: Job, parent: &mut Parent) -> Result<Answer> {
-    let Job::Fetch { plan, next } = job else {
-        return server::serve(parent).map(Answer::Served); // processes: as told
-    };
-    let agent = &agent(&plan, 1); // processes: an agent each
+/// Fetches one address after the other, whichever is next. The agent stays
+/// until the process ends, because its memory counts.
+fn worker(job: Job, parent: &mut Parent) -> Result<Report> {
+    let Job { plan, next } = job; // processes: decoded
+    let agent: &Agent = &ManuallyDrop::new(agent(&plan, 1)); // processes: own
     let next = &Segment::<[AtomicI64]>::open(&next)?[0]; // processes: mapped
     parent.gate.wait()?;
     let mut report = Report::begin();
     while let Some(address) = plan.address(next.fetch_add(1, Relaxed)) {
         report.fetch(agent, address);
     }
-    Ok(Answer::Fetched(report.end())) // processes: encoded
+    Ok(report.end())
 }
 
 /// Starts the workers, releases them all at once, and collects what they
 /// have fetched.
 fn spawn_and_join(plan: &Plan, laps: &mut Laps) -> Result<Vec<Report>> {
     let next = Segment::<[AtomicI64]>::create(&[0])?; // processes: named
-    let (plan, workers) = (plan.clone(), plan.workers);
-    let job = Job::Fetch { plan, next: next.name().into() }; // processes: owned
+    let job = Job { plan: plan.clone(), next: next.name().into() }; // processes: owned
+    let part = Part::Fetch(job); // processes: there is another
     scope(|scope| {
         let mut handles = Vec::new();
-        for _ in 0..workers {
-            handles.push(scope.spawn::<_, Answer>(&job)?);
+        for _ in 0..plan.workers {
+            handles.push(scope.spawn::<_, Answer>(&part)?); // processes: sent
         }
         scope.wait_for_all()?; // processes: but for the dead
         laps.started();
@@ -106,12 +100,48 @@ fn spawn_and_join(plan: &Plan, laps: &mut Laps) -> Result<Vec<Report>> {
         laps.worked(&ids); // processes: their memory counts too
         let mut reports = Vec::new();
         for handle in handles {
-            match handle.join()? {
-                // processes: let go, and reaped
-                Answer::Fetched(report) => reports.push(report),
-                Answer::Served(_) => bail!("it served"),
-            }
+            let answer = handle.join()?; // processes: let go, and reaped
+            reports.push(answer.fetched()?);
         }
         Ok(reports)
     })
+}
+
+/// What this program is started again for.
+#[derive(Serialize, Deserialize)] // processes: encoded
+enum Part {
+    Serve,
+    Fetch(Job), // processes: the workers are processes, too
+}
+
+/// What comes of it.
+#[derive(Serialize, Deserialize)] // processes: encoded
+enum Answer {
+    Served(Served),
+    Fetched(Report),
+}
+
+impl Part {
+    fn play(self, parent: &mut Parent) -> Result<Answer> {
+        match self {
+            Part::Serve => server::serve((), parent).map(Answer::Served),
+            Part::Fetch(job) => worker(job, parent).map(Answer::Fetched), // processes: work
+        }
+    }
+}
+
+impl Answer {
+    fn served(self) -> Result<Served> {
+        match self {
+            Answer::Served(served) => Ok(served), // processes: one of two
+            Answer::Fetched(_) => bail!("who was to serve has fetched"),
+        }
+    }
+
+    fn fetched(self) -> Result<Report> {
+        match self {
+            Answer::Fetched(report) => Ok(report), // processes: one of two
+            Answer::Served(_) => bail!("who was to fetch has served"),
+        }
+    }
 }

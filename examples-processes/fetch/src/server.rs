@@ -7,11 +7,11 @@ use std::{
     os::fd::{AsFd as _, OwnedFd},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use common::scenarios::fetch::{self, Doors, Served};
 use process_kit::{Parent, scope};
 
-use crate::{Answer, Job};
+use crate::{Answer, Part};
 
 /// Does `work` beside a server behind these doors, and asks it afterwards
 /// what it has served. It is reaped only then, and so what it took is not
@@ -26,18 +26,17 @@ pub fn beside<T>(
     scope(|scope| {
         let (line, end) = io::pipe().context("no pipe for the server")?;
         let lent = [listener.as_fd(), line.as_fd()];
-        let server = scope.spawn_with::<_, Answer>(&Job::Serve, &lent)?; // processes: one of two jobs
+        let server = scope.spawn_with::<_, Answer>(&Part::Serve, &lent)?; // processes: one of two parts
         drop(listener);
         let done = work();
         drop((end, closed));
         let served = server.join().context("the server failed")?;
-        let Answer::Served(served) = served else { bail!("it fetched") }; // processes: one of two answers
-        Ok((done?, Some(served)))
+        Ok((done?, Some(served.served()?))) // processes: one of two answers
     })
 }
 
 /// Serves until the other end of its line is closed.
-pub fn serve(parent: &mut Parent) -> Result<Served> {
+pub fn serve((): (), parent: &mut Parent) -> Result<Served> {
     let listener = TcpListener::from(parent.take_descriptor()?);
     let line: OwnedFd = parent.take_descriptor()?;
     fetch::serve(&listener, line)

@@ -30,8 +30,8 @@ use ureq::Agent;
 
 fn main() -> ExitCode {
     match role() {
-        Role::Main => demo::main(Model::Threads, run), // threads: one, beside
-        Role::Worker(parent) => parent.serve(server::serve), // threads: the server
+        Role::Main => demo::main(Model::Threads, run), // threads: and a server
+        Role::Worker(parent) => parent.serve(server::serve), // threads: it
     }
 }
 
@@ -110,7 +110,7 @@ fn spawn_and_join(plan: &Plan, laps: &mut Laps) -> Result<Vec<Report>> {
         laps.worked(&[]); // threads: all memory is our own
         exit_keeper.open(); // threads: let go
         for handle in handles {
-            let joined = handle.join();
+            let joined = handle.join(); // threads: it may have panicked
             joined.map_err(|_| anyhow!("a worker panicked"))?;
         }
         Ok(reports)

@@ -24,7 +24,7 @@ pub fn beside<T>(
     scope(|scope| {
         let (line, end) = io::pipe().context("no pipe for the server")?;
         let lent = [listener.as_fd(), line.as_fd()];
-        let server = scope.spawn_with::<_, Served>(&(), &lent)?; // threads: no other job
+        let server = scope.spawn_with::<_, Served>(&(), &lent)?; // threads: the only part
         drop(listener);
         let done = work();
         drop((end, closed));

@@ -8,7 +8,8 @@ mod support;
 use std::{
     collections::BTreeSet,
     fs,
-    io::Read as _,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
     process::{Child, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
@@ -331,6 +332,132 @@ fn the_counters_are_those_of_the_operation() {
     }
 }
 
+/// Every reply, against bytes that no server has seen.
+#[test]
+fn every_reply_is_as_it_was_asked_for() {
+    for (seed, workers) in every_seed_and_crew() {
+        let (replies, size) = (2 * workers as u64, 3001);
+        let arguments = format!(
+            "--requests {replies} --workers {workers} --seed {seed} \
+             --size {size} --delay 1ms --faults 0"
+        );
+        let mut expected = Digest::new();
+        expected.count(workers as u64).count(replies);
+        for page in 0..replies {
+            expected.count(size as u64).text(&page_digest(seed, page, size));
+        }
+        for model in MODELS {
+            let found = run("fetch", model, &arguments);
+            assert_eq!(found.answer, expected.hex(), "{model}: {arguments}");
+            assert_eq!(found.result[0]["connections"], workers, "{model}");
+        }
+    }
+}
+
+fn page_digest(seed: u64, page: u64, size: usize) -> String {
+    let mut bytes = vec![0; size];
+    Input::new(seed, page).fill(&mut bytes);
+    Digest::new().bytes(&bytes).hex()
+}
+
+/// Each is counted as what it is, with its address, and nobody else fails:
+/// what comes is held against its bytes before there is an outcome.
+#[test]
+fn every_fault_is_counted_and_harms_nobody_else() {
+    const FAULTS: [(&str, &str); 7] = [
+        ("silent", "timeout"),
+        ("endless", "timeout"),
+        ("refused", "refused"),
+        ("cut", "cut"),
+        ("redirects", "redirects"),
+        ("status", "status"),
+        ("oversized", "oversized"),
+    ];
+    for (workers, times) in [(1, 1), (5, 3), (40, 2)] {
+        let arguments = format!(
+            "--workers {workers} --requests 1 --delay 1ms --timeout 700ms \
+             --faults {times}"
+        );
+        let found = MODELS.map(|model| run("fetch", model, &arguments));
+        assert_eq!(found[0].answer, found[1].answer, "{arguments}");
+        for found in &found {
+            let row = &found.result[1];
+            assert_eq!(row["replies"], 63 * times);
+            let failures = row["failures"].as_array().unwrap();
+            assert_eq!(failures.len(), FAULTS.len() * times);
+            for (fault, kind) in FAULTS {
+                let of_fault = |failure: &&serde_json::Value| {
+                    let address = failure["address"].as_str().unwrap();
+                    address.ends_with(&format!("&fault={fault}"))
+                };
+                let failures = failures.iter().filter(of_fault);
+                let kinds: Vec<_> = failures.map(|one| &one["kind"]).collect();
+                assert_eq!(kinds, vec![kind; times], "{fault}");
+            }
+        }
+    }
+}
+
+/// What comes from somewhere else is listed, and not known beforehand.
+#[test]
+fn addresses_come_from_a_file() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let here = server.local_addr().unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let list = format!(
+        "# Ours\nhttp://{here}/one\n\nhttp://{here}/none\n\
+         https://{here}/secret\nhttp://127.0.0.1:1/nobody\n"
+    );
+    fs::write(&file, list).unwrap();
+    thread::spawn(move || {
+        for client in server.incoming() {
+            reply_once(&mut client.unwrap());
+        }
+    });
+    let path = file.path().to_str().unwrap();
+    for model in MODELS {
+        for workers in [1, 3] {
+            let arguments = format!("--url-file {path} --workers {workers}");
+            let found = run("fetch", model, &arguments);
+            let row = &found.result[0];
+            assert_eq!(
+                (&row["replies"], &row["bytes"]),
+                (&4.into(), &2.into())
+            );
+            let failures = row["failures"].as_array().unwrap().iter();
+            let kinds: Vec<_> = failures.map(|one| &one["kind"]).collect();
+            assert_eq!(kinds, ["status", "other", "refused"], "{row}");
+        }
+    }
+}
+
+/// In plain text, whatever was asked in.
+fn reply_once(client: &mut TcpStream) {
+    let mut request = [0; 1000];
+    let count = client.read(&mut request).unwrap();
+    let status = match request[..count].starts_with(b"GET /one ") {
+        true => "200 OK",
+        false => "404 Not Found",
+    };
+    let reply = format!(
+        "HTTP/1.1 {status}\r\ncontent-length: 2\r\n\
+         connection: close\r\n\r\nHi"
+    );
+    // Who has heard enough is gone.
+    let _ = client.write_all(reply.as_bytes());
+}
+
+/// Of a proxy that the environment names our own server knows nothing.
+#[test]
+fn no_proxy_stands_before_our_own_server() {
+    for model in MODELS {
+        let mut demo = demo(scenario("fetch"), model);
+        demo.env("http_proxy", "http://127.0.0.1:1");
+        let arguments = "--workers 2 --requests 4 --delay 1ms --faults 0";
+        outcome(demo.args(arguments.split(' ')));
+    }
+}
+
 /// Every message of every mechanism, on both sides, against messages that
 /// were never sent.
 #[test]
@@ -519,6 +646,8 @@ fn seeds_and_sizes_make_a_difference() {
         ("kill-workers", "--jobs 20 --stuck 0", "--seed 2"),
         ("crash", "--variant abort --transfers 50", "--seed 2"),
         ("crash", "--variant abort --transfers 50", "--workers 9"),
+        ("fetch", "--workers 2 --delay 1ms --faults 0", "--seed 2"),
+        ("fetch", "--workers 2 --delay 1ms --faults 0", "--size 9"),
         ("ipc", "--variant ring --messages 9 --size 64", "--seed 2"),
         ("ipc", "--variant ring --messages 9 --size 64", "--size 72"),
         ("address-space", "--variant files --operations 9", "--seed 2"),
@@ -551,6 +680,13 @@ fn what_cannot_be_understood_is_bad_usage() {
         ("address-space", "--operations 0", "--operations"),
         ("address-space", "--variant page", "allocate"),
         ("address-space", "--workers 1025", "from 1 to 1024"),
+        ("fetch", "--workers 0", "from 1 to 1024"),
+        ("fetch", "--requests 0", "--requests"),
+        ("fetch", "--delay soon", "'soon'"),
+        ("fetch", "--size 10485761", "0..=10485760"),
+        ("fetch", "--timeout 50ms", "must be longer than --delay"),
+        ("fetch", "--timeout 0s", "must leave some time"),
+        ("fetch", "--url-file here --delay 5ms", "cannot be used with"),
         ("ipc", "--size 7", "a multiple of eight"),
         ("ipc", "--size 33554432", "to 16777216"),
         ("ipc", "--messages 0", "--messages"),
@@ -590,6 +726,8 @@ fn what_cannot_be_done_is_an_error_that_names_it() {
     for (name, arguments, reason) in [
         ("matrix", "--database nowhere.sqlite".to_owned(), "nowhere.sqlite"),
         ("matrix", format!("--database {text}"), "README.md"),
+        ("fetch", "--url-file nowhere.txt".to_owned(), "nowhere.txt"),
+        ("fetch", format!("--url-file {text}"), "README.md, line 3: "),
         ("responsive-ui", "--database nowhere".to_owned(), "nowhere"),
         ("responsive-ui", format!("--database {text}"), "not a database"),
     ] {
@@ -619,6 +757,7 @@ fn a_person_gets_a_story_that_fits_the_screen() {
         ("kill-workers", "--jobs 20 --stuck 1 --variant read"),
         ("crash", "--transfers 100 --deaths 1"),
         ("address-space", "--operations 16 --workers 4"),
+        ("fetch", "--quick"),
         ("responsive-ui", "--quick --steps 9999 --cancels 3"),
     ] {
         for model in MODELS {
@@ -686,6 +825,7 @@ fn siblings_report_the_same_figures() {
         ("kill-workers", "--jobs 20 --stuck 1 --variant read"),
         ("crash", "--transfers 100 --deaths 1"),
         ("address-space", "--operations 16 --workers 4"),
+        ("fetch", "--quick"),
         ("responsive-ui", "--quick --steps 9999 --cancels 3"),
     ] {
         let [threads, processes] = MODELS.map(|model| {

@@ -90,6 +90,11 @@ impl fmt::Display for Kind {
     }
 }
 
+/// Of each connection, there and back. The usual 128 KiB are filled with
+/// zeros at its start, which was most of what a worker takes (256 of 320 kB,
+/// 2026-11-23), and each of 64 waits for it.
+const BUFFER: usize = 16 << 10;
+
 /// An agent that keeps as many connections as there are workers to use it:
 /// with the three that are usual, the others would be opened again and again.
 ///
@@ -100,6 +105,8 @@ impl fmt::Display for Kind {
 pub fn agent(plan: &Plan, workers: usize) -> Agent {
     let limit: Option<Duration> = Some(plan.timeout);
     let builder = Agent::config_builder()
+        .input_buffer_size(BUFFER)
+        .output_buffer_size(BUFFER)
         .max_idle_connections(workers)
         .max_idle_connections_per_host(workers)
         .timeout_connect(limit)

@@ -48,7 +48,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Replies of each measurement, rounded up to as many for every worker
-    /// [default: 8 for each]
+    /// [default: 8 for each, and 16 where they are many]
     #[arg(long, value_name = "N",
           value_parser = RangedU64ValueParser::<u64>::new().range(1..=1 << 32))]
     requests: Option<u64>,
@@ -70,7 +70,7 @@ pub struct Args {
     faults: u64,
 
     /// How long each step may take: to connect, the head of a reply, its body
-    /// [default: 10s; 300ms beyond the delay where faults are expected]
+    /// [default: 10s; 250ms beyond the delay where faults are expected]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     timeout: Option<Duration>,
 
@@ -92,6 +92,10 @@ const CREWS: [usize; 4] = [1, 4, 16, 64];
 /// Those of a first look.
 const FEW_CREWS: [usize; 2] = [1, 64];
 
+/// Where all begin at once, the first of their replies are late: it takes
+/// more of them to see how it goes on.
+const MANY: usize = 32;
+
 /// As many as tell one fault from the next.
 const CREW_AMONG_FAULTS: usize = 16;
 
@@ -102,7 +106,7 @@ const POLITE_CREW: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// and, beyond the delay, for a machine that has nothing but this to do.
-const PATIENCE_AMONG_FAULTS: Duration = Duration::from_millis(300);
+const PATIENCE_AMONG_FAULTS: Duration = Duration::from_millis(250);
 
 impl Arguments for Args {
     fn common(&self) -> &Common {
@@ -148,8 +152,9 @@ impl Args {
 
     /// A measurement in which nothing fails.
     fn smooth(&self, workers: usize) -> Plan {
-        let each = if self.common.quick { 2 } else { 8 };
         let crew = workers as u64;
+        let each = if workers < MANY { 8 } else { 16 };
+        let each = if self.common.quick { each / 4 } else { each };
         let requests = self.requests.unwrap_or(each * crew);
         let load = self.load(requests.next_multiple_of(crew), 0);
         let timeout = self.timeout.unwrap_or(PATIENCE);
@@ -336,4 +341,98 @@ fn is_address(text: &str) -> bool {
 /// A time as a person writes it.
 fn time(time: Duration) -> String {
     units::human(time.as_secs_f64(), "s")
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn plans(arguments: &str) -> Vec<Plan> {
+        let words = ["fetch"].into_iter().chain(arguments.split(' '));
+        Args::try_parse_from(words).unwrap().plans().unwrap()
+    }
+
+    fn load(plan: &Plan) -> &Load {
+        match &plan.source {
+            Source::Server(load) => load,
+            Source::File(_) => panic!("a file"),
+        }
+    }
+
+    #[test]
+    fn all_workers_have_as_many() {
+        for workers in [1, 3, 64, 100] {
+            for plan in plans(&format!("--workers {workers} --requests 10")) {
+                assert_eq!(plan.workers, workers);
+                if load(&plan).stride == 0 {
+                    assert_eq!(plan.requests() % workers as u64, 0);
+                    assert!(
+                        (10..10 + workers as u64 * 10)
+                            .contains(&plan.requests())
+                    );
+                }
+            }
+        }
+        let crews: Vec<_> =
+            plans("--faults 0").iter().map(|plan| plan.workers).collect();
+        assert_eq!(crews, CREWS);
+    }
+
+    #[test]
+    fn every_kind_of_fault_comes_as_often_as_asked() {
+        for faults in [1, 2, 5] {
+            let plans = plans(&format!("--faults {faults}"));
+            let load = load(plans.last().unwrap());
+            let mut times: BTreeMap<Fault, u64> = BTreeMap::new();
+            for place in 0..load.requests {
+                let wish = load.wish(place).unwrap();
+                if let Some(fault) = wish.fault {
+                    *times.entry(fault).or_default() += 1;
+                }
+            }
+            assert_eq!(times.len(), Fault::value_variants().len());
+            assert!(times.values().all(|count| *count == faults));
+        }
+        assert!(plans("--faults 0").iter().all(|plan| load(plan).stride == 0));
+    }
+
+    #[test]
+    fn an_address_is_where_it_says() {
+        let mut plan = plans("--faults 1").pop().unwrap();
+        let doors = plan.open_doors().unwrap().unwrap();
+        let Ports { open, closed } = doors.ports;
+        assert_ne!(open, closed);
+        for place in 0..63 {
+            let Address { url, .. } = plan.address(place).unwrap();
+            let is_refused = url.ends_with("fault=refused");
+            let port = if is_refused { closed } else { open };
+            assert!(url.starts_with(&format!("http://127.0.0.1:{port}/?")));
+        }
+        assert_eq!(plan.address(63), None);
+        assert_eq!(plan.address(-1), None);
+    }
+
+    #[test]
+    fn reads_addresses_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("addresses");
+        let read = |text: &str| {
+            fs::write(&file, text).unwrap();
+            addresses(&file).map_err(|error| format!("{error:#}"))
+        };
+        assert_eq!(
+            read("# two\n\n http://a/b?c \r\nhttps://d:1\n").unwrap(),
+            ["http://a/b?c", "https://d:1"]
+        );
+        assert!(read("# none\n").unwrap_err().contains("no address in it"));
+        for wrong in
+            ["a.example", "ftp://a", "http://", "http://a b", "http:///x"]
+        {
+            let error = read(&format!("http://a\n{wrong}\n")).unwrap_err();
+            assert!(error.contains("line 2: "), "{wrong}: {error}");
+        }
+    }
 }

@@ -66,13 +66,18 @@ struct Row<'a> {
 impl<'a> Row<'a> {
     fn new(finished: &'a Finished) -> Result<Self> {
         let replies = in_order(&finished.plan, &finished.reports)?;
-        if let Source::Server(load) = &finished.plan.source {
-            for (place, reply) in (0..).zip(&replies) {
+        let row = Row { finished, replies };
+        if let Some(load) = row.load() {
+            for (place, reply) in (0..).zip(&row.replies) {
                 let wish = load.wish(place).context("nobody asked for it")?;
                 check(&wish, reply).with_context(|| wish.to_string())?;
             }
         }
-        Ok(Row { finished, replies })
+        if let (true, Some(served)) = (row.is_smooth(), finished.served) {
+            let (asked, of) = (served.requests, finished.plan.requests());
+            ensure!(asked == of, "the server was asked {asked} times for {of}");
+        }
+        Ok(row)
     }
 
     fn plan(&self) -> &Plan {
@@ -315,7 +320,7 @@ fn table(model: Model, rows: &[&Row<'_>]) -> Table {
         &model.to_string(),
         "replies",
         "time",
-        "of the ideal",
+        "of ideal",
         "connections",
         "memory each",
         "CPU a reply",
@@ -355,12 +360,22 @@ fn faults(model: Model, row: &Row<'_>) -> String {
         ]);
     }
     format!(
-        "Then {} {model} ask for {all}, of which {failed} cannot be had. They \
-         fail, and\nthe other {} come, to the byte. It takes {}.\n\n{table}\n",
-        row.plan().workers,
+        "{all} more are asked for by {}, and {failed} of them cannot be had: \
+         they\nfail, and the other {} come, to the byte. It takes {}.\n\n\
+         {table}\n",
+        crew(model, row),
         all - failed,
         units::human(row.work(), "s"),
     )
+}
+
+/// `64 threads`, `1 process`.
+fn crew(model: Model, row: &Row<'_>) -> String {
+    match (row.plan().workers, model) {
+        (1, Model::Threads) => "1 thread".into(),
+        (1, Model::Processes) => "1 process".into(),
+        (more, model) => format!("{more} {model}"),
+    }
 }
 
 /// The port would be another each time.
@@ -371,10 +386,10 @@ fn without_host(url: &str) -> String {
 fn world(model: Model, row: &Row<'_>) -> String {
     let failed = row.failures().count();
     let mut lines = vec![format!(
-        "{} {model} ask for {} addresses, in {}. {} come, with {}; {failed} \
-         fail.",
-        row.plan().workers,
+        "{} addresses are asked for by {}, in {}: {} come, with {},\nand \
+         {failed} fail.",
         row.replies.len(),
+        crew(model, row),
         units::human(row.work(), "s"),
         row.replies.len() - failed,
         units::human(row.bytes() as f64, "B"),
@@ -399,15 +414,155 @@ fn meaning(model: Model, rows: &[Row<'_>]) -> String {
                 further: nobody\nhere knows what it should be."
             .into();
     };
-    let (workers, memory) = (most.plan().workers, most.memory());
     let share = units::human(most.share().unwrap_or_default(), "share");
-    let memory = units::human(memory, "B");
+    let memory = units::human(most.memory(), "B");
     let kept = match model {
-        Model::Threads => "share the connections of one agent",
-        Model::Processes => "keep an agent and a connection each",
+        Model::Threads => "They share the connections of one agent.",
+        Model::Processes => "Each has an agent and a connection of its own.",
     };
     format!(
-        "Who waits takes no core: {workers} {model} wait at {share} of the \
-         ideal, for {memory}\neach; they {kept}."
+        "To wait takes no core: {} got to {share} of the ideal, for\n{memory} \
+         each. {kept}",
+        crew(model, most)
     )
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::time::Duration;
+
+    use super::{super::Reply, *};
+
+    fn plan(requests: u64, stride: u64) -> Plan {
+        let ports = super::super::Ports { open: 1, closed: 2 };
+        let delay = Duration::from_millis(50);
+        let (size, seed) = (100, 7);
+        let load = Load { requests, delay, size, seed, stride, ports };
+        let timeout = Duration::from_secs(1);
+        Plan { workers: 2, timeout, source: Source::Server(load) }
+    }
+
+    /// What an honest worker would have found.
+    fn reply(plan: &Plan, place: u64) -> Reply {
+        let Source::Server(load) = &plan.source else { unreachable!() };
+        let wish = load.wish(place).unwrap();
+        let result = match wish.fault.map(counted_as) {
+            Some(kind) => Err(Failure { kind, reason: "as told".into() }),
+            None => {
+                let digest = wish.body().digest();
+                Ok(Page { length: wish.size, digest })
+            }
+        };
+        Reply { place, result }
+    }
+
+    /// Two workers, of whom the second was faster.
+    fn finished(plan: Plan) -> Finished {
+        let mut reports = vec![Report::default(), Report::default()];
+        for place in 0..plan.requests() {
+            let worker = usize::from(place % 3 > 0);
+            reports[worker].replies.push(reply(&plan, place));
+        }
+        let requests = plan.requests();
+        let served = Some(Served { connections: 2, requests });
+        let mut laps = Laps::begin();
+        laps.started();
+        laps.worked(&[]);
+        Finished { plan, reports, served, before: 0, laps }
+    }
+
+    fn error(finished: Finished) -> String {
+        format!("{:#}", outcome(Model::Threads, &[finished]).unwrap_err())
+    }
+
+    #[test]
+    fn what_is_right_has_one_answer() {
+        let answer = |finished: Finished| {
+            outcome(Model::Threads, &[finished]).unwrap().answer
+        };
+        let expected = answer(finished(plan(63, 9)));
+        let mut other = finished(plan(63, 9));
+        other.reports.reverse();
+        other.reports[0].replies.reverse();
+        for reply in &mut other.reports[0].replies {
+            if let Err(failure) = &mut reply.result {
+                failure.reason = "in other words".into();
+            }
+        }
+        assert_eq!(answer(other), expected);
+        assert_ne!(answer(finished(plan(64, 9))), expected);
+    }
+
+    #[test]
+    fn whatever_is_wrong_is_an_error() {
+        let mut lost = finished(plan(8, 0));
+        lost.reports[1].replies.pop();
+        assert!(error(lost).contains("nobody fetched 7"));
+
+        let mut twice = finished(plan(8, 0));
+        let again = twice.reports[0].replies[0].clone();
+        twice.reports[1].replies.push(again);
+        assert!(error(twice).contains("address 0 was fetched twice"));
+
+        let mut more = finished(plan(8, 0));
+        let result = more.reports[0].replies[0].result.clone();
+        more.reports[0].replies.push(Reply { place: 8, result });
+        assert!(error(more).contains("too many"));
+
+        let mut wrong = finished(plan(8, 0));
+        let other = wrong.reports[0].replies[0].result.clone();
+        wrong.reports[0].replies[1].result = other;
+        assert!(error(wrong).contains("page=3: the wrong bytes came"));
+
+        let mut short = finished(plan(8, 0));
+        if let Ok(page) = &mut short.reports[0].replies[0].result {
+            page.length -= 1;
+        }
+        assert!(error(short).contains("99 bytes came"));
+
+        let mut again = finished(plan(8, 0));
+        again.served = Some(Served { connections: 2, requests: 9 });
+        assert!(error(again).contains("was asked 9 times for 8"));
+    }
+
+    #[test]
+    fn a_failure_must_be_the_one_that_was_planted() {
+        let failed = |kind| {
+            let reason = "so it is".into();
+            Err(Failure { kind, reason })
+        };
+        let mut harmed = finished(plan(8, 0));
+        harmed.reports[0].replies[0].result = failed(Kind::Cut);
+        assert!(error(harmed).contains("page=0: so it is"));
+
+        let mut late = finished(plan(8, 0));
+        late.reports[0].replies[0].result = failed(Kind::Timeout);
+        assert!(error(late).contains("--timeout"));
+
+        let mut other = finished(plan(63, 9));
+        let replies = other.reports.iter_mut();
+        let mut replies = replies.flat_map(|report| &mut report.replies);
+        let first = replies.find(|reply| reply.result.is_err()).unwrap();
+        first.result = failed(Kind::Other);
+        assert!(error(other).contains("failed as other, and not as timeout"));
+
+        let mut none = finished(plan(63, 9));
+        let good = none.reports[0].replies[0].result.clone();
+        let replies = none.reports.iter_mut();
+        let mut replies = replies.flat_map(|report| &mut report.replies);
+        let first = replies.find(|reply| reply.result.is_err()).unwrap();
+        first.result = good;
+        assert!(error(none).contains("should fail as timeout"));
+    }
+
+    #[test]
+    fn the_ideal_is_the_delay_alone() {
+        let finished = finished(plan(8, 0));
+        let row = Row::new(&finished).unwrap();
+        let share = row.share().unwrap() * row.work();
+        assert!((share - 0.2).abs() < 1e-9, "{share}");
+        let faulty = super::tests::finished(plan(63, 9));
+        assert_eq!(Row::new(&faulty).unwrap().share(), None);
+    }
 }

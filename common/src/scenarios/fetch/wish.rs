@@ -23,7 +23,7 @@ pub struct Wish {
     pub fault: Option<Fault>,
 }
 
-/// What can go wrong with a reply.
+/// What can go wrong with a reply. What takes longest comes first.
 #[derive(
     Debug,
     Clone,
@@ -38,14 +38,14 @@ pub struct Wish {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
-    /// Nobody listens at the port
-    Refused,
-    /// It says how long it is, and ends at half of that
-    Cut,
     /// The request is taken, and nothing comes
     Silent,
     /// A byte every now and then, and no end
     Endless,
+    /// Nobody listens at the port
+    Refused,
+    /// It says how long it is, and ends at half of that
+    Cut,
     /// It points to itself
     Redirects,
     /// It is an error of the server's own, by its status

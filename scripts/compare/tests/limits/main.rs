@@ -150,6 +150,7 @@ impl Demo {
             "responsive-ui" => "--steps 20000 --cancels 1 --queries 2",
             "crash" => "--transfers 50 --deaths 1 --workers 4",
             "address-space" => "--operations 4 --workers 2",
+            "fetch" => "--requests 8 --delay 1ms --faults 0 --workers 4",
             _ => "--quick",
         }
     }

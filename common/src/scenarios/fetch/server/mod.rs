@@ -202,3 +202,101 @@ impl Client {
 fn is_for_later(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::{
+        io::{self, PipeWriter},
+        net::SocketAddr,
+        thread::{self, JoinHandle},
+        time::Instant,
+    };
+
+    use super::{super::Wish, *};
+
+    /// A server in a thread of this test.
+    fn start() -> (SocketAddr, PipeWriter, JoinHandle<Served>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let here = listener.local_addr().unwrap();
+        let (line, end) = io::pipe().unwrap();
+        let server = thread::spawn(move || serve(&listener, line).unwrap());
+        (here, end, server)
+    }
+
+    fn ask(here: SocketAddr, wish: &Wish) -> TcpStream {
+        let mut client = TcpStream::connect(here).unwrap();
+        let request =
+            format!("GET {wish} HTTP/1.1\r\nconnection: close\r\n\r\n");
+        client.write_all(request.as_bytes()).unwrap();
+        client
+    }
+
+    fn body(mut client: &TcpStream) -> Vec<u8> {
+        let mut reply = Vec::new();
+        client.read_to_end(&mut reply).unwrap();
+        let head = reply.windows(4).position(|four| four == b"\r\n\r\n");
+        reply.split_off(head.unwrap() + 4)
+    }
+
+    fn expected(wish: &Wish) -> Vec<u8> {
+        let (mut body, mut bytes) = (wish.body(), Vec::new());
+        while body.append_to(&mut bytes) {}
+        bytes
+    }
+
+    /// If they were served one after the other, it would take ten seconds.
+    #[test]
+    fn all_wait_at_once() {
+        let (here, end, server) = start();
+        let start = Instant::now();
+        let delay = Duration::from_millis(100);
+        let wish = |page| Wish { delay, size: 999, page, ..Wish::default() };
+        let clients: Vec<_> =
+            (0..100).map(|page| ask(here, &wish(page))).collect();
+        for (page, client) in (0..).zip(&clients) {
+            assert!(body(client) == expected(&wish(page)));
+        }
+        assert!(start.elapsed() > delay);
+        assert!(start.elapsed() < Duration::from_secs(5));
+        drop(end);
+        let served = server.join().unwrap();
+        assert_eq!(served, Served { connections: 100, requests: 100 });
+    }
+
+    #[test]
+    fn a_client_that_reads_late_gets_all_of_it() {
+        let (here, _end, _server) = start();
+        let wish = Wish { size: 20_000_000, ..Wish::default() };
+        let client = ask(here, &wish);
+        let small = Wish { size: 5, ..Wish::default() };
+        // The others need not wait for it.
+        assert!(body(&ask(here, &small)) == expected(&small));
+        assert!(body(&client) == expected(&wish));
+    }
+
+    #[test]
+    fn who_leaves_harms_nobody() {
+        let (here, end, server) = start();
+        let wish = Wish { size: 20_000_000, ..Wish::default() };
+        let late = Wish { delay: Duration::from_secs(60), ..wish };
+        drop(ask(here, &wish));
+        drop(ask(here, &late));
+        drop(TcpStream::connect(here).unwrap());
+        let small = Wish { size: 5, ..Wish::default() };
+        assert!(body(&ask(here, &small)) == expected(&small));
+        drop(end);
+        assert_eq!(server.join().unwrap().connections, 4);
+    }
+
+    #[test]
+    fn ends_whoever_waits() {
+        let (here, end, server) = start();
+        let late =
+            Wish { delay: Duration::from_secs(1 << 40), ..Wish::default() };
+        let client = ask(here, &late);
+        drop(end);
+        server.join().unwrap();
+        assert_eq!((&client).read(&mut [0]).unwrap_or(0), 0);
+    }
+}
