@@ -65,11 +65,6 @@ impl Workers {
     pub fn count(&self) -> usize {
         self.workers.unwrap_or_else(|| machine::cores().min(MOST_WORKERS))
     }
-
-    /// How many were asked for, where the cores are no good guess.
-    pub fn given(&self) -> Option<usize> {
-        self.workers
-    }
 }
 
 /// The choice among the variants of a scenario.
@@ -113,7 +108,8 @@ pub fn name<V: ValueEnum>(variant: &V) -> String {
 /// a sentence, before the kernel refuses the ten-thousandth worker.
 pub const MOST_WORKERS: usize = 1024;
 
-fn parse_workers(text: &str) -> Result<usize, String> {
+/// Reads a number of workers.
+pub(crate) fn parse_workers(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(workers @ 1..=MOST_WORKERS) => Ok(workers),
         _ => Err(format!(

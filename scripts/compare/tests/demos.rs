@@ -447,6 +447,30 @@ fn reply_once(client: &mut TcpStream) {
     let _ = client.write_all(reply.as_bytes());
 }
 
+/// Nobody waits for a server that is dead: neither those who are connected
+/// nor those who come later.
+#[test]
+fn a_killed_server_is_missed() {
+    let arguments = "--workers 2 --requests 1000 --delay 20ms";
+    for model in MODELS {
+        let mut near = demo(scenario("fetch"), model)
+            .args(arguments.split(' '))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let server = far_end(&near);
+        thread::sleep(Duration::from_millis(200));
+        kill_process(server, Signal::KILL).unwrap();
+        let status = end_of(&mut near, arguments);
+        assert_eq!(status.code(), Some(1), "{model}");
+        let mut error = String::new();
+        near.stderr.unwrap().read_to_string(&mut error).unwrap();
+        assert!(error.contains("the server failed: "), "{model}: {error}");
+        assert!(error.contains("signal: 9 (SIGKILL)"), "{model}: {error}");
+    }
+}
+
 /// Of a proxy that the environment names our own server knows nothing.
 #[test]
 fn no_proxy_stands_before_our_own_server() {

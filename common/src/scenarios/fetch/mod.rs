@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use ureq::http::Uri;
 
 use crate::{
-    arguments::{Arguments, Common, Workers},
+    arguments::{Arguments, Common, parse_workers},
     outcome::Model,
     units,
 };
@@ -79,8 +79,10 @@ pub struct Args {
           conflicts_with_all = ["requests", "delay", "size", "faults"])]
     url_file: Option<PathBuf>,
 
-    #[command(flatten)]
-    workers: Workers,
+    /// How many workers: threads, or processes [default: 1, 4, 16 and 64, one
+    /// after the other; 16 among faults; 8 for a file]
+    #[arg(long, value_name = "N", value_parser = parse_workers)]
+    workers: Option<usize>,
 
     #[command(flatten)]
     common: Common,
@@ -135,12 +137,12 @@ impl Args {
     /// Fails if a file of addresses was asked for that is none.
     pub fn plans(&self) -> Result<Vec<Plan>> {
         if let Some(file) = &self.url_file {
-            let workers = self.workers.given().unwrap_or(POLITE_CREW);
+            let workers = self.workers.unwrap_or(POLITE_CREW);
             let timeout = self.timeout.unwrap_or(PATIENCE);
             let source = Source::File(addresses(file)?);
             return Ok(vec![Plan { workers, timeout, source }]);
         }
-        let given = self.workers.given().map(|workers| vec![workers]);
+        let given = self.workers.map(|workers| vec![workers]);
         let usual: &[usize] =
             if self.common.quick { &FEW_CREWS } else { &CREWS };
         let crews = given.unwrap_or_else(|| usual.to_vec());
@@ -167,7 +169,7 @@ impl Args {
         let load = self.load(kinds * self.faults * STRIDE, STRIDE);
         let timeout =
             self.timeout.unwrap_or(self.delay + PATIENCE_AMONG_FAULTS);
-        let workers = self.workers.given().unwrap_or(CREW_AMONG_FAULTS);
+        let workers = self.workers.unwrap_or(CREW_AMONG_FAULTS);
         Plan { workers, timeout, source: Source::Server(load) }
     }
 

@@ -362,7 +362,7 @@ fn faults(model: Model, row: &Row<'_>) -> String {
     format!(
         "{all} more are asked for by {}, and {failed} of them cannot be had: \
          they\nfail, and the other {} come, to the byte. It takes {}.\n\n\
-         {table}\n",
+         {table}",
         crew(model, row),
         all - failed,
         units::human(row.work(), "s"),
@@ -558,11 +558,11 @@ mod tests {
 
     #[test]
     fn the_ideal_is_the_delay_alone() {
-        let finished = finished(plan(8, 0));
-        let row = Row::new(&finished).unwrap();
+        let smooth = finished(plan(8, 0));
+        let row = Row::new(&smooth).unwrap();
         let share = row.share().unwrap() * row.work();
         assert!((share - 0.2).abs() < 1e-9, "{share}");
-        let faulty = super::tests::finished(plan(63, 9));
+        let faulty = finished(plan(63, 9));
         assert_eq!(Row::new(&faulty).unwrap().share(), None);
     }
 }
