@@ -95,8 +95,9 @@ impl fmt::Display for Kind {
 /// 2026-11-23), and each of 64 waits for it.
 const BUFFER: usize = 16 << 10;
 
-/// An agent that keeps as many connections as there are workers to use it:
-/// with the three that are usual, the others would be opened again and again.
+/// An agent that keeps as many connections as there are workers to use it.
+/// Between two requests each is idle for a moment, and of those that are idle
+/// at once the usual agent keeps three.
 ///
 /// Every step has its time: to connect, to send, the head of a reply, all of
 /// its body. A limit for the whole would be simpler to say, but then `ureq`
