@@ -35,6 +35,7 @@ impl Seconds {
 pub struct Laps {
     seconds: Seconds,
     resources: Resources,
+    anonymous_memory: u64,
     since: Instant,
     before: Resources,
 }
@@ -45,6 +46,7 @@ impl Laps {
         Laps {
             seconds: Seconds::default(),
             resources: Resources::default(),
+            anonymous_memory: 0,
             before: Resources::so_far(),
             since: Instant::now(),
         }
@@ -62,6 +64,7 @@ impl Laps {
         self.seconds.work = self.lap();
         self.resources.peak_proportional_memory =
             resources::proportional_memory(workers);
+        self.anonymous_memory = resources::anonymous_memory(workers);
         self.since = Instant::now();
     }
 
@@ -94,6 +97,12 @@ impl Laps {
     /// What was used between `begin` and `stopped`, workers included.
     pub fn resources(&self) -> Resources {
         self.resources
+    }
+
+    /// What was of no file when the last answer was in, see
+    /// [`resources::anonymous_memory`].
+    pub fn anonymous_memory(&self) -> u64 {
+        self.anonymous_memory
     }
 
     fn lap(&mut self) -> f64 {

@@ -124,6 +124,18 @@ impl Sub for Thread {
 /// Bytes of memory of this process and `others`, shared pages in parts.
 /// A process that is gone counts nothing.
 pub fn proportional_memory(others: &[u32]) -> u64 {
+    memory(others, "Pss")
+}
+
+/// Bytes of this process and `others` that belong to no file: stacks, heaps,
+/// and what they have written of their data. Unlike a part of the pages of a
+/// program, that does not change as others come and go who run it too.
+pub fn anonymous_memory(others: &[u32]) -> u64 {
+    memory(others, "Anonymous")
+}
+
+/// The sum of what `smaps_rollup` calls `kind` (proc_pid_smaps_rollup(5)).
+fn memory(others: &[u32], kind: &str) -> u64 {
     others
         .iter()
         .map(|&id| Process::new(id as i32))
@@ -131,7 +143,7 @@ pub fn proportional_memory(others: &[u32]) -> u64 {
         .flatten()
         .flat_map(|process| process.smaps_rollup())
         .flat_map(|rollup| rollup.memory_map_rollup.0)
-        .filter_map(|map| map.extension.map.get("Pss").copied())
+        .filter_map(|map| map.extension.map.get(kind).copied())
         .sum()
 }
 

@@ -18,7 +18,7 @@ use common::{
     laps::Laps,
     outcome::{Model, Outcome},
     progress::Progress,
-    resources::proportional_memory,
+    resources::anonymous_memory,
     scenarios::fetch::{self, Args, Finished, Plan, Report, Served, agent},
 };
 use process_kit::{JoinHandle, Parent, Role, Segment, role, scope};
@@ -48,7 +48,7 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
 fn run_plan(mut plan: Plan) -> Result<Finished> {
     let doors = plan.open_doors()?;
     let (done, served) = server::beside(doors, || {
-        let before = proportional_memory(&[]);
+        let before = anonymous_memory(&[]);
         let mut laps = Laps::begin();
         let reports = spawn_and_join(&plan, &mut laps)?;
         laps.stopped();

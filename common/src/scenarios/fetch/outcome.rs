@@ -25,7 +25,7 @@ pub struct Finished {
     pub reports: Vec<Report>,
     /// What the server has to say, if it was ours.
     pub served: Option<Served>,
-    /// The memory of this program before any worker was started.
+    /// The anonymous memory of this program before any worker was started.
     pub before: u64,
     /// What it took.
     pub laps: Laps,
@@ -114,10 +114,9 @@ impl<'a> Row<'a> {
         Some(self.finished.served?.connections)
     }
 
-    /// By how much the memory of all grew, for each worker.
+    /// By how much the anonymous memory of all grew, for each worker.
     fn memory(&self) -> f64 {
-        let laps = &self.finished.laps;
-        let after = laps.resources().peak_proportional_memory;
+        let after = self.finished.laps.anonymous_memory();
         let grown = after.saturating_sub(self.finished.before);
         grown as f64 / self.plan().workers as f64
     }
