@@ -31,6 +31,37 @@ pub fn human(value: f64, unit: &str) -> String {
     format!("{} {prefix}{unit}", three_digits(value / factor))
 }
 
+/// A size in bytes as the prefixes of memory have it: `64 MiB`.
+pub fn binary(bytes: usize) -> String {
+    let fits = |(_, factor): &&(&str, usize)| bytes.is_multiple_of(*factor);
+    let (unit, factor) = BINARY.iter().find(fits).unwrap_or(&("B", 1));
+    match bytes {
+        0 => "0 B".into(),
+        _ => format!("{} {unit}", bytes / factor),
+    }
+}
+
+const BINARY: [(&str, usize); 4] =
+    [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+
+/// Reads what [`binary`] writes, also without the blank, or without a unit.
+///
+/// # Errors
+///
+/// Fails if it is no size, or one that no machine has.
+pub fn parse_bytes(text: &str) -> Result<usize, String> {
+    let unit = text.trim_start_matches(|sign: char| sign.is_ascii_digit());
+    let number = &text[..text.len() - unit.len()];
+    let unit = if unit.is_empty() { "B" } else { unit.trim_start() };
+    let factor = BINARY.iter().find(|(name, _)| *name == unit);
+    factor
+        .and_then(|(_, factor)| {
+            number.parse::<usize>().ok()?.checked_mul(*factor)
+        })
+        .filter(|bytes| *bytes <= isize::MAX as usize)
+        .ok_or_else(|| "a size is needed, such as 64KiB, 64MiB or 1GiB".into())
+}
+
 /// `value` with three significant digits, never in exponent notation.
 pub fn three_digits(value: f64) -> String {
     let decimals = match value.abs() {
@@ -74,5 +105,32 @@ mod tests {
         assert_eq!(human(242171.5, "1"), "242,172");
         assert_eq!(human(0.95, "1"), "0.95");
         assert_eq!(human(0.0412, "share"), "4.12 %");
+    }
+
+    #[test]
+    fn sizes_are_read_as_they_are_written() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1, "1 B"),
+            (4096, "4 KiB"),
+            (5000, "5000 B"),
+            (64 << 20, "64 MiB"),
+            (3 << 30, "3 GiB"),
+        ] {
+            assert_eq!(binary(bytes), text);
+            assert_eq!(parse_bytes(text), Ok(bytes));
+            assert_eq!(parse_bytes(&text.replace(' ', "")), Ok(bytes));
+        }
+        assert_eq!(parse_bytes("4096"), Ok(4096));
+    }
+
+    #[test]
+    fn what_is_no_size_is_refused() {
+        for text in ["", "GiB", "-1", "1.5GiB", "1gb", "1 TiB", "1GiBx"] {
+            assert!(parse_bytes(text).is_err(), "{text}");
+        }
+        for text in ["99999999999999999999", "17179869184GiB"] {
+            assert!(parse_bytes(text).is_err(), "{text}");
+        }
     }
 }

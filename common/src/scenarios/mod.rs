@@ -15,6 +15,7 @@ pub mod matrix;
 #[cfg(feature = "responsive-ui")]
 pub mod responsive_ui;
 pub mod shared_state;
+pub mod worker_cost;
 
 /// A question, put to threads and to processes.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +75,12 @@ pub const ALL: &[Scenario] = &[
         name: "crash",
         question: "a worker dies by itself, perhaps with a lock: who survives?",
         crew: true,
+        scales: false,
+    },
+    Scenario {
+        name: "worker-cost",
+        question: "what does a worker cost to start and to keep?",
+        crew: false,
         scales: false,
     },
     Scenario {

@@ -14,7 +14,7 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
 
-use crate::{role::WORKER, wire::Wire};
+use crate::wire::Wire;
 
 /// Kills and reaps on drop. To kill what is reaped already does nothing.
 #[derive(Debug)]
@@ -74,13 +74,13 @@ impl Drop for Child {
     }
 }
 
-/// This program as a worker. Its stdin is the wire. Its stdout is *our
+/// This program in the role of a worker. Its stdin is the wire. Its stdout is *our
 /// stderr*, from its first instruction on, so that nothing it prints can
 /// corrupt our JSON.
-pub(crate) fn start() -> io::Result<(Child, Wire)> {
+pub(crate) fn start(role: &str) -> io::Result<(Child, Wire)> {
     let (ours, theirs) = Wire::pair()?;
     let child = this_program()
-        .arg(WORKER)
+        .arg(role)
         .stdin(OwnedFd::from(theirs))
         .stdout(io::stderr())
         .spawn()?;

@@ -22,6 +22,9 @@ use crate::{gate::Gate, sweeper, terminal, wire::Wire};
 /// it.
 pub(crate) const WORKER: &str = "process-kit-worker";
 
+/// The same of a worker of a [`Pool`](crate::Pool).
+pub(crate) const POOL_WORKER: &str = "process-kit-worker-of-pool";
+
 /// The part of the program that this process plays.
 #[derive(Debug)]
 pub enum Role {
@@ -39,7 +42,8 @@ pub enum Role {
 pub fn role() -> Role {
     let mut arguments = env::args_os().skip(1);
     match arguments.next() {
-        Some(role) if role == WORKER => Role::Worker(Parent::unmet()),
+        Some(role) if role == WORKER => Role::Worker(Parent::unmet(false)),
+        Some(role) if role == POOL_WORKER => Role::Worker(Parent::unmet(true)),
         Some(role) if role == sweeper::SWEEPER => sweeper::sweep(arguments),
         Some(role) if role == terminal::KEEPER => terminal::keep(),
         _ => Role::Main,
@@ -70,20 +74,29 @@ pub struct Parent {
     pub index: usize,
     /// Where the workers of one scope start together.
     pub gate: Gate,
+    pooled: bool,
     lent: std::vec::IntoIter<OwnedFd>,
     given: Vec<OwnedFd>,
     lifeline: Option<OwnedFd>,
 }
 
 impl Parent {
-    fn unmet() -> Self {
+    fn unmet(pooled: bool) -> Self {
         Parent {
             index: 0,
             gate: Gate::default(),
+            pooled,
             lent: Vec::new().into_iter(),
             given: Vec::new(),
             lifeline: None,
         }
+    }
+
+    /// Whether it has a [`Pool`](crate::Pool), for programs that have workers
+    /// of both kinds. Then it is for [`serve_each`](Parent::serve_each), and
+    /// otherwise for [`serve`](Parent::serve).
+    pub fn has_a_pool(&self) -> bool {
+        self.pooled
     }
 
     /// Plays the worker: receives the job, does it, sends the answer, and

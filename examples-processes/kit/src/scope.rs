@@ -15,7 +15,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     child::{Child, start},
     gate::GateKeeper,
-    role::{Assignment, Reply},
+    role::{Assignment, Reply, WORKER},
     wire::Wire,
 };
 
@@ -79,7 +79,8 @@ impl Scope {
         job: &J,
         lent: &[BorrowedFd<'_>],
     ) -> Result<JoinHandle<'_, A>> {
-        let (child, wire) = start().context("no worker can be started")?;
+        let (child, wire) =
+            start(WORKER).context("no worker can be started")?;
         let (line, lifeline) = io::pipe().context("no pipe for a lifeline")?;
         let gate = self.gate.borrow();
         let mut descriptors = vec![line.as_fd()];

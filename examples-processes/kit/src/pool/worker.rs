@@ -21,7 +21,7 @@ use crate::{
     child::{Child, start},
     error::SendError,
     flags::Flags,
-    role::Assignment,
+    role::{Assignment, POOL_WORKER},
 };
 
 /// How long a worker may take to end that has nothing to do any more.
@@ -65,7 +65,7 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
         rules: &Supervision,
     ) -> Result<Self> {
         let serial = hello.serial;
-        let (child, wire) = start()?;
+        let (child, wire) = start(POOL_WORKER)?;
         let (line, lifeline) = io::pipe().context("no pipe for a lifeline")?;
         let assignment = Assignment { job: hello, index, gated: false };
         wire.send(&assignment, &[line.as_fd(), flags.as_fd()])?;

@@ -1,0 +1,238 @@
+//! What workers hold, and what their parent does. Linux only.
+
+use std::{io, ptr};
+
+use anyhow::{Context as _, Result};
+use procfs::{Current as _, Meminfo, process::Process};
+use rustix::mm::{
+    Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap,
+};
+
+use super::Plan;
+use crate::{input::Input, units};
+
+/// Memory of the parent that is there, page by page, and never used: a fork
+/// has to copy the page tables all the same.
+#[derive(Debug)]
+pub struct Ballast {
+    start: *mut u8,
+    length: usize,
+}
+
+/// The least page of both architectures.
+const PAGE: usize = 4096;
+
+impl Ballast {
+    /// None.
+    pub fn none() -> Self {
+        Ballast { start: ptr::null_mut(), length: 0 }
+    }
+
+    /// So much of it, in small pages: where memory comes in pages of 2 MiB,
+    /// a fork has 512 times fewer to copy.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is not so much memory.
+    pub fn of(length: usize) -> Result<Self> {
+        if length == 0 {
+            return Ok(Ballast::none());
+        }
+        let ballast = Ballast::map(length).with_context(|| {
+            let size = units::binary(length);
+            format!("a parent of {size} cannot be had: try --parent-memory 0")
+        })?;
+        for page in (0..length).step_by(PAGE) {
+            // SAFETY: the byte is in the mapping, which is writable, and of
+            // which nobody else knows.
+            unsafe { ballast.start.add(page).write_volatile(1) };
+        }
+        Ok(ballast)
+    }
+
+    fn map(length: usize) -> io::Result<Self> {
+        let writable = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: the kernel chooses where, so nothing that is there is
+        // replaced.
+        let start = unsafe {
+            mmap_anonymous(ptr::null_mut(), length, writable, MapFlags::PRIVATE)
+        }?;
+        let ballast = Ballast { start: start.cast(), length };
+        // SAFETY: the range is that mapping. The advice changes no contents.
+        // A kernel that has no large pages refuses it, and needs none.
+        let _small_anyway =
+            unsafe { madvise(start, length, Advice::LinuxNoHugepage) };
+        Ok(ballast)
+    }
+
+    /// How much there is.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+}
+
+impl Drop for Ballast {
+    fn drop(&mut self) {
+        if self.length > 0 {
+            // SAFETY: the mapping is ours, and nothing borrows from it. It
+            // can only fail if it is none.
+            let _ = unsafe { munmap(self.start.cast(), self.length) };
+        }
+    }
+}
+
+/// Bytes of one worker, on average over its crew.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Footprint {
+    /// Pages that nobody else maps: what would be free without it.
+    pub private: f64,
+    /// All its pages, those that several share in parts (PSS).
+    pub proportional: f64,
+    /// The kernel's tables of its pages, `VmPTE`.
+    pub page_tables: f64,
+    /// The stack on which the kernel works for it. The kernel counts these
+    /// for the whole machine only, and in batches, so of a small crew they
+    /// tell nothing.
+    pub kernel_stack: f64,
+}
+
+/// What a crew held.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Crew {
+    /// When all had arrived at the gate, and done nothing else.
+    pub idle: Footprint,
+    /// When each had read the common table, and made its own copy.
+    pub with_tables: Option<Footprint>,
+    /// The sum of what all workers found in their tables.
+    pub sum: u64,
+}
+
+/// Measures what workers hold, from when there are none.
+#[derive(Debug)]
+pub struct Keeping {
+    ours: Footprint,
+    kernel_stacks: f64,
+}
+
+impl Keeping {
+    /// There are no workers yet.
+    ///
+    /// # Errors
+    ///
+    /// Fails if /proc does not tell.
+    pub fn begin() -> Result<Self> {
+        let ours = footprint(&Process::myself()?)?;
+        Ok(Keeping { ours, kernel_stacks: kernel_stacks()? })
+    }
+
+    /// What each of so many workers holds now: of the processes, what is
+    /// theirs; of threads, which have no `ids`, what this process holds more
+    /// than it did.
+    ///
+    /// # Errors
+    ///
+    /// Fails if /proc does not tell.
+    pub fn each(&self, workers: u32, ids: &[u32]) -> Result<Footprint> {
+        let mut all = Footprint::default();
+        if ids.is_empty() {
+            all = footprint(&Process::myself()?)?.plus(&self.ours, -1.0);
+        }
+        for &id in ids {
+            let one = Process::new(id as i32)
+                .and_then(|process| Ok(footprint(&process)))
+                .with_context(|| format!("worker {id} is gone"))??;
+            all = all.plus(&one, 1.0);
+        }
+        all.kernel_stack = kernel_stacks()? - self.kernel_stacks;
+        Ok(all.times(1.0 / f64::from(workers)))
+    }
+}
+
+impl Footprint {
+    fn plus(&self, other: &Footprint, times: f64) -> Self {
+        Footprint {
+            private: self.private + times * other.private,
+            proportional: self.proportional + times * other.proportional,
+            page_tables: self.page_tables + times * other.page_tables,
+            kernel_stack: self.kernel_stack + times * other.kernel_stack,
+        }
+    }
+
+    fn times(&self, factor: f64) -> Self {
+        Footprint::default().plus(self, factor)
+    }
+}
+
+fn footprint(process: &Process) -> Result<Footprint> {
+    let rollup = process.smaps_rollup()?.memory_map_rollup;
+    let sum = |name| {
+        let maps = rollup.iter().map(|map| &map.extension.map);
+        maps.filter_map(|map| map.get(name)).sum::<u64>() as f64
+    };
+    let page_tables = process.status()?.vmpte.unwrap_or_default() * 1024;
+    Ok(Footprint {
+        private: sum("Private_Clean") + sum("Private_Dirty"),
+        proportional: sum("Pss"),
+        page_tables: page_tables as f64,
+        kernel_stack: 0.0,
+    })
+}
+
+/// Of the whole machine, in bytes.
+fn kernel_stacks() -> Result<f64> {
+    Ok(Meminfo::current()?.kernel_stack.unwrap_or_default() as f64)
+}
+
+/// The table that all workers of a crew read.
+pub fn common_table(plan: &Plan) -> Vec<u64> {
+    let mut input = Input::new(plan.seed, u64::from(plan.count));
+    let first = u64::from(input.below(u32::MAX));
+    let words = plan.table / size_of::<u64>();
+    (first..).take(words).map(|word| word.wrapping_mul(word)).collect()
+}
+
+/// What a worker finds in a table.
+pub fn sum(table: &[u64]) -> u64 {
+    table.iter().fold(0, |sum, word| sum.wrapping_add(*word))
+}
+
+/// What all workers of a crew find together.
+pub(super) fn reference(plan: &Plan) -> u64 {
+    sum(&common_table(plan)).wrapping_mul(plan.count.into())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_there_is_is_an_error_that_says_so() {
+        let error = Ballast::of(usize::MAX / 2).unwrap_err().to_string();
+        assert!(error.contains("--parent-memory 0"), "{error}");
+    }
+
+    /// One test, because tests share a process and its memory.
+    #[test]
+    fn ballast_is_found_and_goes_again() {
+        let (workers, each_holds) = (64, 4 << 20);
+        let keeping = Keeping::begin().unwrap();
+        let ballast = Ballast::of(workers * each_holds).unwrap();
+        let each = || keeping.each(workers as u32, &[]).unwrap();
+        let with = each();
+        for held in [with.private, with.proportional] {
+            assert!((held / each_holds as f64 - 1.0).abs() < 0.1, "{with:?}");
+        }
+        assert!(with.page_tables > 0.0, "{with:?}");
+        assert_eq!(ballast.length(), workers * each_holds);
+        drop(ballast);
+        assert!(each().private < 0.1 * each_holds as f64, "{:?}", each());
+        assert_eq!(Ballast::of(0).unwrap().length(), 0);
+    }
+
+    #[test]
+    fn who_is_gone_is_missed() {
+        let keeping = Keeping::begin().unwrap();
+        assert!(keeping.each(1, &[u32::MAX >> 1]).is_err());
+    }
+}

@@ -1,0 +1,280 @@
+//! What does a worker cost to start and to keep?
+//!
+//! The work is next to nothing, so that all that is measured is the worker:
+//! how long until it acts, until it is done and gone, and, while it waits for
+//! work, how much memory it holds. What both siblings share: the plans, what
+//! a worker hands back, the clock, the memory, and the outcome.
+
+use std::fmt;
+
+use clap::{Parser, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    arguments::{self, Arguments, Common, Variants},
+    outcome::Model,
+    units,
+};
+
+mod memory;
+mod outcome;
+mod work;
+
+pub use memory::{Ballast, Crew, Footprint, Keeping, common_table, sum};
+pub use outcome::{Finished, Report, outcome};
+pub use work::{Stamp, Starts, measure};
+
+/// What does a worker cost to start and to keep?
+#[derive(Debug, Parser)]
+#[command(after_help = "\
+Examples:
+  PROGRAM                             every way, beside little and beside 1GiB
+  PROGRAM --variant anew              one way only
+  PROGRAM --parent-memory 4GiB        what grows with the parent, and what not
+  PROGRAM --variant idle --crew 100   the memory of a hundred idle workers
+  PROGRAM --quick --json              for a script")]
+pub struct Args {
+    /// How often each way is taken [default: by what it costs]
+    #[arg(long, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    starts: Option<u32>,
+
+    /// Memory of a second, larger parent; 0 for none [default: 1GiB, with
+    /// --quick none]
+    #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
+    parent_memory: Option<usize>,
+
+    /// Idle workers to be kept [default: one crew after the other, up to 256]
+    #[arg(long, value_name = "N",
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    crew: Option<u16>,
+
+    /// The table that all idle workers read, and of which each makes its own
+    /// copy, in a crew of at most 8 [default: 64MiB, with --quick 4MiB]
+    #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
+    table: Option<usize>,
+
+    #[command(flatten)]
+    variants: Variants<Way>,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Arguments for Args {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn list(&self, _model: Model) -> Option<String> {
+        self.variants.list(|_| true)
+    }
+}
+
+/// A way to have something done by a worker; or to keep workers that do
+/// nothing.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    ValueEnum,
+    Serialize,
+    Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// A new worker for each job, as std starts one
+    Anew,
+    /// A new worker that sees what its parent has: borrowed, or copied
+    Borrowed,
+    /// A new worker that is prepared in some way before it starts
+    Prepared,
+    /// A worker that is there already, behind a channel or forking for us
+    Served,
+    /// A warm pool
+    Pool,
+    /// The bare limit of a warm worker: a futex, and nothing else
+    Resident,
+    /// The bare limit of a new worker: clone(2), with as little as it takes
+    Bare,
+    /// Crews of workers that do nothing: what do they hold?
+    Idle,
+}
+
+impl Way {
+    /// How many take some hundred milliseconds, by the slower side: it must
+    /// not depend on the side, for both are to do the same. Beside a large
+    /// parent a fork takes tens of milliseconds (fork(2): the page tables are
+    /// copied), and so has to do with few.
+    fn usual_starts(self, is_quick: bool, is_large: bool) -> u32 {
+        let usual = match self {
+            Way::Borrowed | Way::Prepared if is_large => 6,
+            Way::Anew | Way::Prepared | Way::Bare if is_large => 80,
+            Way::Anew | Way::Prepared | Way::Bare => 160,
+            Way::Borrowed | Way::Served => 200,
+            Way::Pool | Way::Resident => 2000,
+            Way::Idle => 0,
+        };
+        if is_quick { usual / 5 } else { usual }
+    }
+
+    /// What is measured, in at most 23 letters.
+    fn words(self, model: Model) -> &'static str {
+        let (thread, process) = match self {
+            Way::Anew => ("thread::spawn, join", "Command, this program"),
+            Way::Borrowed => ("scoped, borrows", "fork, a copy of us"),
+            Way::Prepared => ("Builder: name, stack", "Command with pre_exec"),
+            Way::Served => ("behind a channel", "a server that forks"),
+            Way::Pool => ("rayon's pool", "the kit's pool"),
+            Way::Resident => ("futex, on the heap", "futex, in a mapping"),
+            Way::Bare => ("clone, stack of ours", "clone, vfork, execve"),
+            Way::Idle => ("at a gate", "at a gate"),
+        };
+        match model {
+            Model::Threads => thread,
+            Model::Processes => process,
+        }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&arguments::name(self))
+    }
+}
+
+/// One measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// How work is done, or that none is.
+    pub way: Way,
+    /// Bytes that the parent holds beside what it must.
+    pub parent_memory: usize,
+    /// How many starts are measured, or how many workers wait.
+    pub count: u32,
+    /// Bytes of the table that all workers of an idle crew read.
+    pub table: usize,
+    /// Where the tokens come from.
+    pub seed: u64,
+}
+
+/// The usual larger parent.
+const LARGE: usize = 1 << 30;
+
+/// The crews that are kept.
+const CREWS: [u32; 4] = [1, 8, 64, 256];
+
+/// In larger crews than this, each worker's own table would fill the memory
+/// of a small machine.
+const MOST_WITH_TABLES: u32 = 8;
+
+impl Args {
+    /// What is measured, in this order: beside a small parent first, because
+    /// a parent does not become small again.
+    pub fn plans(&self) -> Vec<Plan> {
+        let ways = self.variants.chosen();
+        let (idle, ways): (Vec<Way>, Vec<Way>) =
+            ways.into_iter().partition(|way| *way == Way::Idle);
+        let mut plans = Vec::new();
+        for parent_memory in self.parents() {
+            let starts =
+                ways.iter().map(|way| self.starts(*way, parent_memory));
+            plans.extend(starts);
+            if parent_memory == 0 && !idle.is_empty() {
+                plans.extend(self.crews());
+            }
+        }
+        plans
+    }
+
+    fn parents(&self) -> Vec<usize> {
+        let usual = if self.common.quick { 0 } else { LARGE };
+        let mut parents = vec![0, self.parent_memory.unwrap_or(usual)];
+        parents.dedup();
+        parents
+    }
+
+    fn starts(&self, way: Way, parent_memory: usize) -> Plan {
+        let (quick, is_large) = (self.common.quick, parent_memory > 0);
+        let usual = way.usual_starts(quick, is_large);
+        let count = self.starts.unwrap_or(usual);
+        Plan { way, parent_memory, count, table: 0, seed: self.common.seed }
+    }
+
+    fn crews(&self) -> Vec<Plan> {
+        let usual = if self.common.quick { 4 << 20 } else { 64 << 20 };
+        let table = self.table.unwrap_or(usual);
+        let most = if self.common.quick { 3 } else { CREWS.len() };
+        let crew = self.crew.map(|crew| vec![crew.into()]);
+        let crews = crew.unwrap_or_else(|| CREWS[..most].to_vec());
+        let plan = |count| Plan {
+            way: Way::Idle,
+            parent_memory: 0,
+            count,
+            table: if count <= MOST_WITH_TABLES { table } else { 0 },
+            seed: self.common.seed,
+        };
+        crews.into_iter().map(plan).collect()
+    }
+}
+
+impl Plan {
+    /// As the figures and the progress name it: `anew, beside 1 GiB`.
+    pub fn name(&self) -> String {
+        match (self.way, self.parent_memory) {
+            (Way::Idle, _) => format!("idle, {}", self.count),
+            (way, 0) => way.to_string(),
+            (way, bytes) => format!("{way}, beside {}", units::binary(bytes)),
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    fn plans(arguments: &str) -> Vec<Plan> {
+        let arguments = arguments.split_whitespace();
+        Args::try_parse_from(["test"].into_iter().chain(arguments))
+            .unwrap()
+            .plans()
+    }
+
+    #[test]
+    fn a_parent_grows_and_never_shrinks() {
+        let memory: Vec<_> =
+            plans("").iter().map(|plan| plan.parent_memory).collect();
+        assert!(memory.is_sorted() && memory.contains(&LARGE));
+        assert!(plans("--quick").iter().all(|plan| plan.parent_memory == 0));
+        let asked = plans("--quick --parent-memory 3MiB");
+        assert_eq!(asked.last().unwrap().parent_memory, 3 << 20);
+        let small = plans("--parent-memory 0");
+        assert!(small.iter().all(|plan| plan.parent_memory == 0));
+        let names: Vec<_> = small.iter().map(Plan::name).collect();
+        assert_eq!(names.len(), Way::value_variants().len() + CREWS.len() - 1);
+    }
+
+    #[test]
+    fn only_a_small_crew_has_tables() {
+        for plan in plans("--variant idle") {
+            assert_eq!(plan.table > 0, plan.count <= MOST_WITH_TABLES);
+        }
+        let asked = plans("--variant idle --crew 9 --table 1MiB");
+        assert_eq!((asked.len(), asked[0].count, asked[0].table), (1, 9, 0));
+        let asked = plans("--variant idle --crew 8 --table 1MiB");
+        assert_eq!((asked.len(), asked[0].table), (1, 1 << 20));
+    }
+
+    #[test]
+    fn every_way_is_taken_at_least_once() {
+        for arguments in ["--quick --parent-memory 1", "", "--starts 1"] {
+            assert!(plans(arguments).iter().all(|plan| plan.count > 0));
+        }
+        assert_eq!(plans("--variant anew --starts 7")[0].count, 7);
+    }
+}

@@ -1,0 +1,158 @@
+//! What a worker hands back, and the clock beside it.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use bytemuck::{Pod, Zeroable};
+use serde::{Deserialize, Serialize};
+
+use super::Plan;
+use crate::{
+    input::Input,
+    laps::monotonic,
+    latency::{Latencies, Quantiles},
+};
+
+/// That a worker ran, and when: all that an empty worker has to say. It is
+/// written to a pipe or to shared memory as it stands.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable, Serialize, Deserialize,
+)]
+#[repr(C)]
+pub struct Stamp {
+    /// When it began, by the clock that all processes read alike.
+    pub began: u64,
+    /// What it made of its token.
+    pub answer: u64,
+}
+
+impl Stamp {
+    /// The first act of a worker is to look at the clock. What follows is its
+    /// work. Nothing here allocates or takes a lock, so that a forked child
+    /// may call it: see signal-safety(7).
+    #[inline]
+    pub fn now(token: u64) -> Self {
+        let began = monotonic().as_nanos() as u64;
+        Stamp { began, answer: answer(token) }
+    }
+}
+
+/// The whole work of a worker.
+fn answer(token: u64) -> u64 {
+    !token.rotate_left(32)
+}
+
+/// What many starts came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Starts {
+    /// From the call to the worker's first act.
+    pub first_act: Quantiles,
+    /// From the call until the worker's answer is in, and the worker gone, if
+    /// it was started for this.
+    pub finish: Quantiles,
+    /// The sum of the answers.
+    pub sum: u64,
+}
+
+/// Has a worker do each of the plan's tokens, one after the other. `start`
+/// returns when the worker is done, and gone.
+///
+/// # Errors
+///
+/// As `start` does, and if a worker's answer is not that to its token, or if
+/// it says that it began before it was called, or after it was done.
+pub fn measure(
+    plan: &Plan,
+    mut start: impl FnMut(u64) -> Result<Stamp>,
+) -> Result<Starts> {
+    let (mut first_act, mut finish) = (Latencies::new(), Latencies::new());
+    let mut sum = 0_u64;
+    for token in tokens(plan) {
+        let called = monotonic();
+        let stamp = start(token)?;
+        let done = monotonic();
+        let began = check(token, &stamp, called, done)?;
+        first_act.record(began - called);
+        finish.record(done - called);
+        sum = sum.wrapping_add(stamp.answer);
+    }
+    let (first_act, finish) = (first_act.quantiles(), finish.quantiles());
+    Ok(Starts { first_act, finish, sum })
+}
+
+fn check(
+    token: u64,
+    stamp: &Stamp,
+    called: Duration,
+    done: Duration,
+) -> Result<Duration> {
+    let began = Duration::from_nanos(stamp.began);
+    ensure!(
+        stamp.answer == answer(token),
+        "a worker was given {token:#x}, and answered {:#x}",
+        stamp.answer
+    );
+    ensure!(
+        (called..=done).contains(&began),
+        "a worker says that it began at {began:?}, and it was called at \
+         {called:?} and done at {done:?}"
+    );
+    Ok(began)
+}
+
+/// What the workers are given.
+fn tokens(plan: &Plan) -> impl Iterator<Item = u64> {
+    let mut input = Input::new(plan.seed, plan.way as u64);
+    (0..plan.count).map(move |_| {
+        let high = u64::from(input.below(u32::MAX));
+        high << 32 | u64::from(input.below(u32::MAX))
+    })
+}
+
+/// The sum of the right answers.
+pub(super) fn reference(plan: &Plan) -> u64 {
+    tokens(plan).map(answer).fold(0, u64::wrapping_add)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::{super::Way, *};
+
+    fn plan() -> Plan {
+        let (way, count) = (Way::Anew, 20);
+        Plan { way, parent_memory: 0, count, table: 0, seed: 1 }
+    }
+
+    #[test]
+    fn what_is_measured_lies_within_the_call() {
+        let starts = measure(&plan(), |token| Ok(Stamp::now(token))).unwrap();
+        assert!(starts.first_act.max <= starts.finish.max);
+        assert_eq!(starts.finish.count, 20);
+        assert_eq!(starts.sum, reference(&plan()));
+    }
+
+    #[test]
+    fn a_worker_that_did_nothing_is_found() {
+        let idle = |token| Ok(Stamp { answer: token, ..Stamp::now(token) });
+        let error = measure(&plan(), idle).unwrap_err().to_string();
+        assert!(error.contains("and answered"), "{error}");
+    }
+
+    #[test]
+    fn a_clock_that_is_not_ours_is_found() {
+        for began in [0, u64::MAX] {
+            let other = |token| Ok(Stamp { began, ..Stamp::now(token) });
+            let error = measure(&plan(), other).unwrap_err().to_string();
+            assert!(error.contains("that it began"), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_two_ways_or_seeds_have_the_same_tokens() {
+        let (anew, pool) = (plan(), Plan { way: Way::Pool, ..plan() });
+        let other = Plan { seed: 2, ..plan() };
+        assert_ne!(reference(&anew), reference(&pool));
+        assert_ne!(reference(&anew), reference(&other));
+    }
+}

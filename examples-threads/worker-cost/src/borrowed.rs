@@ -1,0 +1,30 @@
+//! A new worker for each job, which sees what its parent has.
+
+use std::thread::{Builder, scope};
+
+use anyhow::{Context as _, Result, anyhow};
+use common::{
+    laps::Laps,
+    scenarios::worker_cost::{Plan, Stamp, Starts, measure},
+};
+
+pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
+    laps.started();
+    let starts = measure(plan, start)?;
+    laps.worked(&[]);
+    Ok(starts)
+}
+
+pub fn start(token: u64) -> Result<Stamp> {
+    scope(|scope| {
+        let work = || worker(&token); // threads: borrowed
+        let worker = Builder::new().spawn_scoped(scope, work);
+        let worker = worker.context("no worker can be started")?;
+        worker.join().map_err(|_| anyhow!("a worker panicked")) // threads: std
+    })
+}
+
+/// The token lies in the parent's memory.
+fn worker(token: &u64) -> Stamp {
+    Stamp::now(*token) // threads: the very same memory
+}

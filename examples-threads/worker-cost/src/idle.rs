@@ -1,0 +1,49 @@
+//! Crews of workers that do nothing.
+
+use std::thread::{Builder, scope};
+
+use anyhow::{Context as _, Result, anyhow};
+use common::{
+    gate::Gate,
+    laps::Laps,
+    scenarios::worker_cost::{Crew, Keeping, Plan, common_table, sum},
+};
+
+pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Crew> {
+    let table = common_table(plan); // threads: all read it as it is
+    let keeping = Keeping::begin()?;
+    let (gate, exit) = (&Gate::new(), &Gate::new()); // threads: they end with their work
+    scope(|scope| {
+        let (keeper, leave) = (gate.close(), exit.close());
+        let mut crew = Vec::new();
+        for _ in 0..plan.count {
+            let work = || worker(&table, [gate, exit]); // threads: borrowed
+            let idle = Builder::new().spawn_scoped(scope, work);
+            crew.push(idle.context("no worker can be started")?);
+        }
+        keeper.wait_for(crew.len());
+        laps.started();
+        let idle = keeping.each(plan.count, &[])?; // threads: of our own memory
+        keeper.open();
+        leave.wait_for(crew.len()); // threads: all have their copies
+        let held = keeping.each(plan.count, &[])?;
+        laps.worked(&[]);
+        leave.open();
+        let with_tables = (plan.table > 0).then_some(held);
+        let mut all = 0_u64;
+        for worker in crew {
+            let found = worker.join(); // threads: joined
+            let found = found.map_err(|_| anyhow!("a worker panicked"))?;
+            all = all.wrapping_add(found);
+        }
+        Ok(Crew { idle, with_tables, sum: all })
+    })
+}
+
+/// Reads the table, and makes a copy.
+fn worker(table: &[u64], [gate, exit]: [&Gate; 2]) -> u64 {
+    gate.wait();
+    let own = table.to_vec();
+    exit.wait(); // threads: with its copy
+    sum(&own)
+}
