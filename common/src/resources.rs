@@ -147,6 +147,19 @@ fn memory(others: &[u32], kind: &str) -> u64 {
         .sum()
 }
 
+/// Seconds of CPU time of this process so far.
+pub fn cpu_of_this() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+/// Seconds of CPU time of all children that were reaped so far, and of those
+/// that these have reaped.
+pub fn cpu_of_reaped() -> f64 {
+    let reaped = usage(RUSAGE_CHILDREN);
+    seconds(reaped.ru_utime) + seconds(reaped.ru_stime)
+}
+
 fn usage(of: c_int) -> rusage {
     // SAFETY: a `rusage` is integers only, for which zero is a value.
     let mut usage: rusage = unsafe { std::mem::zeroed() };

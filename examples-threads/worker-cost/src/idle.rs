@@ -9,10 +9,9 @@ use common::{
     scenarios::worker_cost::{Crew, Keeping, Plan, common_table, sum},
 };
 
-pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Crew> {
+pub fn run(plan: &Plan, keeping: &Keeping, laps: &mut Laps) -> Result<Crew> {
     let table = common_table(plan); // threads: all read it as it is
-    let keeping = Keeping::begin()?;
-    let (gate, exit) = (&Gate::new(), &Gate::new()); // threads: they end with their work
+    let (gate, exit) = (&Gate::new(), &Gate::new()); // threads: or their end would be next
     scope(|scope| {
         let (keeper, leave) = (gate.close(), exit.close());
         let mut crew = Vec::new();
@@ -23,24 +22,22 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Crew> {
         }
         keeper.wait_for(crew.len());
         laps.started();
-        let idle = keeping.each(plan.count, &[])?; // threads: of our own memory
         keeper.open();
-        leave.wait_for(crew.len()); // threads: all have their copies
-        let held = keeping.each(plan.count, &[])?;
-        laps.worked(&[]);
+        leave.wait_for(crew.len()); // threads: parked again
+        let each = keeping.each(plan.count, &[])?; // threads: of our own memory
+        laps.worked(&[]); // threads: all memory is our own
         leave.open();
-        let with_tables = (plan.table > 0).then_some(held);
-        let mut all = 0_u64;
+        let mut sum = 0_u64;
         for worker in crew {
             let found = worker.join(); // threads: joined
             let found = found.map_err(|_| anyhow!("a worker panicked"))?;
-            all = all.wrapping_add(found);
+            sum = sum.wrapping_add(found);
         }
-        Ok(Crew { idle, with_tables, sum: all })
+        Ok(Crew { each, sum })
     })
 }
 
-/// Reads the table, and makes a copy.
+/// Reads the table, and makes a copy; or does nothing, if there is none.
 fn worker(table: &[u64], [gate, exit]: [&Gate; 2]) -> u64 {
     gate.wait();
     let own = table.to_vec();

@@ -99,15 +99,16 @@ pub struct Footprint {
 /// What a crew held.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Crew {
-    /// When all had arrived at the gate, and done nothing else.
-    pub idle: Footprint,
-    /// When each had read the common table, and made its own copy.
-    pub with_tables: Option<Footprint>,
+    /// When each had read the common table and made its own copy, if there is
+    /// one, and waited again.
+    pub each: Footprint,
     /// The sum of what all workers found in their tables.
     pub sum: u64,
 }
 
-/// Measures what workers hold, from when there are none.
+/// Measures what workers hold, from when there were none yet: the stacks of
+/// threads that have ended are kept for the next ones (glibc), and would seem
+/// to cost nothing.
 #[derive(Debug)]
 pub struct Keeping {
     ours: Footprint,

@@ -49,8 +49,8 @@ pub struct Args {
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     crew: Option<u16>,
 
-    /// The table that all idle workers read, and of which each makes its own
-    /// copy, in a crew of at most 8 [default: 64MiB, with --quick 4MiB]
+    /// The table that a crew reads, and of which each worker makes its own
+    /// copy [default: 64MiB, with --quick 4MiB]
     #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
     table: Option<usize>,
 
@@ -168,25 +168,23 @@ const LARGE: usize = 1 << 30;
 /// The crews that are kept.
 const CREWS: [u32; 4] = [1, 8, 64, 256];
 
-/// In larger crews than this, each worker's own table would fill the memory
-/// of a small machine.
-const MOST_WITH_TABLES: u32 = 8;
+/// The crew with tables, unless another is asked for: of more, the tables
+/// would fill the memory of a small machine.
+const WITH_TABLES: u32 = 8;
 
 impl Args {
-    /// What is measured, in this order: beside a small parent first, because
-    /// a parent does not become small again.
+    /// What is measured, in this order: what workers hold while there were
+    /// none before, and then beside a small parent first, because a parent
+    /// does not become small again.
     pub fn plans(&self) -> Vec<Plan> {
         let ways = self.variants.chosen();
-        let (idle, ways): (Vec<Way>, Vec<Way>) =
-            ways.into_iter().partition(|way| *way == Way::Idle);
         let mut plans = Vec::new();
+        if ways.contains(&Way::Idle) {
+            plans.extend(self.crews());
+        }
         for parent_memory in self.parents() {
-            let starts =
-                ways.iter().map(|way| self.starts(*way, parent_memory));
-            plans.extend(starts);
-            if parent_memory == 0 && !idle.is_empty() {
-                plans.extend(self.crews());
-            }
+            let ways = ways.iter().filter(|way| **way != Way::Idle);
+            plans.extend(ways.map(|way| self.starts(*way, parent_memory)));
         }
         plans
     }
@@ -207,18 +205,18 @@ impl Args {
 
     fn crews(&self) -> Vec<Plan> {
         let usual = if self.common.quick { 4 << 20 } else { 64 << 20 };
-        let table = self.table.unwrap_or(usual);
         let most = if self.common.quick { 3 } else { CREWS.len() };
         let crew = self.crew.map(|crew| vec![crew.into()]);
         let crews = crew.unwrap_or_else(|| CREWS[..most].to_vec());
-        let plan = |count| Plan {
-            way: Way::Idle,
-            parent_memory: 0,
-            count,
-            table: if count <= MOST_WITH_TABLES { table } else { 0 },
-            seed: self.common.seed,
+        let plan = |count, table| {
+            let seed = self.common.seed;
+            Plan { way: Way::Idle, parent_memory: 0, count, table, seed }
         };
-        crews.into_iter().map(plan).collect()
+        let with_tables = self.crew.map_or(WITH_TABLES, u32::from);
+        let mut plans: Vec<_> =
+            crews.into_iter().map(|crew| plan(crew, 0)).collect();
+        plans.push(plan(with_tables, self.table.unwrap_or(usual)));
+        plans
     }
 }
 
@@ -226,6 +224,9 @@ impl Plan {
     /// As the figures and the progress name it: `anew, beside 1 GiB`.
     pub fn name(&self) -> String {
         match (self.way, self.parent_memory) {
+            (Way::Idle, _) if self.table > 0 => {
+                format!("idle, {}, with tables", self.count)
+            }
             (Way::Idle, _) => format!("idle, {}", self.count),
             (way, 0) => way.to_string(),
             (way, bytes) => format!("{way}, beside {}", units::binary(bytes)),
@@ -256,18 +257,18 @@ mod tests {
         let small = plans("--parent-memory 0");
         assert!(small.iter().all(|plan| plan.parent_memory == 0));
         let names: Vec<_> = small.iter().map(Plan::name).collect();
-        assert_eq!(names.len(), Way::value_variants().len() + CREWS.len() - 1);
+        assert_eq!(names.len(), Way::value_variants().len() + CREWS.len());
     }
 
     #[test]
-    fn only_a_small_crew_has_tables() {
-        for plan in plans("--variant idle") {
-            assert_eq!(plan.table > 0, plan.count <= MOST_WITH_TABLES);
-        }
-        let asked = plans("--variant idle --crew 9 --table 1MiB");
-        assert_eq!((asked.len(), asked[0].count, asked[0].table), (1, 9, 0));
-        let asked = plans("--variant idle --crew 8 --table 1MiB");
-        assert_eq!((asked.len(), asked[0].table), (1, 1 << 20));
+    fn one_crew_has_tables() {
+        let crews = |arguments: &str| -> Vec<_> {
+            let plans = plans(&format!("--variant idle {arguments}"));
+            plans.iter().map(|plan| (plan.count, plan.table)).collect()
+        };
+        let usual = [(1, 0), (8, 0), (64, 0), (256, 0), (8, 64 << 20)];
+        assert_eq!(crews(""), usual);
+        assert_eq!(crews("--crew 9 --table 4KiB"), [(9, 0), (9, 4096)]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::{
     digest::Digest,
     laps::Laps,
     outcome::{Better, Metric, Model, Outcome},
+    resources::cpu_of_reaped,
     units,
 };
 
@@ -27,8 +28,10 @@ pub struct Finished {
     pub plan: Plan,
     /// What came of it.
     pub report: Report,
-    /// What it took.
-    pub laps: Laps,
+    laps: Laps,
+    /// Seconds of CPU time of one start: ours, and that of all workers and
+    /// servers, from their beginning.
+    cpu: f64,
 }
 
 /// Checks that every worker did its work, and tells what they cost.
@@ -54,6 +57,19 @@ pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
 }
 
 impl Finished {
+    /// To be called when all is stopped: who is not reaped by then has used
+    /// no time that anybody knows of.
+    pub fn new(plan: Plan, report: Report, laps: Laps) -> Self {
+        let cpu = match &report {
+            Report::Starts(Starts { cpu_here, cpu_before, .. }) => {
+                let reaped = cpu_of_reaped() - cpu_before;
+                (cpu_here + reaped) / f64::from(plan.count)
+            }
+            Report::Crew(_) => 0.0,
+        };
+        Finished { plan, report, laps, cpu }
+    }
+
     fn check(&self) -> Result<()> {
         let (sum, expected) = match &self.report {
             Report::Starts(starts) => (starts.sum, work::reference(&self.plan)),
@@ -66,13 +82,6 @@ impl Finished {
             self.plan.name()
         );
         Ok(())
-    }
-
-    /// Seconds of CPU time for one start, workers, servers and all that was
-    /// set up for them included.
-    fn cpu(&self) -> f64 {
-        let used = self.laps.resources();
-        (used.cpu_user + used.cpu_system) / f64::from(self.plan.count)
     }
 
     fn metrics(&self) -> Vec<Metric> {
@@ -89,28 +98,22 @@ impl Finished {
         let mut metrics = starts.finish.metrics("finish");
         let first_act = starts.first_act.metrics("first act");
         metrics.extend(first_act.into_iter().map(Metric::detail));
-        let cpu = Metric::new("CPU", "s", Better::Lower, self.cpu());
+        let cpu = Metric::new("CPU", "s", Better::Lower, self.cpu);
         metrics.push(cpu.detail());
         metrics
     }
 }
 
 fn of_crew(crew: &Crew) -> Vec<Metric> {
-    let bytes =
-        |name: &str, value| Metric::new(name, "B", Better::Lower, value);
-    let of = |footprint: &Footprint, when: &str| {
-        let name = |what| format!("{what}{when}");
-        vec![
-            bytes(&name("private memory"), footprint.private),
-            bytes(&name("proportional memory"), footprint.proportional),
-            bytes(&name("page tables"), footprint.page_tables).detail(),
-            bytes(&name("kernel stack"), footprint.kernel_stack).detail(),
-        ]
-    };
-    let mut metrics = of(&crew.idle, "");
-    let with_tables = crew.with_tables.iter();
-    metrics.extend(with_tables.flat_map(|held| of(held, " with tables")));
-    metrics
+    let Footprint { private, proportional, page_tables, kernel_stack } =
+        crew.each;
+    let bytes = |name, value| Metric::new(name, "B", Better::Lower, value);
+    vec![
+        bytes("private memory", private),
+        bytes("proportional memory", proportional),
+        bytes("page tables", page_tables).detail(),
+        bytes("kernel stack", kernel_stack).detail(),
+    ]
 }
 
 fn parameters(finished: &[Finished]) -> Value {
@@ -147,37 +150,39 @@ fn result(model: Model, finished: &[Finished]) -> Value {
         }),
         Report::Crew(crew) => json!({
             "measured": one.plan.name(), "means": one.plan.way.words(model),
-            "private_memory": crew.idle.private,
-            "with_tables": crew.with_tables.map(|held| held.proportional),
+            "private_memory": crew.each.private,
+            "proportional_memory": crew.each.proportional,
         }),
     });
     json!(rows.collect::<Vec<_>>())
 }
 
 fn story(model: Model, finished: &[Finished]) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines = crew_table(model, finished);
     let mut parents: Vec<_> =
         finished.iter().map(|one| one.plan.parent_memory).collect();
     parents.dedup();
     for parent in parents {
-        let of_parent = |one: &&Finished| one.plan.parent_memory == parent;
-        let (mut starts, mut crews) = (Vec::new(), Vec::new());
-        for one in finished.iter().filter(of_parent) {
-            match &one.report {
-                Report::Starts(found) => {
-                    starts.push(start_row(model, one, found))
-                }
-                Report::Crew(found) => crews.push((one.plan, *found)),
-            }
-        }
-        if !starts.is_empty() {
-            lines.extend(start_heading(parent));
-            lines.append(&mut starts);
-            lines.push(String::new());
-        }
-        lines.extend(crew_table(model, &crews));
+        lines.extend(start_table(model, parent, finished));
     }
-    lines.push(REMARK.into());
+    lines.pop();
+    lines
+}
+
+fn start_table(
+    model: Model,
+    parent: usize,
+    finished: &[Finished],
+) -> Vec<String> {
+    let of_parent = |one: &&Finished| one.plan.parent_memory == parent;
+    let rows = finished.iter().filter(of_parent);
+    let rows: Vec<_> = rows.filter_map(|one| start_row(model, one)).collect();
+    if rows.is_empty() {
+        return rows;
+    }
+    let mut lines = start_heading(parent).to_vec();
+    lines.extend(rows);
+    lines.extend([REMARK.into(), String::new()]);
     lines
 }
 
@@ -196,12 +201,13 @@ fn start_heading(parent: usize) -> [String; 2] {
     [format!("An empty job, from {parent}"), line("", &cells, "by")]
 }
 
-fn start_row(model: Model, one: &Finished, starts: &Starts) -> String {
+fn start_row(model: Model, one: &Finished) -> Option<String> {
+    let Report::Starts(starts) = &one.report else { return None };
     let Starts { first_act, finish, .. } = starts;
-    let cells = [first_act.p50, finish.p50, finish.p99, finish.max, one.cpu()]
+    let cells = [first_act.p50, finish.p50, finish.p99, finish.max, one.cpu]
         .map(|seconds| units::human(seconds, "s"));
     let way = one.plan.way;
-    line(&format!(" {way}"), &cells, way.words(model))
+    Some(line(&format!(" {way}"), &cells, way.words(model)))
 }
 
 /// With five cells, 57 columns and the last words.
@@ -213,25 +219,18 @@ fn line(first: &str, cells: &[String], last: &str) -> String {
     format!("{line}  {last}")
 }
 
-fn crew_table(model: Model, crews: &[(Plan, Crew)]) -> Vec<String> {
-    if crews.is_empty() {
-        return Vec::new();
+fn crew_table(model: Model, finished: &[Finished]) -> Vec<String> {
+    let rows: Vec<_> = finished.iter().filter_map(crew_row).collect();
+    if rows.is_empty() {
+        return rows;
     }
     let cells = ["private", "shares", "tables", "stack"].map(str::to_owned);
     let mut lines = vec![
-        format!("One of so many idle {model} holds"),
-        line("", &cells, ""),
+        format!("One of so many {model} that wait holds"),
+        line("", &cells, "").trim_end().to_owned(),
     ];
-    for (plan, crew) in crews {
-        lines.push(crew_row(&format!(" {}", plan.count), &crew.idle, ""));
-        if let Some(held) = &crew.with_tables {
-            let table = units::binary(plan.table);
-            let what = format!("having read and copied {table}");
-            lines.push(crew_row("", held, &what));
-        }
-    }
-    lines.push(CREW_REMARK.into());
-    lines.push(String::new());
+    lines.extend(rows);
+    lines.extend([CREW_REMARK.into(), String::new()]);
     lines
 }
 
@@ -240,11 +239,17 @@ Private: pages that it alone maps. Shares: these, and its part of the others\n\
 (PSS). Tables: the kernel's page tables. Stack: the kernel's, from a count of\n\
 the whole machine, which tells little of a small crew.";
 
-fn crew_row(name: &str, held: &Footprint, what: &str) -> String {
-    let Footprint { private, proportional, page_tables, kernel_stack } = held;
+fn crew_row(one: &Finished) -> Option<String> {
+    let Report::Crew(crew) = &one.report else { return None };
+    let Footprint { private, proportional, page_tables, kernel_stack } =
+        crew.each;
     let cells = [private, proportional, page_tables, kernel_stack]
-        .map(|bytes| units::human(*bytes, "B"));
-    line(name, &cells, what).trim_end().to_owned()
+        .map(|bytes| units::human(bytes, "B"));
+    let what = match one.plan.table {
+        0 => "having done nothing".into(),
+        table => format!("having read and copied {}", units::binary(table)),
+    };
+    Some(line(&format!(" {}", one.plan.count), &cells, &what))
 }
 
 fn meaning(model: Model, finished: &[Finished]) -> String {

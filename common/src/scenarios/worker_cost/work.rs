@@ -11,6 +11,7 @@ use crate::{
     input::Input,
     laps::monotonic,
     latency::{Latencies, Quantiles},
+    resources::{cpu_of_reaped, cpu_of_this},
 };
 
 /// That a worker ran, and when: all that an empty worker has to say. It is
@@ -52,6 +53,10 @@ pub struct Starts {
     pub finish: Quantiles,
     /// The sum of the answers.
     pub sum: u64,
+    /// Seconds of CPU time that this process has used for all of them.
+    pub(super) cpu_here: f64,
+    /// Those of all children that were reaped before the first.
+    pub(super) cpu_before: f64,
 }
 
 /// Has a worker do each of the plan's tokens, one after the other. `start`
@@ -67,6 +72,7 @@ pub fn measure(
 ) -> Result<Starts> {
     let (mut first_act, mut finish) = (Latencies::new(), Latencies::new());
     let mut sum = 0_u64;
+    let (cpu, cpu_before) = (cpu_of_this(), cpu_of_reaped());
     for token in tokens(plan) {
         let called = monotonic();
         let stamp = start(token)?;
@@ -76,8 +82,9 @@ pub fn measure(
         finish.record(done - called);
         sum = sum.wrapping_add(stamp.answer);
     }
+    let cpu_here = cpu_of_this() - cpu;
     let (first_act, finish) = (first_act.quantiles(), finish.quantiles());
-    Ok(Starts { first_act, finish, sum })
+    Ok(Starts { first_act, finish, sum, cpu_here, cpu_before })
 }
 
 fn check(
