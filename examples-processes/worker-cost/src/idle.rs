@@ -14,7 +14,8 @@ use process_kit::{Frozen, Mapping, Parent};
 
 use crate::{Job, scope};
 
-pub fn run(plan: &Plan, keeping: &Keeping, laps: &mut Laps) -> Result<Crew> {
+pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Crew> {
+    let keeping = Keeping::begin()?;
     let table = Lent::new(&common_table(plan))?; // processes: all map it
     scope(|scope| {
         let mut crew = Vec::new();

@@ -22,7 +22,7 @@ use common::{
     outcome::{Model, Outcome},
     progress::Progress,
     scenarios::worker_cost::{
-        self, Args, Ballast, Finished, Keeping, Plan, Report, Way,
+        self, Args, Ballast, Finished, Plan, Report, Way,
     },
 };
 use process_kit::{Parent, Role, role, scope};
@@ -42,7 +42,6 @@ fn main() -> ExitCode {
 }
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
-    let keeping = Keeping::begin()?;
     let plans = args.plans();
     let progress = Progress::new(plans.len());
     let (mut parent, mut finished) = (Ballast::none(), Vec::new());
@@ -51,13 +50,13 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
         if parent.length() < plan.parent_memory {
             parent = Ballast::of(plan.parent_memory)?;
         }
-        finished.push(run_plan(plan, &keeping).with_context(|| plan.name())?);
+        finished.push(run_plan(plan).with_context(|| plan.name())?);
         progress.step();
     }
     worker_cost::outcome(model, &finished)
 }
 
-fn run_plan(plan: Plan, keeping: &Keeping) -> Result<Finished> {
+fn run_plan(plan: Plan) -> Result<Finished> {
     let mut laps = Laps::begin();
     let report = match plan.way {
         Way::Anew => Report::Starts(anew::run(&plan, &mut laps)?),
@@ -67,7 +66,7 @@ fn run_plan(plan: Plan, keeping: &Keeping) -> Result<Finished> {
         Way::Pool => Report::Starts(pool::run(&plan, &mut laps)?),
         Way::Resident => Report::Starts(resident::run(&plan, &mut laps)?),
         Way::Bare => Report::Starts(bare::run(&plan, &mut laps)?),
-        Way::Idle => Report::Crew(idle::run(&plan, keeping, &mut laps)?),
+        Way::Idle => Report::Crew(idle::run(&plan, &mut laps)?),
     };
     laps.stopped();
     Ok(Finished::new(plan, report, laps))

@@ -9,7 +9,19 @@ use common::{
     scenarios::worker_cost::{Crew, Keeping, Plan, common_table, sum},
 };
 
-pub fn run(plan: &Plan, keeping: &Keeping, laps: &mut Laps) -> Result<Crew> {
+/// The stack of a thread that has ended is kept for the next one (glibc), with
+/// all that was ever touched of it; and this one would seem to cost nothing.
+/// So each crew has larger stacks than the one before: std's usual, and more.
+struct Stack; // threads: nobody else's
+
+impl Stack {
+    fn size(plan: &Plan) -> usize {
+        (2 << 20) + plan.count as usize * (64 << 10)
+    }
+}
+
+pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Crew> {
+    let keeping = Keeping::begin()?;
     let table = common_table(plan); // threads: all read it as it is
     let (gate, exit) = (&Gate::new(), &Gate::new()); // threads: or their end would be next
     scope(|scope| {
@@ -17,7 +29,8 @@ pub fn run(plan: &Plan, keeping: &Keeping, laps: &mut Laps) -> Result<Crew> {
         let mut crew = Vec::new();
         for _ in 0..plan.count {
             let work = || worker(&table, [gate, exit]); // threads: borrowed
-            let idle = Builder::new().spawn_scoped(scope, work);
+            let idle = Builder::new().stack_size(Stack::size(plan)); // threads: a fresh one
+            let idle = idle.spawn_scoped(scope, work);
             crew.push(idle.context("no worker can be started")?);
         }
         keeper.wait_for(crew.len());

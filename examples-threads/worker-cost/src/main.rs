@@ -22,7 +22,7 @@ use common::{
     outcome::{Model, Outcome},
     progress::Progress,
     scenarios::worker_cost::{
-        self, Args, Ballast, Finished, Keeping, Plan, Report, Stamp, Way,
+        self, Args, Ballast, Finished, Plan, Report, Stamp, Way,
     },
 };
 
@@ -31,7 +31,6 @@ fn main() -> ExitCode {
 }
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
-    let keeping = Keeping::begin()?;
     let plans = args.plans();
     let progress = Progress::new(plans.len());
     let (mut parent, mut finished) = (Ballast::none(), Vec::new());
@@ -40,13 +39,13 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
         if parent.length() < plan.parent_memory {
             parent = Ballast::of(plan.parent_memory)?;
         }
-        finished.push(run_plan(plan, &keeping).with_context(|| plan.name())?);
+        finished.push(run_plan(plan).with_context(|| plan.name())?);
         progress.step();
     }
     worker_cost::outcome(model, &finished)
 }
 
-fn run_plan(plan: Plan, keeping: &Keeping) -> Result<Finished> {
+fn run_plan(plan: Plan) -> Result<Finished> {
     let mut laps = Laps::begin();
     let report = match plan.way {
         Way::Anew => Report::Starts(anew::run(&plan, &mut laps)?),
@@ -56,7 +55,7 @@ fn run_plan(plan: Plan, keeping: &Keeping) -> Result<Finished> {
         Way::Pool => Report::Starts(pool::run(&plan, &mut laps)?),
         Way::Resident => Report::Starts(resident::run(&plan, &mut laps)?),
         Way::Bare => Report::Starts(bare::run(&plan, &mut laps)?),
-        Way::Idle => Report::Crew(idle::run(&plan, keeping, &mut laps)?),
+        Way::Idle => Report::Crew(idle::run(&plan, &mut laps)?),
     };
     laps.stopped();
     Ok(Finished::new(plan, report, laps))

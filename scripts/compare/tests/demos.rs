@@ -675,6 +675,8 @@ fn seeds_and_sizes_make_a_difference() {
         ("ipc", "--variant ring --messages 9 --size 64", "--seed 2"),
         ("ipc", "--variant ring --messages 9 --size 64", "--size 72"),
         ("address-space", "--variant files --operations 9", "--seed 2"),
+        ("worker-cost", "--quick --starts 3 --crew 2", "--seed 2"),
+        ("worker-cost", "--quick --starts 3 --crew 2", "--table 64KiB"),
         ("responsive-ui", "--quick --steps 9999 --cancels 0", "--seed 2"),
         ("responsive-ui", "--quick --cancels 0 --steps 9999", "--queries 2"),
     ] {
@@ -718,6 +720,12 @@ fn what_cannot_be_understood_is_bad_usage() {
         ("ipc", "--workers 2", "--workers"),
         ("ipc", "--variant cache-line --size 72", "no more than 64 bytes"),
         ("ipc", "--variant ring-in-place --waiting block", "only a ring waits"),
+        ("worker-cost", "--starts 0", "--starts"),
+        ("worker-cost", "--crew 0", "0 is not in 1..=1024"),
+        ("worker-cost", "--parent-memory 1gb", "such as 64KiB"),
+        ("worker-cost", "--table -1", "-1"),
+        ("worker-cost", "--variant fork", "borrowed"),
+        ("worker-cost", "--workers 2", "--workers"),
         ("responsive-ui", "--queries 0", "0 is not in 1..=6"),
         ("responsive-ui", "--steps 0", "--steps"),
         ("responsive-ui", "--workers 2", "--workers"),
@@ -743,6 +751,9 @@ fn a_mechanism_of_the_other_side_is_bad_usage() {
     }
 }
 
+/// More than there are addresses.
+const HUGE: &str = "--variant bare --starts 1 --parent-memory 8388608GiB";
+
 #[test]
 fn what_cannot_be_done_is_an_error_that_names_it() {
     let text = workspace().join("README.md");
@@ -752,6 +763,7 @@ fn what_cannot_be_done_is_an_error_that_names_it() {
         ("matrix", format!("--database {text}"), "README.md"),
         ("fetch", "--url-file nowhere.txt".to_owned(), "nowhere.txt"),
         ("fetch", format!("--url-file {text}"), "README.md, line 3: "),
+        ("worker-cost", HUGE.to_owned(), "a parent of 8388608 GiB"),
         ("responsive-ui", "--database nowhere".to_owned(), "nowhere"),
         ("responsive-ui", format!("--database {text}"), "not a database"),
     ] {
@@ -782,6 +794,7 @@ fn a_person_gets_a_story_that_fits_the_screen() {
         ("crash", "--transfers 100 --deaths 1"),
         ("address-space", "--operations 16 --workers 4"),
         ("fetch", "--quick"),
+        ("worker-cost", "--starts 3 --crew 12 --table 1MiB"),
         ("responsive-ui", "--quick --steps 9999 --cancels 3"),
     ] {
         for model in MODELS {
@@ -831,12 +844,86 @@ fn variants_are_listed() {
             Model::Processes,
             "cache-line ring ring-in-place pipe unix-stream unix-seqpacket",
         ),
+        ("worker-cost", Model::Threads, WAYS_TO_START),
+        ("worker-cost", Model::Processes, WAYS_TO_START),
     ] {
         let mut demo = demo(scenario(name), model);
         let output = demo.arg("--list-variants").output().unwrap();
         let listed = String::from_utf8(output.stdout).unwrap();
         assert_eq!(listed, variants.replace(' ', "\n") + "\n");
     }
+}
+
+/// Both sides have a part for each.
+const WAYS_TO_START: &str =
+    "anew borrowed prepared served pool resident bare idle";
+
+/// Claim C40 and its like: what grows with the parent is fork, and nothing
+/// else, whatever `Command` calls it. Beside a parent with page tables to
+/// copy, it takes more than starting this program does.
+#[test]
+fn only_fork_grows_with_the_parent() {
+    let arguments = "--starts 15 --parent-memory 512MiB --variant";
+    let took = |way: &str| {
+        let arguments = format!("{arguments} {way}");
+        let found = run("worker-cost", Model::Processes, &arguments);
+        let figures = found.metrics.iter();
+        let figures = figures.filter(|one| one.name == "finish");
+        let figures: Vec<_> = figures.map(|one| one.value).collect();
+        let [small, large] = figures[..] else { panic!("{figures:?}") };
+        (small, large)
+    };
+    for way in ["borrowed", "prepared"] {
+        let (small, large) = took(way);
+        assert!(large > 3.0 * small, "{way}: {small} {large}");
+    }
+    for way in ["anew", "served", "bare"] {
+        let (small, large) = took(way);
+        assert!(large < 3.0 * small, "{way}: {small} {large}");
+    }
+}
+
+/// Every token is answered, whichever way it goes; and the tables are read.
+#[test]
+fn every_worker_answers_whoever_starts_it() {
+    for seed in SEEDS {
+        let arguments = format!(
+            "--starts 4 --crew 3 --table 4KiB --parent-memory 4MiB --seed \
+             {seed}"
+        );
+        let expected = answered(seed);
+        for model in MODELS {
+            let found = run("worker-cost", model, &arguments);
+            assert_eq!(found.answer, expected, "{model}: {arguments}");
+        }
+    }
+}
+
+/// The answer by the plainest of ways.
+fn answered(seed: u64) -> String {
+    let mut digest = Digest::new();
+    let ways = WAYS_TO_START.split(' ').enumerate();
+    let ways: Vec<_> = ways.filter(|(_, way)| *way != "idle").collect();
+    let starts = |digest: &mut Digest, beside: &str| {
+        for (place, way) in &ways {
+            let mut input = Input::new(seed, *place as u64);
+            let mut word = || u64::from(input.below(u32::MAX));
+            let answers = (0..4).map(|_| {
+                let (first, second) = (word(), word());
+                !(second << 32 | first)
+            });
+            let sum = answers.fold(0, u64::wrapping_add);
+            digest.text(&format!("{way}{beside}")).count(4).count(sum);
+        }
+    };
+    starts(&mut digest, "");
+    digest.text("idle, 3").count(3).count(0);
+    let first = u64::from(Input::new(seed, 3).below(u32::MAX));
+    let squares = (first..first + 512).map(|word| word.wrapping_mul(word));
+    let sum = squares.fold(0, u64::wrapping_add).wrapping_mul(3);
+    digest.text("idle, 3, with tables").count(3).count(sum);
+    starts(&mut digest, ", beside 4 MiB");
+    digest.hex()
 }
 
 /// Whatever is measured on a processor by one side is by the other.
@@ -850,6 +937,7 @@ fn siblings_report_the_same_figures() {
         ("crash", "--transfers 100 --deaths 1"),
         ("address-space", "--operations 16 --workers 4"),
         ("fetch", "--quick"),
+        ("worker-cost", "--starts 3 --crew 12 --table 1MiB"),
         ("responsive-ui", "--quick --steps 9999 --cancels 3"),
     ] {
         let [threads, processes] = MODELS.map(|model| {

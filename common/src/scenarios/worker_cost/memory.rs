@@ -106,9 +106,7 @@ pub struct Crew {
     pub sum: u64,
 }
 
-/// Measures what workers hold, from when there were none yet: the stacks of
-/// threads that have ended are kept for the next ones (glibc), and would seem
-/// to cost nothing.
+/// Measures what workers hold, from when there are none.
 #[derive(Debug)]
 pub struct Keeping {
     ours: Footprint,

@@ -173,18 +173,18 @@ const CREWS: [u32; 4] = [1, 8, 64, 256];
 const WITH_TABLES: u32 = 8;
 
 impl Args {
-    /// What is measured, in this order: what workers hold while there were
-    /// none before, and then beside a small parent first, because a parent
-    /// does not become small again.
+    /// What is measured, in this order: a parent does not become small again,
+    /// and what everything needs once is there before memory is measured.
     pub fn plans(&self) -> Vec<Plan> {
-        let ways = self.variants.chosen();
+        let mut ways = self.variants.chosen();
+        let all = ways.len();
+        ways.retain(|way| *way != Way::Idle);
         let mut plans = Vec::new();
-        if ways.contains(&Way::Idle) {
-            plans.extend(self.crews());
-        }
-        for parent_memory in self.parents() {
-            let ways = ways.iter().filter(|way| **way != Way::Idle);
-            plans.extend(ways.map(|way| self.starts(*way, parent_memory)));
+        for parent in self.parents() {
+            plans.extend(ways.iter().map(|way| self.starts(*way, parent)));
+            if parent == 0 && ways.len() < all {
+                plans.extend(self.crews());
+            }
         }
         plans
     }

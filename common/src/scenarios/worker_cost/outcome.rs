@@ -158,14 +158,17 @@ fn result(model: Model, finished: &[Finished]) -> Value {
 }
 
 fn story(model: Model, finished: &[Finished]) -> Vec<String> {
-    let mut lines = crew_table(model, finished);
+    let mut lines = Vec::new();
     let mut parents: Vec<_> =
         finished.iter().map(|one| one.plan.parent_memory).collect();
     parents.dedup();
     for parent in parents {
         lines.extend(start_table(model, parent, finished));
     }
-    lines.pop();
+    if !lines.is_empty() {
+        lines.extend([REMARK.into(), String::new()]);
+    }
+    lines.extend(crew_table(model, finished));
     lines
 }
 
@@ -182,7 +185,7 @@ fn start_table(
     }
     let mut lines = start_heading(parent).to_vec();
     lines.extend(rows);
-    lines.extend([REMARK.into(), String::new()]);
+    lines.push(String::new());
     lines
 }
 
@@ -230,7 +233,7 @@ fn crew_table(model: Model, finished: &[Finished]) -> Vec<String> {
         line("", &cells, "").trim_end().to_owned(),
     ];
     lines.extend(rows);
-    lines.extend([CREW_REMARK.into(), String::new()]);
+    lines.extend([String::new(), CREW_REMARK.into()]);
     lines
 }
 

@@ -151,6 +151,9 @@ impl Demo {
             "crash" => "--transfers 50 --deaths 1 --workers 4",
             "address-space" => "--operations 4 --workers 2",
             "fetch" => "--requests 8 --delay 1ms --faults 0 --workers 4",
+            "worker-cost" => {
+                "--starts 2 --crew 4 --table 64KiB --parent-memory 1MiB"
+            }
             _ => "--quick",
         }
     }

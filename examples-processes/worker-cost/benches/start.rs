@@ -1,0 +1,323 @@
+//! What a worker process costs beside the least that there is:
+//! `cargo bench -p worker-cost-processes --bench start`.
+//!
+//! - This program again, empty and reaped, beside a bare posix_spawn(3) of an
+//!   empty static program in C: from a small parent, and from one of 1 GiB.
+//! - The same of a child of the fork server, and of one of our own.
+//! - A token handed to a resident worker process and back, beside two bare
+//!   words in shared memory and the futex calls.
+//! - The private memory of a worker that waits: of a process, of a thread.
+//!
+//! `LINK=dynamic cargo bench …` tells what linking statically saves.
+//!
+//! Both of a pair are measured in every round, in alternating order, and what
+//! counts is the ratio of the round.
+
+use std::{
+    env,
+    ffi::{CStr, CString},
+    io,
+    process::{Command, ExitCode},
+    ptr,
+    sync::atomic::{
+        AtomicU32, AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+    },
+    thread::{self, Builder},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use common::{
+    estimate::{self, Estimate},
+    gate::Gate,
+    laps::Laps,
+    machine::Machine,
+    scenarios::worker_cost::{
+        Ballast, Keeping, Plan, Stamp, Starts, Way, measure,
+    },
+    units::{human, three_digits},
+};
+use process_kit::{Parent, Role, role, scope};
+use rustix::{
+    io::retry_on_intr,
+    mm::{MapFlags, ProtFlags, mmap_anonymous, munmap},
+    process::{Pid, WaitOptions, waitpid},
+    thread::futex,
+};
+use serde::{Deserialize, Serialize};
+
+#[path = "../src/anew.rs"]
+mod anew;
+#[path = "../src/borrowed.rs"]
+mod borrowed;
+#[path = "../src/idle.rs"]
+mod idle;
+#[path = "../src/resident.rs"]
+mod resident;
+#[path = "../src/served.rs"]
+mod served;
+
+fn main() -> ExitCode {
+    let done = match (role(), anew::Program::token()) {
+        (Role::Main, Some(token)) => return anew::worker(token),
+        (Role::Worker(parent), _) => return parent.serve(worker),
+        (Role::Main, None) => run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// As in the demo.
+#[derive(Debug, Serialize, Deserialize)]
+enum Job {
+    Serve,
+    Reside,
+    Idle { table: usize },
+}
+
+fn worker(job: Job, parent: &mut Parent) -> Result<u64> {
+    match job {
+        Job::Serve => served::worker(parent),
+        Job::Reside => resident::worker(parent),
+        Job::Idle { table } => idle::worker(table, parent),
+    }
+}
+
+fn run() -> Result<()> {
+    // Cargo says `--bench` when it measures. Without it this is a test run,
+    // which only wants to see that it works.
+    let measures = env::args().any(|flag| flag == "--bench");
+    let rounds = if measures { 40 } else { 2 };
+    let Machine { cpu, cores, kernel, rustc, profile } = Machine::this();
+    println!("{cpu}, {cores} cores, {kernel}, {rustc}, {profile}\n");
+    let program = static_program()?;
+    starts("a small parent", rounds, &program)?;
+    hand_over(rounds)?;
+    memory()?;
+    let _large = Ballast::of(if measures { 1 << 30 } else { 1 << 20 })?;
+    starts("a parent of 1 GiB", rounds, &program)
+}
+
+fn starts(parent: &str, rounds: usize, program: &CStr) -> Result<()> {
+    let mut bare = || p50(&measure(&plan(20), |token| spawn(program, token))?);
+    compare(
+        &format!("a worker process, empty and reaped, from {parent}"),
+        ["this program again", "a static program in C"],
+        (rounds, "at most 1.25"),
+        || p50(&anew::run(&plan(20), &mut Laps::begin())?),
+        &mut bare,
+    )?;
+    compare(
+        &format!("a child of the fork server, from {parent}"),
+        ["a request", "a static program in C"],
+        (rounds, "nothing"),
+        || p50(&served::run(&plan(20), &mut Laps::begin())?),
+        &mut bare,
+    )?;
+    compare(
+        &format!("a forked child, from {parent}"),
+        ["fork", "a static program in C"],
+        (rounds, "nothing"),
+        || p50(&borrowed::run(&plan(3), &mut Laps::begin())?),
+        &mut bare,
+    )
+}
+
+fn plan(count: u32) -> Plan {
+    Plan { way: Way::Anew, parent_memory: 0, count, table: 0, seed: 1 }
+}
+
+fn p50(starts: &Starts) -> Result<f64> {
+    Ok(starts.finish.p50)
+}
+
+/// An empty program of C: `cc -static -O2`.
+fn static_program() -> Result<CString> {
+    let folder = env!("CARGO_TARGET_TMPDIR");
+    let (source, program) =
+        (format!("{folder}/empty.c"), format!("{folder}/empty"));
+    std::fs::write(&source, "int main(void) { return 0; }\n")?;
+    let mut compiler = Command::new("cc");
+    let arguments = ["-static", "-O2", "-o", &program, &source];
+    let status = compiler.args(arguments).status();
+    let status = status.context("no compiler of C can be started")?;
+    ensure!(status.success(), "a static program of C cannot be had: {status}");
+    Ok(CString::new(program)?)
+}
+
+/// The bare call, and the wait. What the program leaves out, a stamp, is made
+/// here for it.
+fn spawn(program: &CStr, token: u64) -> Result<Stamp> {
+    let stamp = Stamp::now(token);
+    let (mut id, none) = (0, ptr::null_mut());
+    let arguments = [program.as_ptr().cast_mut(), none];
+    let environment = [none];
+    // SAFETY: all are strings that end with a zero, in lists that end with a
+    // null, and outlive the call; there are no attributes and no actions.
+    let error = unsafe {
+        libc::posix_spawn(
+            &raw mut id,
+            program.as_ptr(),
+            ptr::null(),
+            ptr::null(),
+            arguments.as_ptr(),
+            environment.as_ptr(),
+        )
+    };
+    ensure!(error == 0, "{}", io::Error::from_raw_os_error(error));
+    let wait = || waitpid(Pid::from_raw(id), WaitOptions::empty());
+    let ended = retry_on_intr(wait)?.context("no child ended")?;
+    ensure!(ended.1.exit_status() == Some(0), "a child died: {ended:?}");
+    Ok(stamp)
+}
+
+fn hand_over(rounds: usize) -> Result<()> {
+    compare(
+        "a token handed to a resident worker and back",
+        ["the demo's way", "two bare futexes"],
+        (rounds, "at most 1.2"),
+        || p50(&resident::run(&plan(1000), &mut Laps::begin())?),
+        || bare_hand_over(&plan(1000)),
+    )
+}
+
+/// Two words in memory that a forked child shares with us. The child echoes.
+#[repr(C, align(128))]
+struct Words {
+    there: AtomicU32,
+    _apart: [u8; 124],
+    back: AtomicU32,
+    began: AtomicU64,
+    answer: AtomicU64,
+}
+
+const END: u32 = u32::MAX;
+
+fn bare_hand_over(plan: &Plan) -> Result<f64> {
+    let writable = ProtFlags::READ | ProtFlags::WRITE;
+    let (size, none) = (size_of::<Words>(), ptr::null_mut());
+    // SAFETY: the kernel chooses where, so nothing is replaced.
+    let memory =
+        unsafe { mmap_anonymous(none, size, writable, MapFlags::SHARED)? };
+    // SAFETY: a mapping begins on a page, is of this size, and all its bytes
+    // are zero, which atomics may be. It is unmapped below, after the last use.
+    let words = unsafe { &*memory.cast::<Words>() };
+    // SAFETY: the child makes no calls but those of the clock and the futex,
+    // and _exit: signal-safety(7).
+    let child = match unsafe { libc::fork() } {
+        0 => echo(words),
+        id => Pid::from_raw(id.max(0)).context("no child can be forked")?,
+    };
+    let mut count = 0;
+    let starts = measure(plan, |token| {
+        count += 1;
+        words.answer.store(token, Relaxed);
+        hand(&words.there, count);
+        wait_for(&words.back, count);
+        let (began, answer) = (&words.began, &words.answer);
+        Ok(Stamp { began: began.load(Relaxed), answer: answer.load(Relaxed) })
+    });
+    hand(&words.there, END);
+    waitpid(Some(child), WaitOptions::empty())?;
+    // SAFETY: it was mapped above, and nothing refers to it any more.
+    unsafe { munmap(memory, size)? };
+    p50(&starts?)
+}
+
+fn echo(words: &Words) -> ! {
+    for count in 1.. {
+        if wait_for(&words.there, count) == END {
+            break;
+        }
+        let stamp = Stamp::now(words.answer.load(Relaxed));
+        words.began.store(stamp.began, Relaxed);
+        words.answer.store(stamp.answer, Relaxed);
+        hand(&words.back, count);
+    }
+    // SAFETY: it ends this process and nothing else.
+    unsafe { libc::_exit(0) }
+}
+
+fn hand(word: &AtomicU32, value: u32) {
+    word.store(value, Release);
+    let _nobody_may_sleep = futex::wake(word, futex::Flags::empty(), 1);
+}
+
+/// Sleeps until the word has changed to this value, or to the last.
+fn wait_for(word: &AtomicU32, value: u32) -> u32 {
+    loop {
+        let found = word.load(Acquire);
+        if found == value || found == END {
+            return found;
+        }
+        let flags = futex::Flags::empty();
+        let _look_again = futex::wait(word, flags, found, None);
+    }
+}
+
+/// Of crews of this many.
+const CREW: u32 = 64;
+
+fn memory() -> Result<()> {
+    let plan = Plan { way: Way::Idle, ..plan(CREW) };
+    let process = idle::run(&plan, &mut Laps::begin())?.each;
+    tell("process", process.private, "at most 102.4 kB");
+    tell("thread", private_of_a_thread()?, "at most 8.192 kB");
+    println!();
+    Ok(())
+}
+
+fn tell(what: &str, bytes: f64, asked: &str) {
+    let bytes = human(bytes, "B");
+    println!("private memory of an idle {what}: {bytes}; asked: {asked}");
+}
+
+fn private_of_a_thread() -> Result<f64> {
+    let (gate, keeping) = (&Gate::new(), Keeping::begin()?);
+    thread::scope(|scope| {
+        let keeper = gate.close();
+        for _ in 0..CREW {
+            let idle = Builder::new().spawn_scoped(scope, || gate.wait());
+            idle.context("no thread can be started")?;
+        }
+        keeper.wait_for(CREW as usize);
+        Ok(keeping.each(CREW, &[])?.private)
+    })
+}
+
+/// Measures both in each round, after one that warms up.
+fn compare(
+    what: &str,
+    [ours, bare]: [&str; 2],
+    (rounds, asked): (usize, &str),
+    mut our: impl FnMut() -> Result<f64>,
+    mut their: impl FnMut() -> Result<f64>,
+) -> Result<()> {
+    let (mut one, mut other) = (Vec::new(), Vec::new());
+    our()?;
+    their()?;
+    for round in 0..rounds {
+        if round % 2 == 0 {
+            one.push(our()?);
+        }
+        other.push(their()?);
+        if round % 2 == 1 {
+            one.push(our()?);
+        }
+    }
+    let Estimate { median, low, high } = estimate::ratio(&one, &other);
+    let figure = |samples| human(estimate::median(samples).unwrap_or(0.0), "s");
+    let [median, low, high] = [median, low, high].map(three_digits);
+    println!(
+        "{what}\n  {ours} {}, {bare} {}\n  ratio {median} [{low}, {high}] over \
+         {rounds} rounds; asked: {asked}\n",
+        figure(&one),
+        figure(&other)
+    );
+    Ok(())
+}
