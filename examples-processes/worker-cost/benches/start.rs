@@ -59,7 +59,7 @@ mod served;
 
 fn main() -> ExitCode {
     let done = match (role(), anew::Program::token()) {
-        (Role::Main, Some(token)) => return anew::worker(token),
+        (Role::Main, Some(token)) => return anew::Program::play(token),
         (Role::Worker(parent), _) => return parent.serve(worker),
         (Role::Main, None) => run(),
     };

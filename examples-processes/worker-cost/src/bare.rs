@@ -2,23 +2,19 @@
 
 use std::{
     ffi::{CString, c_void},
-    io::{self, Read as _},
+    io,
     os::fd::{AsRawFd as _, RawFd},
     ptr,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 use common::{
     laps::Laps,
     scenarios::worker_cost::{Plan, Stamp, Starts, measure},
 };
 use libc::{CLONE_VFORK, CLONE_VM, SIGCHLD, c_char, c_int};
-use rustix::{
-    io::retry_on_intr,
-    process::{Pid, WaitOptions, waitpid},
-};
 
-use crate::anew::Program;
+use crate::{anew::Program, borrowed::Forked};
 
 /// Those of posix_spawn(3): the child has our memory, and we sleep, until it
 /// has one of its own. So nothing is copied, however much we hold.
@@ -47,31 +43,24 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
 }
 
 fn start(bare: &mut Bare, token: u64) -> Result<Stamp> {
-    let (mut stamp, stdout) = io::pipe()?; // processes: its way to answer
-    let token = CString::new(token.to_string())?;
+    let (stamp, stdout) = io::pipe()?; // processes: its way to answer
+    let token = CString::new(token.to_string())?; // processes: text
     let role = CString::new(Program::EMPTY)?;
-    let program = c"/proc/self/exe".as_ptr();
+    let program = c"/proc/self/exe".as_ptr(); // processes: this program again
     let arguments = [program, role.as_ptr(), token.as_ptr(), ptr::null()];
     let desk = Desk { program, arguments, stdout: stdout.as_raw_fd() };
-    let top = bare.stack.as_mut_ptr_range().end;
+    let top = bare.stack.as_mut_ptr_range().end; // processes: stacks grow down
     // SAFETY: the stack and the desk stay until the child has a memory of its
     // own or is gone, for until then this thread sleeps (clone(2)). In between
     // it makes two calls, which use nothing of ours but `errno`. There are no
     // other threads that could change what it reads.
     let id = unsafe {
-        let desk = ptr::from_ref(&desk).cast_mut().cast();
+        let desk = ptr::from_ref(&desk).cast_mut().cast(); // processes: as it is
         libc::clone(worker, top.cast(), FLAGS, desk)
     };
-    drop(stdout);
-    let child = Pid::from_raw(id.max(0)).with_context(|| {
-        format!("no worker can be started: {}", io::Error::last_os_error())
-    })?;
-    let wait = || waitpid(Some(child), WaitOptions::empty());
-    let ended = retry_on_intr(wait)?.context("no worker ended")?;
-    ensure!(ended.1.exit_status() == Some(0), "a worker died: {ended:?}");
-    let mut bytes = [0; size_of::<Stamp>()];
-    stamp.read_exact(&mut bytes).context("a worker left no stamp")?;
-    Ok(bytemuck::cast(bytes))
+    let child = Forked::new(id, stamp); // processes: by its id
+    drop(stdout); // processes: the child has the other
+    child?.join()
 }
 
 /// The new process, which becomes this program again.

@@ -42,14 +42,14 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Crew> {
 
 /// The common table, sealed, so that workers may read it as they would their
 /// own memory; and nothing where there is none.
-struct Lent(Option<OwnedFd>);
+struct Lent(Option<OwnedFd>); // processes: a file of memory
 
 impl Lent {
     fn new(table: &[u64]) -> Result<Self> {
         if table.is_empty() {
             return Ok(Lent(None));
         }
-        let mut memory = Mapping::new(size_of_val(table))?;
+        let mut memory = Mapping::new(size_of_val(table))?; // processes: memfd_create(2)
         memory.as_mut_slice().copy_from_slice(table);
         Ok(Lent(Some(memory.freeze()?)))
     }

@@ -32,7 +32,7 @@ use crate::anew::Program;
 
 fn main() -> ExitCode {
     match (role(), Program::token()) {
-        (Role::Main, Some(token)) => anew::worker(token), // processes: four
+        (Role::Main, Some(token)) => Program::play(token), // processes: four
         (Role::Main, None) => demo::main(Model::Processes, run), // processes: roles
         (Role::Worker(parent), _) if parent.has_a_pool() => {
             parent.serve_each(pool::worker) // processes: job by job

@@ -26,5 +26,5 @@ fn start(pool: &mut Pool<u64, Stamp>, token: u64) -> Result<Stamp> {
 
 /// What the pool's worker does with every job.
 pub fn worker(token: u64, _turn: &Turn) -> Result<Stamp> {
-    Ok(Stamp::now(token))
+    Ok(Stamp::now(token)) // processes: encoded
 }

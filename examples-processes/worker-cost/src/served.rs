@@ -27,7 +27,7 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
         scope.wait_for_all()?;
         laps.started();
         scope.open_gate();
-        let ask = |token| start(&mut requests, token);
+        let ask = |token| start(&mut requests, token); // processes: both ways
         let starts = measure(plan, ask)?;
         drop(requests); // processes: the server hears of it
         server.wait_for_answer()?;

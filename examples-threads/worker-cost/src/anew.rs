@@ -26,5 +26,5 @@ fn start(token: u64) -> Result<Stamp> {
 
 /// Waits for its end.
 pub fn join(worker: JoinHandle<Stamp>) -> Result<Stamp> {
-    worker.join().map_err(|_| anyhow!("a worker panicked"))
+    worker.join().map_err(|_| anyhow!("a worker panicked")) // threads: moved
 }

@@ -58,76 +58,36 @@ fn start(bare: &mut Bare, token: u64) -> Result<Stamp> {
     let (began, answer) = (AtomicU64::new(0), AtomicU64::new(0));
     let desk = Desk { token, began, answer, lives: AtomicU32::new(1) };
     let top = bare.stack.as_mut_ptr_range().end; // threads: stacks grow down
-    let lives = desk.lives.as_ptr();
-    let deaf = Deaf::begin();
+    let lives = desk.lives.as_ptr(); // threads: for the kernel
     // SAFETY: the stack and the desk stay until the worker is gone, which is
     // waited for below, whatever happens. It has our thread-local memory, and
-    // uses none: it reads the clock and writes to the desk, and as it is deaf,
-    // no handler of a signal does more.
+    // uses none: it reads the clock and writes to the desk. A handler of a
+    // signal might, but the two that there are end the program (common::demo).
     let id = unsafe {
-        libc::clone(
-            worker,
-            top.cast(),
-            FLAGS,
-            ptr::from_ref(&desk).cast_mut().cast(),
-            ptr::null_mut::<c_int>(),
-            ptr::null_mut::<c_void>(),
-            lives,
-        )
+        let (desk, none) = (ptr::from_ref(&desk).cast_mut(), NOBODY); // threads: as it is
+        libc::clone(worker, top.cast(), FLAGS, desk.cast(), none, none, lives)
     };
-    drop(deaf);
     if id == -1 {
-        let error = io::Error::last_os_error();
-        return Err(error).context("no worker can be started");
+        let none = io::Error::last_os_error(); // threads: no memory, no number
+        return Err(none).context("no worker can be had");
     }
     while desk.lives.load(Acquire) != 0 {
-        // Any error means: look again.
-        let flags = futex::Flags::empty();
+        let flags = futex::Flags::empty(); // threads: the kernel wakes us
         let _look_again = futex::wait(&desk.lives, flags, 1, None);
     }
-    let (began, answer) = (desk.began, desk.answer);
+    let (began, answer) = (desk.began, desk.answer); // threads: ours again
     Ok(Stamp { began: began.into_inner(), answer: answer.into_inner() })
 }
+
+/// No place for its number, and no thread-local memory of its own.
+const NOBODY: *mut c_void = ptr::null_mut();
 
 /// The new thread. When it returns, the thread ends.
 extern "C" fn worker(desk: *mut c_void) -> c_int {
     // SAFETY: it is the desk that `start` keeps until this thread is gone.
     let desk = unsafe { &*desk.cast::<Desk>() };
-    let stamp = Stamp::now(desk.token);
-    desk.began.store(stamp.began, Relaxed); // threads: the end orders them
+    let stamp = Stamp::now(desk.token); // threads: its first act
+    desk.began.store(stamp.began, Relaxed); // threads: its end orders them
     desk.answer.store(stamp.answer, Relaxed);
     0
-}
-
-/// While it lives, this thread takes no signal, nor do those it starts then.
-struct Deaf(libc::sigset_t);
-
-impl Deaf {
-    fn begin() -> Self {
-        // SAFETY: a set is integers only, for which zero is a value.
-        let mut all = unsafe { std::mem::zeroed() };
-        let mut before = all;
-        // SAFETY: the pointer is to a live set.
-        unsafe { libc::sigfillset(&raw mut all) };
-        // SAFETY: both pointers are to live sets. It fails for a wrong first
-        // argument only.
-        unsafe {
-            libc::pthread_sigmask(
-                libc::SIG_SETMASK,
-                &raw const all,
-                &raw mut before,
-            )
-        };
-        Deaf(before)
-    }
-}
-
-impl Drop for Deaf {
-    fn drop(&mut self) {
-        let before = &raw const self.0;
-        // SAFETY: the set is the one that was in force before.
-        unsafe {
-            libc::pthread_sigmask(libc::SIG_SETMASK, before, ptr::null_mut())
-        };
-    }
 }

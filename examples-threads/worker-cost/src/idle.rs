@@ -9,19 +9,16 @@ use common::{
     scenarios::worker_cost::{Crew, Keeping, Plan, common_table, sum},
 };
 
-/// The stack of a thread that has ended is kept for the next one (glibc), with
-/// all that was ever touched of it; and this one would seem to cost nothing.
-/// So each crew has larger stacks than the one before: std's usual, and more.
-struct Stack; // threads: nobody else's
-
-impl Stack {
-    fn size(plan: &Plan) -> usize {
-        (2 << 20) + plan.count as usize * (64 << 10)
-    }
-}
+/// What std gives to a thread, and what each worker of a crew adds: because a
+/// thread that ends leaves its stack to the next one (glibc), with all that
+/// was ever touched of it, and that one would seem to cost nothing. A larger
+/// crew has larger stacks.
+const USUAL_STACK: usize = 2 << 20; // threads: processes keep nothing
+const MORE: usize = 64 << 10;
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Crew> {
     let keeping = Keeping::begin()?;
+    let stack = USUAL_STACK + plan.count as usize * MORE; // threads: its own
     let table = common_table(plan); // threads: all read it as it is
     let (gate, exit) = (&Gate::new(), &Gate::new()); // threads: or their end would be next
     scope(|scope| {
@@ -29,7 +26,7 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Crew> {
         let mut crew = Vec::new();
         for _ in 0..plan.count {
             let work = || worker(&table, [gate, exit]); // threads: borrowed
-            let idle = Builder::new().stack_size(Stack::size(plan)); // threads: a fresh one
+            let idle = Builder::new().stack_size(stack); // threads: none that was used
             let idle = idle.spawn_scoped(scope, work);
             crew.push(idle.context("no worker can be started")?);
         }

@@ -54,7 +54,11 @@ fn start(to: &mut To, from: &mut From, request: [u64; 2]) -> Result<Stamp> {
     Ok(Stamp { began, answer })
 }
 
-fn worker(mut requests: From, mut answers: To, gate: &Gate) -> Result<()> {
+fn worker(
+    mut requests: From, // threads: as they were made
+    mut answers: To,
+    gate: &Gate,
+) -> Result<()> {
     gate.wait();
     let mut request = [0; 2];
     loop {

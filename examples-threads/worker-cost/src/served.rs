@@ -22,7 +22,7 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
         keeper.wait_for(1);
         laps.started();
         keeper.open();
-        let ask = |token| start(&requests, &answers, token);
+        let ask = |token| start(&requests, &answers, token); // threads: two ways
         let starts = measure(plan, ask)?;
         laps.worked(&[]); // threads: all memory is our own
         drop(requests); // threads: and the scope joins it
@@ -31,7 +31,7 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
 }
 
 fn start(
-    requests: &Sender<u64>,
+    requests: &Sender<u64>, // threads: one for each way
     answers: &Receiver<Stamp>,
     token: u64,
 ) -> Result<Stamp> {

@@ -858,7 +858,7 @@ fn variants_are_listed() {
 const WAYS_TO_START: &str =
     "anew borrowed prepared served pool resident bare idle";
 
-/// Claim C40 and its like: what grows with the parent is fork, and nothing
+/// What grows with the parent is fork, and nothing
 /// else, whatever `Command` calls it. Beside a parent with page tables to
 /// copy, it takes more than starting this program does.
 #[test]

@@ -4,6 +4,29 @@
 //! how long until it acts, until it is done and gone, and, while it waits for
 //! work, how much memory it holds. What both siblings share: the plans, what
 //! a worker hands back, the clock, the memory, and the outcome.
+//!
+//! # Which way to adopt
+//!
+//! - [`Pool`](Way::Pool): wherever it will do. It costs the memory of workers
+//!   that wait, and a worker that is used again must be left clean.
+//! - [`Anew`](Way::Anew): where each job needs a worker of its own. As a
+//!   process it costs the same whatever the parent holds, has one thread and
+//!   nothing inherited but what it is lent, and is the dearest way. To link
+//!   it statically takes a good part of that away, and costs a larger file,
+//!   dlopen(3), names by nsswitch.conf(5), and, as it is done here, an address
+//!   that changes from start to start (see the build script of the process
+//!   sibling).
+//! - [`Served`](Way::Served), by a server that forks: where that is too dear.
+//!   It costs one more process to look after, which must stay small and with
+//!   one thread; its children share its memory's layout, and whatever secrets
+//!   and descriptors it has.
+//! - [`Borrowed`](Way::Borrowed): threads at any time. By fork hardly ever: it
+//!   copies the page tables of all that the parent holds, and in a program
+//!   with threads the child may do next to nothing (signal-safety(7)).
+//! - [`Prepared`](Way::Prepared): threads at any time. By `pre_exec` never
+//!   for what the worker can do itself when it has started: `Command` then
+//!   forks.
+//! - [`Resident`](Way::Resident) and [`Bare`](Way::Bare) are yardsticks.
 
 use std::fmt;
 

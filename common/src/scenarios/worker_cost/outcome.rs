@@ -274,10 +274,12 @@ fn meaning(model: Model, finished: &[Finished]) -> String {
         seconds(pool),
         seconds(anew)
     );
-    match (model, finish(Way::Borrowed)) {
-        (Model::Processes, Some(fork)) => format!(
-            "{adopt} Where each job needs a process of its\nown, start this \
-             program again, whatever the parent holds: fork took {}.",
+    match (model, finish(Way::Served), finish(Way::Borrowed)) {
+        (Model::Processes, Some(served), Some(fork)) => format!(
+            "{adopt} Where each job needs a process of its\nown, let a server \
+             fork that stays small: {} for each. A fork of ours took {},\nand \
+             takes the longer, the more its parent holds.",
+            seconds(served),
             seconds(fork)
         ),
         _ => adopt,
