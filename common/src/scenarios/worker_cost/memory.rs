@@ -43,9 +43,10 @@ impl Ballast {
             format!("a parent of {size} cannot be had: try --parent-memory 0")
         })?;
         for page in (0..length).step_by(PAGE) {
+            let byte = ballast.start.wrapping_add(page);
             // SAFETY: the byte is in the mapping, which is writable, and of
             // which nobody else knows.
-            unsafe { ballast.start.add(page).write_volatile(1) };
+            unsafe { byte.write_volatile(1) };
         }
         Ok(ballast)
     }
@@ -137,9 +138,9 @@ impl Keeping {
             all = footprint(&Process::myself()?)?.plus(&self.ours, -1.0);
         }
         for &id in ids {
-            let one = Process::new(id as i32)
-                .and_then(|process| Ok(footprint(&process)))
-                .with_context(|| format!("worker {id} is gone"))??;
+            let one = Process::new(id as i32);
+            let one = one.with_context(|| format!("worker {id} is gone"))?;
+            let one = footprint(&one)?;
             all = all.plus(&one, 1.0);
         }
         all.kernel_stack = kernel_stacks()? - self.kernel_stacks;
