@@ -36,7 +36,10 @@ const VICTIM: &str = "victim";
 
 fn main() -> ExitCode {
     match role() {
-        Role::Worker(parent) => return parent.serve(worker),
+        Role::Worker(parent) => {
+            assert!(!parent.has_a_pool());
+            return parent.serve(worker);
+        }
         Role::Main if env::args().nth(1).as_deref() == Some(VICTIM) => {
             return victim();
         }

@@ -46,7 +46,10 @@ fn main() -> ExitCode {
         Role::Worker(_) if is_late => loop {
             thread::park();
         },
-        Role::Worker(parent) => parent.serve_each(worker),
+        Role::Worker(parent) => {
+            assert!(parent.has_a_pool());
+            parent.serve_each(worker)
+        }
         Role::Main if is_late => late(),
         Role::Main => support::run(tests()),
     }

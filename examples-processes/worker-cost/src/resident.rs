@@ -1,4 +1,8 @@
 //! The bare limit of a worker that is there already: a word to sleep on.
+//!
+//! Where both ends have one core, each switch between them changes the memory
+//! as well, and between threads it does not: that is all the difference. With
+//! a core for each there is none: `taskset -c 0`, `taskset -c 0,1`.
 
 use std::os::fd::AsFd as _;
 

@@ -858,7 +858,7 @@ fn variants_are_listed() {
 const WAYS_TO_START: &str =
     "anew borrowed prepared served pool resident bare idle";
 
-/// What grows with the parent is fork, and nothing
+/// Claim C23: what grows with the parent is fork, and nothing
 /// else, whatever `Command` calls it. Beside a parent with page tables to
 /// copy, it takes more than starting this program does.
 #[test]
@@ -881,6 +881,38 @@ fn only_fork_grows_with_the_parent() {
         let (small, large) = took(way);
         assert!(large < 3.0 * small, "{way}: {small} {large}");
     }
+}
+
+/// Claims C10 and C11: a process that waits holds more than a thread does,
+/// and of either, a crew holds no more for each than one alone. What a crew
+/// reads in common is there once; what each copies is there for each.
+#[test]
+fn who_waits_holds_little_and_a_process_more() {
+    let each = MODELS.map(|model| {
+        let arguments = "--variant idle --table 16MiB --crew";
+        [1, 20].map(|crew| {
+            let arguments = format!("{arguments} {crew}");
+            let found = run("worker-cost", model, &arguments);
+            let mut figures = found.metrics.into_iter();
+            let mut figure = |variant: String, name| {
+                let is_it = |one: &Metric| {
+                    one.name == name && one.variant.as_ref() == Some(&variant)
+                };
+                figures.find(is_it).unwrap().value
+            };
+            let idle = figure(format!("idle, {crew}"), "private bytes");
+            let tables = format!("idle, {crew}, with tables");
+            (idle, figure(tables, "PSS") / f64::from(16 << 20))
+        })
+    });
+    let [threads, processes] = each;
+    for ((thread, with), (process, others)) in threads.iter().zip(&processes) {
+        assert!(thread < process && *process < 400e3, "{each:?}");
+        assert!((with / others - 1.0).abs() < 0.1, "{each:?}");
+    }
+    let [_, (thread, with_tables)] = threads;
+    assert!(thread < 24e3, "{each:?}");
+    assert!((with_tables / 1.05 - 1.0).abs() < 0.05, "{each:?}");
 }
 
 /// Every token is answered, whichever way it goes; and the tables are read.

@@ -87,7 +87,7 @@ impl Finished {
     fn metrics(&self) -> Vec<Metric> {
         let metrics = match &self.report {
             Report::Starts(starts) => self.of_starts(starts),
-            Report::Crew(crew) => of_crew(crew),
+            Report::Crew(crew) => of_crew(crew, self.plan.table > 0),
         };
         let name = self.plan.name();
         metrics.into_iter().map(|metric| metric.of(&name)).collect()
@@ -104,13 +104,16 @@ impl Finished {
     }
 }
 
-fn of_crew(crew: &Crew) -> Vec<Metric> {
+/// What threads hold in common is private to their process. So of workers
+/// that share a table, only their part in everything can be compared.
+fn of_crew(crew: &Crew, shares: bool) -> Vec<Metric> {
     let Footprint { private, proportional, page_tables, kernel_stack } =
         crew.each;
     let bytes = |name, value| Metric::new(name, "B", Better::Lower, value);
+    let private = bytes("private bytes", private);
     vec![
-        bytes("private memory", private),
-        bytes("proportional memory", proportional),
+        if shares { private.detail() } else { private },
+        bytes("PSS", proportional),
         bytes("page tables", page_tables).detail(),
         bytes("kernel stack", kernel_stack).detail(),
     ]
@@ -277,7 +280,7 @@ fn meaning(model: Model, finished: &[Finished]) -> String {
     match (model, finish(Way::Served), finish(Way::Borrowed)) {
         (Model::Processes, Some(served), Some(fork)) => format!(
             "{adopt} Where each job needs a process of its\nown, let a server \
-             fork that stays small: {} for each. A fork of ours took {},\nand \
+             fork that stays small: {} for each. A fork of ours\ntook {}, and \
              takes the longer, the more its parent holds.",
             seconds(served),
             seconds(fork)
