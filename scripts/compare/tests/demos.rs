@@ -858,12 +858,11 @@ fn variants_are_listed() {
 const WAYS_TO_START: &str =
     "anew borrowed prepared served pool resident bare idle";
 
-/// Claim C23: what grows with the parent is fork, and nothing
-/// else, whatever `Command` calls it. Beside a parent with page tables to
-/// copy, it takes more than starting this program does.
+/// Claim C23: what grows with the parent is fork, and nothing else, whatever
+/// `Command` calls it. Beside a large parent, no other way takes as long.
 #[test]
 fn only_fork_grows_with_the_parent() {
-    let arguments = "--starts 15 --parent-memory 512MiB --variant";
+    let arguments = "--starts 9 --parent-memory 1GiB --variant";
     let took = |way: &str| {
         let arguments = format!("{arguments} {way}");
         let found = run("worker-cost", Model::Processes, &arguments);
@@ -873,13 +872,13 @@ fn only_fork_grows_with_the_parent() {
         let [small, large] = figures[..] else { panic!("{figures:?}") };
         (small, large)
     };
-    for way in ["borrowed", "prepared"] {
-        let (small, large) = took(way);
-        assert!(large > 3.0 * small, "{way}: {small} {large}");
-    }
+    let (small, fork) = took("borrowed");
+    assert!(fork > 3.0 * small, "{fork} {small}");
+    let (_, hidden) = took("prepared");
+    assert!(hidden > fork / 3.0, "{hidden} {fork}");
     for way in ["anew", "served", "bare"] {
-        let (small, large) = took(way);
-        assert!(large < 3.0 * small, "{way}: {small} {large}");
+        let (_, large) = took(way);
+        assert!(large < fork / 3.0, "{way}: {large} {fork}");
     }
 }
 

@@ -216,6 +216,7 @@ mod tests {
     #[test]
     fn ballast_is_found_and_goes_again() {
         let (workers, each_holds) = (64, 4 << 20);
+        let _before = Ballast::of(workers * each_holds).unwrap();
         let keeping = Keeping::begin().unwrap();
         let ballast = Ballast::of(workers * each_holds).unwrap();
         let each = || keeping.each(workers as u32, &[]).unwrap();
