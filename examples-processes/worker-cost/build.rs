@@ -21,13 +21,14 @@ use std::{
 };
 
 /// What rustc asks the linker for under names that mean a shared library, and
-/// what is the same in an archive. Rustc switches the linker back to shared
+/// what is the same in archives. Rustc switches the linker back to shared
 /// libraries for these, after whatever a build script may say; but a linker
-/// looks in our folder first, and there finds what to take instead.
+/// looks in our folder first, and there finds what to take instead. The
+/// archives need one another, so the linker is told to go round them.
 const INSTEAD: [(&str, &str); 3] = [
-    ("libgcc_s.so", "INPUT(-l:libgcc_eh.a -l:libgcc.a -l:libc.a)\n"),
-    ("libm.so", "INPUT(-l:libm.a)\n"),
-    ("libc.so", "INPUT(-l:libc.a)\n"),
+    ("libgcc_s.so", "GROUP(-l:libgcc_eh.a -l:libgcc.a -l:libc.a)\n"),
+    ("libm.so", "GROUP(-l:libm.a -l:libgcc.a -l:libc.a)\n"),
+    ("libc.so", "GROUP(-l:libc.a -l:libgcc.a -l:libgcc_eh.a)\n"),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -278,12 +278,12 @@ fn meaning(model: Model, finished: &[Finished]) -> String {
         seconds(anew)
     );
     match (model, finish(Way::Served), finish(Way::Borrowed)) {
-        (Model::Processes, Some(served), Some(fork)) => format!(
+        (Model::Processes, Some(served), Some(forked)) => format!(
             "{adopt} Where each job needs a process of its\nown, let a server \
              fork that stays small: {} for each. A fork of ours\ntook {}, and \
              takes the longer, the more its parent holds.",
             seconds(served),
-            seconds(fork)
+            seconds(forked)
         ),
         _ => adopt,
     }
