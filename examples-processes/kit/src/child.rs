@@ -74,9 +74,9 @@ impl Drop for Child {
     }
 }
 
-/// This program in the role of a worker. Its stdin is the wire. Its stdout is *our
-/// stderr*, from its first instruction on, so that nothing it prints can
-/// corrupt our JSON.
+/// This program in one of the roles of a worker. Its stdin is the wire. Its
+/// stdout is *our stderr*, from its first instruction on, so that nothing it
+/// prints can corrupt our JSON.
 pub(crate) fn start(role: &str) -> io::Result<(Child, Wire)> {
     let (ours, theirs) = Wire::pair()?;
     let child = this_program()
