@@ -91,14 +91,13 @@ impl Doom {
     pub(crate) fn before_work(&self, socket: &UnixStream) -> io::Result<()> {
         match self.moment {
             Moment::BeforeRead => {
-                let mut ends = [PollFd::new(socket, PollFlags::IN)];
-                retry_on_intr(|| poll(&mut ends, None))?;
+                wait(socket)?;
                 die()
             }
             Moment::MidRead => {
+                wait(socket)?;
                 let mut part = vec![0; 1 + (self.within * 12.0) as usize];
-                (&*socket).read_exact(&mut part[..1])?;
-                let _ = (&*socket).read(&mut part[1..])?;
+                let _ = (&*socket).read(&mut part);
                 die()
             }
             _ => Ok(()),
@@ -132,6 +131,13 @@ impl Doom {
         }
         die()
     }
+}
+
+/// For a job, or for the pool to let go: then it dies with nothing to lose.
+fn wait(socket: &UnixStream) -> io::Result<()> {
+    let mut ends = [PollFd::new(socket, PollFlags::IN)];
+    retry_on_intr(|| poll(&mut ends, None))?;
+    Ok(())
 }
 
 fn die() -> ! {

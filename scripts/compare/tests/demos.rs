@@ -1177,6 +1177,18 @@ fn chaos_changes_no_result() {
     assert_eq!(soaked.answer, good_answer(jobs, 1));
 }
 
+/// Of many pools one or the other has a worker that was to die at a job that
+/// never comes: it is let go, and has nothing to complain of.
+#[test]
+fn who_was_to_die_later_says_nothing() {
+    for seed in 0..60 {
+        let arguments =
+            format!("--chaos {seed} --jobs 30 --stuck 0 --workers 4");
+        let found = run("kill-workers", Model::Processes, &arguments);
+        assert_eq!(found.answer, good_answer(30, 1));
+    }
+}
+
 #[test]
 fn chaos_among_threads_is_bad_usage() {
     let scenario = scenario("kill-workers");

@@ -19,9 +19,7 @@
 //!   its mapping only, since Linux 6.4 (<https://lwn.net/Articles/937943/>);
 //!   where somebody changes that mapping, it is back to `mmap_lock`. That
 //!   happens: a mapping is all memory side by side with the same attributes,
-//!   so what two threads map is often one. (With attributes that differ, two
-//!   threads that touch 64 KiB each were 1.7 times as fast, and slept a
-//!   quarter as often: Linux 6.18, two cores of an Intel Xeon, 2026-11-23.)
+//!   so what two threads map is often one.
 //! - `allocate`: malloc has several arenas with a lock each (malloc(3)). A
 //!   block beyond a threshold is a mapping, and so is its memory when it is
 //!   used; the threshold follows what is freed, from 128 KiB up to 32 MiB
