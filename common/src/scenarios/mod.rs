@@ -24,6 +24,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// What a reader wants to know.
     pub question: &'static str,
+    /// What the rows of its comparison measure.
+    pub rows: &'static str,
     /// Whether there is work to share out among as many workers as the
     /// comparison says, by the flag `--workers`.
     pub crew: bool,
@@ -44,54 +46,84 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "shared-state",
         question: "many workers update one ledger; is anything lost?",
+        rows: "Transfers between the accounts of one ledger, of all workers \
+               together, by the way in which it is guarded. Lost updates: \
+               of those that race on purpose.",
         crew: true,
         scales: false,
     },
     Scenario {
         name: "ipc",
         question: "what does a message cost, by mechanism, size and waking?",
+        rows: "Trip: to the other end and back, the median. Rate and flow: \
+               messages and bytes a second, one way. By mechanism, and by \
+               how its ends wait.",
         crew: false,
         scales: false,
     },
     Scenario {
         name: "responsive-ui",
         question: "does the screen keep up while a database is busy?",
+        rows: "Input to frame: from a key until the screen shows it. Gap: \
+               between two frames. Hand-over: of what a query found, from \
+               the worker to the screen.",
         crew: false,
         scales: false,
     },
     Scenario {
         name: "matrix",
         question: "six databases, a matrix transformation of each",
+        rows: "Databases that are loaded and transformed a second, and how \
+               long loading and transforming takes, of all six together.",
         crew: true,
         scales: true,
     },
     Scenario {
         name: "kill-workers",
         question: "a worker hangs: can it be stopped?",
+        rows: "Good jobs, while others hang. Stopped after: from the \
+               request until the worker is free, or gone and reaped. Left \
+               and lost: what can never be stopped.",
         crew: true,
         scales: false,
     },
     Scenario {
         name: "crash",
         question: "a worker dies by itself, perhaps with a lock: who survives?",
+        rows: "Resumed: from a death, while it held nothing or a lock, \
+               until the work goes on. Survivors: of two workers, without a \
+               new start. Lost: transfers of the ledger.",
         crew: true,
         scales: false,
     },
     Scenario {
         name: "worker-cost",
         question: "what does a worker cost to start and to keep?",
+        rows: "Finish: from the call until an empty job is done, and the \
+               worker gone that was started for it. By how there is one: a \
+               thread or process begun anew; one that borrows (scoped, \
+               forked); one that is prepared (Builder, pre_exec); a server \
+               that is asked (channel, fork server); a pool; a word to \
+               sleep on (futex); and bare, by clone. Idle: bytes of each of \
+               so many that wait.",
         crew: false,
         scales: false,
     },
     Scenario {
         name: "fetch",
         question: "many slow replies at once: how long, and at what cost?",
+        rows: "Share of the ideal: replies × delay / workers, over the time \
+               that it takes. A worker's memory and a reply's CPU time: \
+               without the server's.",
         crew: false,
         scales: false,
     },
     Scenario {
         name: "address-space",
         question: "is one address space a bottleneck?",
+        rows: "Operations a second, of all workers together, each on memory \
+               or files of its own; and how many times as many as by one \
+               worker.",
         crew: true,
         scales: false,
     },

@@ -104,10 +104,14 @@ fn numbered(round: usize, order: Vec<(Model, usize)>) -> Vec<Run> {
 mod tests {
     use super::*;
 
-    const FLAT: Scenario =
-        Scenario { name: "flat", question: "", crew: true, scales: false };
-    const SCALING: Scenario =
-        Scenario { name: "scaling", question: "", crew: true, scales: true };
+    const FLAT: Scenario = Scenario { scales: false, ..SCALING };
+    const SCALING: Scenario = Scenario {
+        name: "scaling",
+        question: "",
+        rows: "",
+        crew: true,
+        scales: true,
+    };
 
     /// A round as a word: T2 is threads with two workers.
     fn order(plan: &Plan, round: usize) -> String {

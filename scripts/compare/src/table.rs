@@ -35,7 +35,10 @@ Use scripts/compare.sh, which builds in release.";
 const HOW_TO_READ: &str = "\
 “threads 1.08× faster [1.05, 1.11]”: the median over the rounds, and its \
 95 % confidence interval.
-Without a winner, a ratio above 1 is in favour of threads.";
+Without a winner, a ratio above 1 is in favour of threads.
+Total: a whole run, from the first start to the last stop. Memory: of all its \
+processes, when
+the answers were in; what several share is counted in parts.";
 
 /// All that is shown.
 #[derive(Debug)]
@@ -55,8 +58,9 @@ impl fmt::Display for Page<'_> {
         let debug = self.debug_build();
         writeln!(formatter, "{}\n{debug}", self.circumstances())?;
         for scenario in self.measured {
+            let (title, legend) = (title(scenario), legend(scenario));
             let group = self.group(scenario);
-            writeln!(formatter, "{}\n{group}\n", title(scenario))?;
+            writeln!(formatter, "{title}\n{legend}\n{group}\n")?;
         }
         writeln!(formatter, "{HOW_TO_READ}{}", self.refused())?;
         writeln!(formatter, "\n{}", self.whereabouts())?;
@@ -139,6 +143,17 @@ impl Page<'_> {
 fn title(scenario: &Measured) -> String {
     let scenario = scenario.plan.scenario;
     format!("{}: {}", scenario.name, scenario.question)
+}
+
+/// What the rows below measure.
+fn legend(scenario: &Measured) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_width(WIDTH)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .add_row([scenario.plan.scenario.rows]);
+    table.trim_fmt()
 }
 
 fn judged_row(verdict: &Verdict) -> [String; 4] {
