@@ -12,6 +12,8 @@
 //! | [`agreement`] | whether both sides did the same work |
 //! | [`refusal`] | why a run does not count, in words |
 //! | [`samples`] | the file that keeps every sample |
+//! | [`results`] | all that was measured, now or read back from that file |
+//! | [`sources`] | the sources of every pair, as they were built |
 //! | [`judge`] | what a ratio means: numbers only |
 //! | [`verdict`] | what the figures say, in words |
 //! | [`table`] | the page that a person reads |
@@ -29,7 +31,9 @@ mod measure;
 mod plan;
 mod progress;
 mod refusal;
+mod results;
 mod samples;
+mod sources;
 mod table;
 mod verdict;
 
@@ -44,9 +48,9 @@ use crate::{
     measure::{Bench, Measured},
     plan::Plan,
     progress::Progress,
+    results::Results,
     samples::{Conclusion, Heading, Journal},
     table::Page,
-    verdict::Verdict,
 };
 
 fn main() -> ExitCode {
@@ -67,17 +71,16 @@ fn compare(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let bench = Bench::new(arguments)?;
     let heading = Heading::of(arguments);
     let mut journal = Journal::create(&arguments.samples()?, &heading)?;
-    let measured = measure_all(&bench, arguments.plans(), &mut journal)?;
-    let verdicts: Vec<Verdict> =
-        measured.iter().flat_map(verdict::verdicts).collect();
-    journal.conclude(&Conclusion::new(&verdicts, &measured))?;
+    let scenarios = measure_all(&bench, arguments.plans(), &mut journal)?;
+    let results = Results { heading, scenarios };
+    let verdicts = results.verdicts();
+    journal.conclude(&Conclusion::new(&verdicts, &results))?;
     print(&Page {
-        heading: &heading,
-        measured: &measured,
+        results: &results,
         verdicts: &verdicts,
         samples: journal.path(),
     })?;
-    Ok(match measured.iter().all(Measured::is_sound) {
+    Ok(match results.are_sound() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })

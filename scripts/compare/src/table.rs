@@ -13,7 +13,7 @@ use crate::{
     measure::Measured,
     plan::count,
     refusal::Refusal,
-    samples::Heading,
+    results::Results,
     verdict::{self, TIMES, Verdict},
 };
 
@@ -43,10 +43,8 @@ the answers were in; what several share is counted in parts.";
 /// All that is shown.
 #[derive(Debug)]
 pub struct Page<'all> {
-    /// Where and when.
-    pub heading: &'all Heading,
-    /// The scenarios, in their order.
-    pub measured: &'all [Measured],
+    /// What was measured, where and when.
+    pub results: &'all Results,
     /// The rows of those that were not refused.
     pub verdicts: &'all [Verdict],
     /// Where the samples are.
@@ -57,7 +55,7 @@ impl fmt::Display for Page<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let debug = self.debug_build();
         writeln!(formatter, "{}\n{debug}", self.circumstances())?;
-        for scenario in self.measured {
+        for scenario in &self.results.scenarios {
             let (title, legend) = (title(scenario), legend(scenario));
             let group = self.group(scenario);
             writeln!(formatter, "{title}\n{legend}\n{group}\n")?;
@@ -70,33 +68,37 @@ impl fmt::Display for Page<'_> {
 
 impl Page<'_> {
     fn circumstances(&self) -> String {
-        let machine = &self.heading.machine;
+        let machine = &self.results.heading.machine;
         let place = format!(
             "{}, {}, {}",
             machine.cpu,
             count(machine.cores, "core"),
             machine.kernel
         );
-        let command = format!("compare {}", self.heading.command.join(" "));
+        let command =
+            format!("compare {}", self.results.heading.command.join(" "));
         let rounds = format!(
             "{} after a warm-up, either side first by turns; {} each, where \
              work is shared",
-            self.heading.rounds,
-            count(self.heading.workers, "worker")
+            self.results.heading.rounds,
+            count(self.results.heading.workers, "worker")
         );
         facts([
             ["machine", &place],
             ["compiler", &machine.rustc],
             ["command", command.trim_end()],
-            ["date", &self.heading.date],
+            ["date", &self.results.heading.date],
             ["rounds", &rounds],
         ])
     }
 
     /// The programs may come from elsewhere: what counts is what they say.
     fn debug_build(&self) -> String {
-        let mut samples =
-            self.measured.iter().flat_map(|scenario| &scenario.samples);
+        let mut samples = self
+            .results
+            .scenarios
+            .iter()
+            .flat_map(|scenario| &scenario.samples);
         match samples.any(|sample| sample.outcome.machine.profile == "debug") {
             true => format!("\n{DEBUG_BUILD}\n\n"),
             false => String::new(),
@@ -123,13 +125,16 @@ impl Page<'_> {
     }
 
     fn refused(&self) -> String {
-        let refused =
-            self.measured.iter().filter(|scenario| !scenario.is_sound());
+        let refused = self
+            .results
+            .scenarios
+            .iter()
+            .filter(|scenario| !scenario.is_sound());
         match refused.count() {
             0 => String::new(),
             count => format!(
                 "\nRefused: {count} of {} scenarios. Exit status 1.",
-                self.measured.len()
+                self.results.scenarios.len()
             ),
         }
     }
