@@ -14,17 +14,23 @@
 //! | [`samples`] | the file that keeps every sample |
 //! | [`results`] | all that was measured, now or read back from that file |
 //! | [`sources`] | the sources of every pair, as they were built |
+//! | [`environment`] | what else went on while the programs ran |
+//! | [`cgroup`] | what a container leaves to them |
+//! | [`disturbance`] | what of that may have disturbed the figures |
 //! | [`judge`] | what a ratio means: numbers only |
 //! | [`verdict`] | what the figures say, in words |
 //! | [`table`] | the page that a person reads |
 //! | [`progress`] | the line on a terminal |
 //!
-//! Linux only: [`child`].
+//! Linux only: [`child`], [`environment`], [`cgroup`].
 
 mod agreement;
 mod arguments;
+mod cgroup;
 mod child;
+mod disturbance;
 mod document;
+mod environment;
 mod figures;
 mod judge;
 mod measure;
@@ -45,6 +51,7 @@ use common::demo;
 
 use crate::{
     arguments::Arguments,
+    environment::Environment,
     measure::{Bench, Measured},
     plan::Plan,
     progress::Progress,
@@ -71,8 +78,11 @@ fn compare(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let bench = Bench::new(arguments)?;
     let heading = Heading::of(arguments);
     let mut journal = Journal::create(&arguments.samples()?, &heading)?;
-    let scenarios = measure_all(&bench, arguments.plans(), &mut journal)?;
-    let results = Results { heading, scenarios };
+    let mut environment = Environment::begin();
+    let scenarios =
+        measure_all(&bench, arguments.plans(), &mut journal, &mut environment)?;
+    let environment = Some(environment);
+    let results = Results { heading, scenarios, environment };
     let verdicts = results.verdicts();
     journal.conclude(&Conclusion::new(&verdicts, &results))?;
     print(&Page {
@@ -90,11 +100,16 @@ fn measure_all(
     bench: &Bench,
     plans: Vec<Plan>,
     journal: &mut Journal,
+    environment: &mut Environment,
 ) -> anyhow::Result<Vec<Measured>> {
     let mut progress = Progress::new(&plans);
     plans
         .into_iter()
-        .map(|plan| bench.measure(plan, journal, &mut progress))
+        .map(|plan| {
+            let measured = bench.measure(plan, journal, &mut progress)?;
+            environment.read_after(measured.plan.scenario.name);
+            Ok(measured)
+        })
         .collect()
 }
 

@@ -9,6 +9,8 @@ use common::scenarios::{self, Scenario};
 use serde::Deserialize;
 
 use crate::{
+    disturbance::{self, Disturbance},
+    environment::Environment,
     measure::Measured,
     plan::Plan,
     refusal::Refusal,
@@ -23,6 +25,8 @@ pub struct Results {
     pub heading: Heading,
     /// In the order of the list.
     pub scenarios: Vec<Measured>,
+    /// What went on around. None if the comparison did not come to its end.
+    pub environment: Option<Environment>,
 }
 
 impl Results {
@@ -47,8 +51,11 @@ impl Results {
              measure again"
         );
         let document: Document = serde_json::from_str(text)?;
-        let mut results =
-            Results { heading: document.heading, scenarios: Vec::new() };
+        let mut results = Results {
+            heading: document.heading,
+            scenarios: Vec::new(),
+            environment: document.environment,
+        };
         for kept in document.samples {
             let sample = Sample::try_from(kept)?;
             let scenario = results.of(&sample.outcome.scenario)?;
@@ -64,6 +71,11 @@ impl Results {
     /// The rows of every scenario that was not refused.
     pub fn verdicts(&self) -> Vec<Verdict> {
         self.scenarios.iter().flat_map(verdict::verdicts).collect()
+    }
+
+    /// What may have disturbed the figures.
+    pub fn disturbances(&self) -> Vec<Disturbance> {
+        disturbance::of(self)
     }
 
     /// Whether none was refused.
@@ -111,6 +123,9 @@ struct Document {
     /// None if the comparison did not come to its end.
     #[serde(default)]
     refusals: Vec<Refusal>,
+    /// None likewise.
+    #[serde(default)]
+    environment: Option<Environment>,
 }
 
 fn scenario(name: &str) -> anyhow::Result<&'static Scenario> {

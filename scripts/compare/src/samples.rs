@@ -29,8 +29,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    arguments::Arguments, figures, plan::Run, refusal::Refusal,
-    results::Results, verdict::Verdict,
+    arguments::Arguments, disturbance::Disturbance, environment::Environment,
+    figures, plan::Run, refusal::Refusal, results::Results, verdict::Verdict,
 };
 
 /// The version of the file.
@@ -142,6 +142,8 @@ impl TryFrom<Kept> for Sample {
 pub struct Conclusion<'all> {
     verdicts: &'all [Verdict],
     refusals: Vec<&'all Refusal>,
+    environment: &'all Option<Environment>,
+    disturbances: Vec<Disturbance>,
 }
 
 impl<'all> Conclusion<'all> {
@@ -154,6 +156,8 @@ impl<'all> Conclusion<'all> {
                 .iter()
                 .flat_map(|scenario| &scenario.refusals)
                 .collect(),
+            environment: &results.environment,
+            disturbances: results.disturbances(),
         }
     }
 }

@@ -9,6 +9,7 @@ use comfy_table::{
 use common::{outcome::Model, units};
 
 use crate::{
+    disturbance::Disturbance,
     figures,
     measure::Measured,
     plan::count,
@@ -27,10 +28,6 @@ const COLUMNS: [u16; 4] = [30, 12, 12, 43];
 
 const STYLE: TableStyle = TableStyle::new()
     .header_separator(LineStyle::none().fill('─').junction('─'));
-
-const DEBUG_BUILD: &str = "\
-DEBUG BUILD: these times say nothing about threads or processes.
-Use scripts/compare.sh, which builds in release.";
 
 const HOW_TO_READ: &str = "\
 “threads 1.08× faster [1.05, 1.11]”: the median over the rounds, and its \
@@ -53,8 +50,9 @@ pub struct Page<'all> {
 
 impl fmt::Display for Page<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let debug = self.debug_build();
-        writeln!(formatter, "{}\n{debug}", self.circumstances())?;
+        let disturbances = disturbances(&self.results.disturbances());
+        writeln!(formatter, "{}\n", self.circumstances())?;
+        writeln!(formatter, "{disturbances}")?;
         for scenario in &self.results.scenarios {
             let (title, legend) = (title(scenario), legend(scenario));
             let group = self.group(scenario);
@@ -62,7 +60,7 @@ impl fmt::Display for Page<'_> {
         }
         writeln!(formatter, "{HOW_TO_READ}{}", self.refused())?;
         writeln!(formatter, "\n{}", self.whereabouts())?;
-        write!(formatter, "{debug}")
+        write!(formatter, "\n{disturbances}")
     }
 }
 
@@ -90,19 +88,6 @@ impl Page<'_> {
             ["date", &self.results.heading.date],
             ["rounds", &rounds],
         ])
-    }
-
-    /// The programs may come from elsewhere: what counts is what they say.
-    fn debug_build(&self) -> String {
-        let mut samples = self
-            .results
-            .scenarios
-            .iter()
-            .flat_map(|scenario| &scenario.samples);
-        match samples.any(|sample| sample.outcome.machine.profile == "debug") {
-            true => format!("\n{DEBUG_BUILD}\n\n"),
-            false => String::new(),
-        }
     }
 
     fn group(&self, scenario: &Measured) -> String {
@@ -142,6 +127,20 @@ impl Page<'_> {
     fn whereabouts(&self) -> String {
         let path = self.samples.display().to_string();
         facts([["samples", &path]])
+    }
+}
+
+/// Each with what to do about it, above the figures and again below them,
+/// where a long page ends.
+pub fn disturbances(disturbances: &[Disturbance]) -> String {
+    let mut lines = Vec::new();
+    for Disturbance { what, remedy } in disturbances {
+        lines.push(["disturbed", what]);
+        lines.push(["", remedy]);
+    }
+    match lines.is_empty() {
+        true => String::new(),
+        false => facts(lines) + "\n",
     }
 }
 
@@ -201,7 +200,7 @@ fn set_columns(table: &mut Table) {
 }
 
 /// Lines that begin with what they are about. Long ones are wrapped.
-fn facts<const COUNT: usize>(facts: [[&str; 2]; COUNT]) -> String {
+fn facts<'all>(facts: impl IntoIterator<Item = [&'all str; 2]>) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
