@@ -21,8 +21,11 @@ Examples:
   scripts/compare.sh                       every pair
   scripts/compare.sh --scenario matrix     one pair
   scripts/compare.sh --rounds 31           narrower intervals
+  scripts/compare.sh --compare-with OLD.json
+                                           what changed since
 
-Exit status: 0 every pair was judged, 1 one was refused, 2 bad usage,
+Exit status: 0 every pair was judged, 1 one was refused, 2 bad usage;
+with --compare-with, 1 if anything got clearly worse or is not comparable;
 130 after Ctrl-C. Ctrl-C loses no sample that was taken.";
 
 /// Runs every pair on this machine, proves that both sides did the same
@@ -50,6 +53,18 @@ pub struct Arguments {
     /// [default: compare/samples.json under target]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+
+    /// Measure nothing: compare a file of samples with an older one, each
+    /// side with itself [default of NEW: where the samples are kept]
+    #[arg(
+        long,
+        value_names = ["OLD", "NEW"],
+        num_args = 1..=2,
+        conflicts_with_all = [
+            "quick", "scenarios", "rounds", "seed", "workers", "deadline",
+        ]
+    )]
+    compare_with: Option<Vec<PathBuf>>,
 
     /// The seed of the input
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -123,6 +138,20 @@ impl Arguments {
         let programs = self.programs()?;
         let target = programs.parent().unwrap_or(&programs);
         Ok(target.join("compare").join("samples.json"))
+    }
+
+    /// The old file and the new one, if two are to be compared.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no folder of programs to derive the new one from.
+    pub fn compare_with(&self) -> anyhow::Result<Option<[PathBuf; 2]>> {
+        match self.compare_with.as_deref() {
+            None => Ok(None),
+            Some([old, new]) => Ok(Some([old.clone(), new.clone()])),
+            Some([old, ..]) => Ok(Some([old.clone(), self.samples()?])),
+            Some([]) => Ok(None),
+        }
     }
 
     fn chose(&self, scenario: &Scenario) -> bool {

@@ -141,7 +141,7 @@ fn load(spans: &[Span<'_>]) -> Option<Disturbance> {
     let shares = above(spans, LOAD, |span| (span.others, span.cores))?;
     Some(Disturbance::new(
         format!("other programs took of the cores' time {shares}"),
-        "end them, or wait until they are done: top shows which they are",
+        "end them, or measure again when they are done: top shows which they are",
     ))
 }
 
@@ -202,7 +202,7 @@ fn quota(place: &Place, spans: &[Span<'_>]) -> Option<Disturbance> {
             count(place.cores_online, "core")
         ),
         "run the container without a limit on its CPU (docker run without \
-         --cpus), or give fewer --workers than the quota has cores",
+         --cpus), or give no more --workers than its cores",
     ))
 }
 

@@ -20,6 +20,8 @@
 //! | [`judge`] | what a ratio means: numbers only |
 //! | [`verdict`] | what the figures say, in words |
 //! | [`table`] | the page that a person reads |
+//! | [`change`] | what changed from one comparison to another |
+//! | [`side_by_side`] | the page of two comparisons |
 //! | [`progress`] | the line on a terminal |
 //!
 //! Linux only: [`child`], [`environment`], [`cgroup`].
@@ -27,6 +29,7 @@
 mod agreement;
 mod arguments;
 mod cgroup;
+mod change;
 mod child;
 mod disturbance;
 mod document;
@@ -39,11 +42,12 @@ mod progress;
 mod refusal;
 mod results;
 mod samples;
+mod side_by_side;
 mod sources;
 mod table;
 mod verdict;
 
-use std::{io, io::Write as _, process::ExitCode};
+use std::{fmt::Display, io, io::Write as _, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -61,13 +65,33 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    match compare(&Arguments::parse()) {
+    match run(&Arguments::parse()) {
         Ok(status) => status,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    match arguments.compare_with()? {
+        Some([old, new]) => compare_with(&old, &new),
+        None => compare(arguments),
+    }
+}
+
+/// The exit status is 0 if nothing got clearly worse: a script can take this
+/// for a guard.
+fn compare_with(old: &Path, new: &Path) -> anyhow::Result<ExitCode> {
+    let (old, new) = (Results::read(old)?, Results::read(new)?);
+    let changes = change::changes(&old, &new)?;
+    print(&side_by_side::Page { old: &old, new: &new, changes: &changes })?;
+    let mut changes = changes.iter();
+    Ok(match changes.any(|(_, changed)| changed.is_for_the_worse()) {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    })
 }
 
 /// The exit status is 0 if every scenario was judged, 1 if one was refused.
@@ -114,7 +138,7 @@ fn measure_all(
 }
 
 /// A reader who has seen enough (`| head`) is not an error.
-fn print(page: &Page<'_>) -> anyhow::Result<()> {
+fn print(page: &impl Display) -> anyhow::Result<()> {
     match io::stdout().write_all(page.to_string().as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(error).context("the table could not be written to stdout")

@@ -83,11 +83,15 @@ impl Results {
         self.scenarios.iter().all(Measured::is_sound)
     }
 
+    /// The scenario of this name, if it was compared, or refused.
+    pub fn find(&self, scenario: &str) -> Option<&Measured> {
+        let mut scenarios = self.scenarios.iter();
+        scenarios.find(|measured| measured.plan.scenario.name == scenario)
+    }
+
     /// The scenario of this name, if it was compared and not refused.
     pub fn sound(&self, scenario: &str) -> Option<&Measured> {
-        self.scenarios.iter().find(|measured| {
-            measured.plan.scenario.name == scenario && measured.is_sound()
-        })
+        self.find(scenario).filter(|measured| measured.is_sound())
     }
 
     /// The scenario of this name, which comes in now if it is not there yet.

@@ -74,6 +74,11 @@ impl Heading {
             samples: [],
         }
     }
+
+    /// Whether it was measured on the smaller work load.
+    pub fn is_quick(&self) -> bool {
+        self.command.iter().any(|argument| argument == "--quick")
+    }
 }
 
 /// One run whose outcome could be read.

@@ -92,21 +92,12 @@ impl Page<'_> {
 
     fn group(&self, scenario: &Measured) -> String {
         let name = scenario.plan.scenario.name;
-        let mut table = Table::new();
-        table
-            .load_style(STYLE)
-            .set_width(WIDTH)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_header(["what", "threads", "processes", "verdict"])
-            .add_rows(scenario.refusals.iter().map(refused_row))
-            .add_rows(
-                self.verdicts
-                    .iter()
-                    .filter(|verdict| verdict.scenario == name)
-                    .map(judged_row),
-            );
-        set_columns(&mut table);
-        table.trim_fmt()
+        let verdicts = self.verdicts.iter();
+        let judged =
+            verdicts.filter(|verdict| verdict.scenario == name).map(judged_row);
+        let refused = scenario.refusals.iter().map(refused_row);
+        let header = ["what", "threads", "processes", "verdict"];
+        sheet(header, refused.chain(judged).collect())
     }
 
     fn refused(&self) -> String {
@@ -187,6 +178,19 @@ fn refused_row(refusal: &Refusal) -> [String; 4] {
     ]
 }
 
+/// Rows of a name, two figures and words.
+pub fn sheet(header: [&str; 4], rows: Vec<[String; 4]>) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(STYLE)
+        .set_width(WIDTH)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header)
+        .add_rows(rows);
+    set_columns(&mut table);
+    table.trim_fmt()
+}
+
 fn set_columns(table: &mut Table) {
     for (column, width) in table.column_iter_mut().zip(COLUMNS) {
         let width = Width::Fixed(width);
@@ -200,7 +204,7 @@ fn set_columns(table: &mut Table) {
 }
 
 /// Lines that begin with what they are about. Long ones are wrapped.
-fn facts<'all>(facts: impl IntoIterator<Item = [&'all str; 2]>) -> String {
+pub fn facts<'all>(facts: impl IntoIterator<Item = [&'all str; 2]>) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)

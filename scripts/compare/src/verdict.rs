@@ -69,9 +69,7 @@ fn row(measured: &Measured, metric: &Metric) -> Verdict {
     let [threads, processes] = [Model::Threads, Model::Processes]
         .map(|model| values(measured, metric, model));
     let ratio = match metric.only {
-        None => {
-            judge::advantage_of_threads(&threads, &processes, metric.better)
-        }
+        None => judge::advantage(&threads, &processes, metric.better),
         Some(_) => None,
     };
     Verdict {
@@ -122,7 +120,7 @@ fn words(ratio: Estimate, unit: &str, better: Better) -> String {
 }
 
 /// The word for being better at this.
-fn comparative(unit: &str, better: Better) -> &'static str {
+pub fn comparative(unit: &str, better: Better) -> &'static str {
     match (unit, better) {
         ("s", Better::Lower) => "faster",
         (rate, Better::Higher) if rate.ends_with("/s") => "faster",
@@ -179,7 +177,8 @@ fn efficiency(speed_up: Estimate, workers: usize, cores: usize) -> String {
     format!("{crew}, efficiency {share} {interval}")
 }
 
-fn interval(ratio: Estimate) -> String {
+/// As it stands behind a median.
+pub fn interval(ratio: Estimate) -> String {
     format!("[{}, {}]", times(ratio.low), times(ratio.high))
 }
 
