@@ -21,11 +21,13 @@ Examples:
   scripts/compare.sh                       every pair
   scripts/compare.sh --scenario matrix     one pair
   scripts/compare.sh --rounds 31           narrower intervals
+  scripts/compare.sh --calibrate           may the judge be trusted here?
   scripts/compare.sh --compare-with OLD.json
                                            what changed since
 
 Exit status: 0 every pair was judged, 1 one was refused, 2 bad usage;
 with --compare-with, 1 if anything got clearly worse or is not comparable;
+with --calibrate, 1 if more than 5 of a hundred verdicts were false;
 130 after Ctrl-C. Ctrl-C loses no sample that was taken.";
 
 /// Runs every pair on this machine, proves that both sides did the same
@@ -53,6 +55,19 @@ pub struct Arguments {
     /// [default: compare/samples.json under target]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+
+    /// Judge the judge, in a few minutes: let it compare a program with
+    /// itself, and with itself slowed by 10 %, so many times each [default
+    /// of N: 100]
+    #[arg(
+        long,
+        value_name = "N",
+        num_args = 0..=1,
+        default_missing_value = "100",
+        value_parser = parse_comparisons,
+        conflicts_with_all = ["scenarios", "json", "compare_with"]
+    )]
+    pub calibrate: Option<usize>,
 
     /// Measure nothing: compare a file of samples with an older one, each
     /// side with itself [default of NEW: where the samples are kept]
@@ -179,6 +194,13 @@ fn parse_rounds(text: &str) -> Result<usize, String> {
             estimate::FEWEST
         )),
         _ => Err("a number of rounds from 6 to 1000 is needed".into()),
+    }
+}
+
+fn parse_comparisons(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(comparisons @ 1..=1000) => Ok(comparisons),
+        _ => Err("a number of comparisons from 1 to 1000 is needed".into()),
     }
 }
 

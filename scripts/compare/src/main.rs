@@ -22,12 +22,14 @@
 //! | [`table`] | the page that a person reads |
 //! | [`change`] | what changed from one comparison to another |
 //! | [`side_by_side`] | the page of two comparisons |
+//! | [`calibration`] | what the judge says of pairs whose truth is known |
 //! | [`progress`] | the line on a terminal |
 //!
 //! Linux only: [`child`], [`environment`], [`cgroup`].
 
 mod agreement;
 mod arguments;
+mod calibration;
 mod cgroup;
 mod change;
 mod child;
@@ -77,8 +79,25 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match arguments.compare_with()? {
         Some([old, new]) => compare_with(&old, &new),
-        None => compare(arguments),
+        None => match arguments.calibrate {
+            Some(comparisons) => calibrate(arguments, comparisons),
+            None => compare(arguments),
+        },
     }
+}
+
+/// The exit status is 0 unless the judge is wrong too often.
+fn calibrate(
+    arguments: &Arguments,
+    comparisons: usize,
+) -> anyhow::Result<ExitCode> {
+    demo::end_on_signals()?;
+    let calibration = calibration::calibrate(arguments, comparisons)?;
+    print(&calibration)?;
+    Ok(match calibration.is_wrong() {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    })
 }
 
 /// The exit status is 0 if nothing got clearly worse: a script can take this
