@@ -17,7 +17,7 @@ main() {
     step "Format" format
     step "Lints, as errors" lints
     step "Build" cargo build --quiet --workspace --bins
-    numpy
+    python
     step "Tests" cargo test --quiet --workspace --all-features
     step "Documentation" documentation
     step "A quick comparison" scripts/compare.sh --quick
@@ -60,23 +60,27 @@ documentation() {
         --all-features --document-private-items
 }
 
-# The eigenvalues are compared with numpy's. It goes into an environment of
-# its own under target/, and nothing on the machine is changed.
-numpy() {
+# The eigenvalues are compared with numpy's, and the intervals of the judge
+# with scipy's. They go into an environment of their own under target/, and
+# nothing on the machine is changed.
+python() {
     local home=${CARGO_TARGET_DIR:-target}/python
-    if python3 -c 'import numpy, sqlite3' 2>/dev/null; then
+    if python3 -c 'import numpy, scipy, sqlite3' 2>/dev/null; then
         export PYTHON=python3
         return
     fi
-    if [ ! -x "$home/bin/python" ]; then
+    if ! "$home/bin/python" -c 'import numpy, scipy' 2>/dev/null; then
         python3 -m venv "$home" >/dev/null 2>&1 &&
-            "$home/bin/pip" install --quiet numpy >/dev/null 2>&1 || true
+            "$home/bin/pip" install --quiet numpy scipy >/dev/null 2>&1 || true
     fi
     if "$home/bin/python" -c 'import numpy, sqlite3' 2>/dev/null; then
         PYTHON=$(realpath "$home/bin")/python
         export PYTHON
     else
         not_run+=("the comparison with numpy: apt-get install python3-numpy")
+    fi
+    if ! "${PYTHON:-python3}" -c 'import scipy' 2>/dev/null; then
+        not_run+=("the comparison with scipy: apt-get install python3-scipy")
     fi
 }
 
