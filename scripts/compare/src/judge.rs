@@ -92,8 +92,7 @@ mod tests {
     fn better_says_which_way_is_good() {
         let (fast, slow) = ([10.0; 6], [5.0; 6]);
         let advantage = |better| {
-            super::advantage(&fast, &slow, better)
-                .map(|estimate| estimate.median)
+            advantage(&fast, &slow, better).map(|estimate| estimate.median)
         };
         assert_eq!(advantage(Better::Higher), Some(2.0));
         assert_eq!(advantage(Better::Lower), Some(0.5));
@@ -141,7 +140,7 @@ mod tests {
                 .iter()
                 .map(|(drift, _, noise)| 1.10 * drift * noise)
                 .collect();
-            let advantage = super::advantage(
+            let advantage = advantage(
                 &threads, &processes, Better::Lower,
             );
             prop_assert_eq!(
