@@ -15,7 +15,16 @@ use procfs::process::{MountInfo, Process};
 
 /// How many cores' worth of time there is. None if it is not limited.
 pub fn quota() -> Option<f64> {
-    let quotas = folders().into_iter().filter_map(|folder| {
+    tightest(&folders())
+}
+
+/// In how many periods it was used up so far, and the programs were stopped.
+pub fn pauses() -> u64 {
+    pauses_in(&folders())
+}
+
+fn tightest(folders: &[PathBuf]) -> Option<f64> {
+    let quotas = folders.iter().filter_map(|folder| {
         let read = |name| fs::read_to_string(folder.join(name)).ok();
         let maximum = read("cpu.max").or_else(|| {
             let quota = read("cpu.cfs_quota_us")?;
@@ -26,10 +35,9 @@ pub fn quota() -> Option<f64> {
     quotas.reduce(f64::min)
 }
 
-/// In how many periods it was used up so far, and the programs were stopped.
-pub fn pauses() -> u64 {
-    folders()
-        .into_iter()
+fn pauses_in(folders: &[PathBuf]) -> u64 {
+    folders
+        .iter()
         .filter_map(|folder| fs::read_to_string(folder.join("cpu.stat")).ok())
         .map(|text| throttled(&text))
         .sum()
@@ -114,6 +122,34 @@ mod tests {
         assert_eq!(throttled(second), 17);
         assert_eq!(throttled(first), 4);
         assert_eq!(throttled("usage_usec 1\n"), 0);
+    }
+
+    /// The root has no files of its own, as it is.
+    #[test]
+    fn the_tightest_quota_counts_and_every_pause() {
+        let root = tempfile::tempdir().unwrap();
+        let folders = ["a", "a/b", "a/b/c"].map(|it| root.path().join(it));
+        for (folder, (quota, pauses)) in
+            folders.iter().zip([("max", 3), ("150000", 2), ("300000", 0)])
+        {
+            fs::create_dir(folder).unwrap();
+            let maximum = format!("{quota} 100000\n");
+            fs::write(folder.join("cpu.max"), maximum).unwrap();
+            let statistics = format!("nr_throttled {pauses}\n");
+            fs::write(folder.join("cpu.stat"), statistics).unwrap();
+        }
+        let all = [&[root.path().to_owned()][..], &folders].concat();
+        assert_eq!((tightest(&all), pauses_in(&all)), (Some(1.5), 5));
+        assert_eq!((tightest(&all[..2]), pauses_in(&[])), (None, 0));
+    }
+
+    #[test]
+    fn a_quota_of_the_first_version_stands_in_two_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name, text| fs::write(folder.path().join(name), text);
+        write("cpu.cfs_quota_us", "50000\n").unwrap();
+        write("cpu.cfs_period_us", "100000\n").unwrap();
+        assert_eq!(tightest(&[folder.path().to_owned()]), Some(0.5));
     }
 
     fn mount(line: &str) -> MountInfo {

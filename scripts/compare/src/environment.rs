@@ -169,6 +169,8 @@ fn governors() -> BTreeMap<String, usize> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use std::process::Command;
+
     use procfs::{FromBufReadSI as _, LocalSystemInfo};
 
     use super::*;
@@ -209,6 +211,22 @@ procs_blocked 0
         assert!(first.spin > 0.0 && last.spin > 0.0);
         let Place { cores_online, cores_allowed, .. } = environment.place;
         assert!((1..=cores_online).contains(&cores_allowed));
+    }
+
+    /// Or the load of the programs would pass for that of others.
+    #[test]
+    fn what_a_child_took_is_our_own() {
+        let mut environment = Environment::begin();
+        let before = resources::cpu_of_reaped();
+        let count = "i=0; while [ $i -lt 500000 ]; do i=$((i + 1)); done";
+        Command::new("sh").args(["-c", count]).status().unwrap();
+        let child = resources::cpu_of_reaped() - before;
+        environment.read_after("ipc");
+        let [first, last] = &environment.readings[..] else {
+            panic!("two readings");
+        };
+        assert!(child > 0.1, "{child}");
+        assert!(last.own - first.own >= child);
     }
 
     #[test]

@@ -69,6 +69,16 @@ fn on_a_quiet_machine_the_judge_may_be_trusted() {
     assert!(["--transfers 25000000", "--transfers 27500000"].contains(&rest));
 }
 
+/// Four runs of pilot and announcement, then fourteen of each comparison.
+#[test]
+fn the_warm_up_does_not_count() {
+    let (_, result) =
+        calibrated(2, "case $(((run + 10) % 14)) in 0) factor=900;; esac");
+    let page = spaced(&result.stdout);
+    assert!(page.contains("no clear difference in 2 of 2"), "{page}");
+    assert!(page.contains("found in 2 of 2"), "{page}");
+}
+
 #[test]
 fn on_a_noisy_machine_the_judge_says_so_and_is_not_wrong() {
     let (_, result) = calibrated(
