@@ -86,22 +86,21 @@ pub fn calibrate(
     let subject = Subject::new(arguments)?;
     let rounds = arguments.rounds();
     let transfers = subject.transfers()?;
-    let mut environment = Environment::begin();
     announce(&subject, transfers, comparisons, rounds)?;
+    let mut calibration = Calibration {
+        alike: Tally::default(),
+        slowed: Tally::default(),
+        rounds,
+        transfers,
+        environment: Environment::begin(),
+    };
     let progress = Progress::new(2 * comparisons);
-    let (mut alike, mut slowed) = (Tally::default(), Tally::default());
     for _ in 0..comparisons {
-        progress.now("threads against themselves");
-        alike.add(subject.compare(transfers, transfers, rounds)?, None);
-        progress.step();
-        progress.now("against a slow-down of 10 %");
-        let more = transfers / 10 * 11;
-        let expected = Some(Side::First);
-        slowed.add(subject.compare(transfers, more, rounds)?, expected);
-        progress.step();
+        calibration.judge_alike(&subject, &progress)?;
+        calibration.judge_slowed(&subject, &progress)?;
     }
-    environment.read_after("the calibration");
-    Ok(Calibration { alike, slowed, rounds, transfers, environment })
+    calibration.environment.read_after("the calibration");
+    Ok(calibration)
 }
 
 /// How long it will take, before it does.
@@ -147,6 +146,16 @@ impl Tally {
 
     fn all(&self) -> usize {
         self.right + self.wrong + self.too_noisy
+    }
+
+    fn words(&self, [right, wrong]: [&str; 2]) -> String {
+        format!(
+            "{right} in {} of {}, {wrong} in {}, too noisy to tell in {}",
+            self.right,
+            self.all(),
+            self.wrong,
+            self.too_noisy
+        )
     }
 
     fn is_wrong(&self) -> bool {
@@ -212,11 +221,11 @@ impl Subject {
     ) -> anyhow::Result<Finding<Side>> {
         let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
         for round in 0..=rounds {
-            let [this, that] = match round % 2 {
-                0 => [self.work(first)?, self.work(second)?],
+            let (this, that) = match round % 2 {
+                0 => (self.work(first)?, self.work(second)?),
                 _ => {
                     let that = self.work(second)?;
-                    [self.work(first)?, that]
+                    (self.work(first)?, that)
                 }
             };
             if round > 0 {
@@ -264,6 +273,33 @@ impl Subject {
 }
 
 impl Calibration {
+    fn judge_alike(
+        &mut self,
+        subject: &Subject,
+        progress: &Progress,
+    ) -> anyhow::Result<()> {
+        progress.now("threads against themselves");
+        let same = self.transfers;
+        let finding = subject.compare(same, same, self.rounds)?;
+        self.alike.add(finding, None);
+        progress.step();
+        Ok(())
+    }
+
+    /// The number is a multiple of ten, so the slow-down is one of 10 %.
+    fn judge_slowed(
+        &mut self,
+        subject: &Subject,
+        progress: &Progress,
+    ) -> anyhow::Result<()> {
+        progress.now("threads against a slow-down of 10 %");
+        let more = self.transfers / 10 * 11;
+        let finding = subject.compare(self.transfers, more, self.rounds)?;
+        self.slowed.add(finding, Some(Side::First));
+        progress.step();
+        Ok(())
+    }
+
     /// Whether the judge said what is false, too often.
     pub fn is_wrong(&self) -> bool {
         self.trust() == Trust::Wrong
@@ -283,37 +319,33 @@ impl Calibration {
 
 impl fmt::Display for Calibration {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Calibration { alike, slowed, .. } = self;
         let disturbances = disturbance::around(&self.environment);
-        let setting = format!(
+        let disturbances = table::disturbances(&disturbances);
+        writeln!(formatter, "{}\n", self.setting())?;
+        writeln!(formatter, "{}\n\n{}", self.rates(), self.trust())?;
+        write!(formatter, "\n{disturbances}")
+    }
+}
+
+impl Calibration {
+    fn setting(&self) -> String {
+        format!(
             "{} of {} each, after a warm-up, either side first by turns;\n\
              the time of the work of shared-state-threads, partition, {} \
              transfers a worker.",
-            count(alike.all(), "comparison"),
+            count(self.alike.all(), "comparison"),
             count(self.rounds, "round"),
             self.transfers
-        );
-        let alike = format!(
-            "no clear difference in {} of {}, a false one in {}, too noisy to \
-             tell in {}",
-            alike.right,
-            alike.all(),
-            alike.wrong,
-            alike.too_noisy
-        );
-        let slowed = format!(
-            "found in {} of {}, missed in {}, too noisy to tell in {}",
-            slowed.right,
-            slowed.all(),
-            slowed.wrong,
-            slowed.too_noisy
-        );
-        let rates = table::facts([
-            ["threads against themselves", alike.as_str()],
+        )
+    }
+
+    fn rates(&self) -> String {
+        let alike = self.alike.words(["no clear difference", "a false one"]);
+        let slowed = self.slowed.words(["found", "missed"]);
+        table::facts([
+            ["threads against themselves", &alike],
             ["a slow-down of 10 %", &slowed],
-        ]);
-        writeln!(formatter, "{setting}\n\n{rates}\n\n{}", self.trust())?;
-        write!(formatter, "\n{}", table::disturbances(&disturbances))
+        ])
     }
 }
 

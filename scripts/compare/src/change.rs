@@ -6,12 +6,12 @@
 //! like a program that has: the interval covers what changed from round to
 //! round, and not what changed from one day to the next.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use anyhow::ensure;
 use common::{
     estimate::{self, Estimate},
-    outcome::{Metric, Model},
+    outcome::{Better, Metric, Model},
 };
 
 use crate::{
@@ -184,61 +184,69 @@ fn change(
 ) -> Change {
     let [before, now] =
         [old, new].map(|measured| rounds(measured, model, metric));
-    let (paired_now, paired_before): (Vec<f64>, Vec<f64>) = now
-        .iter()
-        .filter_map(|(round, now)| Some((*now, find(*round, &before)?)))
-        .unzip();
-    let ratio = judge::advantage(&paired_now, &paired_before, metric.better)
-        .filter(|_| !paired_now.is_empty());
-    let finding = ratio.map(|it| Finding::between(it, [Age::New, Age::Old]));
-    let [old, new] = [&before, &now].map(|rounds| {
-        let figures: Vec<f64> = rounds.iter().map(|(_, it)| *it).collect();
-        estimate::median(&figures)
-    });
+    let ratio = advantage(&before, &now, metric.better);
     let name = figures::name(&metric.name, metric.variant.as_deref());
     Change {
         name: format!("{model}: {name}"),
         unit: metric.unit.clone(),
-        old,
-        new,
-        finding,
-        words: match (old, new, ratio.zip(finding)) {
-            (None, ..) => "only in the new file".into(),
-            (_, None, _) => "only in the old file".into(),
-            (_, _, Some((ratio, finding))) => words(ratio, finding, metric),
-            _ => "shown, not judged".into(),
+        old: median(&before),
+        new: median(&now),
+        finding: ratio.map(finding),
+        words: match ratio {
+            _ if before.is_empty() => "only in the new file".into(),
+            _ if now.is_empty() => "only in the old file".into(),
+            Some(ratio) => words(ratio, metric),
+            None => "shown, not judged".into(),
         },
     }
 }
 
-/// Each round with its figure.
-fn rounds(
-    measured: &Measured,
-    model: Model,
-    metric: &Metric,
-) -> Vec<(usize, f64)> {
-    measured
-        .counted(model, measured.plan.workers)
-        .filter_map(|sample| {
-            let figure = figures::find(metric, &sample.figures)?;
-            let alike = figure.unit == metric.unit;
-            alike.then_some((sample.run.round, figure.value))
-        })
-        .collect()
+/// The figure of each round. A figure that is now in another unit is another.
+type Rounds = BTreeMap<usize, f64>;
+
+fn rounds(measured: &Measured, model: Model, metric: &Metric) -> Rounds {
+    let samples = measured.counted(model, measured.plan.workers);
+    let figures = samples.filter_map(|sample| {
+        let figure = figures::find(metric, &sample.figures)?;
+        let alike = figure.unit == metric.unit;
+        alike.then_some((sample.run.round, figure.value))
+    });
+    figures.collect()
 }
 
-fn find(round: usize, rounds: &[(usize, f64)]) -> Option<f64> {
-    let mut rounds = rounds.iter();
-    rounds.find_map(|(other, figure)| (*other == round).then_some(*figure))
+/// How many times better it is now, over the rounds that both files have.
+/// None if there are none, or no better and worse.
+fn advantage(
+    before: &Rounds,
+    now: &Rounds,
+    better: Better,
+) -> Option<Estimate> {
+    let pairs = now.iter().filter_map(|(round, now)| {
+        let before = before.get(round)?;
+        Some((*now, *before))
+    });
+    let (now, before): (Vec<f64>, Vec<f64>) = pairs.unzip();
+    match now.is_empty() {
+        true => None,
+        false => judge::advantage(&now, &before, better),
+    }
 }
 
-fn words(ratio: Estimate, finding: Finding<Age>, metric: &Metric) -> String {
+fn finding(ratio: Estimate) -> Finding<Age> {
+    Finding::between(ratio, [Age::New, Age::Old])
+}
+
+fn median(rounds: &Rounds) -> Option<f64> {
+    estimate::median(&rounds.values().copied().collect::<Vec<_>>())
+}
+
+fn words(ratio: Estimate, metric: &Metric) -> String {
     let better = comparative(&metric.unit, metric.better);
     let told = |how: &str, ratio: Estimate| {
         let factor = times(ratio.median);
         format!("{factor}{TIMES} {how} now {}", interval(ratio))
     };
-    match finding {
+    match finding(ratio) {
         Finding::Better(Age::New) => told(better, ratio),
         Finding::Better(Age::Old) => told(opposite(better), ratio.inverse()),
         Finding::NoClearDifference => {
