@@ -42,11 +42,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     link_statically(&folder)
 }
 
+/// Our folder is named to the linker itself. By `rustc-link-search`, cargo
+/// would pass it on to the tests in the documentation of all other packages,
+/// which then are half static, and die without a word.
 fn link_statically(folder: &Path) -> Result<(), Box<dyn Error>> {
     for (name, script) in INSTEAD {
         fs::write(folder.join(name), script)?;
     }
-    println!("cargo:rustc-link-search=native={}", folder.display());
+    println!("cargo:rustc-link-arg=-L{}", folder.display());
     for flag in ["-static", "-no-pie"] {
         println!("cargo:rustc-link-arg={flag}");
     }
