@@ -21,6 +21,7 @@ Examples:
   scripts/compare.sh                       every pair
   scripts/compare.sh --scenario matrix     one pair
   scripts/compare.sh --rounds 31           narrower intervals
+  scripts/compare.sh --report old.json     the report of an earlier comparison
 
 Exit status: 0 every pair was judged, 1 one was refused, 2 bad usage,
 130 after Ctrl-C. Ctrl-C loses no sample that was taken.";
@@ -50,6 +51,10 @@ pub struct Arguments {
     /// [default: compare/samples.json under target]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+
+    /// Write the report of these samples again, and measure nothing
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    pub report: Option<PathBuf>,
 
     /// The seed of the input
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -17,6 +17,7 @@
 //! | [`judge`] | what a ratio means: numbers only |
 //! | [`verdict`] | what the figures say, in words |
 //! | [`table`] | the page that a person reads |
+//! | [`report`] | the same with plots and sources, as one HTML file |
 //! | [`progress`] | the line on a terminal |
 //!
 //! Linux only: [`child`].
@@ -31,13 +32,14 @@ mod measure;
 mod plan;
 mod progress;
 mod refusal;
+mod report;
 mod results;
 mod samples;
 mod sources;
 mod table;
 mod verdict;
 
-use std::{io, io::Write as _, process::ExitCode};
+use std::{io, io::Write as _, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -48,9 +50,11 @@ use crate::{
     measure::{Bench, Measured},
     plan::Plan,
     progress::Progress,
+    report::Report,
     results::Results,
     samples::{Conclusion, Heading, Journal},
     table::Page,
+    verdict::Verdict,
 };
 
 fn main() -> ExitCode {
@@ -65,6 +69,9 @@ fn main() -> ExitCode {
 
 /// The exit status is 0 if every scenario was judged, 1 if one was refused.
 fn compare(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if let Some(samples) = &arguments.report {
+        return report_again(samples);
+    }
     // The samples are on disk already, and the program that runs holds a
     // lifeline, which the kernel cuts with this process.
     demo::end_on_signals()?;
@@ -80,10 +87,34 @@ fn compare(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         verdicts: &verdicts,
         samples: journal.path(),
     })?;
-    Ok(match results.are_sound() {
+    write_report(&results, &verdicts, journal.path())?;
+    Ok(status(&results))
+}
+
+/// From an old file, without measuring.
+fn report_again(samples: &Path) -> anyhow::Result<ExitCode> {
+    let results = Results::read(samples)?;
+    write_report(&results, &results.verdicts(), samples)?;
+    Ok(status(&results))
+}
+
+/// Beside the samples.
+fn write_report(
+    results: &Results,
+    verdicts: &[Verdict],
+    samples: &Path,
+) -> anyhow::Result<()> {
+    let report = Report { results, verdicts, claims: &[] };
+    let path = samples.with_file_name("report.html");
+    report.write(&path)?;
+    say(&format!("report    {}\n", path.display()))
+}
+
+fn status(results: &Results) -> ExitCode {
+    match results.are_sound() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
-    })
+    }
 }
 
 fn measure_all(
@@ -98,9 +129,13 @@ fn measure_all(
         .collect()
 }
 
-/// A reader who has seen enough (`| head`) is not an error.
 fn print(page: &Page<'_>) -> anyhow::Result<()> {
-    match io::stdout().write_all(page.to_string().as_bytes()) {
+    say(&page.to_string())
+}
+
+/// A reader who has seen enough (`| head`) is not an error.
+fn say(text: &str) -> anyhow::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(error).context("the table could not be written to stdout")
         }
