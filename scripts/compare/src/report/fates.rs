@@ -69,7 +69,7 @@ fn stopped(measured: &Measured) -> Markup {
     rows.sort_by_key(|(kind, way)| (kind.clone(), rank(way)));
     rows.dedup();
     html! {
-        h4 { "What a stuck worker yields to, all rounds together" }
+        h3 { "What a stuck worker yields to, all rounds together" }
         div.wide tabindex="0" role="region" aria-label="stuck workers" {
             table {
                 thead { tr {
@@ -150,7 +150,7 @@ fn survived(measured: &Measured) -> Markup {
         }
     }
     html! {
-        h4 { "Who survives a worker's death, all rounds together" }
+        h3 { "Who survives a worker's death, all rounds together" }
         div.wide tabindex="0" role="region" aria-label="deaths" {
             table {
                 thead { tr {

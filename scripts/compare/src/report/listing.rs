@@ -124,7 +124,7 @@ fn listing(scenario: &str, pair: &Pair) -> Markup {
                 lines: highlight::lines(source.path, source.text),
             });
     // What scrolls must be within reach of the keyboard.
-    let label = format!("both sources of {}", pair.threads.name());
+    let label = format!("both sources of {scenario}, {}", pair.threads.name());
     html! {
         div.sources tabindex="0" role="region" aria-label=(label) {
             div.hunk.head {

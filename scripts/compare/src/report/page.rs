@@ -116,7 +116,10 @@ fn section(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
                 }
             }
             @if !verdicts.is_empty() {
-                (table(scenario.name, verdicts))
+                div.abreast {
+                    (table(scenario.name, verdicts))
+                    (plots::rounds(measured, verdicts))
+                }
                 (fates::of(measured))
                 (plots::of(measured, verdicts))
             }

@@ -22,10 +22,9 @@ use crate::{
 
 const SIDES: [Model; 2] = [Model::Threads, Model::Processes];
 
-/// Every chart of a scenario, if it has rows.
+/// Every chart of a scenario but that of its [`rounds`].
 pub fn of(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
     html! {
-        (rounds(measured, verdicts))
         @match measured.plan.scenario.name {
             "ipc" => (latencies(measured, verdicts)),
             "matrix" => (timelines(measured)),
@@ -37,12 +36,14 @@ pub fn of(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
 }
 
 /// What is judged, all on one axis: each figure over the median of threads.
-fn rounds(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
+pub fn rounds(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
     let rows: Vec<Strip> = verdicts
         .iter()
         .filter_map(|verdict| relative(measured, verdict))
         .collect();
-    let axis = Axis::logarithmic(Unit::Times, rows.iter().flat_map(all));
+    let ends = rows.iter().filter_map(|row| row.interval).flatten();
+    let figures = rows.iter().flat_map(all).chain(ends);
+    let axis = Axis::logarithmic(Unit::Times, figures);
     let title = "All rounds, as a multiple of the median of threads; the bar \
                  is the interval of the ratio";
     html! {
@@ -204,7 +205,7 @@ fn latencies(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
         Axis::logarithmic(Unit::Size, by_size.iter().map(|tick| tick.0));
     let along = Axis::linear(Unit::Times, spread.iter().map(|tick| tick.0));
     html! {
-        h4 { "A trip by the size of its message (log–log), median" }
+        h3 { "A trip by the size of its message (log–log), median" }
         (panels(measured, across, &by_size))
         details {
             summary { (shown) ": percentiles, the median over the rounds" }
@@ -302,7 +303,7 @@ fn timelines(measured: &Measured) -> Markup {
     let ends = ends.map(|database| database.timeline.transform[1]);
     let axis = Axis::linear(Unit::Base("s"), ends.collect::<Vec<_>>());
     html! {
-        h4 { "Loading and transforming, in the last round" }
+        h3 { "Loading and transforming, in the last round" }
         p.key { span.load {} " load " span.transform {} " transform" }
         div.panels {
             @for (model, databases) in &sides {
