@@ -18,7 +18,7 @@ const INSET: f64 = 3.0;
 const ROW: usize = 46;
 
 /// Pixels of a row of bars.
-const LANE: usize = 26;
+const LANE: usize = 32;
 
 /// Pixels of a panel of curves.
 const PANEL: usize = 190;
@@ -179,7 +179,7 @@ pub fn curves(
 fn segment(
     model: Model,
     across: Axis<'_>,
-    y: impl Fn(f64) -> usize,
+    y: &impl Fn(f64) -> usize,
     pair: &[[f64; 2]],
 ) -> Markup {
     let [from, to] = [pair[0], pair[1]];
@@ -236,8 +236,8 @@ pub fn bars(
         drawing: html! {
             (grid(axis, 0, bottom))
             @for (index, (name, bars)) in lanes.iter().enumerate() {
-                @for bar in bars { (draw_bar(axis, bar, index * LANE + 12)) }
-                text.label.small x="0" y=(index * LANE + 10) { (name) }
+                @for bar in bars { (draw_bar(axis, bar, index * LANE + 16)) }
+                text.label.small x="0" y=(index * LANE + 12) { (name) }
             }
         },
     }

@@ -15,3 +15,4 @@ mod judged;
 mod kept;
 mod planted;
 mod refused;
+mod reported;
