@@ -142,9 +142,20 @@ fn table(scenario: &str, verdicts: &[&Verdict]) -> Markup {
                     th scope="row" { (verdict.name()) }
                     td.number { (verdict.figure(Model::Threads)) }
                     td.number { (verdict.figure(Model::Processes)) }
-                    td class=[winner(verdict)] { (verdict.words) }
+                    td class=[winner(verdict)] { (unbroken(&verdict.words)) }
                 } } }
             }
+        }
+    }
+}
+
+/// An interval that is broken over two lines is hard to read.
+fn unbroken(words: &str) -> Markup {
+    html! {
+        @if let Some((verdict, interval)) = words.split_once(" [") {
+            (verdict) " " span.interval-text { "[" (interval) }
+        } @else {
+            (words)
         }
     }
 }
@@ -196,5 +207,35 @@ fn method(report: &Report<'_>) -> Markup {
                 "Colours: M. Okabe and K. Ito, Color Universal Design, 2008."
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::estimate::Estimate;
+
+    use super::*;
+
+    #[test]
+    fn who_is_ahead_is_marked_by_a_class() {
+        let row = |low, high| {
+            let ratio = Estimate { median: low, low, high };
+            let verdict = Verdict {
+                scenario: "ipc",
+                metric: "trip".into(),
+                variant: None,
+                unit: "s".into(),
+                threads: Some(1e-3),
+                processes: None,
+                ratio: Some(ratio),
+                finding: Some(Finding::of(ratio)),
+                words: "so".into(),
+            };
+            table("ipc", &[&verdict]).into_string()
+        };
+        assert!(row(2.0, 3.0).contains("class=\"better threads\""));
+        assert!(row(0.1, 0.2).contains("class=\"better processes\""));
+        assert!(!row(1.0, 1.0).contains("better"));
+        assert!(row(1.0, 1.0).contains("1.00 ms"));
     }
 }

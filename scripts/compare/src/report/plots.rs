@@ -389,3 +389,98 @@ fn frame_strip(measured: &Measured, wanted: &Metric) -> Strip {
     );
     Strip { label, threads, processes, interval: None, words }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::time::Duration;
+
+    use common::{laps::Laps, outcome::Outcome, scenarios};
+    use serde_json::value::RawValue;
+
+    use super::*;
+    use crate::{
+        plan::{Plan, Run},
+        samples::Sample,
+        verdict,
+    };
+
+    /// Six rounds, in which threads do twice as much.
+    fn measured() -> Measured {
+        let named = |one: &&scenarios::Scenario| one.name == "ipc";
+        let scenario = scenarios::ALL.iter().find(named).unwrap();
+        let runs = (0..=6).flat_map(|round| SIDES.map(|model| (round, model)));
+        Measured {
+            plan: Plan { scenario, rounds: 6, workers: 2 },
+            samples: runs.map(|(round, model)| sample(round, model)).collect(),
+            refusals: Vec::new(),
+        }
+    }
+
+    fn sample(round: usize, model: Model) -> Sample {
+        let share = if model == Model::Threads { 1.0 } else { 0.5 };
+        let trip = |size: &str, time: f64| {
+            let name = format!("{size} trip");
+            Metric::new(&name, "s", Better::Lower, time).of("ring, spin")
+        };
+        let outcome = Outcome {
+            metrics: vec![
+                Metric::new("rate", "/s", Better::Higher, 100.0 * share),
+                trip("8 B", 1e-6 / share),
+                trip("4 KiB", 1e-3 / share),
+            ],
+            ..Outcome::new("ipc", model, &Laps::none())
+        };
+        let run = Run { model, workers: 2, round, position: 1 };
+        let document = RawValue::from_string("{}".into()).unwrap();
+        Sample::new(run, Duration::ZERO, document, outcome)
+    }
+
+    fn row(measured: &Measured, metric: &str) -> Verdict {
+        let mut verdicts = verdict::verdicts(measured).into_iter();
+        verdicts.find(|verdict| verdict.metric == metric).unwrap()
+    }
+
+    /// Of a rate the ratio is upside down: threads are twice as good, and so
+    /// processes have half the figure; of a time they have twice the figure.
+    #[test]
+    fn the_interval_lies_where_the_dots_of_processes_do() {
+        let measured = measured();
+        for (metric, factor) in [("rate", 0.5), ("8 B trip", 2.0)] {
+            let row = row(&measured, metric);
+            let strip = relative(&measured, &row).unwrap();
+            assert_eq!(strip.threads, [1.0; 6], "{metric}");
+            assert_eq!(strip.processes, [factor; 6], "{metric}");
+            assert_eq!(strip.interval, Some([factor; 3]), "{metric}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_judged_has_no_ratio_to_show() {
+        let measured = measured();
+        let judged = row(&measured, "rate");
+        let shown = Verdict { finding: None, ..judged };
+        assert!(relative(&measured, &shown).is_none());
+    }
+
+    #[test]
+    fn each_unit_has_a_chart_of_its_own_rows() {
+        let measured = measured();
+        let verdicts = verdict::verdicts(&measured);
+        let verdicts: Vec<&Verdict> = verdicts.iter().collect();
+        let chart = in_unit(&measured, &verdicts, "/s").into_string();
+        assert!(chart.contains("rate: threads 100 /s, processes 50.0 /s"));
+        assert!(!chart.contains("8 B trip"));
+        assert_eq!(chart.matches("<circle").count(), 6);
+    }
+
+    #[test]
+    fn a_curve_goes_by_the_size_of_the_message() {
+        let measured = measured();
+        assert_eq!(sizes(&measured), [8, 4096]);
+        let ticks = [8_usize, 4096]
+            .map(|size| (size as f64, units::binary(size), trip(size)));
+        let curve = curve(&measured, Model::Processes, "ring, spin", &ticks);
+        assert_eq!(curve.points, [[8.0, 2e-6], [4096.0, 2e-3]]);
+    }
+}

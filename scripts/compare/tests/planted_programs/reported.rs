@@ -25,7 +25,7 @@ fn a_comparison_ends_with_a_report_and_says_where() {
     assert!(last.ends_with(&path.display().to_string()), "{last}");
     let page = fs::read_to_string(path).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>"));
-    assert!(page.contains("no clear difference [1.00, 1.00]"));
+    assert!(page.contains("shared-state</a>: no side is ahead in any of 4"));
     // Four rows that are judged, in six rounds.
     let plot = page.split("</figure>").next().unwrap();
     assert_eq!(count(plot, "<circle class=\"threads\""), 4 * 6);
