@@ -111,6 +111,13 @@ mod tests {
     }
 
     #[test]
+    fn the_line_is_one_of_the_file_that_is_named() {
+        let links =
+            links(&ClaimRow { file: "src/ring.rs".into(), ..claim("run") });
+        assert!(links[0].1.starts_with("ipc-threads-ring.rs-"));
+    }
+
+    #[test]
     fn what_is_not_there_is_not_linked_to() {
         assert!(links(&claim("walk")).is_empty());
         let nowhere = ClaimRow { scenario: "fibers".into(), ..claim("run") };

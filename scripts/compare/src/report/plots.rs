@@ -475,6 +475,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_peculiar_to_a_scenario_is_shown() {
+        for (name, what) in [
+            ("ipc", "A trip by the size of its message"),
+            ("matrix", "Loading and transforming"),
+            ("responsive-ui", "one frame: 16.7 ms"),
+        ] {
+            let mut measured = measured();
+            let named = |one: &&scenarios::Scenario| one.name == name;
+            measured.plan.scenario = scenarios::ALL.iter().find(named).unwrap();
+            let page = of(&measured, &[]).into_string();
+            assert!(page.contains(what), "{name}");
+        }
+    }
+
+    #[test]
     fn a_curve_goes_by_the_size_of_the_message() {
         let measured = measured();
         assert_eq!(sizes(&measured), [8, 4096]);
