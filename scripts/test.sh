@@ -21,6 +21,7 @@ main() {
     step "Tests" cargo test --quiet --workspace --all-features
     step "Documentation" documentation
     step "A quick comparison" scripts/compare.sh --quick
+    step "Its report, in a browser" browser
     conclude
 }
 
@@ -82,6 +83,38 @@ python() {
     if ! "${PYTHON:-python3}" -c 'import scipy' 2>/dev/null; then
         not_run+=("the comparison with scipy: apt-get install python3-scipy")
     fi
+}
+
+# The report is opened in Chromium. What drives it goes into a folder under
+# target/, with the versions that are pinned beside the tests.
+browser() {
+    local target home chromium
+    target=$(realpath "${CARGO_TARGET_DIR:-target}")
+    home=$target/browser
+    packages chromium chromium || return 0
+    packages npm nodejs npm || return 0
+    chromium=$(command -v chromium)
+    mkdir -p "$home"
+    cp scripts/compare/tests/browser/* "$home"
+    if ! npm ci --prefix "$home" >"$home/npm.log" 2>&1; then
+        not_run+=("the report in a browser: npm ci failed, see $home/npm.log")
+        return
+    fi
+    REPORT=$target/compare/report.html CHROMIUM=$chromium \
+        npm test --silent --prefix "$home"
+}
+
+# The first word is the command that is looked for; the others are Debian's
+# packages that have it.
+packages() {
+    local command=$1 root=()
+    shift
+    command -v "$command" >/dev/null 2>&1 && return
+    [ "$(id -u)" = 0 ] || root=(sudo -n)
+    ${root[@]+"${root[@]}"} apt-get install --yes --no-install-recommends \
+        "$@" >/dev/null 2>&1 && command -v "$command" >/dev/null && return
+    not_run+=("the report in a browser: apt-get install $*")
+    return 1
 }
 
 conclude() {

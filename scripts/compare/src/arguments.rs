@@ -24,6 +24,7 @@ Examples:
   scripts/compare.sh --calibrate           may the judge be trusted here?
   scripts/compare.sh --compare-with OLD.json
                                            what changed since
+  scripts/compare.sh --report old.json     the report of an earlier comparison
 
 Exit status: 0 every pair was judged, 1 one was refused, 2 bad usage;
 with --compare-with, 1 if anything got clearly worse or is not comparable;
@@ -80,6 +81,9 @@ pub struct Arguments {
         ]
     )]
     compare_with: Option<Vec<PathBuf>>,
+    /// Write the report of these samples again, and measure nothing
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    pub report: Option<PathBuf>,
 
     /// The seed of the input
     #[arg(long, value_name = "N", default_value_t = 1)]

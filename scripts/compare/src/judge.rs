@@ -10,11 +10,11 @@ use serde::Serialize;
 /// A difference that lies within 2 % is none: nobody should choose by it, and
 /// a program against itself differs by as much, by the order of the runs and
 /// by where its code and data come to lie.
-const CLEAR: f64 = 1.02;
+pub const CLEAR: f64 = 1.02;
 
 /// If the interval reaches beyond 10 %, a difference that some would choose
 /// by could hide in it, and "no difference" would be a bold claim.
-const NEAR: f64 = 1.10;
+pub const NEAR: f64 = 1.10;
 
 /// What an estimate means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

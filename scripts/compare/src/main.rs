@@ -23,6 +23,7 @@
 //! | [`change`] | what changed from one comparison to another |
 //! | [`side_by_side`] | the page of two comparisons |
 //! | [`calibration`] | what the judge says of pairs whose truth is known |
+//! | [`report`] | the same with plots and sources, as one HTML file |
 //! | [`progress`] | the line on a terminal |
 //!
 //! Linux only: [`child`], [`environment`], [`cgroup`].
@@ -42,6 +43,7 @@ mod measure;
 mod plan;
 mod progress;
 mod refusal;
+mod report;
 mod results;
 mod samples;
 mod side_by_side;
@@ -61,9 +63,11 @@ use crate::{
     measure::{Bench, Measured},
     plan::Plan,
     progress::Progress,
+    report::Report,
     results::Results,
     samples::{Conclusion, Heading, Journal},
     table::Page,
+    verdict::Verdict,
 };
 
 fn main() -> ExitCode {
@@ -77,12 +81,14 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    match arguments.compare_with()? {
-        Some([old, new]) => compare_with(&old, &new),
-        None => match arguments.calibrate {
-            Some(comparisons) => calibrate(arguments, comparisons),
-            None => compare(arguments),
-        },
+    if let Some([old, new]) = arguments.compare_with()? {
+        compare_with(&old, &new)
+    } else if let Some(comparisons) = arguments.calibrate {
+        calibrate(arguments, comparisons)
+    } else if let Some(samples) = &arguments.report {
+        report_again(samples)
+    } else {
+        compare(arguments)
     }
 }
 
@@ -133,10 +139,34 @@ fn compare(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         verdicts: &verdicts,
         samples: journal.path(),
     })?;
-    Ok(match results.are_sound() {
+    write_report(&results, &verdicts, journal.path())?;
+    Ok(status(&results))
+}
+
+/// From an old file, without measuring.
+fn report_again(samples: &Path) -> anyhow::Result<ExitCode> {
+    let results = Results::read(samples)?;
+    write_report(&results, &results.verdicts(), samples)?;
+    Ok(status(&results))
+}
+
+/// Beside the samples.
+fn write_report(
+    results: &Results,
+    verdicts: &[Verdict],
+    samples: &Path,
+) -> anyhow::Result<()> {
+    let report = Report { results, verdicts, claims: &[] };
+    let path = samples.with_file_name("report.html");
+    report.write(&path)?;
+    say(&format!("report    {}\n", path.display()))
+}
+
+fn status(results: &Results) -> ExitCode {
+    match results.are_sound() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
-    })
+    }
 }
 
 fn measure_all(
@@ -156,9 +186,13 @@ fn measure_all(
         .collect()
 }
 
-/// A reader who has seen enough (`| head`) is not an error.
 fn print(page: &impl Display) -> anyhow::Result<()> {
-    match io::stdout().write_all(page.to_string().as_bytes()) {
+    say(&page.to_string())
+}
+
+/// A reader who has seen enough (`| head`) is not an error.
+fn say(text: &str) -> anyhow::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(error).context("the table could not be written to stdout")
         }

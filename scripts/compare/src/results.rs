@@ -89,11 +89,6 @@ impl Results {
         scenarios.find(|measured| measured.plan.scenario.name == scenario)
     }
 
-    /// The scenario of this name, if it was compared and not refused.
-    pub fn sound(&self, scenario: &str) -> Option<&Measured> {
-        self.find(scenario).filter(|measured| measured.is_sound())
-    }
-
     /// The scenario of this name, which comes in now if it is not there yet.
     fn of(&mut self, name: &str) -> anyhow::Result<&mut Measured> {
         let known = |measured: &Measured| measured.plan.scenario.name == name;
@@ -191,8 +186,8 @@ mod tests {
             .map(|measured| measured.plan.scenario.name)
             .collect();
         assert_eq!(names, ["ipc", "crash"]);
-        assert_eq!(results.sound("ipc").unwrap().samples.len(), 2);
-        assert!(results.sound("crash").is_none());
+        assert_eq!(results.find("ipc").unwrap().samples.len(), 2);
+        assert!(!results.find("crash").unwrap().is_sound());
         assert!(!results.are_sound());
         let refusal = &results.scenarios[1].refusals[0];
         assert_eq!(refusal.words(), "there is no program");

@@ -6,16 +6,11 @@ use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table,
     TableStyle, Width, presets,
 };
-use common::{outcome::Model, units};
+use common::outcome::Model;
 
 use crate::{
-    disturbance::Disturbance,
-    figures,
-    measure::Measured,
-    plan::count,
-    refusal::Refusal,
-    results::Results,
-    verdict::{self, TIMES, Verdict},
+    disturbance::Disturbance, measure::Measured, plan::count, refusal::Refusal,
+    results::Results, verdict::Verdict,
 };
 
 /// What a terminal, a mail and a page of print have room for.
@@ -152,15 +147,10 @@ fn legend(scenario: &Measured) -> String {
 }
 
 fn judged_row(verdict: &Verdict) -> [String; 4] {
-    let figure = |value: Option<f64>| match (value, verdict.unit.as_str()) {
-        (None, _) => String::new(),
-        (Some(value), TIMES) => verdict::times(value) + TIMES,
-        (Some(value), unit) => units::human(value, unit),
-    };
     [
-        figures::name(&verdict.metric, verdict.variant.as_deref()),
-        figure(verdict.threads),
-        figure(verdict.processes),
+        verdict.name(),
+        verdict.figure(Model::Threads),
+        verdict.figure(Model::Processes),
         verdict.words.clone(),
     ]
 }

@@ -3,6 +3,7 @@
 use common::{
     estimate::{self, Estimate},
     outcome::{Better, Metric, Model},
+    units,
 };
 use serde::Serialize;
 
@@ -38,6 +39,26 @@ pub struct Verdict {
     pub finding: Option<Finding>,
     /// What a person reads.
     pub words: String,
+}
+
+impl Verdict {
+    /// As people call what was measured.
+    pub fn name(&self) -> String {
+        figures::name(&self.metric, self.variant.as_deref())
+    }
+
+    /// One side's figure, as people write it. Empty if it has none.
+    pub fn figure(&self, model: Model) -> String {
+        let value = match model {
+            Model::Threads => self.threads,
+            Model::Processes => self.processes,
+        };
+        match (value, self.unit.as_str()) {
+            (None, _) => String::new(),
+            (Some(value), TIMES) => times(value) + TIMES,
+            (Some(value), unit) => units::human(value, unit),
+        }
+    }
 }
 
 /// The rows of a scenario. None if it was refused: of sides that did not do

@@ -17,3 +17,4 @@ mod judged;
 mod kept;
 mod planted;
 mod refused;
+mod reported;
