@@ -13,7 +13,7 @@ use common::{
     scenarios::{self, Scenario},
 };
 
-use crate::plan::Plan;
+use crate::{advise::Task, plan::Plan};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,6 +25,7 @@ Examples:
   scripts/compare.sh --compare-with OLD.json
                                            what changed since
   scripts/compare.sh --report old.json     the report of an earlier comparison
+  scripts/compare.sh --advise              which is for your task?
 
 Exit status: 0 every pair was judged, 1 one was refused, 2 bad usage;
 with --compare-with, 1 if anything got clearly worse or is not comparable;
@@ -101,6 +102,18 @@ pub struct Arguments {
         value_parser = parse_deadline
     )]
     pub deadline: Duration,
+
+    /// Measure nothing: ask about your task, and say what to take, by the
+    /// last results of this machine
+    #[arg(long)]
+    pub advise: bool,
+
+    #[command(flatten)]
+    pub task: Task,
+
+    /// Measure nothing: write the table of the last results into README.md
+    #[arg(long, conflicts_with = "advise")]
+    pub readme: bool,
 
     /// Where the programs of the demos are [default: beside this one]
     #[arg(long, value_name = "DIR")]

@@ -25,9 +25,12 @@
 //! | [`calibration`] | what the judge says of pairs whose truth is known |
 //! | [`report`] | the same with plots and sources, as one HTML file |
 //! | [`progress`] | the line on a terminal |
+//! | [`advise`] | which side is for a task, by these results |
+//! | [`readme`] | the table of results in README.md |
 //!
 //! Linux only: [`child`], [`environment`], [`cgroup`].
 
+mod advise;
 mod agreement;
 mod arguments;
 mod calibration;
@@ -42,6 +45,7 @@ mod judge;
 mod measure;
 mod plan;
 mod progress;
+mod readme;
 mod refusal;
 mod report;
 mod results;
@@ -58,6 +62,7 @@ use clap::Parser as _;
 use common::demo;
 
 use crate::{
+    advise::Advice,
     arguments::Arguments,
     environment::Environment,
     measure::{Bench, Measured},
@@ -87,6 +92,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         calibrate(arguments, comparisons)
     } else if let Some(samples) = &arguments.report {
         report_again(samples)
+    } else if arguments.advise {
+        advise(arguments)
+    } else if arguments.readme {
+        write_readme(arguments)
     } else {
         compare(arguments)
     }
@@ -159,7 +168,7 @@ fn write_report(
     let report = Report { results, verdicts, claims: &[] };
     let path = samples.with_file_name("report.html");
     report.write(&path)?;
-    say(&format!("report    {}\n", path.display()))
+    print(&format_args!("report    {}\n", path.display()))
 }
 
 fn status(results: &Results) -> ExitCode {
@@ -167,6 +176,26 @@ fn status(results: &Results) -> ExitCode {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }
+}
+
+fn advise(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let results = last_results(arguments)?;
+    let task = advise::complete(arguments.task.clone())?;
+    let advice = Advice::new(&task, &results);
+    print(&advice)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_readme(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    readme::write(&last_results(arguments)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn last_results(arguments: &Arguments) -> anyhow::Result<Results> {
+    Results::read(&arguments.samples()?).context(
+        "there is nothing to go by: run scripts/compare.sh first, which \
+         measures",
+    )
 }
 
 fn measure_all(
@@ -186,15 +215,11 @@ fn measure_all(
         .collect()
 }
 
-fn print(page: &impl Display) -> anyhow::Result<()> {
-    say(&page.to_string())
-}
-
 /// A reader who has seen enough (`| head`) is not an error.
-fn say(text: &str) -> anyhow::Result<()> {
-    match io::stdout().write_all(text.as_bytes()) {
+fn print(page: &impl Display) -> anyhow::Result<()> {
+    match io::stdout().write_all(page.to_string().as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("the table could not be written to stdout")
+            Err(error).context("the page could not be written to stdout")
         }
         _ => Ok(()),
     }

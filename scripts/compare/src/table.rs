@@ -146,7 +146,8 @@ fn legend(scenario: &Measured) -> String {
     table.trim_fmt()
 }
 
-fn judged_row(verdict: &Verdict) -> [String; 4] {
+/// What was measured, the figure of either side, and what that says.
+pub fn judged_row(verdict: &Verdict) -> [String; 4] {
     [
         verdict.name(),
         verdict.figure(Model::Threads),
