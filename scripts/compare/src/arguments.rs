@@ -32,6 +32,10 @@ with --compare-with, 1 if anything got clearly worse or is not comparable;
 with --calibrate, 1 if more than 5 of a hundred verdicts were false;
 130 after Ctrl-C. Ctrl-C loses no sample that was taken.";
 
+/// What means nothing where nothing is measured.
+const MEASURING: [&str; 6] =
+    ["quick", "scenarios", "rounds", "workers", "seed", "deadline"];
+
 /// Runs every pair on this machine, proves that both sides did the same
 /// work, and says in words which is faster
 #[derive(Debug, Parser)]
@@ -53,7 +57,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = parse_rounds)]
     rounds: Option<usize>,
 
-    /// Where to keep all samples; a file of that name is overwritten
+    /// Where to keep all samples; a file of that name is overwritten,
+    /// unless --advise or --readme read it
     /// [default: compare/samples.json under target]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -77,11 +82,10 @@ pub struct Arguments {
         long,
         value_names = ["OLD", "NEW"],
         num_args = 1..=2,
-        conflicts_with_all = [
-            "quick", "scenarios", "rounds", "seed", "workers", "deadline",
-        ]
+        conflicts_with_all = MEASURING
     )]
     compare_with: Option<Vec<PathBuf>>,
+
     /// Write the report of these samples again, and measure nothing
     #[arg(long, value_name = "FILE", exclusive = true)]
     pub report: Option<PathBuf>,
@@ -105,14 +109,14 @@ pub struct Arguments {
 
     /// Measure nothing: ask about your task, and say what to take, by the
     /// last results of this machine
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = MEASURING)]
     pub advise: bool,
 
     #[command(flatten)]
     pub task: Task,
 
     /// Measure nothing: write the table of the last results into README.md
-    #[arg(long, conflicts_with = "advise")]
+    #[arg(long, conflicts_with = "advise", conflicts_with_all = MEASURING)]
     pub readme: bool,
 
     /// Where the programs of the demos are [default: beside this one]

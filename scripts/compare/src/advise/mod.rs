@@ -16,6 +16,7 @@ use common::{machine::Machine, outcome::Model, scenarios};
 use crate::{
     results::Results,
     sources::{self, Pair},
+    table,
 };
 
 mod rules;
@@ -46,9 +47,8 @@ enum Answer {
 }
 
 impl Answer {
-    /// What only one side can do decides. If each side has such a thing,
-    /// or threads are of use in what processes must guard, it is both. Where
-    /// nothing speaks for processes, threads are the simpler way.
+    /// What only one side can do decides. If each side has such a thing, it
+    /// is both. Where nothing asks for processes, threads are the simpler way.
     fn of(reasons: &[Reason]) -> Self {
         let decides = |side| {
             reasons.iter().any(|reason| {
@@ -70,6 +70,20 @@ impl Answer {
         }
     }
 }
+
+impl fmt::Display for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Answer::Threads => "Threads.",
+            Answer::Processes => "Processes.",
+            Answer::Both => "Both: a pool of processes, with threads in each.",
+        })
+    }
+}
+
+const SIMPLER: &str = "\
+Nothing asks for processes, and threads are the simpler way: a reference is \
+handed over, and the compiler checks it.";
 
 /// The answer, and why.
 #[derive(Debug)]
@@ -108,6 +122,28 @@ impl Advice {
             .map(|reason| reason.words.as_str())
     }
 
+    /// What is for the answer, then what is against it.
+    fn write_reasons(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let default = match self.words(true).next() {
+            Some(_) => None,
+            None => Some(["+", SIMPLER]),
+        };
+        let reasons = self.words(true).map(|words| ["+", words]);
+        let against = self.words(false).map(|words| ["-", words]);
+        for reason in default.into_iter().chain(reasons).chain(against) {
+            writeln!(formatter, "{}", table::facts([reason]))?;
+        }
+        Ok(())
+    }
+
+    fn write_pair(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(Pair { threads, processes }) = self.pair() else {
+            return Ok(());
+        };
+        writeln!(formatter, "\nCopy from:")?;
+        writeln!(formatter, "  {}\n  {}\n", threads.path, processes.path)
+    }
+
     /// The pair to copy from: that of the first reason.
     fn pair(&self) -> Option<Pair> {
         let name = self
@@ -122,41 +158,9 @@ impl Advice {
 
 impl fmt::Display for Advice {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            formatter,
-            "{}\n",
-            match self.answer {
-                Answer::Threads => "Threads.",
-                Answer::Processes => "Processes.",
-                Answer::Both =>
-                    "Both: a pool of processes, with threads in each.",
-            }
-        )?;
-        for words in self.words(true) {
-            writeln!(formatter, "+ {words}")?;
-        }
-        if self.words(true).next().is_none() {
-            writeln!(
-                formatter,
-                "+ Nothing asks for processes, and threads are the simpler \
-                 way: a reference\n  is handed over, and the compiler checks \
-                 it."
-            )?;
-        }
-        for words in self.words(false) {
-            writeln!(formatter, "- Against that: {words}")?;
-        }
-        if let Some(Pair { threads, processes }) = self.pair() {
-            let (threads, processes) = (threads.path, processes.path);
-            writeln!(
-                formatter,
-                "
-Copy from:
-  {threads}
-  {processes}
-"
-            )?;
-        }
+        writeln!(formatter, "{}\n", self.answer)?;
+        self.write_reasons(formatter)?;
+        self.write_pair(formatter)?;
         for scenario in &self.missing {
             writeln!(
                 formatter,
@@ -280,7 +284,8 @@ mod tests {
             assert_eq!(alone.answer, Answer::Threads, "{flags}");
             let text = advice(&format!("{flags} --crash-safe yes")).to_string();
             assert!(text.starts_with("Processes.\n"), "{text}");
-            assert!(text.contains("- Against that: "), "{text}");
+            assert!(text.contains("\n- "), "{text}");
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(text.contains(words), "{words}: {text}");
         }
         let long = advice("--task-time 1s --how-often 1 --shared 1KiB");
@@ -300,7 +305,7 @@ mod tests {
         let text = advice_by("--crash-safe yes --how-often 99999", &[]);
         let text = text.to_string();
         assert!(text.starts_with("Processes."), "{text}");
-        assert!(text.contains("a time that is not measured (crash)"), "{text}");
+        assert!(text.contains("not measured (crash)"), "{text}");
         for name in ["crash", "kill-workers", "worker-cost", "ipc"] {
             assert!(text.contains(&format!("Not measured: {name}")), "{text}");
         }

@@ -9,7 +9,7 @@ use crate::verdict::Verdict;
 /// How much a reason weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Weight {
-    /// It may tip the scale, where nothing else does.
+    /// It is worth knowing, and decides nothing.
     Some,
     /// The other side cannot do it, or not so often.
     Decisive,
