@@ -14,6 +14,7 @@ use std::{
 use common::{machine::Machine, outcome::Model, scenarios};
 
 use crate::{
+    plan::count,
     results::Results,
     sources::{self, Pair},
     table,
@@ -183,8 +184,10 @@ fn source(results: &Results) -> String {
         false => "ANOTHER MACHINE than this: measure here for yours",
     };
     format!(
-        "The figures are of {whose}: {}, {} cores, {}.",
-        machine.cpu, machine.cores, heading.date
+        "The figures are of {whose}: {}, {}, {}.",
+        machine.cpu,
+        count(machine.cores, "core"),
+        heading.date
     )
 }
 
