@@ -93,7 +93,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     } else if let Some(samples) = &arguments.report {
         report_again(samples)
     } else if arguments.advise {
-        advise(arguments)
+        give_advice(arguments)
     } else if arguments.readme {
         write_readme(arguments)
     } else {
@@ -178,7 +178,7 @@ fn status(results: &Results) -> ExitCode {
     }
 }
 
-fn advise(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+fn give_advice(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let results = last_results(arguments)?;
     let task = advise::complete(arguments.task.clone())?;
     let advice = Advice::new(&task, &results);
