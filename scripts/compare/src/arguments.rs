@@ -99,7 +99,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
-    /// How many workers each side gets [default: one for each core]
+    /// How many workers each side gets [default: one for each core; with
+    /// --calibrate one less]
     #[arg(long, value_name = "N", value_parser = parse_workers)]
     workers: Option<usize>,
 
@@ -153,6 +154,12 @@ impl Arguments {
     /// question.
     pub fn workers(&self) -> usize {
         self.workers.unwrap_or_else(machine::cores)
+    }
+
+    /// The same where a core is left to whoever else there is.
+    pub fn workers_beside_others(&self) -> usize {
+        let usual = machine::cores().saturating_sub(1).max(1);
+        self.workers.unwrap_or(usual)
     }
 
     /// The folder that holds the programs.

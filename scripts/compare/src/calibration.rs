@@ -11,6 +11,11 @@
 //! the start of a process, which would not take 10 % longer. A run is short,
 //! so that hundreds of comparisons fit in a few minutes. A longer run is
 //! calmer: who is judged rightly here is judged rightly there.
+//!
+//! One core is left to whoever else there is. A run that takes them all waits
+//! for the last of its workers, and so for anything that any core does beside
+//! it: that is noise which the judge has to name, and no test of the judge.
+//! `--workers` has it tried on all.
 
 use std::{
     fmt,
@@ -41,9 +46,9 @@ use crate::{
 /// answers, and the judge is wrong. "Too noisy to tell" is no false answer.
 const MOST_WRONG: usize = 5;
 
-/// How long the work of a run is to take: a hundred times what it takes to
+/// How long the work of a run is to take: hundreds of times what it takes to
 /// open the gate, and short enough for thousands of runs.
-const WORK: f64 = 0.025;
+const WORK: f64 = 0.05;
 
 /// What the first runs make, to find out how many fit in [`WORK`].
 const PILOT: u64 = 10_000_000;
@@ -54,6 +59,7 @@ pub struct Calibration {
     alike: Tally,
     slowed: Tally,
     rounds: usize,
+    workers: usize,
     transfers: u64,
     environment: Environment,
 }
@@ -91,6 +97,7 @@ pub fn calibrate(
         alike: Tally::default(),
         slowed: Tally::default(),
         rounds,
+        workers: subject.workers,
         transfers,
         environment: Environment::begin(),
     };
@@ -187,7 +194,7 @@ impl Subject {
         Ok(Subject {
             program: arguments.programs()?.join(program),
             scenario,
-            workers: arguments.workers(),
+            workers: arguments.workers_beside_others(),
             seed: arguments.seed,
             patience: arguments.deadline,
         })
@@ -331,10 +338,11 @@ impl Calibration {
     fn setting(&self) -> String {
         format!(
             "{} of {} each, after a warm-up, either side first by turns;\n\
-             the time of the work of shared-state-threads, partition, {} \
-             transfers a worker.",
+             the time of the work of shared-state-threads, partition, {},\n\
+             {} transfers each.",
             count(self.alike.all(), "comparison"),
             count(self.rounds, "round"),
+            count(self.workers, "worker"),
             self.transfers
         )
     }
