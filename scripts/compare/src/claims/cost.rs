@@ -126,7 +126,7 @@ fn processes_spawn_slower(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
     if !exceeds(anew, CLEAR)? {
         return Ok(Ruling::does_not_hold(figure));
     }
-    let correction = "times slower, not a bit: name the way and its factor";
+    let correction = "more than a bit: over twice as slow, by the usual way";
     Ok(match exceeds(anew, A_BIT)? {
         true => Ruling::reworded(correction, figure),
         false => Ruling::holds(figure),
@@ -164,8 +164,7 @@ fn clearest(
     let threads = evidence.median(speed_up(operation))?;
     let processes = evidence.median(speed_up(operation).by_processes())?;
     Ok(format!(
-        "{operation}: threads {}{TIMES} by all workers, processes {}{TIMES}, \
-         {}",
+        "speed-up of {operation}: threads {}{TIMES}, processes {}{TIMES}, {}",
         times(threads),
         times(processes),
         with_interval("so", gain)
@@ -315,22 +314,20 @@ mod tests {
     /// Threads gain nothing by two workers; processes so much by the first,
     /// the last, and those between.
     fn operations([first, last]: [&[f64]; 2], between: f64) -> Planted {
-        let mut planted = Planted::nothing();
-        let most = OPERATIONS.len() - 1;
-        for (index, operation) in OPERATIONS.into_iter().enumerate() {
-            let between = [between; FEWEST];
-            let processes = match index {
-                0 => first,
-                last_one if last_one == most => last,
-                _ => &between,
-            };
-            let (name, speed_up) = (operation, Some("speed-up"));
-            let name = (name, speed_up);
-            planted = planted
-                .steady("address-space", Model::Threads, name, 1.0)
-                .rounds("address-space", Model::Processes, name, processes);
-        }
-        planted
+        let between = [between; FEWEST];
+        let mut processes = [&between[..]; OPERATIONS.len()];
+        processes[0] = first;
+        processes[OPERATIONS.len() - 1] = last;
+        let planted = OPERATIONS.into_iter().zip(processes);
+        planted.fold(Planted::nothing(), |planted, (operation, processes)| {
+            let name = (operation, Some("speed-up"));
+            planted.steady("address-space", Model::Threads, name, 1.0).rounds(
+                "address-space",
+                Model::Processes,
+                name,
+                processes,
+            )
+        })
     }
 
     fn sharing(first: &[f64], last: &[f64], between: f64) -> Standing {
@@ -361,7 +358,7 @@ mod tests {
         let planted = operations([&unsteady, &[9.0; FEWEST]], 2.0);
         assert_eq!(
             planted.ruling("C31").figure,
-            "files: threads 1.00× by all workers, processes 9.0×, \
+            "speed-up of files: threads 1.00×, processes 9.0×, \
              so 9.0× [9.0, 9.0]"
         );
     }

@@ -84,7 +84,8 @@ const LIGHT: f64 = 65_536.0;
 /// is left is for drawing it.
 const FAST: f64 = 0.1;
 
-/// What a thread holds that waits for work. In the largest crew that each run
+/// What a thread holds that waits for work, without what the kernel holds for
+/// it, which of a process is more as well. In the largest crew that every run
 /// has: of a small one, a few pages more or less would tell.
 const IDLE: Figure =
     Figure::threads("worker-cost", "private bytes").of("idle, 64");
@@ -96,8 +97,8 @@ const MOVED: Figure = Figure::threads("ipc", "1 MiB trip").of("condvar, block");
 /// have of those that wait as [`MOVED`] does: not by spinning.
 const COPIED: Figure = Figure::processes("ipc", "1 MiB trip").of("ring, block");
 
-/// What the screen spends on a row of a worker's: an object of several parts,
-/// which processes encode and copy.
+/// What the screen spends on a row of a worker's: an object of several parts.
+/// Threads move it, processes read a copy and decode it.
 const ROW: Figure = Figure::threads("responsive-ui", "hand-over of a row");
 
 /// The same, by size.
@@ -138,7 +139,7 @@ fn processes_take_more(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
 
 fn threads_are_light(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
     let each = evidence.estimate(IDLE)?;
-    let figure = format!("{} an idle thread", units::human(each.median, "B"));
+    let figure = format!("{} private, idle", units::human(each.median, "B"));
     Ok(match exceeds(each, LIGHT)? {
         true => Ruling::does_not_hold(figure),
         false => Ruling::holds(figure),
@@ -184,9 +185,10 @@ fn threads_use_the_same_data(
     }
     Ok(match is_fast(evidence, processes)? {
         false => Ruling::holds(figure),
-        true => {
-            Ruling::reworded("fast, and so it is to encode and copy it", figure)
-        }
+        true => Ruling::reworded(
+            "fast, and as fast as a screen needs by processes too",
+            figure,
+        ),
     })
 }
 
@@ -365,6 +367,6 @@ mod tests {
             planted.ruling("C10").figure,
             "idle: threads 10.0 kB, processes 70.0 kB, 7.0× [7.0, 7.0]"
         );
-        assert_eq!(planted.ruling("C11").figure, "10.0 kB an idle thread");
+        assert_eq!(planted.ruling("C11").figure, "10.0 kB private, idle");
     }
 }
