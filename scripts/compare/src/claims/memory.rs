@@ -193,8 +193,8 @@ fn threads_use_the_same_data(
 }
 
 fn is_fast(evidence: &Evidence<'_>, megabyte: Figure) -> Result<bool, Missing> {
-    let most = FAST * FRAME.as_secs_f64();
-    exceeds(evidence.estimate(megabyte)?, most).map(|is_slow| !is_slow)
+    let frames = evidence.estimate(megabyte)?.divided_by(FRAME.as_secs_f64());
+    exceeds(frames, FAST).map(|is_slow| !is_slow)
 }
 
 /// How many times processes take what threads take, and how one says it.
