@@ -19,6 +19,7 @@
 //! | [`disturbance`] | what of that may have disturbed the figures |
 //! | [`judge`] | what a ratio means: numbers only |
 //! | [`verdict`] | what the figures say, in words |
+//! | [`claims`] | what people say of both, judged by these figures |
 //! | [`table`] | the page that a person reads |
 //! | [`change`] | what changed from one comparison to another |
 //! | [`side_by_side`] | the page of two comparisons |
@@ -37,6 +38,7 @@ mod calibration;
 mod cgroup;
 mod change;
 mod child;
+mod claims;
 mod disturbance;
 mod document;
 mod environment;
@@ -64,6 +66,7 @@ use common::demo;
 use crate::{
     advise::Advice,
     arguments::Arguments,
+    claims::Judged,
     environment::Environment,
     measure::{Bench, Measured},
     plan::Plan,
@@ -141,21 +144,23 @@ fn compare(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         measure_all(&bench, arguments.plans(), &mut journal, &mut environment)?;
     let environment = Some(environment);
     let results = Results { heading, scenarios, environment };
-    let verdicts = results.verdicts();
-    journal.conclude(&Conclusion::new(&verdicts, &results))?;
+    let (verdicts, claims) = (results.verdicts(), claims::judge(&results));
+    journal.conclude(&Conclusion::new(&verdicts, &claims, &results))?;
     print(&Page {
         results: &results,
         verdicts: &verdicts,
+        claims: &claims,
         samples: journal.path(),
     })?;
-    write_report(&results, &verdicts, journal.path())?;
+    write_report(&results, &verdicts, &claims, journal.path())?;
     Ok(status(&results))
 }
 
 /// From an old file, without measuring.
 fn report_again(samples: &Path) -> anyhow::Result<ExitCode> {
     let results = Results::read(samples)?;
-    write_report(&results, &results.verdicts(), samples)?;
+    let (verdicts, claims) = (results.verdicts(), claims::judge(&results));
+    write_report(&results, &verdicts, &claims, samples)?;
     Ok(status(&results))
 }
 
@@ -163,9 +168,10 @@ fn report_again(samples: &Path) -> anyhow::Result<ExitCode> {
 fn write_report(
     results: &Results,
     verdicts: &[Verdict],
+    claims: &[Judged],
     samples: &Path,
 ) -> anyhow::Result<()> {
-    let report = Report { results, verdicts, claims: &[] };
+    let report = Report { results, verdicts, claims };
     let path = samples.with_file_name("report.html");
     report.write(&path)?;
     print(&format_args!("report    {}\n", path.display()))

@@ -27,7 +27,7 @@ use std::{fs, path::Path};
 
 use anyhow::Context as _;
 
-use crate::{report::claim::ClaimRow, results::Results, verdict::Verdict};
+use crate::{claims::Judged, results::Results, verdict::Verdict};
 
 /// All that is shown.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub struct Report<'all> {
     /// The rows of those scenarios that were not refused.
     pub verdicts: &'all [Verdict],
     /// What was claimed, and what came of it.
-    pub claims: &'all [ClaimRow],
+    pub claims: &'all [Judged],
 }
 
 impl Report<'_> {

@@ -29,8 +29,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    arguments::Arguments, disturbance::Disturbance, environment::Environment,
-    figures, plan::Run, refusal::Refusal, results::Results, verdict::Verdict,
+    arguments::Arguments, claims::Judged, disturbance::Disturbance,
+    environment::Environment, figures, plan::Run, refusal::Refusal,
+    results::Results, verdict::Verdict,
 };
 
 /// The version of the file.
@@ -146,6 +147,7 @@ impl TryFrom<Kept> for Sample {
 #[derive(Debug, Serialize)]
 pub struct Conclusion<'all> {
     verdicts: &'all [Verdict],
+    claims: &'all [Judged],
     refusals: Vec<&'all Refusal>,
     environment: &'all Option<Environment>,
     disturbances: Vec<Disturbance>,
@@ -153,9 +155,14 @@ pub struct Conclusion<'all> {
 
 impl<'all> Conclusion<'all> {
     /// Of all scenarios.
-    pub fn new(verdicts: &'all [Verdict], results: &'all Results) -> Self {
+    pub fn new(
+        verdicts: &'all [Verdict],
+        claims: &'all [Judged],
+        results: &'all Results,
+    ) -> Self {
         Conclusion {
             verdicts,
+            claims,
             refusals: results
                 .scenarios
                 .iter()

@@ -1,6 +1,6 @@
 //! The page that a person reads: at most 100 columns wide.
 
-use std::{fmt, path::Path};
+use std::{fmt, iter, path::Path};
 
 use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table,
@@ -9,8 +9,13 @@ use comfy_table::{
 use common::outcome::Model;
 
 use crate::{
-    disturbance::Disturbance, measure::Measured, plan::count, refusal::Refusal,
-    results::Results, verdict::Verdict,
+    claims::{GROUPS, Group, Judged, Ruling, STATEMENT},
+    disturbance::Disturbance,
+    measure::Measured,
+    plan::count,
+    refusal::Refusal,
+    results::Results,
+    verdict::Verdict,
 };
 
 /// What a terminal, a mail and a page of print have room for.
@@ -20,6 +25,9 @@ const WIDTH: u16 = 100;
 /// stand under one another. With a column between each two they make
 /// [`WIDTH`].
 const COLUMNS: [u16; 4] = [30, 12, 12, 43];
+
+/// The same for claims: name, verdict, statement, figure, pair.
+const CLAIM_COLUMNS: [u16; 5] = [4, 16, 1 + STATEMENT as u16, 26, 13];
 
 const STYLE: TableStyle = TableStyle::new()
     .header_separator(LineStyle::none().fill('─').junction('─'));
@@ -39,6 +47,8 @@ pub struct Page<'all> {
     pub results: &'all Results,
     /// The rows of those that were not refused.
     pub verdicts: &'all [Verdict],
+    /// What is claimed, and how it stands by this.
+    pub claims: &'all [Judged],
     /// Where the samples are.
     pub samples: &'all Path,
 }
@@ -53,8 +63,11 @@ impl fmt::Display for Page<'_> {
             let group = self.group(scenario);
             writeln!(formatter, "{title}\n{legend}\n{group}\n")?;
         }
-        writeln!(formatter, "{HOW_TO_READ}{}", self.refused())?;
-        writeln!(formatter, "\n{}", self.whereabouts())?;
+        writeln!(formatter, "{HOW_TO_READ}{}\n", self.refused())?;
+        for group in &GROUPS {
+            writeln!(formatter, "{}\n", self.claims(group))?;
+        }
+        writeln!(formatter, "{}", self.whereabouts())?;
         write!(formatter, "\n{disturbances}")
     }
 }
@@ -93,6 +106,23 @@ impl Page<'_> {
         let refused = scenario.refusals.iter().map(refused_row);
         let header = ["what", "threads", "processes", "verdict"];
         sheet(header, refused.chain(judged).collect())
+    }
+
+    fn claims(&self, group: &Group) -> String {
+        let claims = self.claims.iter();
+        let claims = claims.filter(|claim| claim.group == group.title);
+        let mut table = Table::new();
+        table
+            .load_style(presets::NOTHING)
+            .set_width(WIDTH)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .add_rows(claims.flat_map(claim_rows));
+        for (column, width) in table.column_iter_mut().zip(CLAIM_COLUMNS) {
+            let width = Width::Fixed(width);
+            column.set_padding((0, 1));
+            column.set_constraint(ColumnConstraint::Absolute(width));
+        }
+        format!("Claims: {}\n{}", group.title, table.trim_fmt())
     }
 
     fn refused(&self) -> String {
@@ -167,6 +197,23 @@ fn refused_row(refusal: &Refusal) -> [String; 4] {
         side(Model::Processes),
         refusal.words(),
     ]
+}
+
+/// One line; and one more, if it should be said otherwise.
+fn claim_rows(claim: &Judged) -> impl Iterator<Item = [String; 5]> {
+    let Ruling { standing, figure, correction } = &claim.rust;
+    let line = [
+        claim.id.into(),
+        standing.to_string(),
+        claim.statement.into(),
+        figure.clone(),
+        claim.place.scenario.into(),
+    ];
+    let rather = correction.map(|words| {
+        let nothing = String::new;
+        [nothing(), "  rather".into(), words.into(), nothing(), nothing()]
+    });
+    iter::once(line).chain(rather)
 }
 
 /// Rows of a name, two figures and words.
