@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{outcome::Model, units::human};
+use common::{
+    outcome::Model, scenarios::crash::Hold, supervision::Way, units::human,
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -40,19 +42,13 @@ pub static CLAIMS: [Claim; 3] = [
 
 const KILL: &str = "kill-workers";
 
-/// What interrupts: SIGTERM, or closing what a thread waits on.
-const INTERRUPT: &str = "interrupt";
-
-/// What kills: SIGKILL. Threads know none.
-const FORCE: &str = "force";
-
 const CRASH: &str = "crash";
 
 /// What a victim may hold of which others learn when it is gone.
-const TOLD: [&str; 3] = ["nothing", "lock", "message"];
+const TOLD: [Hold; 3] = [Hold::Nothing, Hold::Lock, Hold::Message];
 
 /// What it may hold that others wait for without a word.
-const UNTOLD: [&str; 1] = ["plain-lock"];
+const UNTOLD: [Hold; 1] = [Hold::PlainLock];
 
 /// "Can be": of each kind of hang, somebody was in every round.
 fn processes_can_be_interrupted(
@@ -60,7 +56,7 @@ fn processes_can_be_interrupted(
 ) -> Result<Ruling, Missing> {
     let stuck = Stuck::of(evidence, Model::Processes)?;
     let [interrupted, killed] =
-        [INTERRUPT, FORCE].map(|way| stuck.stopped_by(way));
+        [Way::Interrupt, Way::Force].map(|way| stuck.stopped_by(way));
     let all = stuck.kinds().len();
     let within = human(stuck.longest(), "s");
     Ok(match (interrupted == all, killed == all) {
@@ -87,10 +83,7 @@ fn threads_cannot_be_interrupted(
     Ok(if on == 0 {
         Ruling::does_not_hold(figure)
     } else if on < all {
-        Ruling::reworded(
-            "only those that provide for it, each in its own way",
-            figure,
-        )
+        Ruling::reworded("except where a thread itself provides for it", figure)
     } else {
         Ruling::holds(figure)
     })
@@ -119,7 +112,7 @@ fn a_crash_spares_the_others(
 }
 
 /// Kinds of hang, and how each was tried to be stopped, round by round.
-struct Stuck(Vec<BTreeMap<String, BTreeMap<String, Tried>>>);
+struct Stuck(Vec<BTreeMap<String, BTreeMap<Way, Tried>>>);
 
 /// What came of trying to stop workers in one way.
 #[derive(Deserialize)]
@@ -144,11 +137,11 @@ impl Stuck {
     }
 
     /// How many kinds.
-    fn stopped_by(&self, way: &str) -> usize {
+    fn stopped_by(&self, way: Way) -> usize {
         let stopped = |kind: &&&str| {
             let mut rounds = self.0.iter();
             rounds.all(|round| {
-                let tried = round.get(**kind).and_then(|ways| ways.get(way));
+                let tried = round.get(**kind).and_then(|ways| ways.get(&way));
                 tried.is_some_and(|tried| tried.stopped > 0)
             })
         };
@@ -182,7 +175,7 @@ struct Deaths {
 #[derive(Deserialize)]
 struct Death {
     way: String,
-    hold: String,
+    hold: Hold,
     survivors: usize,
 }
 
@@ -206,16 +199,15 @@ impl Deaths {
         ways.collect::<BTreeSet<_>>().len()
     }
 
-    /// How many ways to die nobody else ever died of, if the victim held one
-    /// of these.
-    fn spare(&self, holds: &[&str]) -> usize {
-        let fatal: BTreeSet<&String> = self
-            .all()
-            .filter(|death| holds.contains(&death.hold.as_str()))
-            .filter(|death| death.survivors < self.others)
-            .map(|death| &death.way)
-            .collect();
-        self.ways() - fatal.len()
+    /// How many ways to die nobody else ever died of, while the victim held
+    /// one of these.
+    fn spare(&self, holds: &[Hold]) -> usize {
+        let mut spares = BTreeMap::new();
+        for death in self.all().filter(|death| holds.contains(&death.hold)) {
+            let spares = spares.entry(&death.way).or_insert(true);
+            *spares &= death.survivors == self.others;
+        }
+        spares.values().filter(|spares| **spares).count()
     }
 }
 
@@ -232,4 +224,194 @@ fn read<T: DeserializeOwned>(
     read.map_err(|error| {
         Missing(format!("{scenario}: {model} have another result: {error}"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+    use crate::claims::{Standing, planted::Planted};
+
+    const THREADS: Model = Model::Threads;
+    const PROCESSES: Model = Model::Processes;
+
+    fn said(planted: &Planted, id: &str) -> (Standing, String) {
+        let ruling = planted.ruling(id);
+        (ruling.standing, ruling.figure)
+    }
+
+    /// One kind of hang, of which so many were interrupted, killed, and
+    /// abandoned.
+    fn kind([interrupted, killed, abandoned]: [u32; 3]) -> Value {
+        let tried = |stopped, abandoned, p99| json!({ "stopped": stopped, "abandoned": abandoned, "p99": p99 });
+        json!({
+            "ask": tried(0, 0, 0.0),
+            "interrupt": tried(interrupted, 0, 0.001),
+            "force": tried(killed, abandoned, 0.002),
+        })
+    }
+
+    fn stuck(model: Model, kinds: &[[u32; 3]]) -> Planted {
+        let planted = Planted::nothing();
+        planted.results_by_round(KILL, model, vec![round(kinds); 6])
+    }
+
+    fn round(kinds: &[[u32; 3]]) -> Value {
+        let kinds = kinds.iter().map(|counts| kind(*counts)).enumerate();
+        let kinds =
+            kinds.map(|(number, kind)| (format!("kind {number}"), kind));
+        json!({ "kinds": kinds.collect::<Map<_, _>>() })
+    }
+
+    /// One round like `other`, and all others like `most`.
+    fn all_but_one(most: Value, other: Value) -> Vec<Value> {
+        let mut rounds = vec![most; 6];
+        rounds[3] = other;
+        rounds
+    }
+
+    #[test]
+    fn processes_are_interrupted_and_killed_or_one_or_none() {
+        for (kinds, standing, words) in [
+            (
+                [[1, 1, 0], [2, 1, 0]],
+                Standing::Holds,
+                "2 of 2 kinds of hang, within 2.00 ms",
+            ),
+            (
+                [[1, 1, 0], [0, 1, 0]],
+                Standing::Reworded,
+                "1 of 2 kinds interrupted",
+            ),
+            (
+                [[1, 1, 0], [1, 0, 1]],
+                Standing::DoesNotHold,
+                "1 of 2 kinds of hang killed",
+            ),
+            (
+                [[0, 0, 1], [0, 0, 1]],
+                Standing::DoesNotHold,
+                "0 of 2 kinds of hang killed",
+            ),
+        ] {
+            let planted = stuck(PROCESSES, &kinds);
+            assert_eq!(said(&planted, "C06"), (standing, words.into()));
+        }
+    }
+
+    #[test]
+    fn threads_go_on_or_not() {
+        for (kinds, standing, words) in [
+            (
+                [[0, 0, 1], [0, 0, 1]],
+                Standing::Holds,
+                "2 of 2 kinds of hang go on",
+            ),
+            (
+                [[3, 0, 0], [0, 0, 1]],
+                Standing::Reworded,
+                "1 of 2 kinds of hang go on",
+            ),
+            (
+                [[3, 0, 0], [1, 1, 0]],
+                Standing::DoesNotHold,
+                "0 of 2 kinds of hang go on",
+            ),
+        ] {
+            let planted = stuck(THREADS, &kinds);
+            assert_eq!(said(&planted, "C17"), (standing, words.into()));
+        }
+    }
+
+    #[test]
+    fn one_round_is_enough_to_disprove() {
+        let rounds = |model, rounds| {
+            Planted::nothing().results_by_round(KILL, model, rounds)
+        };
+        let (well, badly) = (round(&[[1, 1, 0]]), round(&[[1, 0, 1]]));
+        let processes = rounds(PROCESSES, all_but_one(well.clone(), badly));
+        assert_eq!(processes.ruling("C06").standing, Standing::DoesNotHold);
+        let deaf = round(&[[0, 1, 0]]);
+        let processes = rounds(PROCESSES, all_but_one(well, deaf));
+        assert_eq!(processes.ruling("C06").standing, Standing::Reworded);
+        let (ends, goes_on) = (round(&[[1, 0, 0]]), round(&[[0, 0, 1]]));
+        let threads = rounds(THREADS, all_but_one(ends, goes_on));
+        assert_eq!(threads.ruling("C17").standing, Standing::Holds);
+    }
+
+    #[test]
+    fn where_nobody_was_stuck_nothing_is_learnt() {
+        for (id, model) in [("C06", PROCESSES), ("C17", THREADS)] {
+            let words = "kill-workers: nobody was stuck".to_owned();
+            let found = said(&stuck(model, &[]), id);
+            assert_eq!(found, (Standing::NotMeasured, words));
+            let other = Planted::nothing().result(KILL, model, json!({}));
+            let (standing, _) = said(&other, id);
+            assert_eq!(standing, Standing::NotMeasured);
+        }
+    }
+
+    /// Who survives two ways to die: while nothing is held, a lock, a plain
+    /// lock, a message.
+    fn deaths(survivors: [[usize; 4]; 2]) -> Value {
+        let holds = ["nothing", "lock", "plain-lock", "message"];
+        let mut deaths = Vec::new();
+        for (way, survivors) in ["panic", "abort"].iter().zip(survivors) {
+            for (hold, survivors) in holds.iter().zip(survivors) {
+                deaths.push(json!({
+                    "way": way, "hold": hold, "survivors": survivors,
+                }));
+            }
+        }
+        json!(deaths)
+    }
+
+    const NOBODY: [usize; 4] = [0; 4];
+
+    fn crash(processes: [[usize; 4]; 2]) -> Planted {
+        let threads = deaths([[1, 1, 0, 1], NOBODY]);
+        let planted = Planted::nothing().result(CRASH, THREADS, threads);
+        planted.result(CRASH, PROCESSES, deaths(processes))
+    }
+
+    #[test]
+    fn a_crash_spares_the_others_or_not() {
+        let words = |spared: usize| {
+            format!("processes {spared} of 2 ways to die, threads 1")
+        };
+        for (survivors, standing, spared) in [
+            ([[1; 4], [1; 4]], Standing::Holds, 2),
+            ([[1, 1, 0, 1], [1; 4]], Standing::Reworded, 2),
+            ([[1, 1, 0, 1], [1, 1, 0, 1]], Standing::Reworded, 2),
+            ([[1; 4], [0, 1, 1, 1]], Standing::DoesNotHold, 1),
+            ([[1; 4], [1, 0, 1, 1]], Standing::DoesNotHold, 1),
+            ([[1; 4], [1, 1, 1, 0]], Standing::DoesNotHold, 1),
+            ([NOBODY, NOBODY], Standing::DoesNotHold, 0),
+        ] {
+            let found = said(&crash(survivors), "C30");
+            assert_eq!(found, (standing, words(spared)), "{survivors:?}");
+        }
+    }
+
+    #[test]
+    fn all_others_must_survive_in_all_rounds() {
+        let three = crash([[1; 4], [1; 4]]).on(4, 4);
+        assert_eq!(three.ruling("C30").standing, Standing::DoesNotHold);
+        let (all, none) = ([[1; 4]; 2], [[1; 4], NOBODY]);
+        let rounds = all_but_one(deaths(all), deaths(none));
+        let once = crash(all).results_by_round(CRASH, PROCESSES, rounds);
+        assert_eq!(once.ruling("C30").standing, Standing::DoesNotHold);
+    }
+
+    #[test]
+    fn without_others_nobody_is_spared() {
+        let planted = crash([[1; 4], [1; 4]]).on(1, 2);
+        let words = "crash: needs two workers".to_owned();
+        assert_eq!(said(&planted, "C30"), (Standing::NotMeasured, words));
+        let other = crash([[1; 4]; 2]).result(CRASH, THREADS, json!([{}]));
+        let (standing, words) = said(&other, "C30");
+        assert_eq!(standing, Standing::NotMeasured);
+        assert!(words.contains("threads have another result"), "{words}");
+    }
 }

@@ -33,7 +33,7 @@ pub struct Planted {
     work: BTreeMap<Key, Vec<f64>>,
     cpu: BTreeMap<Key, Vec<f64>>,
     workers_and_cores: Option<[usize; 2]>,
-    results: BTreeMap<Key, Value>,
+    results: BTreeMap<Key, Vec<Value>>,
     refused: Vec<(&'static str, Model)>,
 }
 
@@ -127,12 +127,22 @@ impl Planted {
 
     /// What one side called its result, in all rounds.
     pub fn result(
-        mut self,
+        self,
         scenario: &'static str,
         model: Model,
         result: Value,
     ) -> Self {
-        self.results.insert((scenario, model, WORKERS), result);
+        self.results_by_round(scenario, model, vec![result; FEWEST])
+    }
+
+    /// The same, round by round.
+    pub fn results_by_round(
+        mut self,
+        scenario: &'static str,
+        model: Model,
+        results: Vec<Value>,
+    ) -> Self {
+        self.results.insert((scenario, model, WORKERS), results);
         self
     }
 
@@ -214,8 +224,9 @@ impl Planted {
             value: values[round],
             ..metric.clone()
         });
+        let result = self.results.get(&key).map(|results| &results[round]);
         let mut outcome = Outcome {
-            result: self.results.get(&key).cloned().unwrap_or(json!(null)),
+            result: result.cloned().unwrap_or(json!(null)),
             metrics: metrics.collect(),
             ..Outcome::new(scenario, model, &Laps::none())
         };
