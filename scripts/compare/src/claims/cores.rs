@@ -265,7 +265,8 @@ impl Crew {
         check_that_two_can_work(evidence)?;
         let [workers, cores] = evidence.workers_and_cores(MATRIX)?;
         let results = evidence.results(MATRIX, Model::Processes, "")?;
-        let jobs = results[0].as_array().map_or(0, Vec::len);
+        let jobs = results.first().and_then(|jobs| jobs.as_array());
+        let jobs = jobs.map_or(0, Vec::len);
         match jobs {
             0 => Err(Missing(format!("{MATRIX}: no job was done"))),
             _ => Ok(Crew { jobs, workers, cores }),

@@ -57,7 +57,7 @@ fn processes_can_be_interrupted(
     let stuck = Stuck::of(evidence, Model::Processes)?;
     let [interrupted, killed] =
         [Way::Interrupt, Way::Force].map(|way| stuck.stopped_by(way));
-    let all = stuck.kinds().len();
+    let all = stuck.kinds();
     let within = human(stuck.longest(), "s");
     Ok(match (interrupted == all, killed == all) {
         (true, true) => Ruling::holds(format!(
@@ -78,7 +78,7 @@ fn threads_cannot_be_interrupted(
     evidence: &Evidence<'_>,
 ) -> Result<Ruling, Missing> {
     let stuck = Stuck::of(evidence, Model::Threads)?;
-    let (on, all) = (stuck.that_go_on(), stuck.kinds().len());
+    let (on, all) = (stuck.that_go_on(), stuck.kinds());
     let figure = format!("{on} of {all} kinds of hang go on");
     Ok(if on == 0 {
         Ruling::does_not_hold(figure)
@@ -111,8 +111,10 @@ fn a_crash_spares_the_others(
     })
 }
 
-/// Kinds of hang, and how each was tried to be stopped, round by round.
-struct Stuck(Vec<BTreeMap<String, BTreeMap<Way, Tried>>>);
+/// Kinds of hang, and what was tried against each, round by round.
+struct Stuck(BTreeMap<String, Vec<Ways>>);
+
+type Ways = BTreeMap<Way, Tried>;
 
 /// What came of trying to stop workers in one way.
 #[derive(Deserialize)]
@@ -124,44 +126,41 @@ struct Tried {
 
 impl Stuck {
     fn of(evidence: &Evidence<'_>, model: Model) -> Result<Self, Missing> {
-        let stuck = Stuck(read(evidence, KILL, model, "/kinds")?);
-        match stuck.kinds().is_empty() {
+        let rounds: Vec<BTreeMap<String, Ways>> =
+            read(evidence, KILL, model, "/kinds")?;
+        let mut kinds = BTreeMap::<String, Vec<Ways>>::new();
+        for (kind, ways) in rounds.into_iter().flatten() {
+            kinds.entry(kind).or_default().push(ways);
+        }
+        match kinds.is_empty() {
             true => Err(Missing(format!("{KILL}: nobody was stuck"))),
-            false => Ok(stuck),
+            false => Ok(Stuck(kinds)),
         }
     }
 
-    fn kinds(&self) -> BTreeSet<&str> {
-        let kinds = self.0.iter().flat_map(BTreeMap::keys);
-        kinds.map(String::as_str).collect()
+    fn kinds(&self) -> usize {
+        self.0.len()
     }
 
     /// How many kinds.
     fn stopped_by(&self, way: Way) -> usize {
-        let stopped = |kind: &&&str| {
-            let mut rounds = self.0.iter();
-            rounds.all(|round| {
-                let tried = round.get(**kind).and_then(|ways| ways.get(&way));
-                tried.is_some_and(|tried| tried.stopped > 0)
-            })
-        };
-        self.kinds().iter().filter(stopped).count()
+        let has_stopped =
+            |ways: &Ways| ways.get(&way).is_some_and(|tried| tried.stopped > 0);
+        let kinds = self.0.values();
+        kinds.filter(|rounds| rounds.iter().all(has_stopped)).count()
     }
 
     /// How many kinds.
     fn that_go_on(&self) -> usize {
-        let goes_on = |kind: &&&str| {
-            let ways = self.0.iter().filter_map(|round| round.get(**kind));
-            let mut tried = ways.flat_map(BTreeMap::values);
-            tried.any(|tried| tried.abandoned > 0)
-        };
-        self.kinds().iter().filter(goes_on).count()
+        let goes_on =
+            |ways: &Ways| ways.values().any(|tried| tried.abandoned > 0);
+        let kinds = self.0.values();
+        kinds.filter(|rounds| rounds.iter().any(goes_on)).count()
     }
 
     /// How long it took to stop whom it took longest, in seconds.
     fn longest(&self) -> f64 {
-        let ways = self.0.iter().flat_map(BTreeMap::values);
-        let tried = ways.flat_map(BTreeMap::values);
+        let tried = self.0.values().flatten().flat_map(BTreeMap::values);
         tried.map(|tried| tried.p99).fold(0.0, f64::max)
     }
 }

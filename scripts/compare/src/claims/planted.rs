@@ -233,7 +233,9 @@ impl Planted {
         outcome.machine.cores = cores;
         let of_round = |rounds: &Vec<f64>| rounds[round];
         outcome.laps.work = self.work.get(&key).map_or(1.0, of_round);
-        outcome.resources.cpu_user = self.cpu.get(&key).map_or(0.0, of_round);
+        let cpu = self.cpu.get(&key).map_or(0.0, of_round);
+        outcome.resources.cpu_user = cpu / 2.0;
+        outcome.resources.cpu_system = cpu / 2.0;
         let workers = if planted_for == 1 { 1 } else { workers };
         let run = Run { model, workers, round: round + 1, position: 1 };
         let document = RawValue::NULL.to_owned();

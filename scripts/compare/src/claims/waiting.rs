@@ -67,10 +67,10 @@ const INSTANT: f64 = 0.1;
 /// "Frozen": for nine tenths of the query or more, nothing moves.
 const FROZEN: f64 = 0.9;
 
-/// "Great": no more than a fifth is lost of what waiting alone would take.
+/// "Great": waiting alone would take four fifths of the time, or more.
 const GREAT: f64 = 0.8;
 
-/// "Choice": of who takes a quarter more, that is not said without a word.
+/// "Choice": what costs a quarter more is not chosen without a second look.
 const DEARER: f64 = 1.25;
 
 /// Without them it must not be: else it is not they who make it so.
@@ -92,26 +92,33 @@ fn threads_make_it_responsive(
 fn threads_are_great_for_io(
     evidence: &Evidence<'_>,
 ) -> Result<Ruling, Missing> {
-    let threads = |metric| Figure::threads(FETCH, metric).of(CROWD);
-    let share = evidence.estimate(threads("share of the ideal"))?;
+    let share = Figure::threads(FETCH, "share of the ideal").of(CROWD);
+    let share = evidence.estimate(share)?;
     let near = format!("threads {} of ideal", human(share.median, "share"));
     if !exceeds(share, GREAT)? {
         return Ok(Ruling::does_not_hold(near));
     }
-    for (what, metric) in
-        [("memory", "memory a worker"), ("CPU", "CPU a reply")]
-    {
-        let figure = threads(metric);
-        let cost = evidence.ratio(figure, figure.by_processes())?;
+    Ok(match extra_cost(evidence)? {
+        None => Ruling::holds(near),
+        Some(cost) => Ruling::reworded(
+            "they come near the ideal, but processes do it cheaper",
+            format!("{near}, {cost}"),
+        ),
+    })
+}
+
+/// What threads take clearly more of than processes, and how much.
+fn extra_cost(evidence: &Evidence<'_>) -> Result<Option<String>, Missing> {
+    let costs = [("memory", "memory a worker"), ("CPU", "CPU a reply")];
+    for (what, metric) in costs {
+        let threads = Figure::threads(FETCH, metric).of(CROWD);
+        let cost = evidence.ratio(threads, threads.by_processes())?;
         if exceeds(cost, DEARER)? {
-            let more = times(cost.median);
-            return Ok(Ruling::reworded(
-                "they come near the ideal, but processes do it cheaper",
-                format!("{near}, {more}{TIMES} the {what}"),
-            ));
+            let times = times(cost.median);
+            return Ok(Some(format!("{times}{TIMES} the {what}")));
         }
     }
-    Ok(Ruling::holds(near))
+    Ok(None)
 }
 
 /// Whoever is quick enough freezes nothing that a person could see.
