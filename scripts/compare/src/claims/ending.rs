@@ -243,7 +243,11 @@ mod tests {
     /// One kind of hang, of which so many were interrupted, killed, and
     /// abandoned.
     fn kind([interrupted, killed, abandoned]: [u32; 3]) -> Value {
-        let tried = |stopped, abandoned, p99| json!({ "stopped": stopped, "abandoned": abandoned, "p99": p99 });
+        let tried = |stopped, abandoned, p99| {
+            let mut tried = json!({ "stopped": stopped, "p99": p99 });
+            tried["abandoned"] = json!(abandoned);
+            tried
+        };
         json!({
             "ask": tried(0, 0, 0.0),
             "interrupt": tried(interrupted, 0, 0.001),
