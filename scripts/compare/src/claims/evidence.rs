@@ -150,8 +150,43 @@ impl<'all> Evidence<'all> {
     ///
     /// It is missing if the scenario was not compared, or refused.
     pub fn usable_cores(self, scenario: &str) -> Result<usize, Missing> {
+        let [workers, cores] = self.workers_and_cores(scenario)?;
+        Ok(workers.min(cores))
+    }
+
+    /// How many workers there were, and how many cores for them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Evidence::usable_cores`].
+    pub fn workers_and_cores(
+        self,
+        scenario: &str,
+    ) -> Result<[usize; 2], Missing> {
         let measured = self.sound(scenario)?;
-        Ok(measured.plan.workers.min(measured.cores()))
+        Ok([measured.plan.workers, measured.cores()])
+    }
+
+    /// How many cores all workers kept busy: CPU seconds a second.
+    ///
+    /// # Errors
+    ///
+    /// It is missing if the scenario was not compared, or refused.
+    pub fn busy_cores(
+        self,
+        scenario: &'static str,
+        model: Model,
+    ) -> Result<Estimate, Missing> {
+        let measured = self.sound(scenario)?;
+        let samples = measured.counted(model, measured.plan.workers);
+        let busy: Vec<f64> = samples
+            .map(|Sample { outcome, .. }| {
+                let used = outcome.resources;
+                let cpu = used.cpu_user + used.cpu_system;
+                cpu / outcome.laps.total()
+            })
+            .collect();
+        Ok(Estimate::of(&busy))
     }
 
     /// What a side called its result, in each round: at this JSON pointer

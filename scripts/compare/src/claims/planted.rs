@@ -30,8 +30,10 @@ type Key = (&'static str, Model, usize);
 #[derive(Debug, Default)]
 pub struct Planted {
     metrics: BTreeMap<Key, Vec<(Metric, Vec<f64>)>>,
-    work: BTreeMap<Key, f64>,
-    results: BTreeMap<Key, Value>,
+    work: BTreeMap<Key, Vec<f64>>,
+    cpu: BTreeMap<Key, Vec<f64>>,
+    workers_and_cores: Option<[usize; 2]>,
+    results: BTreeMap<Key, Vec<Value>>,
     refused: Vec<(&'static str, Model)>,
 }
 
@@ -86,24 +88,61 @@ impl Planted {
 
     /// How many times faster two workers are than one.
     pub fn speed_up(
-        mut self,
+        self,
         scenario: &'static str,
         model: Model,
         times: f64,
     ) -> Self {
-        self.work.insert((scenario, model, 1), times);
-        self.work.insert((scenario, model, WORKERS), 1.0);
+        self.speed_ups(scenario, model, &[times; FEWEST])
+    }
+
+    /// The same, round by round.
+    pub fn speed_ups(
+        mut self,
+        scenario: &'static str,
+        model: Model,
+        times: &[f64],
+    ) -> Self {
+        self.work.insert((scenario, model, 1), times.to_vec());
+        self.work.insert((scenario, model, WORKERS), vec![1.0; FEWEST]);
         self
+    }
+
+    /// How many cores one side kept busy, round by round.
+    pub fn busy_cores(
+        mut self,
+        scenario: &'static str,
+        model: Model,
+        cores: &[f64],
+    ) -> Self {
+        self.cpu.insert((scenario, model, WORKERS), cores.to_vec());
+        self
+    }
+
+    /// There were so many workers, and so many cores: two of each otherwise.
+    pub fn on(self, workers: usize, cores: usize) -> Self {
+        let workers_and_cores = Some([workers, cores]);
+        Planted { workers_and_cores, ..self }
     }
 
     /// What one side called its result, in all rounds.
     pub fn result(
-        mut self,
+        self,
         scenario: &'static str,
         model: Model,
         result: Value,
     ) -> Self {
-        self.results.insert((scenario, model, WORKERS), result);
+        self.results_by_round(scenario, model, vec![result; FEWEST])
+    }
+
+    /// The same, round by round.
+    pub fn results_by_round(
+        mut self,
+        scenario: &'static str,
+        model: Model,
+        results: Vec<Value>,
+    ) -> Self {
+        self.results.insert((scenario, model, WORKERS), results);
         self
     }
 
@@ -142,7 +181,12 @@ impl Planted {
 
     fn keys(&self) -> Vec<Key> {
         let keys = self.metrics.keys().chain(self.work.keys());
-        keys.chain(self.results.keys()).copied().collect()
+        let keys = keys.chain(self.cpu.keys()).chain(self.results.keys());
+        keys.copied().collect()
+    }
+
+    fn workers_and_cores(&self) -> [usize; 2] {
+        self.workers_and_cores.unwrap_or([WORKERS; 2])
     }
 
     fn measured(&self, name: &'static str) -> Measured {
@@ -153,8 +197,9 @@ impl Planted {
         keys.retain(|(key, ..)| *key == name);
         keys.sort();
         keys.dedup();
+        let [workers, _] = self.workers_and_cores();
         Measured {
-            plan: Plan { scenario, rounds: FEWEST, workers: WORKERS },
+            plan: Plan { scenario, rounds: FEWEST, workers },
             samples: keys.iter().flat_map(|&key| self.samples(key)).collect(),
             refusals: self
                 .refused
@@ -172,19 +217,26 @@ impl Planted {
     }
 
     fn sample(&self, key: Key, round: usize) -> Sample {
-        let (scenario, model, workers) = key;
+        let (scenario, model, planted_for) = key;
+        let [workers, cores] = self.workers_and_cores();
         let planted = self.metrics.get(&key).into_iter().flatten();
         let metrics = planted.map(|(metric, values)| Metric {
             value: values[round],
             ..metric.clone()
         });
+        let result = self.results.get(&key).map(|results| &results[round]);
         let mut outcome = Outcome {
-            result: self.results.get(&key).cloned().unwrap_or(json!(null)),
+            result: result.cloned().unwrap_or(json!(null)),
             metrics: metrics.collect(),
             ..Outcome::new(scenario, model, &Laps::none())
         };
-        outcome.machine.cores = WORKERS;
-        outcome.laps.work = self.work.get(&key).copied().unwrap_or(1.0);
+        outcome.machine.cores = cores;
+        let of_round = |rounds: &Vec<f64>| rounds[round];
+        outcome.laps.work = self.work.get(&key).map_or(1.0, of_round);
+        let cpu = self.cpu.get(&key).map_or(0.0, of_round);
+        outcome.resources.cpu_user = cpu / 2.0;
+        outcome.resources.cpu_system = cpu / 2.0;
+        let workers = if planted_for == 1 { 1 } else { workers };
         let run = Run { model, workers, round: round + 1, position: 1 };
         let document = RawValue::NULL.to_owned();
         Sample::new(run, Duration::from_secs(1), document, outcome)
