@@ -5,14 +5,18 @@
 //! comments, blank lines and unit tests. One rustfmt formats all of it, so a
 //! line is a line.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
+use anyhow::Context as _;
 use common::{outcome::Model, scenarios};
 use ra_ap_rustc_lexer::{FrontmatterAllowed, TokenKind, tokenize};
 use similar::{DiffTag, TextDiff};
 use syn::{
     Attribute, Expr, ExprTry, ExprUnsafe, File, Ident, Item, ItemMod, Macro,
-    Signature, Token, UseTree,
+    Token, UseTree,
     punctuated::Punctuated,
     spanned::Spanned as _,
     visit::{self, Visit},
@@ -25,8 +29,6 @@ use crate::sources::{self, Pair, Source};
 pub struct Counts {
     /// Those that hold more than a comment.
     pub lines: usize,
-    /// `fn` with a name: free, of a type, or of a trait.
-    pub functions: usize,
     /// `unsafe { … }`: where the compiler takes the author's word.
     pub unsafe_blocks: usize,
     /// `?`: calls that may fail, after which the work goes on elsewhere.
@@ -92,14 +94,31 @@ impl Counts {
     /// # Errors
     ///
     /// Fails if one of them is not what `syn` knows as Rust.
-    pub fn of(sources: impl IntoIterator<Item = Source>) -> syn::Result<Self> {
+    pub fn of(
+        sources: impl IntoIterator<Item = Source>,
+    ) -> anyhow::Result<Self> {
         let mut counts = Counts::default();
-        for source in sources {
-            if source.path.ends_with(".rs") {
-                counts.add(&program(source.text)?)?;
-            }
+        for source in sources.into_iter().filter(is_rust) {
+            counts.add(&program(&source)?)?;
         }
         Ok(counts)
+    }
+
+    /// Of one file of a scenario: `src/lock.rs`.
+    ///
+    /// # Errors
+    ///
+    /// As above, or if there is no such file.
+    pub fn of_file(
+        scenario: &str,
+        model: Model,
+        name: &str,
+    ) -> anyhow::Result<Self> {
+        let mut files = sources::files(scenario, model);
+        let found = files.find(|source| source.name() == name);
+        Self::of([found.with_context(|| {
+            format!("no counts of {name}: {scenario} has no such file")
+        })?])
     }
 
     /// How many primitives work by these means.
@@ -108,7 +127,7 @@ impl Counts {
         primitives.filter(|primitive| primitive.means == means).count()
     }
 
-    fn add(&mut self, program: &str) -> syn::Result<()> {
+    fn add(&mut self, program: &str) -> anyhow::Result<()> {
         let file = syn::parse_file(program)?;
         self.lines += lines(program).len();
         self.concepts.extend(concepts(&file));
@@ -118,11 +137,6 @@ impl Counts {
 }
 
 impl Visit<'_> for Counts {
-    fn visit_signature(&mut self, signature: &Signature) {
-        self.functions += 1;
-        visit::visit_signature(self, signature);
-    }
-
     fn visit_expr_unsafe(&mut self, block: &ExprUnsafe) {
         self.unsafe_blocks += 1;
         visit::visit_expr_unsafe(self, block);
@@ -147,6 +161,10 @@ impl Visit<'_> for Counts {
     }
 }
 
+fn is_rust(source: &Source) -> bool {
+    source.path.ends_with(".rs")
+}
+
 fn primitive(name: &Ident) -> Option<Primitive> {
     PRIMITIVES.into_iter().find_map(|(means, names)| {
         let name = names.iter().find(|known| name == *known)?;
@@ -160,8 +178,8 @@ fn primitive(name: &Ident) -> Option<Primitive> {
 /// # Errors
 ///
 /// As [`Counts::of`].
-pub fn programs(model: Model) -> syn::Result<Counts> {
-    Counts::of(sources_of_programs(model))
+pub fn programs(model: Model) -> anyhow::Result<Counts> {
+    Counts::of(of_programs(model))
 }
 
 /// The same, and the kit that they lean on.
@@ -169,40 +187,39 @@ pub fn programs(model: Model) -> syn::Result<Counts> {
 /// # Errors
 ///
 /// As [`Counts::of`].
-pub fn programs_and_kit(model: Model) -> syn::Result<Counts> {
-    Counts::of(sources_of_programs(model).chain(kit(model)?))
+pub fn programs_and_kit(model: Model) -> anyhow::Result<Counts> {
+    Counts::of(of_programs(model).chain(kit(model)?))
 }
 
-fn sources_of_programs(model: Model) -> impl Iterator<Item = Source> {
+fn of_programs(model: Model) -> impl Iterator<Item = Source> {
     let scenarios = scenarios::ALL.iter();
     scenarios.flat_map(move |scenario| sources::files(scenario.name, model))
 }
 
 /// The files of a side's kit, but for those that only its tests have.
-fn kit(model: Model) -> syn::Result<Vec<Source>> {
-    let files: Vec<Source> = sources::files("kit", model).collect();
+fn kit(model: Model) -> anyhow::Result<Vec<Source>> {
+    let mut files: Vec<_> =
+        sources::files("kit", model).filter(is_rust).collect();
     let mut of_tests = Vec::new();
-    for file in files.iter().filter(|file| file.path.ends_with(".rs")) {
+    for file in &files {
         of_tests.extend(modules_of_tests(file)?);
     }
-    let is_of_tests = |file: &Source| {
-        let stem = file.path.trim_end_matches(".rs");
-        of_tests.iter().any(|module| {
-            let rest = stem.strip_prefix(module.as_str());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
-    };
-    Ok(files.into_iter().filter(|file| !is_of_tests(file)).collect())
+    files.retain(|file| {
+        let stem = Path::new(file.path).with_extension("");
+        !of_tests.iter().any(|module| stem.starts_with(module))
+    });
+    Ok(files)
 }
 
-/// Where the modules are that this file has for its tests, in files of their
-/// own: `examples-processes/kit/src/frame/tests`.
-fn modules_of_tests(source: &Source) -> syn::Result<Vec<String>> {
-    let stem = source.path.trim_end_matches(".rs");
-    let folder = stem.trim_end_matches("/lib");
-    let file = syn::parse_file(source.text)?;
+/// Where the modules are that this file has for its tests, if they have files
+/// of their own: `examples-processes/kit/src/frame/tests`.
+fn modules_of_tests(source: &Source) -> anyhow::Result<Vec<PathBuf>> {
+    let file = parse(source)?;
+    let stem = Path::new(source.path).with_extension("");
+    let folder = stem.parent().filter(|_| stem.ends_with("lib"));
+    let folder = folder.unwrap_or(&stem);
     let modules = file.items.iter().filter_map(module_of_tests);
-    Ok(modules.map(|module| format!("{folder}/{}", module.ident)).collect())
+    Ok(modules.map(|module| folder.join(module.ident.to_string())).collect())
 }
 
 fn module_of_tests(item: &Item) -> Option<&ItemMod> {
@@ -220,27 +237,37 @@ fn is_for_tests(attribute: &Attribute) -> bool {
     attribute.path().is_ident("cfg") && what.is_ok_and(|what| what == "test")
 }
 
-/// How many lines both files of a pair have, in the same order.
+/// How many lines the files of all pairs have on both sides, in the same
+/// order.
 ///
 /// # Errors
 ///
 /// As [`Counts::of`].
-pub fn lines_in_common(pair: &Pair) -> syn::Result<usize> {
-    let threads = program(pair.threads.text)?;
-    let processes = program(pair.processes.text)?;
+pub fn lines_in_common() -> anyhow::Result<usize> {
+    let pairs = scenarios::ALL.iter().flat_map(sources::pairs);
+    pairs.filter(|pair| is_rust(&pair.threads)).map(lines_of_both).sum()
+}
+
+fn lines_of_both(pair: Pair) -> anyhow::Result<usize> {
+    let threads = program(&pair.threads)?;
+    let processes = program(&pair.processes)?;
     let diff = TextDiff::from_slices(&lines(&threads), &lines(&processes));
     let common = diff.ops().iter().filter(|op| op.tag() == DiffTag::Equal);
     Ok(common.map(|op| op.old_range().len()).sum())
 }
 
 /// The text without unit tests and comments.
-fn program(text: &str) -> syn::Result<String> {
-    let mut program = text.to_owned();
-    let file = syn::parse_file(text)?;
-    for tests in file.items.iter().rev().filter_map(module_of_tests) {
+fn program(source: &Source) -> anyhow::Result<String> {
+    let mut program = source.text.to_owned();
+    for tests in parse(source)?.items.iter().rev().filter_map(module_of_tests) {
         program.replace_range(tests.span().byte_range(), "");
     }
     Ok(without_comments(&program))
+}
+
+fn parse(source: &Source) -> anyhow::Result<File> {
+    let no_counts = || format!("no counts of {}", source.path);
+    syn::parse_file(source.text).with_context(no_counts)
 }
 
 fn without_comments(text: &str) -> String {
@@ -353,7 +380,6 @@ mod tests {
     fn what_a_program_is_made_of_is_counted() {
         let counts = Counts::of([source(SAMPLE)]).unwrap();
         assert_eq!(counts.lines, 13);
-        assert_eq!(counts.functions, 2);
         assert_eq!(counts.unsafe_blocks, 1);
         assert_eq!(counts.fallible_calls, 4);
         let name = "Mutex";
