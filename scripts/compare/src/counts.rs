@@ -372,13 +372,15 @@ mod tests {
 }
 "#;
 
-    fn source(text: &'static str) -> Source {
-        Source { path: "examples-threads/kit/src/lib.rs", text }
+    fn source(path: &'static str, text: &'static str) -> Source {
+        Source { path, text }
     }
+
+    const LIB: &str = "examples-threads/kit/src/lib.rs";
 
     #[test]
     fn what_a_program_is_made_of_is_counted() {
-        let counts = Counts::of([source(SAMPLE)]).unwrap();
+        let counts = Counts::of([source(LIB, SAMPLE)]).unwrap();
         assert_eq!(counts.lines, 13);
         assert_eq!(counts.unsafe_blocks, 1);
         assert_eq!(counts.fallible_calls, 4);
@@ -392,5 +394,87 @@ mod tests {
             "std::sync::Mutex",
         ];
         assert!(counts.concepts.iter().eq(concepts), "{counts:?}");
+    }
+
+    #[test]
+    fn several_sources_are_counted_together_and_each_name_once() {
+        let twice = [source(LIB, SAMPLE), source(LIB, SAMPLE)];
+        let counts = Counts::of(twice).unwrap();
+        assert_eq!(counts.lines, 26);
+        assert_eq!(counts.concepts.len(), 4);
+        let manifest = source("examples-threads/kit/Cargo.toml", "[lints]");
+        assert_eq!(Counts::of([manifest]).unwrap(), Counts::default());
+    }
+
+    #[test]
+    fn what_cannot_be_counted_is_named() {
+        let error = Counts::of([source(LIB, "fn fn")]).unwrap_err();
+        let words = format!("{error:#}");
+        assert!(words.starts_with(&format!("no counts of {LIB}: ")), "{words}");
+        let error = Counts::of_file("ipc", Model::Threads, "src/telepathy.rs");
+        let words = error.unwrap_err().to_string();
+        assert!(words.contains("ipc has no such file"), "{words}");
+    }
+
+    #[test]
+    fn primitives_are_told_apart_by_their_means() {
+        let text =
+            "use common::{Condvar, Gate};\nfn f(s: Sender<AtomicU64>) {}";
+        let counts = Counts::of([source(LIB, text)]).unwrap();
+        let by = |means| counts.primitives_by(means);
+        assert_eq!([by(Means::Lock), by(Means::Meeting)], [0, 2]);
+        assert_eq!([by(Means::Atomic), by(Means::Message)], [1, 1]);
+    }
+
+    #[test]
+    fn tests_have_files_of_their_own() {
+        let text = "mod link; #[cfg(test)] mod soak; #[cfg(unix)] mod signal;";
+        let modules = |path| modules_of_tests(&source(path, text)).unwrap();
+        let folder = Path::new("examples-threads/kit/src");
+        assert_eq!(modules(LIB), [folder.join("soak")]);
+        let pool = "examples-threads/kit/src/pool.rs";
+        assert_eq!(modules(pool), [folder.join("pool/soak")]);
+    }
+
+    /// Held against the kit as it is.
+    #[test]
+    fn files_of_tests_are_not_of_the_kit() {
+        let kit = kit(Model::Processes).unwrap();
+        let has = |name| kit.iter().any(|file| file.name() == name);
+        assert!(has("src/lib.rs") && has("src/frame.rs"));
+        assert!(has("src/pool/link.rs"));
+        for of_tests in ["src/frame/tests.rs", "src/frame/tests/heap.rs"] {
+            assert!(!has(of_tests), "{of_tests}");
+        }
+    }
+
+    #[test]
+    fn a_kit_comes_on_top_of_the_programs() {
+        for model in [Model::Threads, Model::Processes] {
+            let alone = programs(model).unwrap();
+            let all = programs_and_kit(model).unwrap();
+            let kit = Counts::of(kit(model).unwrap()).unwrap();
+            assert_eq!(all.lines, alone.lines + kit.lines);
+            assert!(kit.lines > 0 && alone.lines > kit.lines / 3);
+        }
+    }
+
+    /// What each says of its own mechanism is no difference of the code.
+    #[test]
+    fn lines_of_both_are_the_same_but_for_comments() {
+        let threads = "fn f() {\n    one(); // threads: here\n    two();\n}\n";
+        let processes = "// all\nfn f() {\n    one();\n\n    zwei();\n}\n";
+        let (threads, processes) =
+            (source(LIB, threads), source(LIB, processes));
+        let lines = lines_of_both(Pair { threads, processes }).unwrap();
+        assert_eq!(lines, 3);
+    }
+
+    #[test]
+    fn no_side_has_more_in_common_than_it_has() {
+        let common = lines_in_common().unwrap();
+        for model in [Model::Threads, Model::Processes] {
+            assert!((1..programs(model).unwrap().lines).contains(&common));
+        }
     }
 }

@@ -172,9 +172,10 @@ fn choice_of_locks(locks: Locks, grain: Estimate) -> Result<Ruling, Missing> {
         Locks { needed: false, .. } | Locks { with_a_queue: true, .. } => {
             Ruling::does_not_hold(figure)
         }
-        _ if !matters => {
-            Ruling::reworded("locks, but how fine they are is nothing", figure)
-        }
+        _ if !matters => Ruling::reworded(
+            "locks, and it matters little how fine they are",
+            figure,
+        ),
         Locks { only: false, .. } => Ruling::reworded(
             "locks, or atomics, or a part for each; the grain counts",
             figure,
@@ -198,7 +199,7 @@ fn harder(
         (false, _) => Ruling::does_not_hold(figure),
         (true, _) if unsafe_blocks > 0 => Ruling::holds(figure),
         (true, true) => Ruling::reworded(
-            "to share memory is, by processes too; data races are refused",
+            "shared memory is, of processes too; no data race compiles",
             figure,
         ),
         (true, false) => Ruling::reworded(REFUSED, figure),
@@ -224,7 +225,7 @@ fn at_once(
     Ok(match (threads.is_lost()?, unsafe_blocks) {
         (false, _) => Ruling::does_not_hold(figure),
         (true, 0) => Ruling::reworded(
-            "in safe Rust only to atomics: each write is whole",
+            "in safe Rust only to atomics, of which each write is whole",
             figure,
         ),
         (true, _) => Ruling::holds(figure),
