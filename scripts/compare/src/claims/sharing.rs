@@ -61,11 +61,15 @@ pub static CLAIMS: [Claim; 5] = [
 
 const SCENARIO: &str = "shared-state";
 
+/// The difference between a data race and one of logic.
+const REFUSED: &str = "safe Rust refuses data races, and not races of logic";
+
 const fn place(file: &'static str, function: &'static str) -> Place {
     Place { scenario: SCENARIO, file, function }
 }
 
-/// Finer locks matter if they make what nobody would leave lying about.
+/// By so much finer locks are faster, or slower, where the grain is a choice
+/// that somebody has to make.
 const MATTERS: f64 = 1.25;
 
 fn separate_memory_needs_little_locking(
@@ -205,9 +209,6 @@ fn harder(
         (true, false) => Ruling::reworded(REFUSED, figure),
     })
 }
-
-/// The difference between a data race and one of logic.
-const REFUSED: &str = "safe Rust refuses data races, and not races of logic";
 
 fn threads_may_write_at_once(
     evidence: &Evidence<'_>,
@@ -424,7 +425,7 @@ mod tests {
         }
     }
 
-    /// As it is: nothing needs them but threads and processes that share.
+    /// Needed without a queue and spared by one, and nothing else spares them.
     const CHOSEN: Locks =
         Locks { needed: true, with_a_queue: false, only: true };
 
