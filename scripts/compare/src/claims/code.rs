@@ -208,6 +208,7 @@ mod tests {
         let of_both = ["std::process::ExitCode", "process_kit::role"];
         let [threads, mut processes] = [concepts(&of_both), concepts(names)];
         processes.concepts.extend(threads.concepts.clone());
+        processes.lines += 20;
         interface(&[threads, processes], in_common)
     }
 
@@ -215,13 +216,13 @@ mod tests {
     fn an_interface_is_alike_and_of_std_or_of_a_kit() {
         let kit = ["process_kit::Pool", "process_kit::Gate", "std::mem::take"];
         let std = ["std::process::Child", "process_kit::Gate"];
-        assert_eq!(interface_of(51, &kit).standing, Standing::Reworded);
-        assert_eq!(interface_of(51, &std).standing, Standing::Holds);
-        assert_eq!(interface_of(50, &kit).standing, Standing::DoesNotHold);
-        assert_eq!(interface_of(50, &std).standing, Standing::DoesNotHold);
+        assert_eq!(interface_of(56, &kit).standing, Standing::Reworded);
+        assert_eq!(interface_of(56, &std).standing, Standing::Holds);
+        assert_eq!(interface_of(55, &kit).standing, Standing::DoesNotHold);
+        assert_eq!(interface_of(55, &std).standing, Standing::DoesNotHold);
         assert_eq!(
-            interface_of(51, &kit).figure,
-            "51.0 % of lines in common; 2 names from a kit, 0 from std"
+            interface_of(56, &kit).figure,
+            "50.9 % of lines in common; 2 names from a kit, 0 from std"
         );
     }
 
