@@ -24,7 +24,7 @@ mod ending;
 mod evidence;
 mod memory;
 #[cfg(test)]
-mod planted;
+pub mod planted;
 mod ruling;
 mod sharing;
 mod waiting;
@@ -52,6 +52,13 @@ pub struct Claim {
     pub place: Place,
     /// What figures of the Rust pairs say of it.
     rust: fn(&Evidence<'_>) -> Result<Ruling, Missing>,
+}
+
+impl Claim {
+    /// How it stands in Rust by this.
+    fn ruling(&self, evidence: &Evidence<'_>) -> Ruling {
+        (self.rust)(evidence).unwrap_or_else(Ruling::from)
+    }
 }
 
 /// A function on both sides of a pair.
@@ -109,7 +116,7 @@ pub fn judge(results: &Results) -> Vec<Judged> {
         group: group.title,
         statement: claim.statement,
         place: claim.place,
-        rust: (claim.rust)(&evidence).unwrap_or_else(Ruling::from),
+        rust: claim.ruling(&evidence),
     };
     GROUPS
         .iter()

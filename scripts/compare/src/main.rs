@@ -14,6 +14,7 @@
 //! | [`samples`] | the file that keeps every sample |
 //! | [`results`] | all that was measured, now or read back from that file |
 //! | [`sources`] | the sources of every pair, as they were built |
+//! | [`counts`] | what they are made of, in numbers |
 //! | [`environment`] | what else went on while the programs ran |
 //! | [`cgroup`] | what a container leaves to them |
 //! | [`disturbance`] | what of that may have disturbed the figures |
@@ -39,6 +40,7 @@ mod cgroup;
 mod change;
 mod child;
 mod claims;
+mod counts;
 mod disturbance;
 mod document;
 mod environment;

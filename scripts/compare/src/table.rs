@@ -254,3 +254,64 @@ pub fn facts<'all>(facts: impl IntoIterator<Item = [&'all str; 2]>) -> String {
     }
     table.trim_fmt()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::*;
+    use crate::claims::{Claim, planted::Planted};
+
+    /// All claims, each with as much to say as none has.
+    fn wordy(figure: &str) -> Vec<Judged> {
+        let judged = |group: &Group, claim: &Claim| Judged {
+            id: claim.id,
+            group: group.title,
+            statement: claim.statement,
+            place: claim.place,
+            rust: Ruling::reworded(
+                "what_is_said_instead_in_many_words_and_all_of_them_as_one",
+                figure,
+            ),
+        };
+        let groups = GROUPS.iter();
+        groups
+            .flat_map(|group| {
+                group.claims.iter().map(move |claim| judged(group, claim))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_page_of_claims_is_not_wider_than_a_hundred_columns() {
+        let sentence = "threads 1.05× [1.01, 1.10], processes 22×; ".repeat(4);
+        let word = "processes×".repeat(12);
+        for figure in [sentence, word, "数据库".repeat(30), String::new()] {
+            let claims = wordy(&figure);
+            let page = Page {
+                results: &Planted::nothing().results(),
+                verdicts: &[],
+                claims: &claims,
+                samples: Path::new("target/compare/samples.json"),
+            };
+            let page = page.to_string();
+            let first_words: BTreeSet<&str> = page
+                .lines()
+                .filter_map(|line| line.split_whitespace().next())
+                .collect();
+            for Judged { id, .. } in &claims {
+                assert!(first_words.contains(id), "no {id} in\n{page}");
+            }
+            for line in page.lines() {
+                assert!(
+                    line.width() <= 100,
+                    "{} columns: {line}",
+                    line.width()
+                );
+                assert_eq!(line.trim_end(), line, "white space at the end");
+            }
+        }
+    }
+}

@@ -13,7 +13,7 @@ use common::{
 use serde_json::{Value, json, value::RawValue};
 
 use crate::{
-    claims::{self, Judged, Ruling},
+    claims::{GROUPS, Ruling, evidence::Evidence},
     measure::Measured,
     plan::{Plan, Run},
     refusal::{Reason, Refusal},
@@ -152,11 +152,13 @@ impl Planted {
         self
     }
 
-    /// How the claim of this name stands by what was planted.
+    /// How the claim of this name stands by what was planted. The others are
+    /// not judged: those on sources read all of them each time.
     pub fn ruling(&self, id: &str) -> Ruling {
-        let judged = claims::judge(&self.results());
-        let found = judged.into_iter().find(|claim: &Judged| claim.id == id);
-        found.expect("it is a claim").rust
+        let mut claims = GROUPS.iter().flat_map(|group| group.claims);
+        let claim = claims.find(|claim| claim.id == id);
+        let results = self.results();
+        claim.expect("it is a claim").ruling(&Evidence::new(&results))
     }
 
     /// As if it had been measured.
