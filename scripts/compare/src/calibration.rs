@@ -389,7 +389,15 @@ mod tests {
         let environment =
             Environment { place: Default::default(), readings: Vec::new() };
         let (rounds, transfers) = (11, 10);
-        Calibration { alike, slowed, rounds, transfers, environment }.trust()
+        Calibration {
+            alike,
+            slowed,
+            rounds,
+            workers: 1,
+            transfers,
+            environment,
+        }
+        .trust()
     }
 
     #[test]

@@ -34,19 +34,14 @@ use serde::Serialize;
 use crate::results::Results;
 
 use evidence::Evidence;
-#[cfg(test)]
-pub use ruling::Standing;
-pub use ruling::{Missing, Ruling};
-
-/// How many columns a statement may take, so that it stands on one line.
-pub const STATEMENT: usize = 36;
+pub use ruling::{Missing, Ruling, Standing};
 
 /// A statement on threads and processes, and how it is judged.
 #[derive(Debug)]
 pub struct Claim {
     /// `C17`.
     pub id: &'static str,
-    /// In a few words, of at most [`STATEMENT`] columns.
+    /// In a few words, so that its figure stands beside it.
     pub statement: &'static str,
     /// Where a reader sees it.
     pub place: Place,
@@ -135,6 +130,9 @@ mod tests {
 
     use super::*;
     use crate::{claims::planted::Planted, report::listing, sources};
+
+    /// How many columns a statement may take.
+    const STATEMENT: usize = 36;
 
     fn all() -> impl Iterator<Item = &'static Claim> {
         GROUPS.iter().flat_map(|group| group.claims)

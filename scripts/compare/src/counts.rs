@@ -16,7 +16,7 @@ use ra_ap_rustc_lexer::{FrontmatterAllowed, TokenKind, tokenize};
 use similar::{DiffTag, TextDiff};
 use syn::{
     Attribute, Expr, ExprTry, ExprUnsafe, File, Ident, Item, ItemMod, Macro,
-    Token, UseTree,
+    Signature, Token, UseTree,
     punctuated::Punctuated,
     spanned::Spanned as _,
     visit::{self, Visit},
@@ -29,6 +29,8 @@ use crate::sources::{self, Pair, Source};
 pub struct Counts {
     /// Those that hold more than a comment.
     pub lines: usize,
+    /// Functions and methods.
+    pub functions: usize,
     /// `unsafe { … }`: where the compiler takes the author's word.
     pub unsafe_blocks: usize,
     /// `?`: calls that may fail, after which the work goes on elsewhere.
@@ -137,6 +139,11 @@ impl Counts {
 }
 
 impl Visit<'_> for Counts {
+    fn visit_signature(&mut self, signature: &Signature) {
+        self.functions += 1;
+        visit::visit_signature(self, signature);
+    }
+
     fn visit_expr_unsafe(&mut self, block: &ExprUnsafe) {
         self.unsafe_blocks += 1;
         visit::visit_expr_unsafe(self, block);

@@ -1,6 +1,6 @@
 //! The page that a person reads: at most 100 columns wide.
 
-use std::{fmt, iter, path::Path};
+use std::{fmt, path::Path};
 
 use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table,
@@ -9,7 +9,7 @@ use comfy_table::{
 use common::outcome::Model;
 
 use crate::{
-    claims::{GROUPS, Group, Judged, Ruling, STATEMENT},
+    claims::{GROUPS, Group, Judged, Ruling},
     disturbance::Disturbance,
     measure::Measured,
     plan::count,
@@ -26,8 +26,8 @@ const WIDTH: u16 = 100;
 /// [`WIDTH`].
 const COLUMNS: [u16; 4] = [30, 12, 12, 43];
 
-/// The same for claims: name, verdict, statement, figure, pair.
-const CLAIM_COLUMNS: [u16; 5] = [4, 16, 1 + STATEMENT as u16, 26, 13];
+/// The same for claims: name, verdict, statement with its figure, pair.
+const CLAIM_COLUMNS: [u16; 4] = [4, 16, 64, 13];
 
 const STYLE: TableStyle = TableStyle::new()
     .header_separator(LineStyle::none().fill('─').junction('─'));
@@ -116,7 +116,7 @@ impl Page<'_> {
             .load_style(presets::NOTHING)
             .set_width(WIDTH)
             .set_content_arrangement(ContentArrangement::Dynamic)
-            .add_rows(claims.flat_map(claim_rows));
+            .add_rows(claims.map(claim_row));
         for (column, width) in table.column_iter_mut().zip(CLAIM_COLUMNS) {
             let width = Width::Fixed(width);
             column.set_padding((0, 1));
@@ -199,21 +199,15 @@ fn refused_row(refusal: &Refusal) -> [String; 4] {
     ]
 }
 
-/// One line; and one more, if it should be said otherwise.
-fn claim_rows(claim: &Judged) -> impl Iterator<Item = [String; 5]> {
+/// The statement, what should be said instead, and the figure.
+fn claim_row(claim: &Judged) -> [String; 4] {
     let Ruling { standing, figure, correction } = &claim.rust;
-    let line = [
-        claim.id.into(),
-        standing.to_string(),
-        claim.statement.into(),
-        figure.clone(),
-        claim.place.scenario.into(),
-    ];
-    let rather = correction.map(|words| {
-        let nothing = String::new;
-        [nothing(), "  rather".into(), words.into(), nothing(), nothing()]
-    });
-    iter::once(line).chain(rather)
+    let statement = claim.statement;
+    let words = match correction {
+        Some(correction) => format!("{statement}: {correction}: {figure}"),
+        None => format!("{statement}: {figure}"),
+    };
+    [claim.id.into(), standing.to_string(), words, claim.place.scenario.into()]
 }
 
 /// Rows of a name, two figures and words.

@@ -6,7 +6,9 @@ use std::fmt;
 use common::{estimate, outcome::Model, units};
 
 use crate::{
-    claims::{Claim, Missing, Place, Ruling, evidence::Evidence},
+    claims::{
+        Claim, Missing, Place, Ruling, evidence::Evidence, ruling::NOTICED,
+    },
     counts::{self, Counts},
     verdict::{TIMES, times},
 };
@@ -34,10 +36,6 @@ pub static CLAIMS: [Claim; 2] = [
     },
 ];
 
-/// Straightforward is what takes no more than threads do: not more by what
-/// one notices, which is a line to every four.
-const MORE: f64 = 1.25;
-
 /// Much alike is what has more in common than not.
 const ALIKE: f64 = 0.5;
 
@@ -64,7 +62,7 @@ fn straightforward(programs: &[Counts; 2], with_kits: &[Counts; 2]) -> Ruling {
 
 /// How many times what threads take processes take of it.
 #[derive(Debug)]
-struct Efforts([(&'static str, f64); 4]);
+struct Efforts([(&'static str, f64); 5]);
 
 impl Efforts {
     fn of(sides: &[Counts; 2]) -> Self {
@@ -75,6 +73,7 @@ impl Efforts {
         };
         Efforts([
             ("lines", factor(|side| side.lines)),
+            ("functions", factor(|side| side.functions)),
             ("fallible calls", factor(|side| side.fallible_calls)),
             ("unsafe blocks", factor(|side| side.unsafe_blocks)),
             ("concepts", factor(|side| side.concepts.len())),
@@ -83,7 +82,7 @@ impl Efforts {
 
     /// It takes only one of them to make code hard.
     fn are_more(&self) -> bool {
-        self.0.iter().any(|(_, factor)| *factor > MORE)
+        self.0.iter().any(|(_, factor)| *factor > NOTICED)
     }
 
     fn factors(&self) -> String {
@@ -144,11 +143,12 @@ mod tests {
     use crate::claims::{Standing, planted::Planted};
 
     fn effort(
-        [lines, fallible_calls, unsafe_blocks, concepts]: [usize; 4],
+        [lines, functions, fallible_calls, unsafe_blocks, concepts]: [usize; 5],
     ) -> Counts {
         let concepts = (0..concepts).map(|number| number.to_string());
         Counts {
             lines,
+            functions,
             fallible_calls,
             unsafe_blocks,
             concepts: concepts.collect(),
@@ -156,12 +156,12 @@ mod tests {
         }
     }
 
-    const THREADS: [usize; 4] = [100, 20, 4, 40];
-    const SAME: [usize; 4] = [125, 25, 5, 50];
+    const THREADS: [usize; 5] = [100, 12, 20, 4, 40];
+    const SAME: [usize; 5] = [125, 15, 25, 5, 50];
 
     fn straightforward_by(
-        processes: [usize; 4],
-        with_a_kit: [usize; 4],
+        processes: [usize; 5],
+        with_a_kit: [usize; 5],
     ) -> Ruling {
         let against = |processes| [effort(THREADS), effort(processes)];
         straightforward(&against(processes), &against(with_a_kit))
@@ -181,20 +181,21 @@ mod tests {
             assert_eq!(standing(SAME, more), Standing::Reworded);
         }
         // Fewer is no complaint.
-        let fewer = [10, 2, 0, 4];
+        let fewer = [10, 1, 2, 0, 4];
         assert_eq!(straightforward_by(fewer, fewer).standing, Standing::Holds);
     }
 
     #[test]
     fn every_effort_is_named_with_its_factor() {
         let figure =
-            straightforward_by([200, 20, 4, 40], [400, 40, 8, 80]).figure;
+            straightforward_by([200, 12, 20, 4, 40], [400, 24, 40, 8, 80])
+                .figure;
         assert_eq!(
             figure,
-            "lines 2.0×, fallible calls 1.00×, unsafe blocks 1.00×, \
-             concepts 1.00×; with the kits 4.0×, 2.0×, 2.0×, 2.0×"
+            "lines 2.0×, functions 1.00×, fallible calls 1.00×, unsafe blocks 1.00×, \
+             concepts 1.00×; with the kits 4.0×, 2.0×, 2.0×, 2.0×, 2.0×"
         );
-        let none = [[0; 4], SAME].map(effort);
+        let none = [[0; 5], SAME].map(effort);
         assert!(straightforward(&none, &none).figure.starts_with("lines ∞×"));
     }
 

@@ -5,7 +5,7 @@ use common::estimate::Estimate;
 use crate::claims::{
     Claim, Missing, Place, Ruling,
     evidence::{Evidence, Figure},
-    ruling::exceeds,
+    ruling::{NOTICED, exceeds},
 };
 use crate::{
     judge::CLEAR,
@@ -45,9 +45,6 @@ pub static CLAIMS: [Claim; 3] = [
     },
 ];
 
-/// "More" is beyond a quarter more: by less, nobody would choose.
-const MORE: f64 = 1.25;
-
 /// "A bit slower" ends where it takes twice as long.
 const A_BIT: f64 = 2.0;
 
@@ -80,7 +77,7 @@ fn messages_cost_more(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
     let large = mechanisms(evidence, "1 MiB trip", "1 MiB stream CPU")?;
     let figure = format!("64 B: {}; 1 MiB: {}", list(&small), list(&large));
     let all = small.iter().chain(&large);
-    let dearer: Vec<_> = all.map(|(_, it)| exceeds(*it, MORE)).collect();
+    let dearer: Vec<_> = all.map(|(_, it)| exceeds(*it, NOTICED)).collect();
     if dearer.contains(&Ok(true)) && dearer.contains(&Ok(false)) {
         let correction = "by mechanism and size: some cost processes no more";
         return Ok(Ruling::reworded(correction, figure));

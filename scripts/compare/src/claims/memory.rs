@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::claims::{
     Claim, Missing, Place, Ruling,
     evidence::{Evidence, Figure},
-    ruling::exceeds,
+    ruling::{NOTICED, exceeds},
 };
 use crate::verdict::{TIMES, interval, times};
 
@@ -73,9 +73,6 @@ pub static CLAIMS: [Claim; 6] = [
     },
 ];
 
-/// "More" is beyond a quarter more: by less, nobody would choose.
-const MORE: f64 = 1.25;
-
 /// "Light" is what one may have a thousand of in 64 MiB, and so without
 /// counting them: 16 pages each, of the usual size.
 const LIGHT: f64 = 65_536.0;
@@ -131,7 +128,7 @@ fn see(
 fn processes_take_more(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
     let (factor, figure) =
         against(evidence, "idle", [IDLE, IDLE.by_processes()], "B")?;
-    Ok(match exceeds(factor, MORE)? {
+    Ok(match exceeds(factor, NOTICED)? {
         true => Ruling::holds(figure),
         false => Ruling::does_not_hold(figure),
     })
@@ -154,7 +151,7 @@ fn threads_reach_state(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
     }
     let (factor, figure) =
         against(evidence, "1 MiB trip", [MOVED, COPIED], "s")?;
-    Ok(match exceeds(factor, MORE)? {
+    Ok(match exceeds(factor, NOTICED)? {
         true => Ruling::holds(figure),
         false => Ruling::reworded(
             "they do, and processes copy it at the same cost",
@@ -168,7 +165,7 @@ fn processes_share_objects_less_easily(
 ) -> Result<Ruling, Missing> {
     let (factor, figure) =
         against(evidence, "a row", [ROW, ROW.by_processes()], "s")?;
-    Ok(match exceeds(factor, MORE)? {
+    Ok(match exceeds(factor, NOTICED)? {
         true => Ruling::holds(figure),
         false => Ruling::does_not_hold(figure),
     })

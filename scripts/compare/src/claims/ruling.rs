@@ -87,6 +87,11 @@ impl From<Missing> for Ruling {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing(pub String);
 
+/// What one notices, and might choose by: a quarter more. The judge's own
+/// [`CLEAR`](crate::judge::CLEAR) tells that there is a difference at all,
+/// and claims say more than that.
+pub const NOTICED: f64 = 1.25;
+
 /// Whether an estimate is above a threshold, all of its interval.
 ///
 /// # Errors
@@ -105,6 +110,7 @@ pub fn exceeds(estimate: Estimate, threshold: f64) -> Result<bool, Missing> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 

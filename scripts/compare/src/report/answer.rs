@@ -1,11 +1,17 @@
 //! What came out, in ten lines: one on the whole, and one on each scenario.
 //! By rules, and from nothing but the verdicts of this run.
 
+use std::collections::BTreeMap;
+
 use common::{estimate::Estimate, outcome::Model};
 use maud::{Markup, html};
 
 use crate::{
-    judge::Finding, measure::Measured, plan::count, report::Report,
+    claims::{Judged, Standing},
+    judge::Finding,
+    measure::Measured,
+    plan::count,
+    report::Report,
     verdict::Verdict,
 };
 
@@ -17,7 +23,24 @@ pub fn lines(report: &Report<'_>) -> Markup {
             @for scenario in &report.results.scenarios {
                 li { (line(scenario, &report.rows(scenario.plan.scenario.name))) }
             }
+            @if !report.claims.is_empty() { li { (claims(report.claims)) } }
         }
+    }
+}
+
+/// How many claims stand which way.
+fn claims(claims: &[Judged]) -> Markup {
+    let mut standings: BTreeMap<Standing, usize> = BTreeMap::new();
+    for claim in claims {
+        *standings.entry(claim.rust.standing).or_default() += 1;
+    }
+    let words = standings
+        .iter()
+        .map(|(standing, number)| format!("“{standing}” of {number}"));
+    html! {
+        a href="#claims" { "what people say" } ": "
+        "of " (count(claims.len(), "claim")) ", the verdict is "
+        (words.collect::<Vec<_>>().join(", ")) "."
     }
 }
 
