@@ -23,24 +23,22 @@ pub fn lines(report: &Report<'_>) -> Markup {
             @for scenario in &report.results.scenarios {
                 li { (line(scenario, &report.rows(scenario.plan.scenario.name))) }
             }
-            @if !report.claims.is_empty() { li { (claims(report.claims)) } }
         }
     }
 }
 
 /// How many claims stand which way.
-fn claims(claims: &[Judged]) -> Markup {
+pub fn claims(claims: &[Judged]) -> Markup {
     let mut standings: BTreeMap<Standing, usize> = BTreeMap::new();
     for claim in claims {
         *standings.entry(claim.rust.standing).or_default() += 1;
     }
     let words = standings
         .iter()
-        .map(|(standing, number)| format!("“{standing}” of {number}"));
+        .map(|(standing, number)| format!("{number} {standing}"));
     html! {
-        a href="#claims" { "what people say" } ": "
-        "of " (count(claims.len(), "claim")) ", the verdict is "
-        (words.collect::<Vec<_>>().join(", ")) "."
+        "Of " a href="#claims" { (count(claims.len(), "claim")) } " that "
+        "people make: " (words.collect::<Vec<_>>().join(", ")) "."
     }
 }
 

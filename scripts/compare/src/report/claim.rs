@@ -29,9 +29,12 @@ fn row(claim: &Judged) -> Markup {
             span.quiet { (claim.id) } " " (claim.statement)
         }
         dd {
-            (ruling(&claim.rust)) " "
-            @for (model, target, place) in links(claim.place) {
-                a href={ "#" (target) } { (model) " " code { (place) } } " "
+            (ruling(&claim.rust))
+            p.quiet {
+                (claim.place.scenario) ", " code { (claim.place.file) } ":"
+                @for (model, target, line) in links(claim.place) {
+                    " " a href={ "#" (target) } { (model) ", line " (line) }
+                }
             }
         }
     }
@@ -45,8 +48,8 @@ fn ruling(ruling: &Ruling) -> Markup {
     }
 }
 
-/// On either side: the identity of a line, and its name for a person.
-fn links(place: Place) -> Vec<(Model, String, String)> {
+/// On either side: the identity of a line, and its number.
+fn links(place: Place) -> Vec<(Model, String, usize)> {
     let Place { scenario, file, function } = place;
     let known = scenarios::ALL.iter().find(|one| one.name == scenario);
     let pair = known.and_then(|known| {
@@ -62,7 +65,7 @@ fn links(place: Place) -> Vec<(Model, String, String)> {
         .filter_map(|(model, source)| {
             let line = line_of(&source, function)?;
             let target = anchor(scenario, model, source.name(), line);
-            Some((model, target, format!("{}:{line}", source.name())))
+            Some((model, target, line))
         })
         .collect()
 }
@@ -79,7 +82,8 @@ mod tests {
         let links = links(PLACE);
         assert_eq!(links.len(), 2);
         assert!(links[0].1.starts_with("ipc-threads-main.rs-"));
-        assert!(links[1].2.starts_with("src/main.rs:"));
+        let line = format!("-{}", links[1].2);
+        assert!(links[1].1.ends_with(&line), "{}", links[1].1);
     }
 
     #[test]

@@ -61,6 +61,9 @@ fn sections(report: &Report<'_>) -> Markup {
             h1 { "Threads or processes?" }
             (circumstances(report))
             (answer::lines(report))
+            @if !report.claims.is_empty() {
+                p { (answer::claims(report.claims)) }
+            }
             p.key {
                 span.threads {} " threads (circles, solid lines) "
                 span.processes {} " processes (squares, dashed lines)"
