@@ -70,9 +70,9 @@ impl Workers {
 /// The choice among the variants of a scenario.
 #[derive(Debug, Clone, Args)]
 pub struct Variants<V: ValueEnum + Send + Sync + 'static> {
-    /// Run one variant only
+    /// Run this variant only (repeatable)
     #[arg(long, value_name = "NAME", value_enum)]
-    variant: Option<V>,
+    variant: Vec<V>,
 
     /// Print the names of the variants
     #[arg(long)]
@@ -80,12 +80,15 @@ pub struct Variants<V: ValueEnum + Send + Sync + 'static> {
 }
 
 impl<V: ValueEnum + Send + Sync + 'static> Variants<V> {
-    /// The variants to run, in their order.
+    /// The variants to run, in the order of the list, whatever the order in
+    /// which they were named: so one answer means one order.
     pub fn chosen(&self) -> Vec<V> {
-        match &self.variant {
-            Some(variant) => vec![variant.clone()],
-            None => V::value_variants().to_vec(),
-        }
+        let all = V::value_variants().iter();
+        let asked = |variant: &&V| {
+            self.variant.is_empty()
+                || self.variant.iter().any(|one| name(one) == name(*variant))
+        };
+        all.filter(asked).cloned().collect()
     }
 
     /// The names of those that there are, one a line, if they were asked for.

@@ -14,8 +14,13 @@ pub struct Machine {
     pub cores: usize,
     /// The kernel and its release.
     pub kernel: String,
-    /// The compiler that built this program.
+    /// The compiler that built this program. Empty for one of Python.
+    #[serde(default)]
     pub rustc: String,
+    /// What runs this program, if it is one of Python: its version, whether
+    /// it has a GIL, and how its processes start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interpreter: Option<String>,
     /// `release`, or `debug`: whose times mean nothing.
     pub profile: String,
 }
@@ -33,6 +38,7 @@ impl Machine {
                 name.release().to_string_lossy()
             ),
             rustc: env!("RUSTC_VERSION").into(),
+            interpreter: None,
             profile: if cfg!(debug_assertions) { "debug" } else { "release" }
                 .into(),
         }

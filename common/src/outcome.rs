@@ -105,6 +105,16 @@ impl Metric {
     }
 }
 
+/// The part of an answer that does not depend on the last bits of floats,
+/// which differ with the order in which a language's library adds them up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Portable {
+    /// The digest of what is exact: equal in every language.
+    pub answer: String,
+    /// Floats: equal in every language within a billionth of their largest.
+    pub figures: Vec<f64>,
+}
+
 /// The result of one run of one demo, whose answer was found right.
 ///
 /// The fields that are skipped in JSON are for a person only.
@@ -120,6 +130,9 @@ pub struct Outcome {
     pub parameters: Value,
     /// The digest of the result: equal on both sides.
     pub answer: String,
+    /// What another language can have equal, if it cannot have the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portable: Option<Portable>,
     /// What a person would want to look at.
     pub result: Value,
     /// Where the time went.
@@ -150,6 +163,7 @@ impl Outcome {
             model,
             parameters: Value::Null,
             answer: String::new(),
+            portable: None,
             result: Value::Null,
             laps: laps.seconds(),
             metrics: Vec::new(),

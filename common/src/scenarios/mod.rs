@@ -38,6 +38,9 @@ pub struct Scenario {
     /// Whether the comparison also measures the speed-up from one worker to
     /// all cores.
     pub scales: bool,
+    /// With which flags it is compared with CPython, if it is: a size at which
+    /// pure Python takes about a second. The Rust pair runs with the same.
+    pub cpython: Option<&'static [&'static str]>,
 }
 
 impl Scenario {
@@ -57,6 +60,7 @@ pub const ALL: &[Scenario] = &[
                of those that race on purpose.",
         crew: true,
         scales: false,
+        cpython: None,
     },
     Scenario {
         name: "ipc",
@@ -66,6 +70,7 @@ pub const ALL: &[Scenario] = &[
                how its ends wait.",
         crew: false,
         scales: false,
+        cpython: None,
     },
     Scenario {
         name: "responsive-ui",
@@ -75,6 +80,7 @@ pub const ALL: &[Scenario] = &[
                the worker to the screen.",
         crew: false,
         scales: false,
+        cpython: None,
     },
     Scenario {
         name: "matrix",
@@ -83,6 +89,7 @@ pub const ALL: &[Scenario] = &[
                long loading and transforming takes, of all six together.",
         crew: true,
         scales: true,
+        cpython: None,
     },
     Scenario {
         name: "kill-workers",
@@ -92,6 +99,7 @@ pub const ALL: &[Scenario] = &[
                and lost: what can never be stopped.",
         crew: true,
         scales: false,
+        cpython: None,
     },
     Scenario {
         name: "crash",
@@ -101,6 +109,7 @@ pub const ALL: &[Scenario] = &[
                new start. Lost: transfers of the ledger.",
         crew: true,
         scales: false,
+        cpython: None,
     },
     Scenario {
         name: "worker-cost",
@@ -114,6 +123,7 @@ pub const ALL: &[Scenario] = &[
                so many that wait.",
         crew: false,
         scales: false,
+        cpython: None,
     },
     Scenario {
         name: "fetch",
@@ -123,6 +133,7 @@ pub const ALL: &[Scenario] = &[
                without the server's.",
         crew: false,
         scales: false,
+        cpython: None,
     },
     Scenario {
         name: "address-space",
@@ -132,5 +143,6 @@ pub const ALL: &[Scenario] = &[
                worker.",
         crew: true,
         scales: false,
+        cpython: None,
     },
 ];

@@ -1,0 +1,379 @@
+"""What all scenarios share: flags, laps, the outcome, and how a run ends.
+
+It starts no worker: the mechanism is in the scenarios, and which one it is,
+is chosen in `models`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import fcntl
+import json
+import os
+import platform
+import resource
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, Optional
+
+import models
+from models import Model
+
+SCHEMA = 1
+
+
+class Failure(Exception):
+    """The work failed, or its answer is wrong: said in one line, status 1."""
+
+
+# Flags
+
+
+def flags(description: str, examples: str) -> argparse.ArgumentParser:
+    """The flags that every scenario understands."""
+    parser = argparse.ArgumentParser(
+        description=description,
+        epilog=f"Examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--model",
+        choices=["threads", "processes"],
+        default="threads",
+        help="what workers are [default: threads]",
+    )
+    parser.add_argument(
+        "--start-method",
+        choices=["fork", "spawn", "forkserver"],
+        help="how a process starts [default: as this Python does]",
+    )
+    parser.add_argument("--seed", type=natural, default=1, metavar="N")
+    parser.add_argument(
+        "--quick", action="store_true", help="a smaller work load"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON document on stdout"
+    )
+    parser.add_argument(
+        "--lifeline", action="store_true", help="end when stdin is closed"
+    )
+    return parser
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """How many share the work."""
+    parser.add_argument(
+        "--workers",
+        type=positive,
+        default=cores(),
+        metavar="N",
+        help="how many workers [default: one for each core]",
+    )
+
+
+def add_variants(
+    parser: argparse.ArgumentParser, variants: Sequence[str]
+) -> None:
+    """Which of the variants; may be given more than once."""
+    parser.add_argument(
+        "--variant",
+        dest="variants",
+        action="append",
+        choices=variants,
+        metavar="NAME",
+        help=f"run only this: {', '.join(variants)} (repeatable)",
+    )
+    parser.add_argument("--list-variants", action="store_true")
+
+
+def natural(text: str) -> int:
+    """A whole number, zero included."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below zero")
+    return number
+
+
+def positive(text: str) -> int:
+    """A whole number above zero."""
+    number = natural(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError("at least 1 is needed")
+    return number
+
+
+# Laps and resources
+
+
+class Laps:
+    """Start, work, stop: read in the same places as by the Rust siblings."""
+
+    def __init__(self) -> None:
+        self.seconds = {"start": 0.0, "work": 0.0, "stop": 0.0}
+        self.memory = 0
+        self._before = usage()
+        self._used: dict[str, float] = {}
+        self._since = time.monotonic()
+
+    def started(self) -> None:
+        """Every worker stands at the gate, which opens right after this."""
+        self.seconds["start"] = self._lap()
+
+    def worked(self, workers: Iterable[Optional[int]] = ()) -> None:
+        """The last answer is in; these are the processes beside this one.
+
+        Their memory is measured off the clock, while they are there.
+        """
+        self.seconds["work"] = self._lap()
+        others = [pid for pid in workers if pid is not None]
+        self.memory = proportional_memory([os.getpid(), *others])
+        self._since = time.monotonic()
+
+    def stopped(self) -> None:
+        """Every worker is joined, and what they shared is gone."""
+        self.seconds["stop"] = self._lap()
+        after = usage()
+        self._used = {
+            name: after[name] - before for name, before in self._before.items()
+        }
+
+    def add(self, other: Laps) -> None:
+        """Adds the laps of one more variant."""
+        for name, seconds in other.seconds.items():
+            self.seconds[name] += seconds
+        for name, used in other._used.items():
+            self._used[name] = self._used.get(name, 0) + used
+        self.memory = max(self.memory, other.memory)
+
+    def resources(self) -> dict[str, float]:
+        """What was used, workers included."""
+        nothing = dict.fromkeys(self._before, 0)
+        memory = {"peak_proportional_memory": self.memory}
+        return {**nothing, **self._used, **memory}
+
+    def _lap(self) -> float:
+        now = time.monotonic()
+        lap, self._since = now - self._since, now
+        return lap
+
+
+def usage() -> dict[str, float]:
+    """Used so far by this process, and by the children it has reaped."""
+    own, theirs = (
+        resource.getrusage(who)
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return {
+        "cpu_user": own.ru_utime + theirs.ru_utime,
+        "cpu_system": own.ru_stime + theirs.ru_stime,
+        "voluntary_switches": own.ru_nvcsw + theirs.ru_nvcsw,
+        "involuntary_switches": own.ru_nivcsw + theirs.ru_nivcsw,
+        "minor_faults": own.ru_minflt + theirs.ru_minflt,
+    }
+
+
+def proportional_memory(processes: Iterable[int]) -> int:
+    """Bytes of these processes, shared pages in parts. Linux only."""
+    return sum(memory(process, "Pss") for process in processes)
+
+
+def memory(process: int, kind: str) -> int:
+    """Bytes of one kind, see proc_pid_smaps_rollup(5). Zero if it is gone."""
+    try:
+        with open(f"/proc/{process}/smaps_rollup") as rollup:
+            lines = [line.split() for line in rollup]
+    except OSError:
+        return 0
+    return sum(int(line[1]) * 1024 for line in lines if line[0] == f"{kind}:")
+
+
+# The outcome
+
+
+@dataclass
+class Metric:
+    """One figure of a run, in SI base units: see common/src/outcome.rs."""
+
+    name: str
+    unit: str
+    better: str
+    value: float
+    variant: Optional[str] = None
+    only: Optional[str] = None
+    detail: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """What is usual is not written."""
+        members = dataclasses.asdict(self).items()
+        return {
+            name: value
+            for name, value in members
+            if value is not None and value is not False
+        }
+
+
+@dataclass
+class Outcome:
+    """What came of a run whose answer was found right."""
+
+    scenario: str
+    parameters: dict[str, Any]
+    answer: str
+    result: Any
+    laps: Laps
+    metrics: list[Metric]
+    story: list[str] = field(default_factory=list)
+    meaning: str = ""
+
+    def document(self, model: Model) -> dict[str, Any]:
+        """The document that `--json` prints."""
+        return {
+            "schema": SCHEMA,
+            "scenario": self.scenario,
+            "model": model.name,
+            "parameters": self.parameters,
+            "answer": self.answer,
+            "result": self.result,
+            "laps": self.laps.seconds,
+            "metrics": [metric.document() for metric in self.metrics],
+            "resources": self.laps.resources(),
+            "machine": machine(model),
+        }
+
+    def human(self, model: Model) -> str:
+        """The same for a person."""
+        rows = [
+            f" {metric.name:24} {metric.variant or '':20} "
+            f"{human(metric.value, metric.unit):>12}"
+            for metric in self.metrics
+            if not metric.detail
+        ]
+        laps = ", ".join(
+            f"{name} {human(seconds, 's')}"
+            for name, seconds in self.laps.seconds.items()
+        )
+        paragraphs = [
+            f"{self.scenario}, {model.name}, {interpreter(model)}",
+            "\n".join(self.story),
+            "\n".join(rows),
+            laps,
+            f"answer {self.answer}",
+            self.meaning,
+        ]
+        return "\n\n".join(filter(None, paragraphs))
+
+
+def human(value: float, unit: str) -> str:
+    """A figure as people write it: `1.50 ms`."""
+    if unit in ("1", "share", "×"):
+        return f"{value:.4g}"
+    prefixes = [(1e9, "G"), (1e6, "M"), (1e3, "k"), (1, "")]
+    small = [(1e-3, "m"), (1e-6, "µ"), (1e-9, "n")]
+    for scale, prefix in prefixes + small:
+        if abs(value) >= scale:
+            return f"{value / scale:.3g} {prefix}{unit}"
+    return f"{value:.3g} {unit}"
+
+
+def machine(model: Model) -> dict[str, Any]:
+    """Where it was measured."""
+    return {
+        "cpu": cpu(),
+        "cores": cores(),
+        "kernel": f"{platform.system()} {platform.release()}",
+        "interpreter": interpreter(model),
+        "profile": "release",
+    }
+
+
+def interpreter(model: Model) -> str:
+    """`CPython 3.13.1, GIL, fork`."""
+    is_locked = getattr(sys, "_is_gil_enabled", lambda: True)()
+    parts = [
+        f"{platform.python_implementation()} {platform.python_version()}",
+        "GIL" if is_locked else "no GIL",
+        model.start_method,
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def cpu() -> str:
+    """The processor's name, where the kernel knows it."""
+    with open("/proc/cpuinfo") as lines:
+        for line in lines:
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return "unknown"
+
+
+# The frame of every `main`
+
+
+def main(
+    parser: argparse.ArgumentParser,
+    run: Callable[[Model, argparse.Namespace], Outcome],
+    variants: Sequence[str] = (),
+) -> NoReturn:
+    """Flags in, outcome out, exit status: 0, 1, 2, 130."""
+    arguments = parser.parse_args()
+    if getattr(arguments, "list_variants", False):
+        print("\n".join(variants))
+        sys.exit(0)
+    model = choose(arguments)
+    if arguments.lifeline:
+        hold(sys.stdin.fileno(), signal.SIGTERM)
+    try:
+        outcome = run(model, arguments)
+    except Failure as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    print_outcome(outcome, model, arguments.json)
+    sys.exit(0)
+
+
+def choose(arguments: argparse.Namespace) -> Model:
+    """The one place where it is chosen what workers are."""
+    if arguments.model == "threads":
+        return models.threads()
+    return models.processes(arguments.start_method)
+
+
+def print_outcome(outcome: Outcome, model: Model, as_json: bool) -> None:
+    """For a script, or for a person."""
+    if as_json:
+        print(json.dumps(outcome.document(model), allow_nan=False))
+    else:
+        print(outcome.human(model))
+
+
+#: What `O_ASYNC` sends: fcntl(2), "Managing signals".
+F_SETSIG = 10
+
+
+def hold(pipe: int, signal_number: int) -> None:
+    """Has this process sent a signal when the pipe's other end is closed.
+
+    So no program outlives what started it, and no worker its parent, however
+    that ends: see common/src/lifeline.rs.
+    """
+    fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(pipe, F_SETSIG, signal_number)
+    status = fcntl.fcntl(pipe, fcntl.F_GETFL)
+    fcntl.fcntl(pipe, fcntl.F_SETFL, status | os.O_ASYNC)
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    if any(events & select.POLLHUP for _, events in poll.poll(0)):
+        os.kill(os.getpid(), signal_number)

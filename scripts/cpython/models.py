@@ -1,0 +1,60 @@
+"""Threads or processes: the one place where that is chosen.
+
+`threading` and `multiprocessing` have the same interface, so a scenario is
+written once, against a `Model`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a scenario starts its workers with, and what they share."""
+
+    name: str
+    #: How a process starts: `fork`, `spawn`, or `forkserver`. Threads have
+    #: no such choice.
+    start_method: str | None
+    Worker: Callable[..., Any]
+    Lock: Callable[..., Any]
+    Event: Callable[..., Any]
+    Barrier: Callable[..., Any]
+    Queue: Callable[..., Any]
+    SimpleQueue: Callable[..., Any]
+
+
+def threads() -> Model:
+    """Workers are threads of this process."""
+    return Model(
+        name="threads",
+        start_method=None,
+        Worker=threading.Thread,
+        Lock=threading.Lock,
+        Event=threading.Event,
+        Barrier=threading.Barrier,
+        Queue=queue.Queue,
+        SimpleQueue=queue.SimpleQueue,
+    )
+
+
+def processes(start_method: str | None = None) -> Model:
+    """Workers are processes, started in this way, or in the usual one."""
+    # What a context has depends on its start method: no type says that.
+    context: Any = multiprocessing.get_context(start_method)
+    return Model(
+        name="processes",
+        start_method=context.get_start_method(),
+        Worker=context.Process,
+        Lock=context.Lock,
+        Event=context.Event,
+        Barrier=context.Barrier,
+        Queue=context.Queue,
+        SimpleQueue=context.SimpleQueue,
+    )
