@@ -48,6 +48,11 @@ impl Scenario {
     pub fn program(&self, model: crate::outcome::Model) -> String {
         format!("{}-{model}", self.name)
     }
+
+    /// The script for CPython, of both sides.
+    pub fn script(&self) -> String {
+        format!("{}.py", self.name.replace('-', "_"))
+    }
 }
 
 /// Every scenario, in the order in which the comparison shows them.

@@ -75,6 +75,57 @@ pub fn check(sample: &Sample, earlier: &[Sample]) -> Result<(), Disagreement> {
     Ok(())
 }
 
+/// Holds a run in one language against one of the same work in another. What
+/// an answer owes to the last bits of floats is left out, where the outcome
+/// says how: see [`Portable`].
+pub fn check_across(
+    sample: &Sample,
+    pair: &Sample,
+) -> Result<(), Disagreement> {
+    let (Some(this), Some(that)) =
+        (&sample.outcome.portable, &pair.outcome.portable)
+    else {
+        return check_answer(sample, pair);
+    };
+    let answered = |outcome: &Outcome| match &outcome.portable {
+        Some(portable) => format!("answered {}", beginning(&portable.answer)),
+        None => "gave no answer that other languages have".into(),
+    };
+    if this.answer != that.answer {
+        return Err(unlike(sample, pair, answered));
+    }
+    match first_difference(&this.figures, &that.figures) {
+        None => Ok(()),
+        Some(index) => Err(unlike(sample, pair, |outcome| {
+            let figures = outcome.portable.iter().flat_map(|it| &it.figures);
+            match figures.skip(index).next() {
+                Some(figure) => format!("found {figure} as figure {index}"),
+                None => format!("has no figure {index}"),
+            }
+        })),
+    }
+}
+
+/// Libraries add up in different orders: then results differ by rounding, in
+/// proportion to the largest of them.
+fn first_difference(these: &[f64], those: &[f64]) -> Option<usize> {
+    const SHARE: f64 = 1e-9;
+    let largest = those.iter().fold(0.0, |most: f64, one| most.max(one.abs()));
+    let differs = |index: &usize| match (these.get(*index), those.get(*index)) {
+        (Some(this), Some(that)) => {
+            let difference = (this - that).abs();
+            // Not a number is no agreement.
+            !(difference <= SHARE * largest)
+        }
+        _ => true,
+    };
+    (0..these.len().max(those.len())).find(differs)
+}
+
+fn beginning(answer: &str) -> String {
+    answer.chars().take(8).collect()
+}
+
 fn check_alone(sample: &Sample) -> Result<(), Disagreement> {
     if sample.outcome.answer.is_empty() {
         return Err(Disagreement::NoAnswer);
@@ -99,10 +150,8 @@ fn check_answer(sample: &Sample, first: &Sample) -> Result<(), Disagreement> {
     if sample.outcome.answer == first.outcome.answer {
         return Ok(());
     }
-    let answered = |outcome: &Outcome| {
-        let digits: String = outcome.answer.chars().take(8).collect();
-        format!("answered {digits}")
-    };
+    let answered =
+        |outcome: &Outcome| format!("answered {}", beginning(&outcome.answer));
     Err(unlike(sample, first, answered))
 }
 
@@ -232,7 +281,13 @@ mod tests {
     ];
 
     fn sample(model: Model, metrics: Vec<Metric>) -> Sample {
-        let run = Run { model, workers: 2, round: 0, position: 1 };
+        let run = Run {
+            series: Series::Pair,
+            model,
+            workers: 2,
+            round: 0,
+            position: 1,
+        };
         let document = RawValue::from_string("null".into()).unwrap();
         let outcome = Outcome {
             answer: "9f3c1234".into(),

@@ -13,7 +13,11 @@ use common::{
     scenarios::{self, Scenario},
 };
 
-use crate::{advise::Task, plan::Plan};
+use crate::{
+    advise::Task,
+    interpreter::Interpreter,
+    plan::{Plan, Series},
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,8 +37,16 @@ with --calibrate, 1 if more than 5 of a hundred verdicts were false;
 130 after Ctrl-C. Ctrl-C loses no sample that was taken.";
 
 /// What means nothing where nothing is measured.
-const MEASURING: [&str; 6] =
-    ["quick", "scenarios", "rounds", "workers", "seed", "deadline"];
+const MEASURING: [&str; 8] = [
+    "quick",
+    "scenarios",
+    "rounds",
+    "workers",
+    "seed",
+    "deadline",
+    "python",
+    "no_python",
+];
 
 /// The usual number of rounds: the fewest whose interval leaves out the ratio
 /// at either end ([`estimate`] has the ranks), so that one disturbed round is
@@ -95,6 +107,15 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", exclusive = true)]
     pub report: Option<PathBuf>,
 
+    /// Compare with this CPython too, besides python3 (repeatable); one that
+    /// is free-threaded, say
+    #[arg(long, value_name = "PATH")]
+    python: Vec<PathBuf>,
+
+    /// Leave CPython out
+    #[arg(long, conflicts_with = "python")]
+    no_python: bool,
+
     /// The seed of the input
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
@@ -128,6 +149,10 @@ pub struct Arguments {
     /// Where the programs of the demos are [default: beside this one]
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
+
+    /// Where the scripts for CPython are [default: scripts/cpython]
+    #[arg(long, value_name = "DIR", hide = true)]
+    scripts: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -137,8 +162,32 @@ impl Arguments {
         scenarios::ALL
             .iter()
             .filter(|scenario| self.chose(scenario))
-            .map(|scenario| Plan { scenario, rounds, workers })
+            .map(|scenario| Plan {
+                scenario,
+                rounds,
+                workers,
+                series: Series::Pair,
+            })
             .collect()
+    }
+
+    /// Where the scripts are: in the workspace that this program was built
+    /// from, for they are not built into it.
+    pub fn scripts(&self) -> PathBuf {
+        const USUAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cpython");
+        self.scripts.clone().unwrap_or_else(|| USUAL.into())
+    }
+
+    /// The interpreters of Python that the scripts are run by.
+    ///
+    /// # Errors
+    ///
+    /// Fails if one that was asked for cannot run them.
+    pub fn interpreters(&self) -> anyhow::Result<Vec<Interpreter>> {
+        match self.no_python {
+            true => Ok(Vec::new()),
+            false => Interpreter::all(&self.python, &self.scripts()),
+        }
     }
 
     /// How many rounds count.

@@ -46,14 +46,16 @@ pub struct Claim {
     /// Where a reader sees it.
     pub place: Place,
     /// What figures of the Rust pairs say of it.
-    rust: fn(&Evidence<'_>) -> Result<Ruling, Missing>,
+    rust: Rule,
+    /// What those of CPython say.
+    cpython: Rule,
 }
 
-impl Claim {
-    /// How it stands in Rust by this.
-    fn ruling(&self, evidence: &Evidence<'_>) -> Ruling {
-        (self.rust)(evidence).unwrap_or_else(Ruling::from)
-    }
+/// From figures to a verdict.
+type Rule = fn(&Evidence<'_>) -> Result<Ruling, Missing>;
+
+fn ruling(rule: Rule, evidence: &Evidence<'_>) -> Ruling {
+    rule(evidence).unwrap_or_else(Ruling::from)
 }
 
 /// A function on both sides of a pair.
@@ -101,17 +103,26 @@ pub struct Judged {
     pub place: Place,
     /// How it stands in Rust.
     pub rust: Ruling,
+    /// How it stands in CPython, by each of the interpreters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cpython: Vec<Ruling>,
 }
 
 /// All claims, by group, as these results have them stand.
 pub fn judge(results: &Results) -> Vec<Judged> {
-    let evidence = Evidence::new(results);
+    let rust = Evidence::of_rust(results);
+    let interpreters = 0..results.heading.interpreters.len();
     let judged = |group: &Group, claim: &Claim| Judged {
         id: claim.id,
         group: group.title,
         statement: claim.statement,
         place: claim.place,
-        rust: claim.ruling(&evidence),
+        rust: ruling(claim.rust, &rust),
+        cpython: interpreters
+            .clone()
+            .map(|number| Evidence::of_cpython(results, number))
+            .map(|evidence| ruling(claim.cpython, &evidence))
+            .collect(),
     };
     GROUPS
         .iter()

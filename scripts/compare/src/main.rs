@@ -6,6 +6,8 @@
 //! | [`arguments`] | what the comparison is asked to do |
 //! | [`plan`] | which run comes when |
 //! | [`measure`] | the runs of one scenario, up to the first that is refused |
+//! | [`interpreter`] | the interpreters of Python that there are |
+//! | [`beside`] | a scenario in two languages |
 //! | [`child`] | one run of one program: started, watched, ended |
 //! | [`document`] | from what a program printed to an outcome |
 //! | [`figures`] | what is compared |
@@ -35,6 +37,7 @@
 mod advise;
 mod agreement;
 mod arguments;
+mod beside;
 mod calibration;
 mod cgroup;
 mod change;
@@ -45,6 +48,7 @@ mod disturbance;
 mod document;
 mod environment;
 mod figures;
+mod interpreter;
 mod judge;
 mod measure;
 mod plan;
@@ -68,6 +72,7 @@ use common::demo;
 use crate::{
     advise::Advice,
     arguments::Arguments,
+    beside::Beside,
     claims::Judged,
     environment::Environment,
     measure::{Bench, Measured},
@@ -139,13 +144,13 @@ fn compare(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     // lifeline, which the kernel cuts with this process.
     demo::end_on_signals()?;
     let bench = Bench::new(arguments)?;
-    let heading = Heading::of(arguments);
+    let heading = Heading::of(arguments, &bench.interpreters);
     let mut journal = Journal::create(&arguments.samples()?, &heading)?;
     let mut environment = Environment::begin();
-    let scenarios =
+    let (scenarios, beside) =
         measure_all(&bench, arguments.plans(), &mut journal, &mut environment)?;
     let environment = Some(environment);
-    let results = Results { heading, scenarios, environment };
+    let results = Results { heading, scenarios, beside, environment };
     let (verdicts, claims) = (results.verdicts(), claims::judge(&results));
     journal.conclude(&Conclusion::new(&verdicts, &claims, &results))?;
     print(&Page {
@@ -211,16 +216,20 @@ fn measure_all(
     plans: Vec<Plan>,
     journal: &mut Journal,
     environment: &mut Environment,
-) -> anyhow::Result<Vec<Measured>> {
-    let mut progress = Progress::new(&plans);
-    plans
-        .into_iter()
-        .map(|plan| {
-            let measured = bench.measure(plan, journal, &mut progress)?;
-            environment.read_after(measured.plan.scenario.name);
-            Ok(measured)
-        })
-        .collect()
+) -> anyhow::Result<(Vec<Measured>, Vec<Beside>)> {
+    let mut progress = Progress::new(&plans, bench.interpreters.len());
+    let (mut scenarios, mut all_beside) = (Vec::new(), Vec::new());
+    for plan in plans {
+        let measured = bench.measure(plan, journal, &mut progress)?;
+        let plan = &measured.plan;
+        if plan.scenario.cpython.is_some() && !bench.interpreters.is_empty() {
+            let beside = bench.measure_beside(plan, journal, &mut progress)?;
+            all_beside.push(beside);
+        }
+        environment.read_after(plan.scenario.name);
+        scenarios.push(measured);
+    }
+    Ok((scenarios, all_beside))
 }
 
 /// A reader who has seen enough (`| head`) is not an error.

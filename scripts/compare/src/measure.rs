@@ -7,9 +7,11 @@ use common::{outcome::Model, scenarios::Scenario};
 use crate::{
     agreement::{self, Disagreement},
     arguments::Arguments,
+    beside::Beside,
     child::{self, Ending, Report},
     document,
-    plan::{Plan, Run},
+    interpreter::Interpreter,
+    plan::{Plan, Run, Series},
     progress::Progress,
     refusal::{Reason, Refusal},
     samples::{Journal, Sample},
@@ -27,6 +29,11 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// Nothing yet.
+    pub fn empty(plan: Plan) -> Self {
+        Measured { plan, samples: Vec::new(), refusals: Vec::new() }
+    }
+
     /// Whether it can be judged.
     pub fn is_sound(&self) -> bool {
         self.refusals.is_empty()
@@ -45,6 +52,24 @@ impl Measured {
         agrees
     }
 
+    /// The last sample against the pair's first: the same work must have the
+    /// same answer in another language.
+    fn hold_against(&mut self, pair: &Measured) {
+        let (Some(sample), Some(first)) =
+            (self.samples.last(), pair.samples.first())
+        else {
+            return;
+        };
+        if self.refusals.is_empty()
+            && let Err(fault) = agreement::check_across(sample, first)
+        {
+            let (scenario, run) = (self.plan.scenario, sample.run);
+            let stderr = String::new();
+            let refusal = Refusal::of(scenario, run, fault.into(), stderr);
+            self.refusals.push(refusal);
+        }
+    }
+
     /// The samples that count, of one side, in the order of the rounds.
     pub fn counted(
         &self,
@@ -61,6 +86,9 @@ impl Measured {
 #[derive(Debug)]
 pub struct Bench {
     programs: PathBuf,
+    scripts: PathBuf,
+    /// Those that scripts are run by.
+    pub interpreters: Vec<Interpreter>,
     quick: bool,
     seed: u64,
     patience: Duration,
@@ -71,10 +99,13 @@ impl Bench {
     ///
     /// # Errors
     ///
-    /// Fails if there is no folder of programs.
+    /// Fails if there is no folder of programs, or if an interpreter that was
+    /// asked for cannot run the scripts.
     pub fn new(arguments: &Arguments) -> anyhow::Result<Self> {
         Ok(Bench {
             programs: arguments.programs()?,
+            scripts: arguments.scripts(),
+            interpreters: arguments.interpreters()?,
             quick: arguments.quick,
             seed: arguments.seed,
             patience: arguments.deadline,
@@ -95,8 +126,8 @@ impl Bench {
         progress: &mut Progress,
     ) -> anyhow::Result<Measured> {
         let mut runs = plan.runs().into_iter();
-        let refusals = self.missing(plan.scenario);
-        let mut measured = Measured { plan, samples: Vec::new(), refusals };
+        let mut measured = Measured::empty(plan);
+        self.look_for_programs(&mut measured);
         while measured.is_sound()
             && let Some(run) = runs.next()
         {
@@ -108,17 +139,71 @@ impl Bench {
         Ok(measured)
     }
 
+    /// Runs a scenario in both languages, by turns, until the pair's run must
+    /// be refused: then there is nothing to compare with. An interpreter whose
+    /// run is refused is left out from there on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bench::measure`].
+    pub fn measure_beside(
+        &self,
+        plan: &Plan,
+        journal: &mut Journal,
+        progress: &mut Progress,
+    ) -> anyhow::Result<Beside> {
+        let mut beside = Beside::empty(plan, self.interpreters.len());
+        self.look_for_programs(&mut beside.rust);
+        for measured in &mut beside.cpython {
+            self.look_for_programs(measured);
+        }
+        for index in 0..beside.rust.plan.runs().len() {
+            let rust = &mut beside.rust;
+            self.take_next(index, rust, journal, progress)?;
+            for measured in &mut beside.cpython {
+                if rust.is_sound() {
+                    self.take_next(index, measured, journal, progress)?;
+                    measured.hold_against(rust);
+                } else {
+                    progress.leave_out(1);
+                }
+            }
+        }
+        Ok(beside)
+    }
+
+    /// The run of this number, unless one before it was refused.
+    fn take_next(
+        &self,
+        index: usize,
+        measured: &mut Measured,
+        journal: &mut Journal,
+        progress: &mut Progress,
+    ) -> anyhow::Result<()> {
+        if !measured.is_sound() {
+            progress.leave_out(1);
+            return Ok(());
+        }
+        let run = measured.plan.runs()[index];
+        progress.begin(&measured.plan, run);
+        self.take(run, measured, journal)?;
+        progress.end();
+        Ok(())
+    }
+
     /// Both sides are looked for at once, so that who forgot to build learns
     /// of all that is missing.
-    fn missing(&self, scenario: &Scenario) -> Vec<Refusal> {
-        [Model::Threads, Model::Processes]
+    fn look_for_programs(&self, measured: &mut Measured) {
+        let Plan { scenario, series, .. } = measured.plan;
+        let missing = [Model::Threads, Model::Processes]
             .into_iter()
-            .map(|model| (model, self.program(scenario, model)))
+            .map(|model| (model, self.file(scenario, series, model)))
             .filter(|(_, program)| !program.is_file())
             .map(|(model, program)| {
-                Refusal::outright(scenario, model, Reason::Missing(program))
-            })
-            .collect()
+                let reason = Reason::Missing(program);
+                Refusal::outright(scenario, series, model, reason)
+            });
+        measured.refusals.extend(missing);
     }
 
     /// One run, which adds a sample, or a refusal, or both: an outcome that
@@ -162,7 +247,7 @@ impl Bench {
 
     /// Every program is told to end with this one.
     fn command(&self, scenario: &Scenario, run: Run) -> Command {
-        let mut command = Command::new(self.program(scenario, run.model));
+        let mut command = self.program(scenario, run);
         command
             .args(["--json", "--lifeline"])
             .args(["--seed", &self.seed.to_string()]);
@@ -172,11 +257,37 @@ impl Bench {
         if self.quick {
             command.arg("--quick");
         }
+        if !run.series.is_pair() {
+            command.args(scenario.cpython.unwrap_or_default());
+        }
         command
     }
 
-    fn program(&self, scenario: &Scenario, model: Model) -> PathBuf {
-        self.programs.join(scenario.program(model))
+    fn program(&self, scenario: &Scenario, run: Run) -> Command {
+        let file = self.file(scenario, run.series, run.model);
+        match run.series {
+            Series::CPython(number) => {
+                let interpreter = &self.interpreters[number].command;
+                let mut command = Command::new(interpreter);
+                command.arg(file).args(["--model", &run.model.to_string()]);
+                command
+            }
+            Series::Pair | Series::Beside => Command::new(file),
+        }
+    }
+
+    fn file(
+        &self,
+        scenario: &Scenario,
+        series: Series,
+        model: Model,
+    ) -> PathBuf {
+        match series {
+            Series::CPython(_) => self.scripts.join(scenario.script()),
+            Series::Pair | Series::Beside => {
+                self.programs.join(scenario.program(model))
+            }
+        }
     }
 
     fn sample(

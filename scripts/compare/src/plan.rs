@@ -5,9 +5,44 @@ use std::fmt;
 use common::{outcome::Model, scenarios::Scenario};
 use serde::{Deserialize, Serialize};
 
+/// What a run belongs to: the comparison of a pair, or of the same scenario
+/// in two languages, at a size that suits the slower one.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Series {
+    /// The pair, at its own size.
+    #[default]
+    Pair,
+    /// The pair, at the size of the others.
+    Beside,
+    /// CPython, by the interpreter of this number.
+    CPython(usize),
+}
+
+impl Series {
+    /// What needs no word.
+    pub fn is_pair(&self) -> bool {
+        *self == Series::Pair
+    }
+}
+
 /// One run of one program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
+    /// What it belongs to.
+    #[serde(default, skip_serializing_if = "Series::is_pair")]
+    pub series: Series,
     /// The side.
     pub model: Model,
     /// With how many workers.
@@ -32,7 +67,18 @@ impl Run {
 /// As a refusal names it: `threads, round 3`.
 impl fmt::Display for Run {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}, {}", self.model, self.moment())
+        write!(formatter, "{}{}, {}", self.series, self.model, self.moment())
+    }
+}
+
+/// As it stands before a side.
+impl fmt::Display for Series {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Series::Pair => "",
+            Series::Beside => "Rust, ",
+            Series::CPython(_) => "CPython, ",
+        })
     }
 }
 
@@ -53,12 +99,14 @@ pub struct Plan {
     pub rounds: usize,
     /// With how many workers the sides are compared.
     pub workers: usize,
+    /// What the runs belong to.
+    pub series: Series,
 }
 
 impl Plan {
     /// All runs in their order: a warm-up of both sides, then the rounds.
     pub fn runs(&self) -> Vec<Run> {
-        let warm_up = numbered(0, sides(self.workers).into());
+        let warm_up = self.numbered(0, sides(self.workers).into());
         let rounds = (1..=self.rounds).flat_map(|number| self.round(number));
         warm_up.into_iter().chain(rounds).collect()
     }
@@ -74,7 +122,22 @@ impl Plan {
         if number.is_multiple_of(2) {
             order.reverse();
         }
-        numbered(number, order)
+        self.numbered(number, order)
+    }
+
+    fn numbered(&self, round: usize, order: Vec<(Model, usize)>) -> Vec<Run> {
+        let series = self.series;
+        order
+            .into_iter()
+            .zip(1..)
+            .map(|((model, workers), position)| Run {
+                series,
+                model,
+                workers,
+                round,
+                position,
+            })
+            .collect()
     }
 
     /// Whether each round also has runs with one worker.
@@ -85,19 +148,6 @@ impl Plan {
 
 fn sides(workers: usize) -> [(Model, usize); 2] {
     [(Model::Threads, workers), (Model::Processes, workers)]
-}
-
-fn numbered(round: usize, order: Vec<(Model, usize)>) -> Vec<Run> {
-    order
-        .into_iter()
-        .zip(1..)
-        .map(|((model, workers), position)| Run {
-            model,
-            workers,
-            round,
-            position,
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -111,6 +161,7 @@ mod tests {
         rows: "",
         crew: true,
         scales: true,
+        cpython: None,
     };
 
     /// A round as a word: T2 is threads with two workers.
@@ -126,7 +177,12 @@ mod tests {
 
     #[test]
     fn each_round_mirrors_the_one_before() {
-        let plan = Plan { scenario: &FLAT, rounds: 6, workers: 2 };
+        let plan = Plan {
+            scenario: &FLAT,
+            rounds: 6,
+            workers: 2,
+            series: Series::Pair,
+        };
         assert_eq!(order(&plan, 0), "T2 P2");
         assert_eq!(order(&plan, 1), "T2 P2");
         assert_eq!(order(&plan, 2), "P2 T2");
@@ -136,7 +192,12 @@ mod tests {
 
     #[test]
     fn a_round_of_a_scaling_scenario_has_one_worker_and_all() {
-        let plan = Plan { scenario: &SCALING, rounds: 6, workers: 4 };
+        let plan = Plan {
+            scenario: &SCALING,
+            rounds: 6,
+            workers: 4,
+            series: Series::Pair,
+        };
         assert_eq!(order(&plan, 0), "T4 P4");
         assert_eq!(order(&plan, 1), "T1 P1 T4 P4");
         assert_eq!(order(&plan, 2), "P4 T4 P1 T1");
@@ -145,7 +206,12 @@ mod tests {
 
     #[test]
     fn one_worker_has_no_speed_up_to_measure() {
-        let plan = Plan { scenario: &SCALING, rounds: 6, workers: 1 };
+        let plan = Plan {
+            scenario: &SCALING,
+            rounds: 6,
+            workers: 1,
+            series: Series::Pair,
+        };
         assert_eq!(order(&plan, 1), "T1 P1");
         assert!(!plan.measures_speed_up());
     }

@@ -22,7 +22,10 @@ pub struct Progress {
 
 impl Progress {
     /// Of all runs of these plans.
-    pub fn new(plans: &[Plan]) -> Self {
+    ///
+    /// Where there are interpreters, some scenarios are run once more, and
+    /// once for each of them.
+    pub fn new(plans: &[Plan], interpreters: usize) -> Self {
         let line = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
             line.set_style(style);
@@ -31,7 +34,7 @@ impl Progress {
             line,
             begin: Instant::now(),
             done: 0,
-            left: plans.iter().map(|plan| plan.runs().len()).sum(),
+            left: plans.iter().map(|plan| runs(plan, interpreters)).sum(),
         }
     }
 
@@ -42,9 +45,10 @@ impl Progress {
             _ => format!(" of {}", plan.rounds),
         };
         let mut message = format!(
-            "{} · {}{of_all} · {}, {}",
+            "{} · {}{of_all} · {}{}, {}",
             plan.scenario.name,
             run.moment(),
+            run.series,
             run.model,
             count(run.workers, "worker")
         );
@@ -70,6 +74,14 @@ impl Progress {
         let each = self.begin.elapsed().div_f64(self.done.max(1) as f64);
         (self.done > 0).then(|| roughly(each.mul_f64(self.left as f64)))
     }
+}
+
+fn runs(plan: &Plan, interpreters: usize) -> usize {
+    let series = match (plan.scenario.cpython, interpreters) {
+        (None, _) | (_, 0) => 1,
+        (Some(_), interpreters) => 2 + interpreters,
+    };
+    series * plan.runs().len()
 }
 
 /// The line is gone when the table is printed.

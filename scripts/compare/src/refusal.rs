@@ -10,7 +10,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use signal_hook::low_level::signal_name;
 
 use crate::{
-    agreement::Disagreement, child::MOST_OUTPUT, document::NoOutcome, plan::Run,
+    agreement::Disagreement,
+    child::MOST_OUTPUT,
+    document::NoOutcome,
+    plan::{Run, Series},
 };
 
 /// A run that does not count, and with it its scenario: of a pair whose two
@@ -19,6 +22,9 @@ use crate::{
 pub struct Refusal {
     /// The scenario's name.
     pub scenario: String,
+    /// What it belongs to.
+    #[serde(default, skip_serializing_if = "Series::is_pair")]
+    pub series: Series,
     /// The side.
     pub model: Model,
     /// The run. None if the program cannot be run at all.
@@ -93,9 +99,15 @@ impl From<Disagreement> for Reason {
 
 impl Refusal {
     /// A program that cannot be run.
-    pub fn outright(scenario: &Scenario, model: Model, reason: Reason) -> Self {
+    pub fn outright(
+        scenario: &Scenario,
+        series: Series,
+        model: Model,
+        reason: Reason,
+    ) -> Self {
         Refusal {
             scenario: scenario.name.into(),
+            series,
             model,
             run: None,
             reason,
@@ -113,7 +125,7 @@ impl Refusal {
         Refusal {
             run: Some(run),
             stderr,
-            ..Refusal::outright(scenario, run.model, reason)
+            ..Refusal::outright(scenario, run.series, run.model, reason)
         }
     }
 

@@ -9,10 +9,11 @@ use common::scenarios::{self, Scenario};
 use serde::Deserialize;
 
 use crate::{
+    beside::Beside,
     disturbance::{self, Disturbance},
     environment::Environment,
     measure::Measured,
-    plan::Plan,
+    plan::{Plan, Series},
     refusal::Refusal,
     samples::{Heading, Kept, SCHEMA, Sample},
     verdict::{self, Verdict},
@@ -25,6 +26,8 @@ pub struct Results {
     pub heading: Heading,
     /// In the order of the list.
     pub scenarios: Vec<Measured>,
+    /// Those that were run in two languages, in the same order.
+    pub beside: Vec<Beside>,
     /// What went on around. None if the comparison did not come to its end.
     pub environment: Option<Environment>,
 }
@@ -54,16 +57,18 @@ impl Results {
         let mut results = Results {
             heading: document.heading,
             scenarios: Vec::new(),
+            beside: Vec::new(),
             environment: document.environment,
         };
         for kept in document.samples {
             let sample = Sample::try_from(kept)?;
-            let scenario = results.of(&sample.outcome.scenario)?;
-            scenario.samples.push(sample);
+            let (series, name) = (sample.run.series, &sample.outcome.scenario);
+            let measured = results.of(series, name)?;
+            measured.samples.push(sample);
         }
         for refusal in document.refusals {
-            let scenario = results.of(&refusal.scenario)?;
-            scenario.refusals.push(refusal);
+            let measured = results.of(refusal.series, &refusal.scenario)?;
+            measured.refusals.push(refusal);
         }
         Ok(results)
     }
@@ -78,9 +83,15 @@ impl Results {
         disturbance::of(self)
     }
 
-    /// Whether none was refused.
+    /// Whether none was refused, in any language.
     pub fn are_sound(&self) -> bool {
-        self.scenarios.iter().all(Measured::is_sound)
+        self.refusals().next().is_none()
+    }
+
+    /// Why runs do not count.
+    pub fn refusals(&self) -> impl Iterator<Item = &Refusal> {
+        let beside = self.beside.iter().flat_map(Beside::all);
+        self.scenarios.iter().chain(beside).flat_map(|one| &one.refusals)
     }
 
     /// The scenario of this name, if it was compared, or refused.
@@ -89,23 +100,56 @@ impl Results {
         scenarios.find(|measured| measured.plan.scenario.name == scenario)
     }
 
-    /// The scenario of this name, which comes in now if it is not there yet.
-    fn of(&mut self, name: &str) -> anyhow::Result<&mut Measured> {
+    /// The scenario of this name in two languages, if it was compared so.
+    pub fn find_beside(&self, scenario: &str) -> Option<&Beside> {
+        let mut beside = self.beside.iter();
+        beside.find(|beside| beside.rust.plan.scenario.name == scenario)
+    }
+
+    /// The series of this scenario, which comes in now if it is not there yet.
+    fn of(
+        &mut self,
+        series: Series,
+        name: &str,
+    ) -> anyhow::Result<&mut Measured> {
+        match series {
+            Series::Pair => self.pair_of(name),
+            _ => self.beside_of(name)?.find_mut(series).with_context(|| {
+                format!("it has {series}and no such interpreter")
+            }),
+        }
+    }
+
+    fn pair_of(&mut self, name: &str) -> anyhow::Result<&mut Measured> {
         let known = |measured: &Measured| measured.plan.scenario.name == name;
         let index = match self.scenarios.iter().position(known) {
             Some(index) => index,
             None => {
-                self.scenarios.push(self.empty(name)?);
+                self.scenarios.push(Measured::empty(self.plan(name)?));
                 self.scenarios.len() - 1
             }
         };
         Ok(&mut self.scenarios[index])
     }
 
-    fn empty(&self, name: &str) -> anyhow::Result<Measured> {
+    fn beside_of(&mut self, name: &str) -> anyhow::Result<&mut Beside> {
+        let known = |beside: &Beside| beside.rust.plan.scenario.name == name;
+        let index = match self.beside.iter().position(known) {
+            Some(index) => index,
+            None => {
+                let interpreters = self.heading.interpreters.len();
+                let beside = Beside::empty(&self.plan(name)?, interpreters);
+                self.beside.push(beside);
+                self.beside.len() - 1
+            }
+        };
+        Ok(&mut self.beside[index])
+    }
+
+    fn plan(&self, name: &str) -> anyhow::Result<Plan> {
         let (rounds, workers) = (self.heading.rounds, self.heading.workers);
-        let plan = Plan { scenario: scenario(name)?, rounds, workers };
-        Ok(Measured { plan, samples: Vec::new(), refusals: Vec::new() })
+        let (scenario, series) = (scenario(name)?, Series::Pair);
+        Ok(Plan { scenario, rounds, workers, series })
     }
 }
 

@@ -29,9 +29,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    arguments::Arguments, claims::Judged, disturbance::Disturbance,
-    environment::Environment, figures, plan::Run, refusal::Refusal,
-    results::Results, verdict::Verdict,
+    arguments::Arguments,
+    claims::Judged,
+    disturbance::Disturbance,
+    environment::Environment,
+    figures,
+    interpreter::Interpreter,
+    plan::{Run, Series},
+    refusal::Refusal,
+    results::Results,
+    verdict::Verdict,
 };
 
 /// The version of the file.
@@ -53,6 +60,9 @@ pub struct Heading {
     pub rounds: usize,
     /// With how many workers the sides are compared.
     pub workers: usize,
+    /// The interpreters of Python, if there are any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interpreters: Vec<Interpreter>,
     /// Here the samples will stand.
     #[serde(skip_deserializing)]
     samples: [Sample; 0],
@@ -60,7 +70,7 @@ pub struct Heading {
 
 impl Heading {
     /// Of the comparison that begins now.
-    pub fn of(arguments: &Arguments) -> Self {
+    pub fn of(arguments: &Arguments, interpreters: &[Interpreter]) -> Self {
         let command = env::args_os().skip(1);
         let now = humantime::format_rfc3339_seconds(SystemTime::now());
         Heading {
@@ -72,6 +82,7 @@ impl Heading {
             machine: Machine::this(),
             rounds: arguments.rounds(),
             workers: arguments.workers(),
+            interpreters: interpreters.to_vec(),
             samples: [],
         }
     }
@@ -123,6 +134,8 @@ impl Sample {
 /// because a [`RawValue`] cannot stand beside what is flattened.
 #[derive(Debug, Deserialize)]
 pub struct Kept {
+    #[serde(default)]
+    series: Series,
     model: Model,
     workers: usize,
     round: usize,
@@ -135,8 +148,9 @@ impl TryFrom<Kept> for Sample {
     type Error = serde_json::Error;
 
     fn try_from(kept: Kept) -> Result<Self, Self::Error> {
-        let Kept { model, workers, round, position, wall, outcome } = kept;
-        let run = Run { model, workers, round, position };
+        let Kept { series, model, workers, round, position, wall, outcome } =
+            kept;
+        let run = Run { series, model, workers, round, position };
         let wall = Duration::from_secs_f64(wall);
         let read = serde_json::from_str(outcome.get())?;
         Ok(Sample::new(run, wall, outcome, read))
@@ -163,11 +177,7 @@ impl<'all> Conclusion<'all> {
         Conclusion {
             verdicts,
             claims,
-            refusals: results
-                .scenarios
-                .iter()
-                .flat_map(|scenario| &scenario.refusals)
-                .collect(),
+            refusals: results.refusals().collect(),
             environment: &results.environment,
             disturbances: results.disturbances(),
         }

@@ -103,6 +103,7 @@ fn group(changed: &Changed) -> String {
         vec![[String::new(), String::new(), String::new(), words]]
     };
     table::sheet(
+        table::COLUMNS,
         header,
         match changed {
             Changed::Rows(rows) => rows.iter().map(row).collect(),

@@ -1,6 +1,6 @@
 //! The page that a person reads: at most 100 columns wide.
 
-use std::{fmt, path::Path};
+use std::{fmt, iter, path::Path};
 
 use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table,
@@ -9,10 +9,11 @@ use comfy_table::{
 use common::outcome::Model;
 
 use crate::{
+    beside::Row,
     claims::{GROUPS, Group, Judged, Ruling},
     disturbance::Disturbance,
     measure::Measured,
-    plan::count,
+    plan::{Series, count},
     refusal::Refusal,
     results::Results,
     verdict::Verdict,
@@ -24,10 +25,25 @@ const WIDTH: u16 = 100;
 /// One table for each scenario, so the widths are given: then their columns
 /// stand under one another. With a column between each two they make
 /// [`WIDTH`].
-const COLUMNS: [u16; 4] = [30, 12, 12, 43];
+pub const COLUMNS: [u16; 4] = [30, 12, 12, 43];
 
 /// The same for claims: name, verdict, statement with its figure, pair.
-const CLAIM_COLUMNS: [u16; 4] = [4, 16, 64, 13];
+const CLAIM_COLUMNS: [u16; 5] = [4, 8, 16, 55, 13];
+
+/// Those of figures in two languages.
+const COLUMNS_BESIDE: [u16; 6] = [25, 11, 11, 11, 11, 26];
+
+const HEADER_BESIDE: [&str; 6] = [
+    "what",
+    "Rust: threads",
+    "processes",
+    "CPython: threads",
+    "processes",
+    "CPython's two",
+];
+
+const NO_PYTHON: &str = "none. With a python3 of 3.9 or later in the path, or \
+    by --python PATH, threading and multiprocessing are compared too";
 
 const STYLE: TableStyle = TableStyle::new()
     .header_separator(LineStyle::none().fill('─').junction('─'));
@@ -62,6 +78,9 @@ impl fmt::Display for Page<'_> {
             let (title, legend) = (title(scenario), legend(scenario));
             let group = self.group(scenario);
             writeln!(formatter, "{title}\n{legend}\n{group}\n")?;
+            for beside in self.beside(scenario) {
+                writeln!(formatter, "{beside}\n")?;
+            }
         }
         writeln!(formatter, "{HOW_TO_READ}{}\n", self.refused())?;
         for group in &GROUPS {
@@ -89,13 +108,50 @@ impl Page<'_> {
             self.results.heading.rounds,
             count(self.results.heading.workers, "worker")
         );
-        facts([
+        let interpreters = self.interpreters();
+        let mut lines = vec![
             ["machine", &place],
             ["compiler", &machine.rustc],
             ["command", command.trim_end()],
             ["date", &self.results.heading.date],
             ["rounds", &rounds],
-        ])
+        ];
+        lines.extend(interpreters.iter().map(|words| ["python", words]));
+        facts(lines)
+    }
+
+    /// What each of them says of itself; or how to get one.
+    fn interpreters(&self) -> Vec<String> {
+        let interpreters = &self.results.heading.interpreters;
+        let words = interpreters.iter().map(|interpreter| {
+            format!("{}: {}", interpreter.command.display(), interpreter.words)
+        });
+        match interpreters.is_empty() {
+            true => vec![NO_PYTHON.into()],
+            false => words.collect(),
+        }
+    }
+
+    /// The scenario in both languages, a table for each interpreter.
+    fn beside(&self, scenario: &Measured) -> Vec<String> {
+        let scenario = scenario.plan.scenario;
+        let Some(beside) = self.results.find_beside(scenario.name) else {
+            return Vec::new();
+        };
+        let flags = scenario.cpython.unwrap_or_default().join(" ");
+        let interpreters = self.results.heading.interpreters.iter();
+        let tables = interpreters.zip(0..).map(|(interpreter, number)| {
+            let words = &interpreter.words;
+            let title =
+                format!("{}, {words}, and Rust: {flags}", scenario.name);
+            let rows = beside.rows(number).into_iter().map(row_beside);
+            let refused = beside.refusals(number).map(refused_row_beside);
+            let header = HEADER_BESIDE;
+            let rows = refused.chain(rows).collect();
+            let sheet = sheet(COLUMNS_BESIDE, header, rows);
+            format!("{}\n{sheet}", wrapped(&title))
+        });
+        tables.collect()
     }
 
     fn group(&self, scenario: &Measured) -> String {
@@ -105,7 +161,7 @@ impl Page<'_> {
             verdicts.filter(|verdict| verdict.scenario == name).map(judged_row);
         let refused = scenario.refusals.iter().map(refused_row);
         let header = ["what", "threads", "processes", "verdict"];
-        sheet(header, refused.chain(judged).collect())
+        sheet(COLUMNS, header, refused.chain(judged).collect())
     }
 
     fn claims(&self, group: &Group) -> String {
@@ -116,7 +172,7 @@ impl Page<'_> {
             .load_style(presets::NOTHING)
             .set_width(WIDTH)
             .set_content_arrangement(ContentArrangement::Dynamic)
-            .add_rows(claims.map(claim_row));
+            .add_rows(claims.flat_map(claim_rows));
         for (column, width) in table.column_iter_mut().zip(CLAIM_COLUMNS) {
             let width = Width::Fixed(width);
             column.set_padding((0, 1));
@@ -167,12 +223,16 @@ fn title(scenario: &Measured) -> String {
 
 /// What the rows below measure.
 fn legend(scenario: &Measured) -> String {
+    wrapped(scenario.plan.scenario.rows)
+}
+
+fn wrapped(text: &str) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_width(WIDTH)
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .add_row([scenario.plan.scenario.rows]);
+        .add_row([text]);
     table.trim_fmt()
 }
 
@@ -199,19 +259,55 @@ fn refused_row(refusal: &Refusal) -> [String; 4] {
     ]
 }
 
-/// The statement, what should be said instead, and the figure.
-fn claim_row(claim: &Judged) -> [String; 4] {
-    let Ruling { standing, figure, correction } = &claim.rust;
-    let statement = claim.statement;
-    let words = match correction {
-        Some(correction) => format!("{statement}: {correction}: {figure}"),
-        None => format!("{statement}: {figure}"),
-    };
-    [claim.id.into(), standing.to_string(), words, claim.place.scenario.into()]
+/// A line for each language: the statement, what should be said instead, and
+/// the figure.
+fn claim_rows(claim: &Judged) -> impl Iterator<Item = [String; 5]> {
+    let Judged { id, statement, place, .. } = claim;
+    let rust = claim_row(&claim.rust, "Rust", format!("{statement}: "));
+    let [_, language, standing, words, _] = rust;
+    let rust = [(*id).into(), language, standing, words, place.scenario.into()];
+    let cpython = claim.cpython.iter();
+    let cpython =
+        cpython.map(|ruling| claim_row(ruling, "CPython", String::new()));
+    iter::once(rust).chain(cpython)
 }
 
-/// Rows of a name, two figures and words.
-pub fn sheet(header: [&str; 4], rows: Vec<[String; 4]>) -> String {
+fn claim_row(
+    ruling: &Ruling,
+    language: &str,
+    statement: String,
+) -> [String; 5] {
+    let Ruling { standing, figure, correction } = ruling;
+    let correction =
+        correction.map(|words| format!("{words}: ")).unwrap_or_default();
+    let nothing = String::new;
+    let words = statement + &correction + figure;
+    [nothing(), language.into(), standing.to_string(), words, nothing()]
+}
+
+fn row_beside(row: Row) -> [String; 6] {
+    let Row { name, rust, cpython, words } = row;
+    let ([one, other], [this, that]) = (rust, cpython);
+    [name, one, other, this, that, words]
+}
+
+fn refused_row_beside(refusal: &Refusal) -> [String; 6] {
+    let [moment, threads, processes, words] = refused_row(refusal);
+    let nothing = String::new;
+    match refusal.series {
+        Series::CPython(_) => {
+            [moment, nothing(), nothing(), threads, processes, words]
+        }
+        _ => [moment, threads, processes, nothing(), nothing(), words],
+    }
+}
+
+/// Rows of a name, figures and words, in columns that are so wide.
+pub fn sheet<const N: usize>(
+    columns: [u16; N],
+    header: [&str; N],
+    rows: Vec<[String; N]>,
+) -> String {
     let mut table = Table::new();
     table
         .load_style(STYLE)
@@ -219,20 +315,16 @@ pub fn sheet(header: [&str; 4], rows: Vec<[String; 4]>) -> String {
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header)
         .add_rows(rows);
-    set_columns(&mut table);
-    table.trim_fmt()
-}
-
-fn set_columns(table: &mut Table) {
-    for (column, width) in table.column_iter_mut().zip(COLUMNS) {
+    for (column, width) in table.column_iter_mut().zip(columns) {
         let width = Width::Fixed(width);
         column.set_constraint(ColumnConstraint::Absolute(width));
     }
-    for figure in [1, 2] {
+    for figure in 1..N - 1 {
         if let Some(column) = table.column_mut(figure) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
+    table.trim_fmt()
 }
 
 /// Lines that begin with what they are about. Long ones are wrapped.
@@ -269,6 +361,7 @@ mod tests {
                 "what_is_said_instead_in_many_words_and_all_of_them_as_one",
                 figure,
             ),
+            cpython: Vec::new(),
         };
         let groups = GROUPS.iter();
         groups

@@ -23,6 +23,7 @@ pub static CLAIMS: [Claim; 2] = [
             function: "spawn_and_join",
         },
         rust: processes_are_straightforward,
+        cpython: processes_are_straightforward,
     },
     Claim {
         id: "C07",
@@ -33,6 +34,7 @@ pub static CLAIMS: [Claim; 2] = [
             function: "spawn_and_join",
         },
         rust: processes_have_the_interface,
+        cpython: processes_have_the_interface,
     },
 ];
 

@@ -22,6 +22,7 @@ pub static CLAIMS: [Claim; 3] = [
             function: "send",
         },
         rust: messages_cost_more,
+        cpython: messages_cost_more,
     },
     Claim {
         id: "C23",
@@ -32,6 +33,7 @@ pub static CLAIMS: [Claim; 3] = [
             function: "start",
         },
         rust: processes_spawn_slower,
+        cpython: processes_spawn_slower,
     },
     Claim {
         id: "C31",
@@ -42,6 +44,7 @@ pub static CLAIMS: [Claim; 3] = [
             function: "worker",
         },
         rust: sharing_costs_speed,
+        cpython: sharing_costs_speed,
     },
 ];
 

@@ -21,12 +21,14 @@ pub static CLAIMS: [Claim; 3] = [
             function: "spawn_and_join",
         },
         rust: processes_can_be_interrupted,
+        cpython: processes_can_be_interrupted,
     },
     Claim {
         id: "C17",
         statement: "threads cannot be interrupted/killed",
         place: Place { scenario: KILL, file: "src/stuck.rs", function: "hang" },
         rust: threads_cannot_be_interrupted,
+        cpython: threads_cannot_be_interrupted,
     },
     Claim {
         id: "C30",
@@ -37,6 +39,7 @@ pub static CLAIMS: [Claim; 3] = [
             function: "replace",
         },
         rust: a_crash_spares_the_others,
+        cpython: a_crash_spares_the_others,
     },
 ];
 

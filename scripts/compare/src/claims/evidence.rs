@@ -59,12 +59,19 @@ impl Figure {
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'all> {
     results: &'all Results,
+    /// The number of the interpreter, if it is of CPython.
+    interpreter: Option<usize>,
 }
 
 impl<'all> Evidence<'all> {
-    /// All of it.
-    pub fn new(results: &'all Results) -> Self {
-        Evidence { results }
+    /// Of the pairs.
+    pub fn of_rust(results: &'all Results) -> Self {
+        Evidence { results, interpreter: None }
+    }
+
+    /// Of CPython, by the interpreter of this number.
+    pub fn of_cpython(results: &'all Results, interpreter: usize) -> Self {
+        Evidence { results, interpreter: Some(interpreter) }
     }
 
     /// A figure, round by round.
@@ -212,8 +219,17 @@ impl<'all> Evidence<'all> {
         }
     }
 
+    fn find(self, scenario: &str) -> Option<&'all Measured> {
+        match self.interpreter {
+            None => self.results.find(scenario),
+            Some(number) => {
+                self.results.find_beside(scenario)?.cpython.get(number)
+            }
+        }
+    }
+
     fn sound(self, scenario: &str) -> Result<&'all Measured, Missing> {
-        let words = match self.results.find(scenario) {
+        let words = match self.find(scenario) {
             Some(measured) if measured.is_sound() => return Ok(measured),
             Some(_) => "was refused",
             None => "was not compared",

@@ -20,6 +20,7 @@ pub static CLAIMS: [Claim; 6] = [
             function: "worker",
         },
         rust: memory_is_separate,
+        cpython: memory_is_separate,
     },
     Claim {
         id: "C10",
@@ -30,6 +31,7 @@ pub static CLAIMS: [Claim; 6] = [
             function: "run",
         },
         rust: processes_take_more,
+        cpython: processes_take_more,
     },
     Claim {
         id: "C11",
@@ -40,6 +42,7 @@ pub static CLAIMS: [Claim; 6] = [
             function: "run",
         },
         rust: threads_are_light,
+        cpython: threads_are_light,
     },
     Claim {
         id: "C12",
@@ -50,6 +53,7 @@ pub static CLAIMS: [Claim; 6] = [
             function: "send",
         },
         rust: threads_reach_state,
+        cpython: threads_reach_state,
     },
     Claim {
         id: "C20",
@@ -60,6 +64,7 @@ pub static CLAIMS: [Claim; 6] = [
             function: "give",
         },
         rust: processes_share_objects_less_easily,
+        cpython: processes_share_objects_less_easily,
     },
     Claim {
         id: "C26",
@@ -70,6 +75,7 @@ pub static CLAIMS: [Claim; 6] = [
             function: "next",
         },
         rust: threads_use_the_same_data,
+        cpython: threads_use_the_same_data,
     },
 ];
 

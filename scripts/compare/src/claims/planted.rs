@@ -15,7 +15,7 @@ use serde_json::{Value, json, value::RawValue};
 use crate::{
     claims::{GROUPS, Ruling, evidence::Evidence},
     measure::Measured,
-    plan::{Plan, Run},
+    plan::{Plan, Run, Series},
     refusal::{Reason, Refusal},
     results::Results,
     samples::{Heading, Sample},
@@ -158,7 +158,8 @@ impl Planted {
         let mut claims = GROUPS.iter().flat_map(|group| group.claims);
         let claim = claims.find(|claim| claim.id == id);
         let results = self.results();
-        claim.expect("it is a claim").ruling(&Evidence::new(&results))
+        let rule = claim.expect("it is a claim").rust;
+        claims::ruling(rule, &Evidence::of_rust(&results))
     }
 
     /// As if it had been measured.
@@ -166,6 +167,7 @@ impl Planted {
         Results {
             heading: heading(),
             scenarios: self.names().map(|name| self.measured(name)).collect(),
+            beside: Vec::new(),
             environment: None,
         }
     }
@@ -201,14 +203,24 @@ impl Planted {
         keys.dedup();
         let [workers, _] = self.workers_and_cores();
         Measured {
-            plan: Plan { scenario, rounds: FEWEST, workers },
+            plan: Plan {
+                scenario,
+                rounds: FEWEST,
+                workers,
+                series: Series::Pair,
+            },
             samples: keys.iter().flat_map(|&key| self.samples(key)).collect(),
             refusals: self
                 .refused
                 .iter()
                 .filter(|(refused, _)| *refused == name)
                 .map(|&(_, model)| {
-                    Refusal::outright(scenario, model, Reason::Flood)
+                    Refusal::outright(
+                        scenario,
+                        Series::Pair,
+                        model,
+                        Reason::Flood,
+                    )
                 })
                 .collect(),
         }
@@ -239,7 +251,13 @@ impl Planted {
         outcome.resources.cpu_user = cpu / 2.0;
         outcome.resources.cpu_system = cpu / 2.0;
         let workers = if planted_for == 1 { 1 } else { workers };
-        let run = Run { model, workers, round: round + 1, position: 1 };
+        let run = Run {
+            series: Series::Pair,
+            model,
+            workers,
+            round: round + 1,
+            position: 1,
+        };
         let document = RawValue::NULL.to_owned();
         Sample::new(run, Duration::from_secs(1), document, outcome)
     }

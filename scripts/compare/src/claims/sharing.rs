@@ -32,30 +32,35 @@ pub static CLAIMS: [Claim; 5] = [
         statement: "separate memory needs little locking",
         place: place("src/owner.rs", "own"),
         rust: separate_memory_needs_little_locking,
+        cpython: separate_memory_needs_little_locking,
     },
     Claim {
         id: "C18",
         statement: "with no queue: locks, fine or coarse",
         place: place("src/lock_per_account.rs", "make"),
         rust: without_a_queue_locks_are_chosen,
+        cpython: without_a_queue_locks_are_chosen,
     },
     Claim {
         id: "C19",
         statement: "threaded code is harder to get right",
         place: place("src/racy.rs", "worker"),
         rust: threaded_code_is_harder,
+        cpython: threaded_code_is_harder,
     },
     Claim {
         id: "C21",
         statement: "threads may write one memory at once",
         place: place("src/racy.rs", "update"),
         rust: threads_may_write_at_once,
+        cpython: threads_may_write_at_once,
     },
     Claim {
         id: "C22",
         statement: "the GIL guards the program's data",
         place: place("src/lock.rs", "worker"),
         rust: the_gil_guards_the_data,
+        cpython: the_gil_guards_the_data,
     },
 ];
 
@@ -496,7 +501,7 @@ mod tests {
     fn whoever_shares_memory_has_races_of_logic() {
         let ruling = |shares, unsafe_blocks| {
             let results = raced(shares).results();
-            harder(&Evidence::new(&results), unsafe_blocks)
+            harder(&Evidence::of_rust(&results), unsafe_blocks)
                 .unwrap_or_else(Ruling::from)
         };
         let both = ruling([0.02, 0.03], 0);
@@ -514,7 +519,7 @@ mod tests {
     fn threads_write_at_once_if_they_are_let() {
         let ruling = |shares, unsafe_blocks| {
             let results = raced(shares).results();
-            at_once(&Evidence::new(&results), unsafe_blocks)
+            at_once(&Evidence::of_rust(&results), unsafe_blocks)
                 .unwrap_or_else(Ruling::from)
         };
         let safe = ruling([0.02, 0.0], 0);
@@ -572,7 +577,8 @@ mod tests {
     #[test]
     fn a_variant_spares_locks_if_it_names_none() {
         let results = ledgers(None).results();
-        let spares = |variant| spares_locks(&Evidence::new(&results), variant);
+        let spares =
+            |variant| spares_locks(&Evidence::of_rust(&results), variant);
         assert_eq!(spares("lock"), Ok(false));
         assert_eq!(spares("owner"), Ok(true));
         assert_eq!(spares("partition"), Ok(true));

@@ -21,6 +21,7 @@ pub static CLAIMS: [Claim; 4] = [
             function: "spawn_and_join",
         },
         rust: threads_make_it_responsive,
+        cpython: threads_make_it_responsive,
     },
     Claim {
         id: "C15",
@@ -31,12 +32,14 @@ pub static CLAIMS: [Claim; 4] = [
             function: "worker",
         },
         rust: threads_are_great_for_io,
+        cpython: threads_are_great_for_io,
     },
     Claim {
         id: "C24",
         statement: "a query freezes the UI's only thread",
         place: Place { scenario: SCREEN, file: "src/main.rs", function: "run" },
         rust: a_query_freezes_the_screen,
+        cpython: a_query_freezes_the_screen,
     },
     Claim {
         id: "C25",
@@ -47,6 +50,7 @@ pub static CLAIMS: [Claim; 4] = [
             function: "worker",
         },
         rust: a_thread_keeps_it_responsive,
+        cpython: a_thread_keeps_it_responsive,
     },
 ];
 

@@ -106,6 +106,7 @@ mod tests {
             statement: "IPC is dearer",
             place: PLACE,
             rust: Ruling::reworded("but not much", "1.3×"),
+            cpython: Vec::new(),
         };
         let text = table(&[judged("C90"), judged("C91")]).into_string();
         assert_eq!(text.matches("IPC is dearer").count(), 2);

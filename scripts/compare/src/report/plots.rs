@@ -411,7 +411,12 @@ mod tests {
         let scenario = scenarios::ALL.iter().find(named).unwrap();
         let runs = (0..=6).flat_map(|round| SIDES.map(|model| (round, model)));
         Measured {
-            plan: Plan { scenario, rounds: 6, workers: 2 },
+            plan: Plan {
+                scenario,
+                rounds: 6,
+                workers: 2,
+                series: Series::Pair,
+            },
             samples: runs.map(|(round, model)| sample(round, model)).collect(),
             refusals: Vec::new(),
         }
@@ -431,7 +436,8 @@ mod tests {
             ],
             ..Outcome::new("ipc", model, &Laps::none())
         };
-        let run = Run { model, workers: 2, round, position: 1 };
+        let run =
+            Run { series: Series::Pair, model, workers: 2, round, position: 1 };
         let document = RawValue::from_string("{}".into()).unwrap();
         Sample::new(run, Duration::ZERO, document, outcome)
     }
