@@ -159,7 +159,7 @@ impl Planted {
         let claim = claims.find(|claim| claim.id == id);
         let results = self.results();
         let rule = claim.expect("it is a claim").rust;
-        claims::ruling(rule, &Evidence::of_rust(&results))
+        crate::claims::ruling(rule, &Evidence::of_rust(&results))
     }
 
     /// As if it had been measured.

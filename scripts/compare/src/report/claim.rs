@@ -29,7 +29,14 @@ fn row(claim: &Judged) -> Markup {
             span.quiet { (claim.id) } " " (claim.statement)
         }
         dd {
-            (ruling(&claim.rust))
+            @if claim.cpython.is_empty() {
+                (ruling(&claim.rust))
+            } @else {
+                p.ruling { "Rust: " (ruling(&claim.rust)) }
+            }
+            @for cpython in &claim.cpython {
+                p.ruling { "CPython: " (ruling(cpython)) }
+            }
             p.quiet {
                 (claim.place.scenario) ", " code { (claim.place.file) } ":"
                 @for (model, target, line) in links(claim.place) {

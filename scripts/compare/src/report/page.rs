@@ -1,9 +1,10 @@
 //! The page as a whole.
 
-use common::{estimate, outcome::Model};
+use common::{estimate, outcome::Model, scenarios::Scenario};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::{
+    beside::Row,
     judge::{CLEAR, Finding, NEAR},
     measure::Measured,
     plan::count,
@@ -76,7 +77,7 @@ fn sections(report: &Report<'_>) -> Markup {
             }
         }
         @for scenario in &report.results.scenarios {
-            (section(scenario, &report.rows(scenario.plan.scenario.name)))
+            (section(report, scenario, &report.rows(scenario.plan.scenario.name)))
         }
         (method(report))
     }
@@ -86,6 +87,9 @@ fn circumstances(report: &Report<'_>) -> Markup {
     let Heading { machine, rounds, date, .. } = &report.results.heading;
     html! {
         p.quiet {
+            @for interpreter in &report.results.heading.interpreters {
+                (interpreter.words) ", "
+            }
             (machine.cpu) ", " (count(machine.cores, "core")) ", "
             (machine.kernel) ", " (machine.rustc) "; "
             (count(*rounds, "round")) "; " time datetime=(date) { (date) }
@@ -106,7 +110,11 @@ fn is_of_debug_builds(report: &Report<'_>) -> bool {
         .any(|sample| sample.outcome.machine.profile == "debug")
 }
 
-fn section(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
+fn section(
+    report: &Report<'_>,
+    measured: &Measured,
+    verdicts: &[&Verdict],
+) -> Markup {
     let scenario = measured.plan.scenario;
     html! {
         section id=(scenario.name) {
@@ -126,8 +134,56 @@ fn section(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
                 (fates::of(measured))
                 (plots::of(measured, verdicts))
             }
+            @for table in beside(report, scenario) { (table) }
             h3 { "Both sources" }
             (listing::listings(scenario, verdicts))
+        }
+    }
+}
+
+/// The scenario in both languages, a table for each interpreter.
+fn beside(report: &Report<'_>, scenario: &Scenario) -> Vec<Markup> {
+    let Some(beside) = report.results.find_beside(scenario.name) else {
+        return Vec::new();
+    };
+    let interpreters = &report.results.heading.interpreters;
+    let tables = interpreters.iter().zip(0..).map(|(interpreter, number)| {
+        html! {
+            h3 { (interpreter.words) ", and Rust at the same size" }
+            p { code {
+                (scenario.cpython.unwrap_or_default().join(" "))
+            } }
+            @for refusal in beside.refusals(number) {
+                p.warning {
+                    strong { "Refused" } ": " (refusal.series)
+                    (refusal.model) ", " (refusal.moment()) ": "
+                    (refusal.words())
+                }
+            }
+            (table_beside(scenario.name, number, &beside.rows(number)))
+        }
+    });
+    tables.collect()
+}
+
+fn table_beside(scenario: &str, number: usize, rows: &[Row]) -> Markup {
+    let label = format!("{scenario} in two languages, {number}");
+    html! {
+        div.wide tabindex="0" role="region" aria-label=(label) {
+            table.verdicts {
+                thead { tr {
+                    th { "what" } th { "Rust: threads" } th { "processes" }
+                    th { "CPython: threads" } th { "processes" }
+                    th { "CPython's two" }
+                } }
+                tbody { @for row in rows { tr {
+                    th scope="row" { (row.name) }
+                    @for figure in row.rust.iter().chain(&row.cpython) {
+                        td.number { (figure) }
+                    }
+                    td { (unbroken(&row.words)) }
+                } } }
+            }
         }
     }
 }

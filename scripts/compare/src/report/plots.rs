@@ -399,6 +399,7 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
+    use crate::plan::Series;
     use crate::{
         plan::{Plan, Run},
         samples::Sample,

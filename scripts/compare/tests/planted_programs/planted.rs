@@ -131,8 +131,9 @@ impl Stage {
     pub fn arguments(&self, workers: usize, scenarios: &[&str]) -> Vec<String> {
         let programs = self.programs().display().to_string();
         let workers = workers.to_string();
-        ["--rounds", "6", "--workers", &workers, "--programs", &programs]
+        ["--no-python", "--rounds", "6", "--workers", &workers]
             .into_iter()
+            .chain(["--programs", &programs])
             .chain(scenarios.iter().flat_map(|name| ["--scenario", name]))
             .map(str::to_owned)
             .collect()
@@ -215,6 +216,7 @@ fn machine() -> Machine {
         cores: 2,
         kernel: "planted".into(),
         rustc: "rustc 1.95.0".into(),
+        interpreter: None,
         profile: "release".into(),
     }
 }
