@@ -9,7 +9,7 @@ use comfy_table::{
 use common::outcome::Model;
 
 use crate::{
-    beside::Row,
+    beside::{Beside, Row},
     claims::{GROUPS, Group, Judged, Ruling},
     disturbance::Disturbance,
     measure::Measured,
@@ -28,10 +28,10 @@ const WIDTH: u16 = 100;
 pub const COLUMNS: [u16; 4] = [30, 12, 12, 43];
 
 /// The same for claims: name, verdict, statement with its figure, pair.
-const CLAIM_COLUMNS: [u16; 5] = [4, 8, 16, 55, 13];
+const CLAIM_COLUMNS: [u16; 5] = [4, 8, 16, 54, 14];
 
 /// Those of figures in two languages.
-const COLUMNS_BESIDE: [u16; 6] = [25, 11, 11, 11, 11, 26];
+const COLUMNS_BESIDE: [u16; 6] = [22, 12, 12, 12, 12, 25];
 
 const HEADER_BESIDE: [&str; 6] = [
     "what",
@@ -182,16 +182,21 @@ impl Page<'_> {
     }
 
     fn refused(&self) -> String {
-        let refused = self
-            .results
-            .scenarios
-            .iter()
-            .filter(|scenario| !scenario.is_sound());
-        match refused.count() {
-            0 => String::new(),
-            count => format!(
-                "\nRefused: {count} of {} scenarios. Exit status 1.",
-                self.results.scenarios.len()
+        let Results { scenarios, beside, .. } = self.results;
+        let refused = |all: &mut dyn Iterator<Item = &Measured>| {
+            all.filter(|measured| !measured.is_sound()).count()
+        };
+        let pairs = refused(&mut scenarios.iter());
+        let abroad = refused(&mut beside.iter().flat_map(Beside::all));
+        let all = scenarios.len();
+        match (pairs, abroad) {
+            (0, 0) => String::new(),
+            (pairs, 0) => {
+                format!("\nRefused: {pairs} of {all} scenarios. Exit status 1.")
+            }
+            (pairs, abroad) => format!(
+                "\nRefused: {pairs} of {all} scenarios; beside CPython: \
+                 {abroad}. Exit status 1."
             ),
         }
     }

@@ -32,7 +32,7 @@ fn a_flag_that_would_mean_nothing_is_refused() {
         let (done, text) = compare(&["--advise", flag, value]);
         assert!(!done && text.contains("cannot be used"), "{more:?}: {text}");
     }
-    let (done, text) = compare(&["--python", "yes"]);
+    let (done, text) = compare(&["--from-python", "yes"]);
     assert!(!done && text.contains("--advise"), "{text}");
 }
 

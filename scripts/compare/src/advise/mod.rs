@@ -263,7 +263,9 @@ mod tests {
     #[test]
     fn every_decisive_answer_flips_the_advice() {
         assert_eq!(advice("").answer, Answer::Threads);
-        for flag in ["--crash-safe", "--killable", "--untrusted", "--python"] {
+        for flag in
+            ["--crash-safe", "--killable", "--untrusted", "--from-python"]
+        {
             let yes = advice(&format!("{flag} yes"));
             assert_eq!(yes.answer, Answer::Processes, "{flag}");
             let no = advice(&format!("{flag} no"));
@@ -317,7 +319,8 @@ mod tests {
 
     #[test]
     fn there_is_always_a_pair_to_copy_from() {
-        for flags in ["", "--crash-safe yes", "--killable yes", "--python yes"]
+        for flags in
+            ["", "--crash-safe yes", "--killable yes", "--from-python yes"]
         {
             let Pair { threads, processes } = advice(flags).pair().unwrap();
             assert!(threads.path.starts_with("examples-threads/"));
@@ -339,7 +342,7 @@ mod tests {
         let by = |task| Advice::by(task, &figures, String::new()).to_string();
         let told = task(
             "--crash-safe yes --task-time 1ms --shared 4MiB \
-                         --how-often 10 --python no",
+                         --how-often 10 --from-python no",
         );
         assert_eq!(by(&asked), by(&told));
         let mut screen = Vec::new();
@@ -370,7 +373,7 @@ mod tests {
         fn every_figure_comes_from_the_results(by in 1.1..5.0_f64) {
             let flags = "--crash-safe yes --killable yes --untrusted yes \
                          --task-time 2ms --memory 50KiB --how-often 8000 \
-                         --shared 40KiB --python yes";
+                         --shared 40KiB --from-python yes";
             let (one, other) = (measured(1.0), measured(by));
             for rule in rules::reasons(&task(flags), &Figures { verdicts: &one, workers: 2 }) {
                 let again = rules::reasons(&task(flags), &Figures { verdicts: &other, workers: 2 });

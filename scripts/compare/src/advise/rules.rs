@@ -38,8 +38,14 @@ const ALL: f64 = 1.0;
 /// Every rule, in the order of the questions. None for an answer that is no
 /// reason for either side.
 const RULES: [fn(&Task, &Figures<'_>) -> Option<Reason>; 8] = [
-    crash_safe, killable, untrusted, task_time, shared, how_often, memory,
-    python,
+    crash_safe,
+    killable,
+    untrusted,
+    task_time,
+    shared,
+    how_often,
+    memory,
+    from_python,
 ];
 
 /// The reasons that there are, decisive ones first.
@@ -187,8 +193,8 @@ fn memory(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
     })
 }
 
-fn python(task: &Task, _figures: &Figures<'_>) -> Option<Reason> {
-    (task.python == Some(Answer::Yes)).then(|| Reason {
+fn from_python(task: &Task, _figures: &Figures<'_>) -> Option<Reason> {
+    (task.from_python == Some(Answer::Yes)).then(|| Reason {
         side: Model::Processes,
         weight: Weight::Decisive,
         scenario: "matrix",

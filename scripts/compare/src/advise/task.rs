@@ -70,7 +70,7 @@ pub struct Task {
         ignore_case = true,
         requires = "advise"
     )]
-    pub python: Option<Answer>,
+    pub from_python: Option<Answer>,
 }
 
 /// To a question that can be answered by a word.
@@ -155,7 +155,7 @@ impl Form {
             shared,
             how_often,
             memory,
-            python,
+            from_python,
         } = &self.task;
         let told = [
             ("crash-safe", crash_safe.is_some()),
@@ -165,7 +165,7 @@ impl Form {
             ("shared", shared.is_some()),
             ("how-often", how_often.is_some()),
             ("memory", memory.is_some()),
-            ("python", python.is_some()),
+            ("from-python", from_python.is_some()),
         ];
         questions()
             .into_iter()

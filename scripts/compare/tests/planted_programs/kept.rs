@@ -35,7 +35,7 @@ fn the_file_tells_where_and_what_came_out() {
     run(&mut stage.compare(&["shared-state"]));
     let document = stage.document();
     assert_eq!(document["schema"], 1);
-    assert_eq!(document["command"][0], "--rounds");
+    assert_eq!(document["command"][1], "--rounds");
     assert!(document["machine"]["cores"].as_u64().unwrap() > 0);
     let date = document["date"].as_str().unwrap();
     assert!(humantime::parse_rfc3339(date).is_ok(), "{date}");

@@ -9,6 +9,7 @@
 //! [`Outcome`]: common::outcome::Outcome
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod beside;
 mod calibrated;
 mod changed;
 mod door;

@@ -29,8 +29,9 @@ pub const COMPARE: &str = env!("CARGO_BIN_EXE_compare");
 pub const BOTH: [Model; 2] = [Model::Threads, Model::Processes];
 
 /// The most runs that a planted program has outcomes for: a warm-up and six
-/// rounds, twice each where the scenario scales.
-const RUNS: usize = 1 + 2 * 6;
+/// rounds, twice each where the scenario scales; and all of them once more,
+/// beside another language.
+const RUNS: usize = 2 * (1 + 2 * 6);
 
 pub struct Stage {
     folder: TempDir,
@@ -81,6 +82,17 @@ impl Stage {
         lines: &str,
     ) -> PathBuf {
         let program = self.programs().join(format!("{scenario}-{model}"));
+        self.script_at(program, scenario, model, alter, lines)
+    }
+
+    fn script_at(
+        &self,
+        program: PathBuf,
+        scenario: &str,
+        model: Model,
+        alter: impl Fn(&mut Asked),
+        lines: &str,
+    ) -> PathBuf {
         for run in 0..RUNS {
             for workers in [1, 2] {
                 let mut asked = Asked {
@@ -95,6 +107,51 @@ impl Stage {
         }
         write_program(&program, &format!("{PREAMBLE}{lines}\n{ENDING}"));
         program
+    }
+
+    /// An interpreter, and what its script of this scenario prints.
+    pub fn plant_python(
+        &self,
+        scenario: &str,
+        alter: impl Fn(&mut Asked, Model),
+    ) {
+        fs::create_dir_all(self.scripts()).unwrap();
+        write_program(&self.python(), PYTHON);
+        let script = scenario.replace('-', "_");
+        let path = |ending: &str| self.scripts().join(script.clone() + ending);
+        fs::write(path(".py"), "").unwrap();
+        for model in BOTH {
+            let alter = |asked: &mut Asked| {
+                asked.outcome.machine.interpreter = Some("Planted".into());
+                asked.outcome.machine.rustc.clear();
+                alter(asked, model);
+            };
+            let program = path(&format!("-{model}"));
+            self.script_at(program, scenario, model, alter, "");
+        }
+    }
+
+    pub fn python(&self) -> PathBuf {
+        self.folder.path().join("planted-python")
+    }
+
+    pub fn scripts(&self) -> PathBuf {
+        self.folder.path().join("scripts")
+    }
+
+    /// A comparison of what is planted in both languages.
+    pub fn compare_in_both(&self, scenarios: &[&str]) -> Command {
+        let mut arguments = self.arguments(2, scenarios);
+        arguments.retain(|argument| argument != "--no-python");
+        let mut command = Command::new(COMPARE);
+        command
+            .args(arguments)
+            .arg("--python")
+            .arg(self.python())
+            .arg("--scripts")
+            .arg(self.scripts())
+            .timeout(Duration::from_secs(60));
+        command
     }
 
     pub fn programs(&self) -> PathBuf {
@@ -164,6 +221,14 @@ while [ $# -gt 0 ]; do
     shift
 done
 outcome=$0.$run.$workers
+"#;
+
+/// It is what it says, and a script is run by what is planted beside it.
+const PYTHON: &str = r#"#!/bin/sh
+[ "$1" = -c ] && { echo "Planted 3.99, GIL, fork"; exit; }
+script=${1%.py}-$3
+shift 3
+exec "$script" "$@"
 "#;
 
 const ENDING: &str = "cat \"$outcome\"\n";

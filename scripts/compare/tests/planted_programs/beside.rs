@@ -1,0 +1,185 @@
+//! A pair and CPython at one size: what is shown, and what is refused.
+
+use std::fs;
+
+use common::{
+    outcome::{Better, Metric, Model, Portable},
+    scenarios,
+};
+
+use crate::planted::{Asked, BOTH, Result, Stage, file_of, run};
+
+const SCENARIO: &str = "shared-state";
+
+/// Both languages do well; CPython is altered for each run.
+fn stage_with(alter: impl Fn(&mut Asked, Model)) -> Stage {
+    let stage = Stage::with(SCENARIO);
+    stage.plant_python(SCENARIO, alter);
+    stage
+}
+
+fn compare(stage: &Stage) -> Result {
+    run(&mut stage.compare_in_both(&[SCENARIO]))
+}
+
+fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Its flags in both languages.
+fn flags() -> String {
+    let mut all = scenarios::ALL.iter();
+    let scenario = all.find(|scenario| scenario.name == SCENARIO).unwrap();
+    scenario.cpython.unwrap().join(" ")
+}
+
+#[test]
+fn four_columns_are_shown() {
+    let stage = stage_with(|asked, model| {
+        let [lock, atomic] = &mut asked.outcome.metrics[..] else { panic!() };
+        lock.value = if model == Model::Threads { 1e6 } else { 2e6 };
+        *atomic = Metric::new("own", "op/s", Better::Higher, 3e6);
+    });
+    let result = compare(&stage);
+    assert_eq!(result.code, Some(0), "{}{}", result.stdout, result.stderr);
+    let page = squeezed(&result.stdout);
+    for words in [
+        "Planted 3.99, GIL, fork",
+        &format!("{SCENARIO}, Planted 3.99, GIL, fork, and Rust: {}", flags()),
+        "transfers, lock 19.0 Mop/s 19.0 Mop/s 1.00 Mop/s 2.00 Mop/s \
+         processes 2.0× faster [2.0, 2.0]",
+        "own 3.00 Mop/s 3.00 Mop/s no clear difference",
+    ] {
+        assert!(page.contains(words), "no {words} in\n{}", result.stdout);
+    }
+    for line in result.stdout.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+}
+
+#[test]
+fn both_languages_run_with_the_same_flags_and_by_turns() {
+    let stage = stage_with(|_, _| {});
+    assert_eq!(compare(&stage).code, Some(0));
+    let rust = stage.programs().join(format!("{SCENARIO}-threads"));
+    let python = stage.scripts().join("shared_state-threads");
+    // A warm-up and six rounds, and beside Python as many again.
+    assert_eq!(stage.runs(&rust), 14);
+    assert_eq!(stage.runs(&python), 7);
+    let arguments =
+        |program| fs::read_to_string(file_of(program, "arguments")).unwrap();
+    assert_eq!(arguments(&rust), arguments(&python));
+    assert!(arguments(&rust).trim().ends_with(&flags()));
+    let samples = stage.document()["samples"].as_array().unwrap().clone();
+    let beside: Vec<String> = samples
+        .iter()
+        .filter_map(|sample| Some(sample.get("series")?.to_string()))
+        .collect();
+    assert_eq!(beside[..4], beside[4..8]);
+    let turn = ["\"beside\"", "{\"cpython\":0}"];
+    assert_eq!(beside[..2], turn);
+}
+
+#[test]
+fn another_answer_is_refused_and_the_pair_is_judged() {
+    let stage = stage_with(|asked, model| {
+        if asked.run >= 3 && model == Model::Processes {
+            asked.outcome.answer = "0bad".into();
+        }
+    });
+    let result = compare(&stage);
+    assert_eq!(result.code, Some(1));
+    let page = squeezed(&result.stdout);
+    assert!(page.contains("it answered 0bad"), "{}", result.stdout);
+    assert!(page.contains("no clear difference"), "{}", result.stdout);
+    assert!(page.contains("beside CPython: 1"), "{}", result.stdout);
+    let refusal = &stage.document()["refusals"][0];
+    assert_eq!(refusal["series"]["cpython"], 0);
+}
+
+/// From the first run on: nobody can agree with a pair that says otherwise.
+#[test]
+fn an_answer_that_only_python_has_is_refused() {
+    let stage = stage_with(|asked, _| asked.outcome.answer = "0bad".into());
+    let result = compare(&stage);
+    assert_eq!(result.code, Some(1));
+    let words = "it answered 0bad, but Rust, threads, warm-up, answered";
+    let page = squeezed(&result.stdout);
+    assert!(page.contains(words), "{}", result.stdout);
+}
+
+#[test]
+fn what_is_portable_of_an_answer_is_enough() {
+    let portable = |answer: &str, figure: f64| {
+        let (answer, figures) = (answer.into(), vec![1.0, figure]);
+        Some(Portable { answer, figures })
+    };
+    let near = 0.5 + 0.9e-9;
+    let far = 0.5 + 1.1e-9;
+    for (other, code) in [
+        (portable("abc", 0.5), 0),
+        (portable("abc", near), 0),
+        (portable("abc", far), 1),
+        (portable("abc", f64::MAX), 1),
+        (portable("abd", 0.5), 1),
+        (None, 1),
+    ] {
+        let stage = Stage::new();
+        for model in BOTH {
+            stage.plant(SCENARIO, model, |asked| {
+                asked.outcome.portable = portable("abc", 0.5);
+            });
+        }
+        stage.plant_python(SCENARIO, |asked, _| {
+            asked.outcome.answer = "of its own".into();
+            asked.outcome.portable = other.clone();
+        });
+        let result = compare(&stage);
+        assert_eq!(result.code, Some(code), "{other:?}: {}", result.stdout);
+    }
+}
+
+#[test]
+fn a_missing_script_is_refused() {
+    let stage = stage_with(|_, _| {});
+    fs::remove_file(stage.scripts().join("shared_state.py")).unwrap();
+    let result = compare(&stage);
+    assert_eq!(result.code, Some(1));
+    let page = squeezed(&result.stdout);
+    assert!(page.contains("there is no program"), "{}", result.stdout);
+}
+
+#[test]
+fn an_interpreter_that_was_asked_for_must_be_there() {
+    let stage = stage_with(|_, _| {});
+    fs::remove_file(stage.python()).unwrap();
+    let result = compare(&stage);
+    assert_eq!(result.code, Some(1));
+    let words = "planted-python cannot run the scripts: No such file";
+    assert!(result.stderr.contains(words), "{}", result.stderr);
+}
+
+#[test]
+fn without_python_a_line_says_how_to_get_it() {
+    let stage = stage_with(|_, _| {});
+    let result = run(&mut stage.compare(&[SCENARIO]));
+    assert_eq!(result.code, Some(0));
+    let page = squeezed(&result.stdout);
+    assert!(page.contains("python none. With a python3"), "{page}");
+    assert_eq!(stage.runs(&stage.scripts().join("shared_state-threads")), 0);
+}
+
+/// What was kept is read back as it was.
+#[test]
+fn the_report_is_made_again_in_both_languages() {
+    let stage = stage_with(|asked, _| asked.outcome.metrics.truncate(1));
+    assert_eq!(compare(&stage).code, Some(0));
+    let report = stage.samples().with_file_name("report.html");
+    let first = fs::read_to_string(&report).unwrap();
+    fs::remove_file(&report).unwrap();
+    let mut again = assert_cmd::Command::new(crate::planted::COMPARE);
+    again.arg("--report").arg(stage.samples());
+    assert_eq!(run(&mut again).code, Some(0));
+    assert_eq!(fs::read_to_string(&report).unwrap(), first);
+    assert!(first.contains("Planted 3.99, GIL, fork, and Rust"));
+}
