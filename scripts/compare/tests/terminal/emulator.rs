@@ -133,10 +133,21 @@ impl Emulator {
         screen.rows(0, columns).collect()
     }
 
+    /// The same, if it is told to until it does: two signals that come close
+    /// together are one (signal(7)).
+    pub fn end_by(&mut self, signal: Signal) -> i32 {
+        self.end_while(|it| it.signal(signal))
+    }
+
     /// The status with which the program ends, as a shell tells it.
     pub fn end(&mut self) -> i32 {
+        self.end_while(|_| ())
+    }
+
+    fn end_while(&mut self, insist: impl Fn(&Self)) -> i32 {
         let deadline = Instant::now() + DEADLINE;
         loop {
+            insist(self);
             self.read();
             if let Some(status) = self.child.try_wait().unwrap() {
                 return as_a_shell(status);

@@ -213,10 +213,7 @@ fn a_frozen_program_can_be_ended() {
     for model in MODELS {
         let mut ui = Emulator::start(model, "--quick --no-worker", USUAL);
         ui.ask(ENDLESS);
-        ui.signal(Signal::TERM);
-        ui.wait_for("Ctrl-Q leave");
-        ui.signal(Signal::TERM);
-        assert_eq!(ui.end(), 143);
+        assert_eq!(ui.end_by(Signal::TERM), 143);
         ui.wait_for_peace();
     }
 }
