@@ -27,7 +27,7 @@ const WIDTH: u16 = 100;
 const COLUMNS: [u16; 4] = [30, 12, 12, 43];
 
 /// The same for claims: name, verdict, statement with its figure, pair.
-const CLAIM_COLUMNS: [u16; 4] = [4, 16, 64, 13];
+const CLAIM_COLUMNS: [u16; 4] = [4, 16, 63, 14];
 
 const STYLE: TableStyle = TableStyle::new()
     .header_separator(LineStyle::none().fill('─').junction('─'));
