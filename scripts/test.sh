@@ -17,10 +17,11 @@ main() {
     step "Format" format
     step "Lints, as errors" lints
     step "Build" cargo build --quiet --workspace --bins
-    numpy
+    python
     step "Tests" cargo test --quiet --workspace --all-features
     step "Documentation" documentation
     step "A quick comparison" scripts/compare.sh --quick
+    step "Its report, in a browser" browser
     conclude
 }
 
@@ -60,17 +61,18 @@ documentation() {
         --all-features --document-private-items
 }
 
-# The eigenvalues are compared with numpy's. It goes into an environment of
-# its own under target/, and nothing on the machine is changed.
-numpy() {
+# The eigenvalues are compared with numpy's, and the intervals of the judge
+# with scipy's. They go into an environment of their own under target/, and
+# nothing on the machine is changed.
+python() {
     local home=${CARGO_TARGET_DIR:-target}/python
-    if python3 -c 'import numpy, sqlite3' 2>/dev/null; then
+    if python3 -c 'import numpy, scipy, sqlite3' 2>/dev/null; then
         export PYTHON=python3
         return
     fi
-    if [ ! -x "$home/bin/python" ]; then
+    if ! "$home/bin/python" -c 'import numpy, scipy' 2>/dev/null; then
         python3 -m venv "$home" >/dev/null 2>&1 &&
-            "$home/bin/pip" install --quiet numpy >/dev/null 2>&1 || true
+            "$home/bin/pip" install --quiet numpy scipy >/dev/null 2>&1 || true
     fi
     if "$home/bin/python" -c 'import numpy, sqlite3' 2>/dev/null; then
         PYTHON=$(realpath "$home/bin")/python
@@ -78,6 +80,41 @@ numpy() {
     else
         not_run+=("the comparison with numpy: apt-get install python3-numpy")
     fi
+    if ! "${PYTHON:-python3}" -c 'import scipy' 2>/dev/null; then
+        not_run+=("the comparison with scipy: apt-get install python3-scipy")
+    fi
+}
+
+# The report is opened in Chromium. What drives it goes into a folder under
+# target/, with the versions that are pinned beside the tests.
+browser() {
+    local target home chromium
+    target=$(realpath "${CARGO_TARGET_DIR:-target}")
+    home=$target/browser
+    packages chromium chromium || return 0
+    packages npm nodejs npm || return 0
+    chromium=$(command -v chromium)
+    mkdir -p "$home"
+    cp scripts/compare/tests/browser/* "$home"
+    if ! npm ci --prefix "$home" >"$home/npm.log" 2>&1; then
+        not_run+=("the report in a browser: npm ci failed, see $home/npm.log")
+        return
+    fi
+    REPORT=$target/compare/report.html CHROMIUM=$chromium \
+        npm test --silent --prefix "$home"
+}
+
+# The first word is the command that is looked for; the others are Debian's
+# packages that have it.
+packages() {
+    local command=$1 root=()
+    shift
+    command -v "$command" >/dev/null 2>&1 && return
+    [ "$(id -u)" = 0 ] || root=(sudo -n)
+    ${root[@]+"${root[@]}"} apt-get install --yes --no-install-recommends \
+        "$@" >/dev/null 2>&1 && command -v "$command" >/dev/null && return
+    not_run+=("the report in a browser: apt-get install $*")
+    return 1
 }
 
 conclude() {

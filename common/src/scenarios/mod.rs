@@ -17,6 +17,12 @@ pub mod responsive_ui;
 pub mod shared_state;
 pub mod worker_cost;
 
+use std::time::Duration;
+
+/// What a frame may take: most screens are refreshed 60 times a second. Here,
+/// because a report holds frames against it without running any.
+pub const FRAME: Duration = Duration::from_micros(16_667);
+
 /// A question, put to threads and to processes.
 #[derive(Debug, Clone, Copy)]
 pub struct Scenario {

@@ -39,8 +39,8 @@ pub struct Args {
           value_parser = clap::value_parser!(u32).range(2..=1 << 20))]
     accounts: u32,
 
-    /// Transfers that each worker makes [default: for about half a second,
-    /// so more where a variant is faster]
+    /// Transfers that each worker makes [default: for about a sixth of a
+    /// second, so more where a variant is faster]
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     transfers: Option<u64>,
@@ -74,7 +74,7 @@ impl Args {
     /// The work that is asked of a variant.
     pub fn plan(&self, variant: Variant) -> Plan {
         let quick = if self.common.quick { 3 } else { 1 };
-        let usual = variant.transfers_in_half_a_second() / quick;
+        let usual = variant.transfers_in_a_sixth_second() / quick;
         Plan {
             variant,
             accounts: self.accounts,
@@ -106,17 +106,17 @@ pub enum Variant {
 }
 
 impl Variant {
-    /// What each of two workers makes in about half a second on a server of
-    /// 2023. A variant of ten milliseconds would be all noise, and one number
-    /// for all makes either the fastest too short or the slowest too long.
-    fn transfers_in_half_a_second(self) -> u64 {
+    /// What each of two workers makes in about a sixth of a second on a server of
+    /// 2023. A variant of ten milliseconds would be all noise, and one number for
+    /// all makes either the fastest too short or the slowest too long.
+    fn transfers_in_a_sixth_second(self) -> u64 {
         match self {
-            Variant::Racy => 60_000_000,
-            Variant::Lock => 3_000_000,
-            Variant::LockPerAccount => 12_000_000,
-            Variant::Atomic => 12_000_000,
-            Variant::Owner => 50_000_000,
-            Variant::Partition => 250_000_000,
+            Variant::Racy => 20_000_000,
+            Variant::Lock => 1_000_000,
+            Variant::LockPerAccount => 4_000_000,
+            Variant::Atomic => 4_000_000,
+            Variant::Owner => 16_000_000,
+            Variant::Partition => 80_000_000,
         }
     }
 }

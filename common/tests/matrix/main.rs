@@ -3,9 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
 };
 
 use anyhow::Result;
@@ -20,7 +19,11 @@ mod agreeing;
 mod generating;
 mod outcome;
 mod reading;
+#[path = "../support/mod.rs"]
+mod support;
 mod transforming;
+
+use support::python;
 
 /// A folder of databases that is gone after the test.
 struct Folder(TempDir);
@@ -80,26 +83,4 @@ fn finish(source: &Source) -> Result<Finished<Vec<f64>>> {
     let mut projection = vec![0.0; components.projection_len()];
     let report = components.project_into(&mut projection, 0)?;
     Ok(Finished { report, projection })
-}
-
-/// Runs a Python program, if there is a Python that can `import` what it
-/// takes. If not, the test says so and passes: no part of the project needs it.
-fn python(imports: &str, program: &str, arguments: &[&Path]) -> Option<Output> {
-    let python = env::var("PYTHON").unwrap_or_else(|_| "python3".into());
-    let has_imports = Command::new(&python)
-        .args(["-c", &format!("import {imports}")])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if !has_imports {
-        eprintln!("not run: {python} with {imports} is missing");
-        return None;
-    }
-    let output = Command::new(&python)
-        .args(["-c", program])
-        .args(arguments)
-        .output()
-        .unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{complaint}");
-    Some(output)
 }

@@ -13,7 +13,7 @@ use common::{
     scenarios::{self, Scenario},
 };
 
-use crate::plan::Plan;
+use crate::{advise::Task, plan::Plan};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,9 +21,25 @@ Examples:
   scripts/compare.sh                       every pair
   scripts/compare.sh --scenario matrix     one pair
   scripts/compare.sh --rounds 31           narrower intervals
+  scripts/compare.sh --calibrate           may the judge be trusted here?
+  scripts/compare.sh --compare-with OLD.json
+                                           what changed since
+  scripts/compare.sh --report old.json     the report of an earlier comparison
+  scripts/compare.sh --advise              which is for your task?
 
-Exit status: 0 every pair was judged, 1 one was refused, 2 bad usage,
+Exit status: 0 every pair was judged, 1 one was refused, 2 bad usage;
+with --compare-with, 1 if anything got clearly worse or is not comparable;
+with --calibrate, 1 if more than 5 of a hundred verdicts were false;
 130 after Ctrl-C. Ctrl-C loses no sample that was taken.";
+
+/// What means nothing where nothing is measured.
+const MEASURING: [&str; 6] =
+    ["quick", "scenarios", "rounds", "workers", "seed", "deadline"];
+
+/// The usual number of rounds: the fewest whose interval leaves out the ratio
+/// at either end ([`estimate`] has the ranks), so that one disturbed round is
+/// borne. Eleven leave out no more, and take as much longer.
+const ROUNDS: usize = 9;
 
 /// Runs every pair on this machine, proves that both sides did the same
 /// work, and says in words which is faster
@@ -42,20 +58,49 @@ pub struct Arguments {
     )]
     scenarios: Vec<String>,
 
-    /// How many rounds to measure, at least 6 [default: 11, quick: 6]
+    /// How many rounds to measure, at least 6 [default: 9, quick: 6]
     #[arg(long, value_name = "N", value_parser = parse_rounds)]
     rounds: Option<usize>,
 
-    /// Where to keep all samples; a file of that name is overwritten
+    /// Where to keep all samples; a file of that name is overwritten,
+    /// unless --advise or --readme read it
     /// [default: compare/samples.json under target]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+
+    /// Judge the judge, in a few minutes: let it compare a program with
+    /// itself, and with itself slowed by 10 %, so many times each [default
+    /// of N: 100]
+    #[arg(
+        long,
+        value_name = "N",
+        num_args = 0..=1,
+        default_missing_value = "100",
+        value_parser = parse_comparisons,
+        conflicts_with_all = ["scenarios", "json", "compare_with"]
+    )]
+    pub calibrate: Option<usize>,
+
+    /// Measure nothing: compare a file of samples with an older one, each
+    /// side with itself [default of NEW: where the samples are kept]
+    #[arg(
+        long,
+        value_names = ["OLD", "NEW"],
+        num_args = 1..=2,
+        conflicts_with_all = MEASURING
+    )]
+    compare_with: Option<Vec<PathBuf>>,
+
+    /// Write the report of these samples again, and measure nothing
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    pub report: Option<PathBuf>,
 
     /// The seed of the input
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
-    /// How many workers each side gets [default: one for each core]
+    /// How many workers each side gets [default: one for each core; with
+    /// --calibrate one less]
     #[arg(long, value_name = "N", value_parser = parse_workers)]
     workers: Option<usize>,
 
@@ -67,6 +112,18 @@ pub struct Arguments {
         value_parser = parse_deadline
     )]
     pub deadline: Duration,
+
+    /// Measure nothing: ask about your task, and say what to take, by the
+    /// last results of this machine
+    #[arg(long, conflicts_with_all = MEASURING)]
+    pub advise: bool,
+
+    #[command(flatten)]
+    pub task: Task,
+
+    /// Measure nothing: write the table of the last results into README.md
+    #[arg(long, conflicts_with = "advise", conflicts_with_all = MEASURING)]
+    pub readme: bool,
 
     /// Where the programs of the demos are [default: beside this one]
     #[arg(long, value_name = "DIR")]
@@ -86,13 +143,23 @@ impl Arguments {
 
     /// How many rounds count.
     pub fn rounds(&self) -> usize {
-        self.rounds.unwrap_or(if self.quick { 6 } else { 11 })
+        self.rounds.unwrap_or(if self.quick {
+            estimate::FEWEST
+        } else {
+            ROUNDS
+        })
     }
 
     /// How many workers each side gets, where one side's speed-up is not in
     /// question.
     pub fn workers(&self) -> usize {
         self.workers.unwrap_or_else(machine::cores)
+    }
+
+    /// The same where a core is left to whoever else there is.
+    pub fn workers_beside_others(&self) -> usize {
+        let usual = machine::cores().saturating_sub(1).max(1);
+        self.workers.unwrap_or(usual)
     }
 
     /// The folder that holds the programs.
@@ -125,6 +192,20 @@ impl Arguments {
         Ok(target.join("compare").join("samples.json"))
     }
 
+    /// The old file and the new one, if two are to be compared.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no folder of programs to derive the new one from.
+    pub fn compare_with(&self) -> anyhow::Result<Option<[PathBuf; 2]>> {
+        match self.compare_with.as_deref() {
+            None => Ok(None),
+            Some([old, new]) => Ok(Some([old.clone(), new.clone()])),
+            Some([old, ..]) => Ok(Some([old.clone(), self.samples()?])),
+            Some([]) => Ok(None),
+        }
+    }
+
     fn chose(&self, scenario: &Scenario) -> bool {
         self.scenarios.is_empty()
             || self.scenarios.iter().any(|name| name == scenario.name)
@@ -150,6 +231,13 @@ fn parse_rounds(text: &str) -> Result<usize, String> {
             estimate::FEWEST
         )),
         _ => Err("a number of rounds from 6 to 1000 is needed".into()),
+    }
+}
+
+fn parse_comparisons(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(comparisons @ 1..=1000) => Ok(comparisons),
+        _ => Err("a number of comparisons from 1 to 1000 is needed".into()),
     }
 }
 

@@ -10,18 +10,18 @@ use serde::Serialize;
 /// A difference that lies within 2 % is none: nobody should choose by it, and
 /// a program against itself differs by as much, by the order of the runs and
 /// by where its code and data come to lie.
-const CLEAR: f64 = 1.02;
+pub const CLEAR: f64 = 1.02;
 
 /// If the interval reaches beyond 10 %, a difference that some would choose
 /// by could hide in it, and "no difference" would be a bold claim.
-const NEAR: f64 = 1.10;
+pub const NEAR: f64 = 1.10;
 
 /// What an estimate means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Finding {
+pub enum Finding<Side = Model> {
     /// This side is better.
-    Better(Model),
+    Better(Side),
     /// The sides are alike, for all practical purposes.
     NoClearDifference,
     /// The rounds differ too much from one another.
@@ -31,11 +31,18 @@ pub enum Finding {
 impl Finding {
     /// What a ratio means that is above 1 where threads are better.
     pub fn of(ratio: Estimate) -> Self {
+        Finding::between(ratio, [Model::Threads, Model::Processes])
+    }
+}
+
+impl<Side> Finding<Side> {
+    /// What a ratio means that is above 1 where the first side is better.
+    pub fn between(ratio: Estimate, [first, second]: [Side; 2]) -> Self {
         let Estimate { low, high, .. } = ratio;
         if low > CLEAR {
-            Finding::Better(Model::Threads)
+            Finding::Better(first)
         } else if high < 1.0 / CLEAR {
-            Finding::Better(Model::Processes)
+            Finding::Better(second)
         } else if low >= 1.0 / NEAR && high <= NEAR {
             Finding::NoClearDifference
         } else {
@@ -44,16 +51,16 @@ impl Finding {
     }
 }
 
-/// How many times better threads did, round by round. None for a figure that
-/// has no better and worse.
-pub fn advantage_of_threads(
-    threads: &[f64],
-    processes: &[f64],
+/// How many times better the first did than the second, round by round. None
+/// for a figure that has no better and worse.
+pub fn advantage(
+    first: &[f64],
+    second: &[f64],
     better: Better,
 ) -> Option<Estimate> {
     match better {
-        Better::Higher => Some(ratio(threads, processes)),
-        Better::Lower => Some(ratio(processes, threads)),
+        Better::Higher => Some(ratio(first, second)),
+        Better::Lower => Some(ratio(second, first)),
         Better::Neither => None,
     }
 }
@@ -85,8 +92,7 @@ mod tests {
     fn better_says_which_way_is_good() {
         let (fast, slow) = ([10.0; 6], [5.0; 6]);
         let advantage = |better| {
-            advantage_of_threads(&fast, &slow, better)
-                .map(|estimate| estimate.median)
+            advantage(&fast, &slow, better).map(|estimate| estimate.median)
         };
         assert_eq!(advantage(Better::Higher), Some(2.0));
         assert_eq!(advantage(Better::Lower), Some(0.5));
@@ -134,7 +140,7 @@ mod tests {
                 .iter()
                 .map(|(drift, _, noise)| 1.10 * drift * noise)
                 .collect();
-            let advantage = advantage_of_threads(
+            let advantage = advantage(
                 &threads, &processes, Better::Lower,
             );
             prop_assert_eq!(

@@ -12,51 +12,125 @@
 //! | [`agreement`] | whether both sides did the same work |
 //! | [`refusal`] | why a run does not count, in words |
 //! | [`samples`] | the file that keeps every sample |
+//! | [`results`] | all that was measured, now or read back from that file |
+//! | [`sources`] | the sources of every pair, as they were built |
+//! | [`counts`] | what they are made of, in numbers |
+//! | [`environment`] | what else went on while the programs ran |
+//! | [`cgroup`] | what a container leaves to them |
+//! | [`disturbance`] | what of that may have disturbed the figures |
 //! | [`judge`] | what a ratio means: numbers only |
 //! | [`verdict`] | what the figures say, in words |
+//! | [`claims`] | what people say of both, judged by these figures |
 //! | [`table`] | the page that a person reads |
+//! | [`change`] | what changed from one comparison to another |
+//! | [`side_by_side`] | the page of two comparisons |
+//! | [`calibration`] | what the judge says of pairs whose truth is known |
+//! | [`report`] | the same with plots and sources, as one HTML file |
 //! | [`progress`] | the line on a terminal |
+//! | [`advise`] | which side is for a task, by these results |
+//! | [`readme`] | the table of results in README.md |
 //!
-//! Linux only: [`child`].
+//! Linux only: [`child`], [`environment`], [`cgroup`].
 
+mod advise;
 mod agreement;
 mod arguments;
+mod calibration;
+mod cgroup;
+mod change;
 mod child;
+mod claims;
+mod counts;
+mod disturbance;
 mod document;
+mod environment;
 mod figures;
 mod judge;
 mod measure;
 mod plan;
 mod progress;
+mod readme;
 mod refusal;
+mod report;
+mod results;
 mod samples;
+mod side_by_side;
+mod sources;
 mod table;
 mod verdict;
 
-use std::{io, io::Write as _, process::ExitCode};
+use std::{fmt::Display, io, io::Write as _, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser as _;
 use common::demo;
 
 use crate::{
+    advise::Advice,
     arguments::Arguments,
+    claims::Judged,
+    environment::Environment,
     measure::{Bench, Measured},
     plan::Plan,
     progress::Progress,
+    report::Report,
+    results::Results,
     samples::{Conclusion, Heading, Journal},
     table::Page,
     verdict::Verdict,
 };
 
 fn main() -> ExitCode {
-    match compare(&Arguments::parse()) {
+    match run(&Arguments::parse()) {
         Ok(status) => status,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if let Some([old, new]) = arguments.compare_with()? {
+        compare_with(&old, &new)
+    } else if let Some(comparisons) = arguments.calibrate {
+        calibrate(arguments, comparisons)
+    } else if let Some(samples) = &arguments.report {
+        report_again(samples)
+    } else if arguments.advise {
+        give_advice(arguments)
+    } else if arguments.readme {
+        write_readme(arguments)
+    } else {
+        compare(arguments)
+    }
+}
+
+/// The exit status is 0 unless the judge is wrong too often.
+fn calibrate(
+    arguments: &Arguments,
+    comparisons: usize,
+) -> anyhow::Result<ExitCode> {
+    demo::end_on_signals()?;
+    let calibration = calibration::calibrate(arguments, comparisons)?;
+    print(&calibration)?;
+    Ok(match calibration.is_wrong() {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    })
+}
+
+/// The exit status is 0 if nothing got clearly worse: a script can take this
+/// for a guard.
+fn compare_with(old: &Path, new: &Path) -> anyhow::Result<ExitCode> {
+    let (old, new) = (Results::read(old)?, Results::read(new)?);
+    let changes = change::changes(&old, &new)?;
+    print(&side_by_side::Page { old: &old, new: &new, changes: &changes })?;
+    let mut changes = changes.iter();
+    Ok(match changes.any(|(_, changed)| changed.is_for_the_worse()) {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    })
 }
 
 /// The exit status is 0 if every scenario was judged, 1 if one was refused.
@@ -67,39 +141,93 @@ fn compare(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let bench = Bench::new(arguments)?;
     let heading = Heading::of(arguments);
     let mut journal = Journal::create(&arguments.samples()?, &heading)?;
-    let measured = measure_all(&bench, arguments.plans(), &mut journal)?;
-    let verdicts: Vec<Verdict> =
-        measured.iter().flat_map(verdict::verdicts).collect();
-    journal.conclude(&Conclusion::new(&verdicts, &measured))?;
+    let mut environment = Environment::begin();
+    let scenarios =
+        measure_all(&bench, arguments.plans(), &mut journal, &mut environment)?;
+    let environment = Some(environment);
+    let results = Results { heading, scenarios, environment };
+    let (verdicts, claims) = (results.verdicts(), claims::judge(&results));
+    journal.conclude(&Conclusion::new(&verdicts, &claims, &results))?;
     print(&Page {
-        heading: &heading,
-        measured: &measured,
+        results: &results,
         verdicts: &verdicts,
+        claims: &claims,
         samples: journal.path(),
     })?;
-    Ok(match measured.iter().all(Measured::is_sound) {
+    write_report(&results, &verdicts, &claims, journal.path())?;
+    Ok(status(&results))
+}
+
+/// From an old file, without measuring.
+fn report_again(samples: &Path) -> anyhow::Result<ExitCode> {
+    let results = Results::read(samples)?;
+    let (verdicts, claims) = (results.verdicts(), claims::judge(&results));
+    write_report(&results, &verdicts, &claims, samples)?;
+    Ok(status(&results))
+}
+
+/// Beside the samples.
+fn write_report(
+    results: &Results,
+    verdicts: &[Verdict],
+    claims: &[Judged],
+    samples: &Path,
+) -> anyhow::Result<()> {
+    let report = Report { results, verdicts, claims };
+    let path = samples.with_file_name("report.html");
+    report.write(&path)?;
+    print(&format_args!("report    {}\n", path.display()))
+}
+
+fn status(results: &Results) -> ExitCode {
+    match results.are_sound() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
-    })
+    }
+}
+
+fn give_advice(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let results = last_results(arguments)?;
+    let task = advise::complete(arguments.task.clone())?;
+    let advice = Advice::new(&task, &results);
+    print(&advice)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_readme(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    readme::write(&last_results(arguments)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn last_results(arguments: &Arguments) -> anyhow::Result<Results> {
+    Results::read(&arguments.samples()?).context(
+        "there is nothing to go by: run scripts/compare.sh first, which \
+         measures",
+    )
 }
 
 fn measure_all(
     bench: &Bench,
     plans: Vec<Plan>,
     journal: &mut Journal,
+    environment: &mut Environment,
 ) -> anyhow::Result<Vec<Measured>> {
     let mut progress = Progress::new(&plans);
     plans
         .into_iter()
-        .map(|plan| bench.measure(plan, journal, &mut progress))
+        .map(|plan| {
+            let measured = bench.measure(plan, journal, &mut progress)?;
+            environment.read_after(measured.plan.scenario.name);
+            Ok(measured)
+        })
         .collect()
 }
 
 /// A reader who has seen enough (`| head`) is not an error.
-fn print(page: &Page<'_>) -> anyhow::Result<()> {
+fn print(page: &impl Display) -> anyhow::Result<()> {
     match io::stdout().write_all(page.to_string().as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("the table could not be written to stdout")
+            Err(error).context("the page could not be written to stdout")
         }
         _ => Ok(()),
     }

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use common::{outcome::Model, scenarios::Scenario};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One run of one program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// The side.
     pub model: Model,

@@ -80,7 +80,7 @@ impl Drop for Progress {
 }
 
 /// In steps of five seconds, and in minutes from two on.
-fn roughly(time: Duration) -> String {
+pub fn roughly(time: Duration) -> String {
     match time.as_secs_f64() {
         seconds if seconds < 120.0 => {
             format!("{:.0} s", (seconds / 5.0).ceil() * 5.0)

@@ -6,7 +6,7 @@ use std::{
 };
 
 use common::{outcome::Model, scenarios::Scenario};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use signal_hook::low_level::signal_name;
 
 use crate::{
@@ -15,16 +15,16 @@ use crate::{
 
 /// A run that does not count, and with it its scenario: of a pair whose two
 /// sides did not do the same work, no ratio says anything.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Refusal {
     /// The scenario's name.
-    pub scenario: &'static str,
+    pub scenario: String,
     /// The side.
     pub model: Model,
     /// The run. None if the program cannot be run at all.
     pub run: Option<Run>,
     /// Why.
-    #[serde(serialize_with = "in_words")]
+    #[serde(serialize_with = "in_words", deserialize_with = "as_told")]
     pub reason: Reason,
     /// The end of what the program wrote to stderr.
     pub stderr: String,
@@ -49,6 +49,8 @@ pub enum Reason {
     NoOutcome(NoOutcome),
     /// Its outcome is not that of the same work.
     Disagreement(Disagreement),
+    /// As an earlier comparison put it.
+    Told(String),
 }
 
 impl fmt::Display for Reason {
@@ -71,6 +73,7 @@ impl fmt::Display for Reason {
             }
             Reason::NoOutcome(fault) => fault.to_string(),
             Reason::Disagreement(fault) => fault.to_string(),
+            Reason::Told(words) => words.clone(),
         };
         formatter.write_str(&words)
     }
@@ -92,7 +95,7 @@ impl Refusal {
     /// A program that cannot be run.
     pub fn outright(scenario: &Scenario, model: Model, reason: Reason) -> Self {
         Refusal {
-            scenario: scenario.name,
+            scenario: scenario.name.into(),
             model,
             run: None,
             reason,
@@ -164,6 +167,12 @@ fn in_words<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_str(reason)
+}
+
+fn as_told<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Reason, D::Error> {
+    String::deserialize(deserializer).map(Reason::Told)
 }
 
 #[cfg(test)]

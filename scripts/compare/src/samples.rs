@@ -23,23 +23,24 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use common::{
     machine::Machine,
-    outcome::{Metric, Outcome},
+    outcome::{Metric, Model, Outcome},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    arguments::Arguments, figures, measure::Measured, plan::Run,
-    refusal::Refusal, verdict::Verdict,
+    arguments::Arguments, claims::Judged, disturbance::Disturbance,
+    environment::Environment, figures, plan::Run, refusal::Refusal,
+    results::Results, verdict::Verdict,
 };
 
 /// The version of the file.
-const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 1;
 
 const TAIL: &str = "\n]}";
 
 /// What stands above the samples.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Heading {
     schema: u32,
     /// The comparison's own arguments.
@@ -53,6 +54,7 @@ pub struct Heading {
     /// With how many workers the sides are compared.
     pub workers: usize,
     /// Here the samples will stand.
+    #[serde(skip_deserializing)]
     samples: [Sample; 0],
 }
 
@@ -72,6 +74,11 @@ impl Heading {
             workers: arguments.workers(),
             samples: [],
         }
+    }
+
+    /// Whether it was measured on the smaller work load.
+    pub fn is_quick(&self) -> bool {
+        self.command.iter().any(|argument| argument == "--quick")
     }
 }
 
@@ -112,22 +119,57 @@ impl Sample {
     }
 }
 
+/// A sample as it stands in the file. It names each part of its [`Run`],
+/// because a [`RawValue`] cannot stand beside what is flattened.
+#[derive(Debug, Deserialize)]
+pub struct Kept {
+    model: Model,
+    workers: usize,
+    round: usize,
+    position: usize,
+    wall: f64,
+    outcome: Box<RawValue>,
+}
+
+impl TryFrom<Kept> for Sample {
+    type Error = serde_json::Error;
+
+    fn try_from(kept: Kept) -> Result<Self, Self::Error> {
+        let Kept { model, workers, round, position, wall, outcome } = kept;
+        let run = Run { model, workers, round, position };
+        let wall = Duration::from_secs_f64(wall);
+        let read = serde_json::from_str(outcome.get())?;
+        Ok(Sample::new(run, wall, outcome, read))
+    }
+}
+
 /// What stands below the samples.
 #[derive(Debug, Serialize)]
 pub struct Conclusion<'all> {
     verdicts: &'all [Verdict],
+    claims: &'all [Judged],
     refusals: Vec<&'all Refusal>,
+    environment: &'all Option<Environment>,
+    disturbances: Vec<Disturbance>,
 }
 
 impl<'all> Conclusion<'all> {
     /// Of all scenarios.
-    pub fn new(verdicts: &'all [Verdict], measured: &'all [Measured]) -> Self {
+    pub fn new(
+        verdicts: &'all [Verdict],
+        claims: &'all [Judged],
+        results: &'all Results,
+    ) -> Self {
         Conclusion {
             verdicts,
-            refusals: measured
+            claims,
+            refusals: results
+                .scenarios
                 .iter()
                 .flat_map(|scenario| &scenario.refusals)
                 .collect(),
+            environment: &results.environment,
+            disturbances: results.disturbances(),
         }
     }
 }

@@ -6,15 +6,16 @@ use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table,
     TableStyle, Width, presets,
 };
-use common::{outcome::Model, units};
+use common::outcome::Model;
 
 use crate::{
-    figures,
+    claims::{GROUPS, Group, Judged, Ruling},
+    disturbance::Disturbance,
     measure::Measured,
     plan::count,
     refusal::Refusal,
-    samples::Heading,
-    verdict::{self, TIMES, Verdict},
+    results::Results,
+    verdict::Verdict,
 };
 
 /// What a terminal, a mail and a page of print have room for.
@@ -25,12 +26,11 @@ const WIDTH: u16 = 100;
 /// [`WIDTH`].
 const COLUMNS: [u16; 4] = [30, 12, 12, 43];
 
+/// The same for claims: name, verdict, statement with its figure, pair.
+const CLAIM_COLUMNS: [u16; 4] = [4, 16, 63, 14];
+
 const STYLE: TableStyle = TableStyle::new()
     .header_separator(LineStyle::none().fill('─').junction('─'));
-
-const DEBUG_BUILD: &str = "\
-DEBUG BUILD: these times say nothing about threads or processes.
-Use scripts/compare.sh, which builds in release.";
 
 const HOW_TO_READ: &str = "\
 “threads 1.08× faster [1.05, 1.11]”: the median over the rounds, and its \
@@ -43,93 +43,99 @@ the answers were in; what several share is counted in parts.";
 /// All that is shown.
 #[derive(Debug)]
 pub struct Page<'all> {
-    /// Where and when.
-    pub heading: &'all Heading,
-    /// The scenarios, in their order.
-    pub measured: &'all [Measured],
+    /// What was measured, where and when.
+    pub results: &'all Results,
     /// The rows of those that were not refused.
     pub verdicts: &'all [Verdict],
+    /// What is claimed, and how it stands by this.
+    pub claims: &'all [Judged],
     /// Where the samples are.
     pub samples: &'all Path,
 }
 
 impl fmt::Display for Page<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let debug = self.debug_build();
-        writeln!(formatter, "{}\n{debug}", self.circumstances())?;
-        for scenario in self.measured {
+        let disturbances = disturbances(&self.results.disturbances());
+        writeln!(formatter, "{}\n", self.circumstances())?;
+        writeln!(formatter, "{disturbances}")?;
+        for scenario in &self.results.scenarios {
             let (title, legend) = (title(scenario), legend(scenario));
             let group = self.group(scenario);
             writeln!(formatter, "{title}\n{legend}\n{group}\n")?;
         }
-        writeln!(formatter, "{HOW_TO_READ}{}", self.refused())?;
-        writeln!(formatter, "\n{}", self.whereabouts())?;
-        write!(formatter, "{debug}")
+        writeln!(formatter, "{HOW_TO_READ}{}\n", self.refused())?;
+        for group in &GROUPS {
+            writeln!(formatter, "{}\n", self.claims(group))?;
+        }
+        writeln!(formatter, "{}", self.whereabouts())?;
+        write!(formatter, "\n{disturbances}")
     }
 }
 
 impl Page<'_> {
     fn circumstances(&self) -> String {
-        let machine = &self.heading.machine;
+        let machine = &self.results.heading.machine;
         let place = format!(
             "{}, {}, {}",
             machine.cpu,
             count(machine.cores, "core"),
             machine.kernel
         );
-        let command = format!("compare {}", self.heading.command.join(" "));
+        let command =
+            format!("compare {}", self.results.heading.command.join(" "));
         let rounds = format!(
             "{} after a warm-up, either side first by turns; {} each, where \
              work is shared",
-            self.heading.rounds,
-            count(self.heading.workers, "worker")
+            self.results.heading.rounds,
+            count(self.results.heading.workers, "worker")
         );
         facts([
             ["machine", &place],
             ["compiler", &machine.rustc],
             ["command", command.trim_end()],
-            ["date", &self.heading.date],
+            ["date", &self.results.heading.date],
             ["rounds", &rounds],
         ])
     }
 
-    /// The programs may come from elsewhere: what counts is what they say.
-    fn debug_build(&self) -> String {
-        let mut samples =
-            self.measured.iter().flat_map(|scenario| &scenario.samples);
-        match samples.any(|sample| sample.outcome.machine.profile == "debug") {
-            true => format!("\n{DEBUG_BUILD}\n\n"),
-            false => String::new(),
-        }
-    }
-
     fn group(&self, scenario: &Measured) -> String {
         let name = scenario.plan.scenario.name;
+        let verdicts = self.verdicts.iter();
+        let judged =
+            verdicts.filter(|verdict| verdict.scenario == name).map(judged_row);
+        let refused = scenario.refusals.iter().map(refused_row);
+        let header = ["what", "threads", "processes", "verdict"];
+        sheet(header, refused.chain(judged).collect())
+    }
+
+    fn claims(&self, group: &Group) -> String {
+        let claims = self.claims.iter();
+        let claims = claims.filter(|claim| claim.group == group.title);
         let mut table = Table::new();
         table
-            .load_style(STYLE)
+            .load_style(presets::NOTHING)
             .set_width(WIDTH)
             .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_header(["what", "threads", "processes", "verdict"])
-            .add_rows(scenario.refusals.iter().map(refused_row))
-            .add_rows(
-                self.verdicts
-                    .iter()
-                    .filter(|verdict| verdict.scenario == name)
-                    .map(judged_row),
-            );
-        set_columns(&mut table);
-        table.trim_fmt()
+            .add_rows(claims.map(claim_row));
+        for (column, width) in table.column_iter_mut().zip(CLAIM_COLUMNS) {
+            let width = Width::Fixed(width);
+            column.set_padding((0, 1));
+            column.set_constraint(ColumnConstraint::Absolute(width));
+        }
+        format!("Claims: {}\n{}", group.title, table.trim_fmt())
     }
 
     fn refused(&self) -> String {
-        let refused =
-            self.measured.iter().filter(|scenario| !scenario.is_sound());
+        let refused = self
+            .results
+            .scenarios
+            .iter()
+            .filter(|scenario| !scenario.is_sound());
         match refused.count() {
             0 => String::new(),
             count => format!(
                 "\nRefused: {count} of {} scenarios. Exit status 1.",
-                self.measured.len()
+                self.results.scenarios.len()
             ),
         }
     }
@@ -137,6 +143,20 @@ impl Page<'_> {
     fn whereabouts(&self) -> String {
         let path = self.samples.display().to_string();
         facts([["samples", &path]])
+    }
+}
+
+/// Each with what to do about it, above the figures and again below them,
+/// where a long page ends.
+pub fn disturbances(disturbances: &[Disturbance]) -> String {
+    let mut lines = Vec::new();
+    for Disturbance { what, remedy } in disturbances {
+        lines.push(["disturbed", what]);
+        lines.push(["", remedy]);
+    }
+    match lines.is_empty() {
+        true => String::new(),
+        false => facts(lines) + "\n",
     }
 }
 
@@ -156,16 +176,12 @@ fn legend(scenario: &Measured) -> String {
     table.trim_fmt()
 }
 
-fn judged_row(verdict: &Verdict) -> [String; 4] {
-    let figure = |value: Option<f64>| match (value, verdict.unit.as_str()) {
-        (None, _) => String::new(),
-        (Some(value), TIMES) => verdict::times(value) + TIMES,
-        (Some(value), unit) => units::human(value, unit),
-    };
+/// What was measured, the figure of either side, and what that says.
+pub fn judged_row(verdict: &Verdict) -> [String; 4] {
     [
-        figures::name(&verdict.metric, verdict.variant.as_deref()),
-        figure(verdict.threads),
-        figure(verdict.processes),
+        verdict.name(),
+        verdict.figure(Model::Threads),
+        verdict.figure(Model::Processes),
         verdict.words.clone(),
     ]
 }
@@ -183,6 +199,30 @@ fn refused_row(refusal: &Refusal) -> [String; 4] {
     ]
 }
 
+/// The statement, what should be said instead, and the figure.
+fn claim_row(claim: &Judged) -> [String; 4] {
+    let Ruling { standing, figure, correction } = &claim.rust;
+    let statement = claim.statement;
+    let words = match correction {
+        Some(correction) => format!("{statement}: {correction}: {figure}"),
+        None => format!("{statement}: {figure}"),
+    };
+    [claim.id.into(), standing.to_string(), words, claim.place.scenario.into()]
+}
+
+/// Rows of a name, two figures and words.
+pub fn sheet(header: [&str; 4], rows: Vec<[String; 4]>) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(STYLE)
+        .set_width(WIDTH)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header)
+        .add_rows(rows);
+    set_columns(&mut table);
+    table.trim_fmt()
+}
+
 fn set_columns(table: &mut Table) {
     for (column, width) in table.column_iter_mut().zip(COLUMNS) {
         let width = Width::Fixed(width);
@@ -196,7 +236,7 @@ fn set_columns(table: &mut Table) {
 }
 
 /// Lines that begin with what they are about. Long ones are wrapped.
-fn facts<const COUNT: usize>(facts: [[&str; 2]; COUNT]) -> String {
+pub fn facts<'all>(facts: impl IntoIterator<Item = [&'all str; 2]>) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
@@ -207,4 +247,65 @@ fn facts<const COUNT: usize>(facts: [[&str; 2]; COUNT]) -> String {
         column.set_padding((0, 1));
     }
     table.trim_fmt()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::*;
+    use crate::claims::{Claim, planted::Planted};
+
+    /// All claims, each with as much to say as none has.
+    fn wordy(figure: &str) -> Vec<Judged> {
+        let judged = |group: &Group, claim: &Claim| Judged {
+            id: claim.id,
+            group: group.title,
+            statement: claim.statement,
+            place: claim.place,
+            rust: Ruling::reworded(
+                "what_is_said_instead_in_many_words_and_all_of_them_as_one",
+                figure,
+            ),
+        };
+        let groups = GROUPS.iter();
+        groups
+            .flat_map(|group| {
+                group.claims.iter().map(move |claim| judged(group, claim))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_page_of_claims_is_not_wider_than_a_hundred_columns() {
+        let sentence = "threads 1.05× [1.01, 1.10], processes 22×; ".repeat(4);
+        let word = "processes×".repeat(12);
+        for figure in [sentence, word, "数据库".repeat(30), String::new()] {
+            let claims = wordy(&figure);
+            let page = Page {
+                results: &Planted::nothing().results(),
+                verdicts: &[],
+                claims: &claims,
+                samples: Path::new("target/compare/samples.json"),
+            };
+            let page = page.to_string();
+            let first_words: BTreeSet<&str> = page
+                .lines()
+                .filter_map(|line| line.split_whitespace().next())
+                .collect();
+            for Judged { id, .. } in &claims {
+                assert!(first_words.contains(id), "no {id} in\n{page}");
+            }
+            for line in page.lines() {
+                assert!(
+                    line.width() <= 100,
+                    "{} columns: {line}",
+                    line.width()
+                );
+                assert_eq!(line.trim_end(), line, "white space at the end");
+            }
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use common::{
     estimate::{self, Estimate},
     outcome::{Better, Metric, Model},
+    units,
 };
 use serde::Serialize;
 
@@ -40,6 +41,26 @@ pub struct Verdict {
     pub words: String,
 }
 
+impl Verdict {
+    /// As people call what was measured.
+    pub fn name(&self) -> String {
+        figures::name(&self.metric, self.variant.as_deref())
+    }
+
+    /// One side's figure, as people write it. Empty if it has none.
+    pub fn figure(&self, model: Model) -> String {
+        let value = match model {
+            Model::Threads => self.threads,
+            Model::Processes => self.processes,
+        };
+        match (value, self.unit.as_str()) {
+            (None, _) => String::new(),
+            (Some(value), TIMES) => times(value) + TIMES,
+            (Some(value), unit) => units::human(value, unit),
+        }
+    }
+}
+
 /// The rows of a scenario. None if it was refused: of sides that did not do
 /// the same work, nothing is said.
 pub fn verdicts(measured: &Measured) -> Vec<Verdict> {
@@ -69,9 +90,7 @@ fn row(measured: &Measured, metric: &Metric) -> Verdict {
     let [threads, processes] = [Model::Threads, Model::Processes]
         .map(|model| values(measured, metric, model));
     let ratio = match metric.only {
-        None => {
-            judge::advantage_of_threads(&threads, &processes, metric.better)
-        }
+        None => judge::advantage(&threads, &processes, metric.better),
         Some(_) => None,
     };
     Verdict {
@@ -122,7 +141,7 @@ fn words(ratio: Estimate, unit: &str, better: Better) -> String {
 }
 
 /// The word for being better at this.
-fn comparative(unit: &str, better: Better) -> &'static str {
+pub fn comparative(unit: &str, better: Better) -> &'static str {
     match (unit, better) {
         ("s", Better::Lower) => "faster",
         (rate, Better::Higher) if rate.ends_with("/s") => "faster",
@@ -179,7 +198,8 @@ fn efficiency(speed_up: Estimate, workers: usize, cores: usize) -> String {
     format!("{crew}, efficiency {share} {interval}")
 }
 
-fn interval(ratio: Estimate) -> String {
+/// As it stands behind a median.
+pub fn interval(ratio: Estimate) -> String {
     format!("[{}, {}]", times(ratio.low), times(ratio.high))
 }
 

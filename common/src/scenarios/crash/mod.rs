@@ -43,8 +43,8 @@ pub struct Args {
           value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     transfers: u32,
 
-    /// How often each death strikes, at other moments [default: 3, with
-    /// --quick 1]
+    /// How often each death strikes, at other moments [default: 2; --quick:
+    /// 1]
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     deaths: Option<u32>,
@@ -92,7 +92,7 @@ impl Args {
     }
 
     fn deaths(&self) -> u32 {
-        let usual = if self.common.quick { 1 } else { 3 };
+        let usual = if self.common.quick { 1 } else { 2 };
         self.deaths.unwrap_or(usual)
     }
 }

@@ -48,7 +48,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Replies of each measurement, rounded up to as many for every worker
-    /// [default: 8 for each, and 16 where they are many]
+    /// [default: 4 for each, and 12 where they are many]
     #[arg(long, value_name = "N",
           value_parser = RangedU64ValueParser::<u64>::new().range(1..=1 << 32))]
     requests: Option<u64>,
@@ -155,8 +155,12 @@ impl Args {
     /// A measurement in which nothing fails.
     fn smooth(&self, workers: usize) -> Plan {
         let crew = workers as u64;
-        let each = if workers < MANY { 8 } else { 16 };
-        let each = if self.common.quick { each / 4 } else { each };
+        let each = match (workers < MANY, self.common.quick) {
+            (true, false) => 4,
+            (true, true) => 2,
+            (false, false) => 12,
+            (false, true) => 4,
+        };
         let requests = self.requests.unwrap_or(each * crew);
         let load = self.load(requests.next_multiple_of(crew), 0);
         let timeout = self.timeout.unwrap_or(PATIENCE);

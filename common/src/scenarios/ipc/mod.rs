@@ -134,7 +134,7 @@ impl Args {
         waiting: Waiting,
         cores: Cores,
     ) -> Plan {
-        let quick = if self.common.quick { 4 } else { 1 };
+        let quick = if self.common.quick { 2 } else { 1 };
         let usual = usual_messages(task, size, waiting) / quick;
         Plan {
             task,
@@ -348,7 +348,7 @@ const STREAM_BYTES: usize = 1 << 18;
 /// A page, which the least mapping takes anyway.
 const LEAST_CAPACITY: usize = 4096;
 
-/// As many as take about 25 ms on a server of 2023 by the mechanisms that
+/// As many as take about 12 ms on a server of 2023 by the mechanisms that
 /// wait so. It must not depend on the mechanism: then every one of them, on
 /// either side, carries the same messages.
 fn usual_messages(task: Task, size: usize, waiting: Waiting) -> u32 {
@@ -361,7 +361,7 @@ fn usual_messages(task: Task, size: usize, waiting: Waiting) -> u32 {
         (Task::Stream, Waiting::Block) => (500.0, 0.25),
     };
     let nanoseconds = fixed + each_byte * size as f64;
-    let budget = Duration::from_millis(25).as_nanos() as f64;
+    let budget = Duration::from_millis(12).as_nanos() as f64;
     (budget / nanoseconds) as u32
 }
 

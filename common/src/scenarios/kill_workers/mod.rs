@@ -38,12 +38,12 @@ Examples:
                                    (processes only)
   PROGRAM --quick --json           for a script")]
 pub struct Args {
-    /// Good jobs [default: 10000]
+    /// Good jobs [default: 5000; --quick: 2000]
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     jobs: Option<u64>,
 
-    /// Stuck jobs of each kind [default: 3]
+    /// Stuck jobs of each kind [default: 1]
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u16).range(0..=1000))]
     stuck: Option<u16>,
@@ -105,9 +105,8 @@ impl Arguments for Args {
 impl Args {
     /// What is to be done.
     pub fn plan(&self) -> Plan {
-        let (good, stuck) =
-            if self.common.quick { (2000, 1) } else { (10_000, 3) };
-        let stuck = self.stuck.map_or(stuck, usize::from);
+        let good = if self.common.quick { 2000 } else { 5000 };
+        let stuck = self.stuck.map_or(1, usize::from);
         let kinds = self.variants.chosen();
         let usual = Supervision::default();
         let most = kinds.len() * stuck * usual.attempts;

@@ -59,7 +59,7 @@ counted.";
 #[derive(Debug, Clone, Parser)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Rows of each generated database [default: 4800; --quick: 4000]
+    /// Rows of each generated database [default: 4800; --quick: 3200]
     #[arg(
         long,
         value_name = "N",
@@ -67,7 +67,7 @@ pub struct Args {
     )]
     rows: Option<usize>,
 
-    /// Numeric columns of each generated database [default: 700; --quick: 400]
+    /// Numeric columns of each generated database [default: 700; --quick: 320]
     #[arg(
         long,
         value_name = "N",

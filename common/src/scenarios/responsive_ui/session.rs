@@ -14,9 +14,7 @@ use super::{
     view::view,
 };
 use crate::latency::Latencies;
-
-/// As often as most screens are refreshed: 60 times a second.
-pub const FRAME: Duration = Duration::from_micros(16_667);
+pub use crate::scenarios::FRAME;
 
 /// How long to wait for a key while news may come. A wait for both at once
 /// would have to know by what a sibling waits.

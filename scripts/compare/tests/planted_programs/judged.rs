@@ -2,10 +2,11 @@
 
 use std::fs;
 
+use assert_cmd::Command;
 use common::outcome::{Better, Metric, Model};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::planted::{BOTH, Stage, file_of, run};
+use crate::planted::{BOTH, COMPARE, Stage, file_of, run, write_program};
 
 /// The row of the table that begins with these words, single-spaced.
 fn row(table: &str, beginning: &str) -> String {
@@ -309,7 +310,7 @@ fn a_detail_is_no_row_and_stays_among_the_samples() {
     let result = run(&mut stage.compare(&["shared-state"]));
     assert_eq!(result.code, Some(0), "{}", result.stdout);
     assert_eq!(rows(&stage).join(" "), "total lock atomic memory");
-    assert!(!result.stdout.contains("wait"), "{}", result.stdout);
+    assert!(!result.stdout.contains("wait, "), "{}", result.stdout);
     let document = stage.document();
     for sample in document["samples"].as_array().unwrap() {
         let metrics = sample["outcome"]["metrics"].as_array().unwrap();
@@ -381,4 +382,42 @@ fn no_line_is_wider_than_a_hundred_columns() {
         assert!(line.width() <= 100, "{} columns: {line}", line.width());
         assert_eq!(line.trim_end(), line, "white space at the end");
     }
+}
+
+/// The kernel gives the comparison one core, and it says what that means.
+#[test]
+fn one_core_only_is_named_above_the_figures_and_kept() {
+    let stage = Stage::with("shared-state");
+    let limited = stage.programs().join("limited");
+    write_program(&limited, "#!/bin/sh\nexec taskset -c 0 \"$@\"\n");
+    let mut command = Command::new(limited);
+    command.arg(COMPARE).args(stage.arguments(2, &["shared-state"]));
+    let table = run(&mut command).stdout;
+    let named = table.find("one core only").unwrap();
+    assert!(named < table.find("shared-state: ").unwrap(), "{table}");
+    assert!(!table.contains("not pinned"), "{table}");
+    let document = stage.document();
+    assert_eq!(document["environment"]["place"]["cores_allowed"], 1);
+    let disturbances = document["disturbances"].as_array().unwrap();
+    let what = disturbances[0]["what"].as_str().unwrap();
+    assert!(what.starts_with("one core only"), "{what}");
+}
+
+/// A program that does nothing but take a core, for a second or so.
+#[test]
+fn load_from_elsewhere_is_named_with_its_scenario() {
+    let stage = Stage::with("shared-state");
+    let script = "#!/bin/sh\nwhile :; do :; done\n";
+    let program = stage.programs().join("busy");
+    write_program(&program, script);
+    let mut busy = std::process::Command::new(program).spawn().unwrap();
+    stage.misbehave("shared-state", Model::Threads, "sleep 0.1");
+    let result = run(&mut stage.compare(&["shared-state"]));
+    busy.kill().unwrap();
+    busy.wait().unwrap();
+    assert_eq!(result.code, Some(0), "{}", result.stdout);
+    let words = row(&result.stdout, "disturbed other programs took");
+    assert!(words.ends_with("% during shared-state"), "{words}");
+    let readings = stage.document()["environment"]["readings"].clone();
+    assert_eq!(readings[1]["after"], "shared-state");
 }

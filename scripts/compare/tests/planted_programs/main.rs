@@ -9,9 +9,12 @@
 //! [`Outcome`]: common::outcome::Outcome
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod calibrated;
+mod changed;
 mod door;
 mod interrupted;
 mod judged;
 mod kept;
 mod planted;
 mod refused;
+mod reported;

@@ -1,0 +1,57 @@
+//! Takes the sources of every pair into the program: so that what a report
+//! shows is what was built, wherever the program is copied to.
+//!
+//! The rejected alternative, reading them from the workspace when they are
+//! shown, shows what somebody has edited since, or nothing.
+
+use std::{
+    env,
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    let workspace = here.join("../..").canonicalize()?;
+    let mut rows = String::new();
+    for side in ["examples-threads", "examples-processes"] {
+        let folder = workspace.join(side);
+        println!("cargo::rerun-if-changed={}", folder.display());
+        for file in files(&folder)? {
+            let path = file.strip_prefix(&workspace)?.to_string_lossy();
+            rows += &format!(
+                "Source {{ path: {path:?}, text: include_str!({file:?}) }},\n"
+            );
+        }
+    }
+    let table = Path::new(&env::var("OUT_DIR")?).join("sources.rs");
+    fs::write(table, format!("&[\n{rows}]\n"))?;
+    Ok(())
+}
+
+/// The manifest and the sources of every package in the folder, sorted.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let mut files = Vec::new();
+    for package in fs::read_dir(folder)? {
+        let package = package?.path();
+        files.push(package.join("Cargo.toml"));
+        collect(&package.join("src"), &mut files)?;
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn collect(
+    folder: &Path,
+    files: &mut Vec<PathBuf>,
+) -> Result<(), Box<dyn Error>> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        match path.is_dir() {
+            true => collect(&path, files)?,
+            false => files.push(path),
+        }
+    }
+    Ok(())
+}

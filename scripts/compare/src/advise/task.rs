@@ -1,0 +1,199 @@
+//! The task that advice is asked for: eight questions, as flags or at a
+//! terminal.
+
+use std::{
+    io::{self, BufRead, Write},
+    time::Duration,
+};
+
+use clap::{Args, CommandFactory as _, Parser, ValueEnum};
+use common::units::parse_bytes;
+use humantime::parse_duration;
+
+/// What is asked. A question without an answer has a usual one.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Your task, for --advise")]
+pub struct Task {
+    /// Must the rest survive if a part crashes? [default: no]
+    #[arg(
+        long,
+        value_name = "YES|NO",
+        ignore_case = true,
+        requires = "advise"
+    )]
+    pub crash_safe: Option<Answer>,
+
+    /// Must a worker that hangs be killable? [default: no]
+    #[arg(
+        long,
+        value_name = "YES|NO",
+        ignore_case = true,
+        requires = "advise"
+    )]
+    pub killable: Option<Answer>,
+
+    /// Does it run code that is native, or that you do not trust?
+    /// [default: no]
+    #[arg(
+        long,
+        value_name = "YES|NO",
+        ignore_case = true,
+        requires = "advise"
+    )]
+    pub untrusted: Option<Answer>,
+
+    /// How long does one task take? [default: 100ms]
+    #[arg(long, value_name = "TIME", requires = "advise",
+          value_parser = parse_duration)]
+    pub task_time: Option<Duration>,
+
+    /// How much do workers share or hand over at a time? [default: 1KiB]
+    #[arg(long, value_name = "SIZE", requires = "advise",
+          value_parser = parse_bytes)]
+    pub shared: Option<usize>,
+
+    /// How often, in times a second? [default: 100]
+    #[arg(long, value_name = "N", requires = "advise",
+          value_parser = clap::value_parser!(u32))]
+    pub how_often: Option<u32>,
+
+    /// How much memory may all workers take, beside what they work on?
+    /// [default: 1GiB]
+    #[arg(long, value_name = "SIZE", requires = "advise",
+          value_parser = parse_bytes)]
+    pub memory: Option<usize>,
+
+    /// Is Python code among what the workers run? [default: no]
+    #[arg(
+        long,
+        value_name = "YES|NO",
+        ignore_case = true,
+        requires = "advise"
+    )]
+    pub python: Option<Answer>,
+}
+
+/// To a question that can be answered by a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Answer {
+    /// It must, or it is so.
+    Yes,
+    /// It need not, or it is not so.
+    No,
+}
+
+impl Task {
+    /// How long one task takes.
+    pub fn time(&self) -> Duration {
+        self.task_time.unwrap_or(Duration::from_millis(100))
+    }
+
+    /// Bytes at a time.
+    pub fn shared(&self) -> usize {
+        self.shared.unwrap_or(1 << 10)
+    }
+
+    /// Times a second.
+    pub fn how_often(&self) -> u32 {
+        self.how_often.unwrap_or(100)
+    }
+
+    /// Bytes for all workers.
+    pub fn memory(&self) -> usize {
+        self.memory.unwrap_or(1 << 30)
+    }
+
+    /// Asks what the flags have not told. An answer goes the way of a flag,
+    /// so that both are understood alike; an empty one is the usual one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if nobody can be asked any more.
+    pub fn ask(
+        self,
+        person: &mut impl BufRead,
+        screen: &mut impl Write,
+    ) -> io::Result<Self> {
+        let mut form = Form { advise: true, task: self };
+        for (flag, question) in form.open_questions() {
+            loop {
+                write!(screen, "{question} ")?;
+                screen.flush()?;
+                let mut answer = String::new();
+                if person.read_line(&mut answer)? == 0 {
+                    writeln!(screen)?;
+                    return Ok(form.task);
+                }
+                match form.fill_in(&flag, answer.trim()) {
+                    Ok(()) => break,
+                    Err(error) => writeln!(screen, "{error}")?,
+                }
+            }
+        }
+        Ok(form.task)
+    }
+}
+
+/// The questions as a command line of their own.
+#[derive(Parser)]
+#[command(no_binary_name = true)]
+struct Form {
+    #[arg(long)]
+    advise: bool,
+    #[command(flatten)]
+    task: Task,
+}
+
+impl Form {
+    /// The flags without a value, and their help, which is the question.
+    fn open_questions(&self) -> Vec<(String, String)> {
+        let Task {
+            crash_safe,
+            killable,
+            untrusted,
+            task_time,
+            shared,
+            how_often,
+            memory,
+            python,
+        } = &self.task;
+        let told = [
+            ("crash-safe", crash_safe.is_some()),
+            ("killable", killable.is_some()),
+            ("untrusted", untrusted.is_some()),
+            ("task-time", task_time.is_some()),
+            ("shared", shared.is_some()),
+            ("how-often", how_often.is_some()),
+            ("memory", memory.is_some()),
+            ("python", python.is_some()),
+        ];
+        questions()
+            .into_iter()
+            .filter(|(flag, _)| told.contains(&(flag.as_str(), false)))
+            .collect()
+    }
+
+    /// Nothing is a usual answer; what is not understood is an error.
+    fn fill_in(&mut self, flag: &str, answer: &str) -> Result<(), String> {
+        if answer.is_empty() {
+            return Ok(());
+        }
+        let flag = format!("--{flag}={}", answer);
+        self.try_update_from(["--advise".to_owned(), flag]).map_err(|error| {
+            let text = error.to_string();
+            text.lines().next().unwrap_or_default().to_owned()
+        })
+    }
+}
+
+/// Every flag of the form, and its help.
+fn questions() -> Vec<(String, String)> {
+    let command = Form::command();
+    let arguments = command.get_arguments();
+    arguments
+        .filter_map(|argument| {
+            let flag = argument.get_long()?.to_owned();
+            Some((flag, argument.get_help()?.to_string()))
+        })
+        .collect()
+}

@@ -1,0 +1,202 @@
+//! What people say of threads and processes, judged by what was measured.
+//!
+//! A claim has a rule: which figures it rests on, what they are held against,
+//! and which way. Verdicts come from rules alone, so that another machine may
+//! have others. The rules follow from the statements: a threshold says what a
+//! word of the statement is taken to mean.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`ruling`] | how a claim can stand |
+//! | [`evidence`] | the figures that rules ask for |
+//! | [`memory`] | claims on memory, and on handing over what is in it |
+//! | [`sharing`] | claims on what several write to |
+//! | [`cores`] | claims on the use of cores, and on the GIL |
+//! | [`waiting`] | claims on those who wait: users and clients |
+//! | [`ending`] | claims on killing and dying |
+//! | [`cost`] | claims on what messages, starts and system calls take |
+//! | [`code`] | claims on the programs' text |
+
+mod code;
+mod cores;
+mod cost;
+mod ending;
+mod evidence;
+mod memory;
+#[cfg(test)]
+pub mod planted;
+mod ruling;
+mod sharing;
+mod waiting;
+
+use serde::Serialize;
+
+use crate::results::Results;
+
+use evidence::Evidence;
+pub use ruling::{Missing, Ruling, Standing};
+
+/// A statement on threads and processes, and how it is judged.
+#[derive(Debug)]
+pub struct Claim {
+    /// `C17`.
+    pub id: &'static str,
+    /// In a few words, so that its figure stands beside it.
+    pub statement: &'static str,
+    /// Where a reader sees it.
+    pub place: Place,
+    /// What figures of the Rust pairs say of it.
+    rust: fn(&Evidence<'_>) -> Result<Ruling, Missing>,
+}
+
+impl Claim {
+    /// How it stands in Rust by this.
+    fn ruling(&self, evidence: &Evidence<'_>) -> Ruling {
+        (self.rust)(evidence).unwrap_or_else(Ruling::from)
+    }
+}
+
+/// A function on both sides of a pair.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Place {
+    /// The scenario's name.
+    pub scenario: &'static str,
+    /// The file of its package: `src/main.rs`.
+    pub file: &'static str,
+    /// The function of that file.
+    pub function: &'static str,
+}
+
+/// Claims on one matter.
+#[derive(Debug)]
+pub struct Group {
+    /// What they are about.
+    pub title: &'static str,
+    /// In the order in which they are shown.
+    pub claims: &'static [Claim],
+}
+
+/// All claims.
+pub static GROUPS: [Group; 7] = [
+    Group { title: "Memory", claims: &memory::CLAIMS },
+    Group { title: "What several write to", claims: &sharing::CLAIMS },
+    Group { title: "Cores, and the GIL", claims: &cores::CLAIMS },
+    Group { title: "Who waits", claims: &waiting::CLAIMS },
+    Group { title: "Killing and dying", claims: &ending::CLAIMS },
+    Group { title: "What it costs", claims: &cost::CLAIMS },
+    Group { title: "The code", claims: &code::CLAIMS },
+];
+
+/// A claim, and how it stands here.
+#[derive(Debug, Serialize)]
+pub struct Judged {
+    /// [`Claim::id`].
+    pub id: &'static str,
+    /// [`Group::title`].
+    pub group: &'static str,
+    /// [`Claim::statement`].
+    pub statement: &'static str,
+    /// [`Claim::place`].
+    #[serde(flatten)]
+    pub place: Place,
+    /// How it stands in Rust.
+    pub rust: Ruling,
+}
+
+/// All claims, by group, as these results have them stand.
+pub fn judge(results: &Results) -> Vec<Judged> {
+    let evidence = Evidence::new(results);
+    let judged = |group: &Group, claim: &Claim| Judged {
+        id: claim.id,
+        group: group.title,
+        statement: claim.statement,
+        place: claim.place,
+        rust: claim.ruling(&evidence),
+    };
+    GROUPS
+        .iter()
+        .flat_map(|group| {
+            group.claims.iter().map(move |claim| judged(group, claim))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use common::{outcome::Model, scenarios};
+
+    use super::*;
+    use crate::{claims::planted::Planted, report::listing, sources};
+
+    /// How many columns a statement may take.
+    const STATEMENT: usize = 36;
+
+    fn all() -> impl Iterator<Item = &'static Claim> {
+        GROUPS.iter().flat_map(|group| group.claims)
+    }
+
+    #[test]
+    fn every_claim_is_there_once() {
+        let ids: BTreeSet<&str> = all().map(|claim| claim.id).collect();
+        let known: BTreeSet<String> =
+            (1..=31).map(|number| format!("C{number:02}")).collect();
+        assert_eq!(ids.len(), all().count());
+        assert!(ids.iter().copied().eq(known.iter().map(String::as_str)));
+    }
+
+    #[test]
+    fn every_claim_has_its_place_on_both_sides() {
+        for Claim { id, place, .. } in all() {
+            let scenario = scenarios::ALL
+                .iter()
+                .find(|scenario| scenario.name == place.scenario);
+            let pairs = sources::pairs(scenario.unwrap());
+            let pair = pairs
+                .iter()
+                .find(|pair| pair.threads.name() == place.file)
+                .unwrap_or_else(|| panic!("{id}: no file {}", place.file));
+            for source in [&pair.threads, &pair.processes] {
+                let line = listing::line_of(source, place.function);
+                assert!(line.is_some(), "{id}: no fn {}", place.function);
+            }
+        }
+    }
+
+    #[test]
+    fn a_statement_fits_its_column() {
+        for Claim { id, statement, .. } in all() {
+            let columns = statement.chars().count();
+            assert!(columns <= STATEMENT, "{id}: {columns} columns");
+        }
+    }
+
+    #[test]
+    fn without_evidence_nothing_is_said() {
+        let judged = judge(&Planted::nothing().results());
+        for claim in judged {
+            if ["C02", "C07"].contains(&claim.id) {
+                continue;
+            }
+            assert_eq!(claim.rust.standing, Standing::NotMeasured);
+            let words = &claim.rust.figure;
+            assert!(words.contains("not compared"), "{}: {words}", claim.id);
+        }
+    }
+
+    #[test]
+    fn a_refused_scenario_is_no_evidence() {
+        for scenario in scenarios::ALL {
+            let planted =
+                Planted::nothing().refused(scenario.name, Model::Processes);
+            for claim in judge(&planted.results()) {
+                let words = &claim.rust.figure;
+                let refused = words.contains("was refused");
+                let here = words.contains(scenario.name);
+                assert_eq!(refused, refused && here, "{}: {words}", claim.id);
+            }
+        }
+    }
+}

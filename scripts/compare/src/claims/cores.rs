@@ -1,0 +1,500 @@
+//! Claims on the use of cores, and on the lock that CPython holds while it
+//! interprets (the GIL). Where threads run side by side there is no such
+//! lock, and what is said of it is void. All of them rest on one scenario.
+
+use common::{estimate::Estimate, outcome::Model};
+
+use crate::{
+    claims::{
+        Claim, Missing, Place, Ruling,
+        evidence::{Evidence, Figure},
+        ruling::exceeds,
+    },
+    verdict::{TIMES, times},
+};
+
+pub static CLAIMS: [Claim; 8] = [
+    Claim {
+        id: "C03",
+        statement: "processes use every core",
+        place: main("spawn_and_join"),
+        rust: processes_use_every_core,
+    },
+    Claim {
+        id: "C04",
+        statement: "processes avoid the GIL",
+        place: main("worker"),
+        rust: processes_avoid_the_lock,
+    },
+    Claim {
+        id: "C08",
+        statement: "processes are a must for CPU work",
+        place: main("spawn_and_join"),
+        rust: processes_are_a_must,
+    },
+    Claim {
+        id: "C14",
+        statement: "code that releases the GIL scales",
+        place: main("worker"),
+        rust: native_code_scales,
+    },
+    Claim {
+        id: "C16",
+        statement: "threads are subject to the GIL",
+        place: main("spawn_and_join"),
+        rust: threads_are_subject_to_the_lock,
+    },
+    Claim {
+        id: "C27",
+        statement: "threads never do two things at once",
+        place: main("worker"),
+        rust: threads_do_one_thing_at_a_time,
+    },
+    Claim {
+        id: "C28",
+        statement: "threads help a little, while waiting",
+        place: main("worker"),
+        rust: threads_help_a_little,
+    },
+    Claim {
+        id: "C29",
+        statement: "six processes at full efficiency",
+        place: main("spawn_and_join"),
+        rust: each_process_at_full_efficiency,
+    },
+];
+
+const fn main(function: &'static str) -> Place {
+    Place { scenario: MATRIX, file: "src/main.rs", function }
+}
+
+/// Six databases, a matrix transformation of each: hardly any waiting.
+const MATRIX: &str = "matrix";
+
+/// "Every core": with a quarter of the speed missing, one core of four might
+/// as well not be there.
+const EVERY: f64 = 0.75;
+
+/// "At once": a lock that lets one work at a time leaves a speed-up of one,
+/// and two cores without a lock give two. This lies halfway, and so "a
+/// little" help ends here as well.
+const SEVERAL: f64 = 1.5;
+
+/// "A must": who goes without would have two thirds of the speed, or less.
+const MUST: f64 = 1.5;
+
+/// "Further": what nobody would choose by is not further.
+const FURTHER: f64 = 1.25;
+
+/// "Full": of what a tenth is missing, that is not said.
+const FULL: f64 = 0.9;
+
+/// A core for which there is no job is not held against anyone.
+fn processes_use_every_core(
+    evidence: &Evidence<'_>,
+) -> Result<Ruling, Missing> {
+    let crew = Crew::of(evidence)?;
+    crew.has_every_core()?;
+    let speed_up = evidence.speed_up(MATRIX, Model::Processes)?;
+    let figure = of_at_most(speed_up, crew.limit());
+    Ok(match exceeds(speed_up.divided_by(crew.limit()), EVERY)? {
+        true => Ruling::holds(figure),
+        false => Ruling::does_not_hold(figure),
+    })
+}
+
+/// Where threads are under no lock there is nothing to avoid.
+fn processes_avoid_the_lock(
+    evidence: &Evidence<'_>,
+) -> Result<Ruling, Missing> {
+    let figure = both_speed_ups(evidence)?;
+    Ok(match threads_take_turns(evidence, Evidence::speed_up)? {
+        true => Ruling::holds(figure),
+        false => Ruling::only_in_cpython(figure),
+    })
+}
+
+fn processes_are_a_must(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
+    let takes_turns = threads_take_turns(evidence, Evidence::speed_up)?;
+    let gain = gain_by_processes(evidence)?;
+    let figure = format!("processes {}{TIMES} as fast", times(gain.median));
+    Ok(match takes_turns || exceeds(gain, MUST)? {
+        true => Ruling::holds(figure),
+        false => Ruling::only_in_cpython(figure),
+    })
+}
+
+/// Where threads are under no lock there is none to release.
+fn native_code_scales(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
+    let figure = threads_speed_up(evidence)?;
+    Ok(match threads_take_turns(evidence, Evidence::speed_up)? {
+        true => Ruling::does_not_hold(figure),
+        false => Ruling::only_in_cpython(figure),
+    })
+}
+
+fn threads_are_subject_to_the_lock(
+    evidence: &Evidence<'_>,
+) -> Result<Ruling, Missing> {
+    let figure = threads_speed_up(evidence)?;
+    Ok(match threads_take_turns(evidence, Evidence::speed_up)? {
+        true => Ruling::holds(figure),
+        false => Ruling::only_in_cpython(figure),
+    })
+}
+
+/// By the time that the kernel says was used, not by what workers say: who
+/// waits for a lock believes to be at work.
+fn threads_do_one_thing_at_a_time(
+    evidence: &Evidence<'_>,
+) -> Result<Ruling, Missing> {
+    let busy = evidence.busy_cores(MATRIX, Model::Threads)?;
+    let figure = format!("threads use {} cores", times(busy.median));
+    Ok(match threads_take_turns(evidence, Evidence::busy_cores)? {
+        true => Ruling::holds(figure),
+        false => Ruling::only_in_cpython(figure),
+    })
+}
+
+fn threads_help_a_little(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
+    let figure = both_speed_ups(evidence)?;
+    if threads_take_turns(evidence, Evidence::speed_up)? {
+        return Ok(Ruling::holds(figure));
+    }
+    Ok(match exceeds(gain_by_processes(evidence)?, FURTHER)? {
+        true => Ruling::reworded(
+            "threads help more than a little, and processes further",
+            figure,
+        ),
+        false => Ruling::does_not_hold(figure),
+    })
+}
+
+/// Nobody has a core of its own where there are fewer cores than jobs: then
+/// the most is as many as there are cores.
+fn each_process_at_full_efficiency(
+    evidence: &Evidence<'_>,
+) -> Result<Ruling, Missing> {
+    let crew = Crew::of(evidence)?;
+    if crew.workers < crew.jobs {
+        crew.has_every_core()?;
+    }
+    let speed_up = evidence.speed_up(MATRIX, Model::Processes)?;
+    let figure = of_at_most(speed_up, crew.limit());
+    let is_full = exceeds(speed_up.divided_by(crew.limit()), FULL)?;
+    Ok(match (is_full, crew.cores < crew.jobs) {
+        (true, false) => Ruling::holds(figure),
+        (true, true) => Ruling::reworded(
+            "as far as there are cores: no more can run at once",
+            figure,
+        ),
+        (false, _) => Ruling::does_not_hold(figure),
+    })
+}
+
+/// Whether threads work one at a time where processes do not, by this count
+/// of how many work at once.
+///
+/// # Errors
+///
+/// If processes do no better, then it is not for being threads that threads
+/// take turns, and nothing is to be learnt.
+fn threads_take_turns<'all>(
+    evidence: &Evidence<'all>,
+    at_once: AtOnce<'all>,
+) -> Result<bool, Missing> {
+    check_that_two_can_work(evidence)?;
+    let several = |model| exceeds(at_once(*evidence, MATRIX, model)?, SEVERAL);
+    if several(Model::Threads)? {
+        Ok(false)
+    } else if several(Model::Processes)? {
+        Ok(true)
+    } else {
+        Err(Missing(format!("{MATRIX}: not even processes scale")))
+    }
+}
+
+/// A figure that tells how many of a side work at once.
+type AtOnce<'all> =
+    fn(Evidence<'all>, &'static str, Model) -> Result<Estimate, Missing>;
+
+/// # Errors
+///
+/// One at a time is all that one worker can do, or one core.
+fn check_that_two_can_work(evidence: &Evidence<'_>) -> Result<(), Missing> {
+    match evidence.usable_cores(MATRIX)? < 2 {
+        true => {
+            let what = "needs two workers and two cores";
+            Err(Missing(format!("{MATRIX}: {what}")))
+        }
+        false => Ok(()),
+    }
+}
+
+/// How many times as fast as threads processes are, with all workers.
+fn gain_by_processes(evidence: &Evidence<'_>) -> Result<Estimate, Missing> {
+    let threads = Figure::threads(MATRIX, "databases");
+    evidence.ratio(threads.by_processes(), threads)
+}
+
+fn both_speed_ups(evidence: &Evidence<'_>) -> Result<String, Missing> {
+    let threads = threads_speed_up(evidence)?;
+    let processes = evidence.speed_up(MATRIX, Model::Processes)?;
+    Ok(format!("{threads}, processes {}{TIMES}", times(processes.median)))
+}
+
+fn threads_speed_up(evidence: &Evidence<'_>) -> Result<String, Missing> {
+    let threads = evidence.speed_up(MATRIX, Model::Threads)?;
+    Ok(format!("threads {}{TIMES}", times(threads.median)))
+}
+
+fn of_at_most(speed_up: Estimate, limit: f64) -> String {
+    let (speed_up, limit) = (times(speed_up.median), times(limit));
+    format!("processes {speed_up}{TIMES} of {limit}{TIMES}")
+}
+
+/// Who works at what, on how many cores.
+struct Crew {
+    jobs: usize,
+    workers: usize,
+    cores: usize,
+}
+
+impl Crew {
+    fn of(evidence: &Evidence<'_>) -> Result<Self, Missing> {
+        check_that_two_can_work(evidence)?;
+        let [workers, cores] = evidence.workers_and_cores(MATRIX)?;
+        let results = evidence.results(MATRIX, Model::Processes, "")?;
+        let jobs = results.first().and_then(|jobs| jobs.as_array());
+        let jobs = jobs.map_or(0, Vec::len);
+        match jobs {
+            0 => Err(Missing(format!("{MATRIX}: no job was done"))),
+            _ => Ok(Crew { jobs, workers, cores }),
+        }
+    }
+
+    /// How many times faster than one they can be at most. A job is not
+    /// divided: with six for four workers, two idle while the last two are
+    /// done.
+    fn limit(&self) -> f64 {
+        let turns = self.jobs.div_ceil(self.workers);
+        let by_jobs = self.jobs as f64 / turns as f64;
+        by_jobs.min(self.cores as f64)
+    }
+
+    /// # Errors
+    ///
+    /// With fewer workers than cores, cores idle by order.
+    fn has_every_core(&self) -> Result<(), Missing> {
+        let Crew { workers, cores, .. } = self;
+        match workers < cores {
+            true => Err(Missing(format!(
+                "{MATRIX}: {workers} workers leave cores idle, of {cores}"
+            ))),
+            false => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::claims::{Standing, planted::Planted};
+
+    /// Rounds that lie on both sides of each threshold.
+    const TORN: [f64; 6] = [0.5, 0.9, 1.0, 1.6, 1.9, 6.0];
+
+    fn six() -> Value {
+        json!(["one", "two", "three", "four", "five", "six"])
+    }
+
+    fn nothing() -> Planted {
+        let (threads, processes) = (Model::Threads, Model::Processes);
+        let planted = Planted::nothing();
+        let planted = planted.result(MATRIX, threads, six());
+        planted.result(MATRIX, processes, six())
+    }
+
+    fn sped_up([threads, processes]: [f64; 2]) -> Planted {
+        let rates = [10.0 * threads, 10.0 * processes];
+        nothing()
+            .speed_up(MATRIX, Model::Threads, threads)
+            .speed_up(MATRIX, Model::Processes, processes)
+            .both(MATRIX, ("databases", None), rates)
+    }
+
+    fn busy([threads, processes]: [[f64; 6]; 2]) -> Planted {
+        let planted = sped_up([1.0, 1.0]);
+        let planted = planted.busy_cores(MATRIX, Model::Threads, &threads);
+        planted.busy_cores(MATRIX, Model::Processes, &processes)
+    }
+
+    fn said(planted: &Planted, id: &str) -> (Standing, String) {
+        let ruling = planted.ruling(id);
+        (ruling.standing, ruling.figure)
+    }
+
+    #[test]
+    fn processes_use_every_core_that_has_a_job() {
+        for (workers, cores, times, standing, words) in [
+            (2, 2, 1.94, Standing::Holds, "processes 1.94× of 2.0×"),
+            (2, 2, 1.51, Standing::Holds, "processes 1.51× of 2.0×"),
+            (2, 2, 1.49, Standing::DoesNotHold, "processes 1.49× of 2.0×"),
+            (4, 4, 2.9, Standing::Holds, "processes 2.9× of 3.0×"),
+            (4, 4, 2.2, Standing::DoesNotHold, "processes 2.2× of 3.0×"),
+            (6, 4, 3.9, Standing::Holds, "processes 3.9× of 4.0×"),
+            (16, 16, 5.5, Standing::Holds, "processes 5.5× of 6.0×"),
+            (16, 16, 4.4, Standing::DoesNotHold, "processes 4.4× of 6.0×"),
+        ] {
+            let planted = sped_up([9.0, times]).on(workers, cores);
+            assert_eq!(said(&planted, "C03"), (standing, words.into()));
+        }
+    }
+
+    #[test]
+    fn each_process_at_full_efficiency_needs_a_core_each() {
+        for (workers, cores, times, standing) in [
+            (6, 6, 5.5, Standing::Holds),
+            (6, 8, 5.5, Standing::Holds),
+            (6, 6, 5.3, Standing::DoesNotHold),
+            (16, 16, 5.3, Standing::DoesNotHold),
+            (2, 2, 1.94, Standing::Reworded),
+            (2, 2, 1.7, Standing::DoesNotHold),
+            (4, 4, 2.8, Standing::Reworded),
+            (6, 4, 3.7, Standing::Reworded),
+            (6, 4, 2.8, Standing::DoesNotHold),
+        ] {
+            let planted = sped_up([9.0, times]).on(workers, cores);
+            let found = planted.ruling("C29").standing;
+            assert_eq!(found, standing, "{workers} on {cores}: {times}");
+        }
+    }
+
+    #[test]
+    fn who_leaves_cores_idle_learns_nothing_of_every_core() {
+        for (id, workers, cores) in
+            [("C03", 2, 8), ("C03", 6, 8), ("C29", 2, 8), ("C29", 5, 6)]
+        {
+            let planted = sped_up([1.9, 1.9]).on(workers, cores);
+            let words = format!(
+                "matrix: {workers} workers leave cores idle, of {cores}"
+            );
+            assert_eq!(said(&planted, id), (Standing::NotMeasured, words));
+        }
+    }
+
+    /// How claims stand by the speed-ups of threads and processes.
+    #[test]
+    fn what_is_said_of_the_lock_is_void_where_threads_scale() {
+        use Standing::{DoesNotHold, Holds, NotMeasured, OnlyInCPython};
+        for (id, scale, take_turns) in [
+            ("C04", OnlyInCPython, Holds),
+            ("C08", OnlyInCPython, Holds),
+            ("C14", OnlyInCPython, DoesNotHold),
+            ("C16", OnlyInCPython, Holds),
+            ("C28", DoesNotHold, Holds),
+        ] {
+            for (times, standing) in [
+                ([1.98, 1.94], scale),
+                ([1.51, 1.51], scale),
+                ([1.98, 1.02], scale),
+                ([1.02, 1.94], take_turns),
+                ([1.49, 1.51], take_turns),
+                ([1.49, 1.49], NotMeasured),
+            ] {
+                let found = sped_up(times).ruling(id).standing;
+                assert_eq!(found, standing, "{id} {times:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn threads_use_one_core_or_more() {
+        for (cores, standing, words) in [
+            ([1.98, 1.9], Standing::OnlyInCPython, "threads use 1.98 cores"),
+            ([1.51, 1.0], Standing::OnlyInCPython, "threads use 1.51 cores"),
+            ([1.49, 1.51], Standing::Holds, "threads use 1.49 cores"),
+            (
+                [1.0, 1.49],
+                Standing::NotMeasured,
+                "matrix: not even processes scale",
+            ),
+        ] {
+            let planted = busy(cores.map(|cores| [cores; 6]));
+            assert_eq!(said(&planted, "C27"), (standing, words.into()));
+        }
+    }
+
+    #[test]
+    fn processes_that_go_much_further_are_a_must_all_the_same() {
+        for (id, times, standing) in [
+            ("C08", [2.0, 2.9], Standing::OnlyInCPython),
+            ("C08", [2.0, 3.1], Standing::Holds),
+            ("C28", [2.0, 2.4], Standing::DoesNotHold),
+            ("C28", [2.0, 2.6], Standing::Reworded),
+        ] {
+            let found = sped_up(times).on(4, 4).ruling(id).standing;
+            assert_eq!(found, standing, "{id} {times:?}");
+        }
+    }
+
+    #[test]
+    fn figures_name_the_side() {
+        let planted = sped_up([1.98, 1.0]);
+        for (id, words) in [
+            ("C04", "threads 1.98×, processes 1.00×"),
+            ("C08", "processes 0.51× as fast"),
+            ("C14", "threads 1.98×"),
+            ("C16", "threads 1.98×"),
+            ("C28", "threads 1.98×, processes 1.00×"),
+        ] {
+            assert_eq!(planted.ruling(id).figure, words, "{id}");
+        }
+    }
+
+    #[test]
+    fn one_worker_or_one_core_tells_nothing() {
+        for Claim { id, .. } in &CLAIMS {
+            for (workers, cores) in [(1, 2), (2, 1)] {
+                let planted = sped_up([1.98, 1.94]).on(workers, cores);
+                let (standing, words) = said(&planted, id);
+                assert_eq!(standing, Standing::NotMeasured, "{id}: {words}");
+                assert!(words.contains("needs two"), "{id}: {words}");
+            }
+        }
+    }
+
+    #[test]
+    fn rounds_that_differ_tell_nothing() {
+        let [threads, processes] = [Model::Threads, Model::Processes];
+        let steady = || sped_up([1.98, 1.94]);
+        let torn_threads = || steady().speed_ups(MATRIX, threads, &TORN);
+        let torn_processes = || steady().speed_ups(MATRIX, processes, &TORN);
+        let torn_rates = || {
+            let planted = nothing().speed_up(MATRIX, threads, 1.98);
+            let planted = planted.speed_up(MATRIX, processes, 1.98);
+            let name = ("databases", None);
+            let planted = planted.steady(MATRIX, threads, name, 1.0);
+            planted.rounds(MATRIX, processes, name, &TORN)
+        };
+        for (id, planted) in [
+            ("C03", torn_processes()),
+            ("C04", torn_threads()),
+            ("C08", torn_threads()),
+            ("C08", torn_rates()),
+            ("C14", torn_threads()),
+            ("C16", torn_threads()),
+            ("C27", busy([TORN, [1.9; 6]])),
+            ("C27", busy([[1.0; 6], TORN])),
+            ("C28", torn_threads()),
+            ("C28", torn_rates()),
+            ("C29", torn_processes()),
+        ] {
+            let (standing, words) = said(&planted, id);
+            assert_eq!(standing, Standing::NotMeasured, "{id}: {words}");
+            assert!(words.starts_with("too noisy"), "{id}: {words}");
+        }
+    }
+}

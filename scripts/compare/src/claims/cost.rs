@@ -1,0 +1,373 @@
+//! Claims on what messages, starts and system calls take.
+
+use common::estimate::Estimate;
+
+use crate::claims::{
+    Claim, Missing, Place, Ruling,
+    evidence::{Evidence, Figure},
+    ruling::{NOTICED, exceeds},
+};
+use crate::{
+    judge::CLEAR,
+    verdict::{TIMES, interval, times},
+};
+
+pub static CLAIMS: [Claim; 3] = [
+    Claim {
+        id: "C09",
+        statement: "messages cost processes more",
+        place: Place {
+            scenario: "ipc",
+            file: "src/channels.rs",
+            function: "send",
+        },
+        rust: messages_cost_more,
+    },
+    Claim {
+        id: "C23",
+        statement: "a process is a bit slower to spawn",
+        place: Place {
+            scenario: "worker-cost",
+            file: "src/anew.rs",
+            function: "start",
+        },
+        rust: processes_spawn_slower,
+    },
+    Claim {
+        id: "C31",
+        statement: "sharing an address space costs speed",
+        place: Place {
+            scenario: "address-space",
+            file: "src/main.rs",
+            function: "worker",
+        },
+        rust: sharing_costs_speed,
+    },
+];
+
+/// "A bit slower" ends where it takes twice as long.
+const A_BIT: f64 = 2.0;
+
+/// "Speed" is lost where processes gain a quarter more by all workers: less
+/// may be the luck of the best of eleven operations.
+const LOST: f64 = 1.25;
+
+/// All that each run does, as its figures name it.
+const OPERATIONS: [&str; 11] = [
+    "map 64 KiB",
+    "map 1 MiB",
+    "map 128 MiB",
+    "touch 64 KiB",
+    "touch 1 MiB",
+    "touch 128 MiB",
+    "allocate 64 KiB",
+    "allocate 1 MiB",
+    "allocate 128 MiB",
+    "protect 64 KiB",
+    "files",
+];
+
+/// How many times processes pay what threads pay, and for what.
+type Factor = (&'static str, Estimate);
+
+/// If some mechanism is surely dearer, and some surely is not, it matters no
+/// more what the noisy ones are.
+fn messages_cost_more(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
+    let small = mechanisms(evidence, "64 B trip", "64 B stream CPU")?;
+    let large = mechanisms(evidence, "1 MiB trip", "1 MiB stream CPU")?;
+    let figure = format!("64 B: {}; 1 MiB: {}", list(&small), list(&large));
+    let all = small.iter().chain(&large);
+    let dearer: Vec<_> = all.map(|(_, it)| exceeds(*it, NOTICED)).collect();
+    if dearer.contains(&Ok(true)) && dearer.contains(&Ok(false)) {
+        let correction = "by mechanism and size: some cost processes no more";
+        return Ok(Ruling::reworded(correction, figure));
+    }
+    let dearer: Vec<bool> = dearer.into_iter().collect::<Result<_, _>>()?;
+    Ok(match dearer.contains(&true) {
+        true => Ruling::holds(figure),
+        false => Ruling::does_not_hold(figure),
+    })
+}
+
+/// The ring is on both sides, and its ends spin, so that the time of a trip is
+/// CPU time. What only processes have is held against the one queue of threads
+/// that waits as it does, asleep; and by CPU time, because the time of such a
+/// trip tells only on which core the kernel wakes the other.
+fn mechanisms(
+    evidence: &Evidence<'_>,
+    trip: &'static str,
+    cpu: &'static str,
+) -> Result<[Factor; 3], Missing> {
+    let ring = Figure::threads("ipc", trip).of("ring, spin");
+    let queue = Figure::threads("ipc", cpu).of("condvar, block");
+    let against_queue =
+        |variant| evidence.ratio(queue.by_processes().of(variant), queue);
+    Ok([
+        ("ring", evidence.ratio(ring.by_processes(), ring)?),
+        ("pipe/queue", against_queue("pipe, block")?),
+        ("socket/queue", against_queue("unix-stream, block")?),
+    ])
+}
+
+/// By the way that the standard library has, and beside it what is known of
+/// the extremes: with as little around it as the kernel allows, and by fork
+/// from a small parent. Pools are left out: there, nothing is spawned.
+fn processes_spawn_slower(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
+    let factor = |way| {
+        let threads = Figure::threads("worker-cost", "finish").of(way);
+        evidence.ratio(threads.by_processes(), threads)
+    };
+    let anew = factor("anew")?;
+    let others = [("bare", factor("bare")?), ("fork", factor("borrowed")?)];
+    let figure = format!("{}, {}", with_interval("anew", anew), list(&others));
+    if !exceeds(anew, CLEAR)? {
+        return Ok(Ruling::does_not_hold(figure));
+    }
+    let correction = "more than a bit: over twice as slow, by the usual way";
+    Ok(match exceeds(anew, A_BIT)? {
+        true => Ruling::reworded(correction, figure),
+        false => Ruling::holds(figure),
+    })
+}
+
+/// One operation is enough to show it, and the clearest is named. That none
+/// does is only said if not one of them is too noisy.
+fn sharing_costs_speed(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
+    let gains = OPERATIONS.map(|operation| gain(evidence, operation));
+    let mut gains: Vec<Factor> = gains.into_iter().collect::<Result<_, _>>()?;
+    gains.sort_by(|(_, one), (_, other)| other.low.total_cmp(&one.low));
+    let figure = clearest(evidence, gains[0])?;
+    for (_, gain) in gains {
+        if exceeds(gain, LOST)? {
+            return Ok(Ruling::holds(figure));
+        }
+    }
+    Ok(Ruling::does_not_hold(figure))
+}
+
+/// How many times more processes gain than threads by all workers over one.
+fn gain(
+    evidence: &Evidence<'_>,
+    operation: &'static str,
+) -> Result<Factor, Missing> {
+    let threads = speed_up(operation);
+    Ok((operation, evidence.ratio(threads.by_processes(), threads)?))
+}
+
+fn clearest(
+    evidence: &Evidence<'_>,
+    (operation, gain): Factor,
+) -> Result<String, Missing> {
+    let threads = evidence.median(speed_up(operation))?;
+    let processes = evidence.median(speed_up(operation).by_processes())?;
+    Ok(format!(
+        "speed-up of {operation}: threads {}{TIMES}, processes {}{TIMES}, {}",
+        times(threads),
+        times(processes),
+        with_interval("so", gain)
+    ))
+}
+
+const fn speed_up(operation: &'static str) -> Figure {
+    Figure::threads("address-space", operation).of("speed-up")
+}
+
+fn list(factors: &[Factor]) -> String {
+    let one = |(name, factor): &Factor| {
+        format!("{name} {}{TIMES}", times(factor.median))
+    };
+    factors.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn with_interval(name: &str, factor: Estimate) -> String {
+    let (median, interval) = (times(factor.median), interval(factor));
+    format!("{name} {median}{TIMES} {interval}")
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use clap::Parser as _;
+    use common::{
+        estimate::FEWEST, outcome::Model, scenarios::address_space::Args,
+    };
+
+    use super::*;
+    use crate::claims::{
+        Standing::{self, DoesNotHold, Holds, NotMeasured, Reworded},
+        planted::Planted,
+    };
+
+    /// Rounds around `value` of which nobody can tell what they are.
+    fn noisy(value: f64) -> [f64; FEWEST] {
+        [0.8, 0.9, 1.0, 1.0, 1.1, 1.2].map(|factor| factor * value)
+    }
+
+    const STEADY: [f64; FEWEST] = [1.0; FEWEST];
+
+    /// What processes pay where threads pay 1: of 64 B and 1 MiB by ring, pipe
+    /// and socket.
+    fn messages(factors: [f64; 6], noise: [f64; FEWEST]) -> Planted {
+        let trips = ["64 B trip", "1 MiB trip"];
+        let streams = ["64 B stream CPU", "1 MiB stream CPU"];
+        let mut planted = Planted::nothing();
+        let sizes = trips.into_iter().zip(streams).zip(factors.chunks(3));
+        for ((trip, stream), factors) in sizes {
+            let queue = (stream, Some("condvar, block"));
+            let ring = (trip, Some("ring, spin"));
+            let theirs = [
+                ring,
+                (stream, Some("pipe, block")),
+                (stream, Some("unix-stream, block")),
+            ];
+            for name in [queue, ring] {
+                planted = planted.steady("ipc", Model::Threads, name, 1.0);
+            }
+            for (name, factor) in theirs.into_iter().zip(factors) {
+                let rounds = noise.map(|noise| noise * factor);
+                let processes = Model::Processes;
+                planted = planted.rounds("ipc", processes, name, &rounds);
+            }
+        }
+        planted
+    }
+
+    #[test]
+    fn messages_cost_more_if_all_do() {
+        for (factors, standing) in [
+            ([1.3, 1.3, 9.0, 1.3, 9.0, 9.0], Holds),
+            ([1.2, 1.2, 0.5, 1.2, 0.5, 0.5], DoesNotHold),
+            ([1.2, 9.0, 9.0, 9.0, 9.0, 9.0], Reworded),
+            ([9.0, 1.2, 9.0, 9.0, 9.0, 9.0], Reworded),
+            ([9.0, 9.0, 1.2, 9.0, 9.0, 9.0], Reworded),
+            ([9.0, 9.0, 9.0, 1.2, 9.0, 9.0], Reworded),
+            ([9.0, 9.0, 9.0, 9.0, 1.2, 9.0], Reworded),
+            ([9.0, 9.0, 9.0, 9.0, 9.0, 1.2], Reworded),
+            ([1.0, 1.0, 1.0, 1.0, 1.0, 1.3], Reworded),
+        ] {
+            let ruling = messages(factors, STEADY).ruling("C09");
+            assert_eq!(ruling.standing, standing, "{factors:?}");
+        }
+    }
+
+    /// Noise around 1.25 counts only where it could turn the verdict.
+    #[test]
+    fn a_noisy_mechanism_counts_only_if_it_matters() {
+        for (factors, standing) in [
+            ([1.25, 9.0, 9.0, 9.0, 9.0, 9.0], NotMeasured),
+            ([9.0, 9.0, 9.0, 9.0, 9.0, 1.25], NotMeasured),
+            ([1.25, 0.5, 0.5, 0.5, 0.5, 0.5], NotMeasured),
+            ([0.5, 1.25, 9.0, 9.0, 9.0, 9.0], Reworded),
+        ] {
+            let planted = messages(factors, noisy(1.0));
+            let ruling = planted.ruling("C09");
+            assert_eq!(ruling.standing, standing, "{factors:?}");
+        }
+    }
+
+    #[test]
+    fn messages_are_named_by_size_and_mechanism() {
+        let planted = messages([1.0, 0.8, 2.5, 1.1, 6.0, 3.0], STEADY);
+        assert_eq!(
+            planted.ruling("C09").figure,
+            "64 B: ring 1.00×, pipe/queue 0.80×, socket/queue 2.5×; \
+             1 MiB: ring 1.10×, pipe/queue 6.0×, socket/queue 3.0×"
+        );
+    }
+
+    /// What processes take where threads take 1: anew, bare, by fork.
+    fn starts(anew: &[f64], bare: f64, fork: f64) -> Planted {
+        let name = |way| ("finish", Some(way));
+        Planted::nothing()
+            .steady("worker-cost", Model::Threads, name("anew"), 1.0)
+            .rounds("worker-cost", Model::Processes, name("anew"), anew)
+            .both("worker-cost", name("bare"), [1.0, bare])
+            .both("worker-cost", name("borrowed"), [1.0, fork])
+    }
+
+    #[test]
+    fn a_bit_slower_is_less_than_twice() {
+        for (anew, standing) in [
+            ([50.0; FEWEST], Reworded),
+            ([2.1; FEWEST], Reworded),
+            ([2.0; FEWEST], Holds),
+            ([1.03; FEWEST], Holds),
+            ([1.02; FEWEST], DoesNotHold),
+            ([0.5; FEWEST], DoesNotHold),
+            (noisy(2.0), NotMeasured),
+            (noisy(1.0), NotMeasured),
+        ] {
+            let ruling = starts(&anew, 9.0, 9.0).ruling("C23");
+            assert_eq!(ruling.standing, standing, "{anew:?}");
+        }
+    }
+
+    #[test]
+    fn the_ways_to_start_are_named() {
+        let figure = starts(&[50.0; FEWEST], 99.0, 5.0).ruling("C23").figure;
+        assert_eq!(figure, "anew 50× [50, 50], bare 99×, fork 5.0×");
+    }
+
+    /// Threads gain nothing by two workers; processes so much by the first,
+    /// the last, and those between.
+    fn operations([first, last]: [&[f64]; 2], between: f64) -> Planted {
+        let between = [between; FEWEST];
+        let mut processes = [&between[..]; OPERATIONS.len()];
+        processes[0] = first;
+        processes[OPERATIONS.len() - 1] = last;
+        let planted = OPERATIONS.into_iter().zip(processes);
+        planted.fold(Planted::nothing(), |planted, (operation, processes)| {
+            let name = (operation, Some("speed-up"));
+            planted.steady("address-space", Model::Threads, name, 1.0).rounds(
+                "address-space",
+                Model::Processes,
+                name,
+                processes,
+            )
+        })
+    }
+
+    fn sharing(first: &[f64], last: &[f64], between: f64) -> Standing {
+        operations([first, last], between).ruling("C31").standing
+    }
+
+    #[test]
+    fn sharing_costs_speed_if_one_operation_shows_it() {
+        let (alike, fast) = ([1.2; FEWEST], [1.3; FEWEST]);
+        assert_eq!(sharing(&alike, &alike, 1.2), DoesNotHold);
+        assert_eq!(sharing(&alike, &alike, 0.1), DoesNotHold);
+        assert_eq!(sharing(&fast, &alike, 1.2), Holds);
+        assert_eq!(sharing(&alike, &fast, 1.2), Holds);
+        assert_eq!(sharing(&alike, &alike, 1.3), Holds);
+    }
+
+    #[test]
+    fn a_noisy_operation_counts_only_if_no_other_shows_it() {
+        let (alike, fast) = ([1.2; FEWEST], [9.0; FEWEST]);
+        assert_eq!(sharing(&noisy(1.25), &alike, 1.2), NotMeasured);
+        assert_eq!(sharing(&alike, &noisy(1.25), 1.2), NotMeasured);
+        assert_eq!(sharing(&noisy(1.25), &fast, 1.2), Holds);
+    }
+
+    #[test]
+    fn the_clearest_operation_is_named() {
+        let unsteady = [1.1, 60.0, 60.0, 60.0, 60.0, 60.0];
+        let planted = operations([&unsteady, &[9.0; FEWEST]], 2.0);
+        assert_eq!(
+            planted.ruling("C31").figure,
+            "speed-up of files: threads 1.00×, processes 9.0×, \
+             so 9.0× [9.0, 9.0]"
+        );
+    }
+
+    #[test]
+    fn every_operation_is_asked_for() {
+        let arguments = ["test", "--workers", "2"];
+        let plans = Args::try_parse_from(arguments).unwrap().plans();
+        let names = plans.iter().map(|plan| plan.name());
+        let alone: Vec<String> = names
+            .filter_map(|name| Some(name.strip_suffix(", 1 worker")?.into()))
+            .collect();
+        assert_eq!(alone, OPERATIONS);
+    }
+}

@@ -1,0 +1,227 @@
+//! The figures that rules ask for.
+
+use common::{
+    estimate::{self, Estimate},
+    outcome::{Metric, Model},
+};
+use serde_json::Value;
+
+use crate::{
+    claims::Missing, figures, measure::Measured, results::Results,
+    samples::Sample,
+};
+
+/// One figure of one side: which, and whose.
+#[derive(Debug, Clone, Copy)]
+pub struct Figure {
+    scenario: &'static str,
+    metric: &'static str,
+    variant: Option<&'static str>,
+    model: Model,
+}
+
+impl Figure {
+    /// Of threads.
+    pub const fn threads(scenario: &'static str, metric: &'static str) -> Self {
+        let (variant, model) = (None, Model::Threads);
+        Figure { scenario, metric, variant, model }
+    }
+
+    /// Of processes.
+    pub const fn processes(
+        scenario: &'static str,
+        metric: &'static str,
+    ) -> Self {
+        Self::threads(scenario, metric).by_processes()
+    }
+
+    /// Of this variant.
+    pub const fn of(self, variant: &'static str) -> Self {
+        Figure { variant: Some(variant), ..self }
+    }
+
+    /// The same of processes.
+    pub const fn by_processes(self) -> Self {
+        Figure { model: Model::Processes, ..self }
+    }
+
+    fn name(self) -> String {
+        figures::name(self.metric, self.variant)
+    }
+
+    fn is(self, metric: &Metric) -> bool {
+        metric.name == self.metric && metric.variant.as_deref() == self.variant
+    }
+}
+
+/// What was measured, as rules see it: a figure is there, or a reason why it
+/// is not.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'all> {
+    results: &'all Results,
+}
+
+impl<'all> Evidence<'all> {
+    /// All of it.
+    pub fn new(results: &'all Results) -> Self {
+        Evidence { results }
+    }
+
+    /// A figure, round by round.
+    ///
+    /// # Errors
+    ///
+    /// It is missing if its scenario was not compared, or refused, or if the
+    /// programs had no such figure.
+    pub fn rounds(self, figure: Figure) -> Result<Vec<f64>, Missing> {
+        let measured = self.sound(figure.scenario)?;
+        let rounds: Vec<f64> = measured
+            .counted(figure.model, measured.plan.workers)
+            .flat_map(|sample| &sample.figures)
+            .filter(|metric| figure.is(metric))
+            .map(|metric| metric.value)
+            .collect();
+        match rounds.is_empty() {
+            false => Ok(rounds),
+            true => Err(absent(figure.scenario, figure.model, &figure.name())),
+        }
+    }
+
+    /// A figure's median, and the interval that holds it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Evidence::rounds`].
+    pub fn estimate(self, figure: Figure) -> Result<Estimate, Missing> {
+        self.rounds(figure).map(|rounds| Estimate::of(&rounds))
+    }
+
+    /// A figure's median alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Evidence::rounds`].
+    pub fn median(self, figure: Figure) -> Result<f64, Missing> {
+        self.estimate(figure).map(|estimate| estimate.median)
+    }
+
+    /// How many times the one figure is the other. Both must be of one
+    /// scenario, so that a round of the one is a round of the other.
+    ///
+    /// # Errors
+    ///
+    /// As [`Evidence::rounds`].
+    pub fn ratio(
+        self,
+        above: Figure,
+        below: Figure,
+    ) -> Result<Estimate, Missing> {
+        let (above, below) = (self.rounds(above)?, self.rounds(below)?);
+        Ok(estimate::ratio(&above, &below))
+    }
+
+    /// How many times faster all workers are than one.
+    ///
+    /// # Errors
+    ///
+    /// It is missing if only one worker was tried, or as above.
+    pub fn speed_up(
+        self,
+        scenario: &'static str,
+        model: Model,
+    ) -> Result<Estimate, Missing> {
+        let measured = self.sound(scenario)?;
+        let work = |workers| -> Vec<f64> {
+            let samples = measured.counted(model, workers);
+            samples.map(|sample| sample.outcome.laps.work).collect()
+        };
+        match measured.plan.measures_speed_up() {
+            true => Ok(estimate::ratio(&work(1), &work(measured.plan.workers))),
+            false => {
+                Err(Missing(format!("{scenario}: needs two workers or more")))
+            }
+        }
+    }
+
+    /// How many workers there were, if the cores are enough for them; or as
+    /// many as there are cores.
+    ///
+    /// # Errors
+    ///
+    /// It is missing if the scenario was not compared, or refused.
+    pub fn usable_cores(self, scenario: &str) -> Result<usize, Missing> {
+        let [workers, cores] = self.workers_and_cores(scenario)?;
+        Ok(workers.min(cores))
+    }
+
+    /// How many workers there were, and how many cores for them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Evidence::usable_cores`].
+    pub fn workers_and_cores(
+        self,
+        scenario: &str,
+    ) -> Result<[usize; 2], Missing> {
+        let measured = self.sound(scenario)?;
+        Ok([measured.plan.workers, measured.cores()])
+    }
+
+    /// How many cores all workers kept busy: CPU seconds a second.
+    ///
+    /// # Errors
+    ///
+    /// It is missing if the scenario was not compared, or refused.
+    pub fn busy_cores(
+        self,
+        scenario: &'static str,
+        model: Model,
+    ) -> Result<Estimate, Missing> {
+        let measured = self.sound(scenario)?;
+        let samples = measured.counted(model, measured.plan.workers);
+        let busy: Vec<f64> = samples
+            .map(|Sample { outcome, .. }| {
+                let used = outcome.resources;
+                let cpu = used.cpu_user + used.cpu_system;
+                cpu / outcome.laps.total()
+            })
+            .collect();
+        Ok(Estimate::of(&busy))
+    }
+
+    /// What a side called its result, in each round: at this JSON pointer
+    /// (RFC 6901).
+    ///
+    /// # Errors
+    ///
+    /// It is missing if there is nothing at that place in some round, or as
+    /// above.
+    pub fn results(
+        self,
+        scenario: &'static str,
+        model: Model,
+        pointer: &str,
+    ) -> Result<Vec<&'all Value>, Missing> {
+        let measured = self.sound(scenario)?;
+        let at = |sample: &'all Sample| sample.outcome.result.pointer(pointer);
+        let results: Option<Vec<&Value>> =
+            measured.counted(model, measured.plan.workers).map(at).collect();
+        match results {
+            Some(results) if !results.is_empty() => Ok(results),
+            _ => Err(absent(scenario, model, pointer)),
+        }
+    }
+
+    fn sound(self, scenario: &str) -> Result<&'all Measured, Missing> {
+        let words = match self.results.find(scenario) {
+            Some(measured) if measured.is_sound() => return Ok(measured),
+            Some(_) => "was refused",
+            None => "was not compared",
+        };
+        Err(Missing(format!("{scenario} {words}")))
+    }
+}
+
+fn absent(scenario: &str, model: Model, what: &str) -> Missing {
+    Missing(format!("{scenario}: {model} have no {what}"))
+}

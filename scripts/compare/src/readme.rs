@@ -1,0 +1,155 @@
+//! The table of results in README.md. It stands between two marks, of which
+//! the first carries the digest of what is between them: a figure that is
+//! typed by hand is found by a test.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, ensure};
+use common::digest::Digest;
+
+use crate::{plan::count, results::Results, table, verdict::Verdict};
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+
+/// Its end is the digest.
+const BEGIN: &str = "<!-- Written by scripts/compare.sh --readme, sha256 ";
+
+const END: &str = "<!-- End of what is written by --readme -->";
+
+/// What is shown: the scenario, the metric, its variant if it has one, and
+/// what a reader calls it, who has not seen the other rows.
+const ROWS: [[&str; 4]; 14] = [
+    ["shared-state", "transfers", "lock", "one lock for all"],
+    ["shared-state", "transfers", "atomic", "atomics, no lock"],
+    ["ipc", "64 B trip", "ring, block", "there and back, asleep"],
+    ["ipc", "64 B trip", "ring, spin", "there and back, spinning"],
+    ["ipc", "64 B trip", "pipe, block", "there and back by a pipe"],
+    ["responsive-ui", "longest gap of frames", "worker", "longest gap"],
+    ["responsive-ui", "hand-over of a row", "", "a row handed over"],
+    ["matrix", "databases", "", "databases on all cores"],
+    ["kill-workers", "stopped after", "native", "stuck in native code"],
+    ["crash", "resumed free", "abort", "back after an abort"],
+    ["worker-cost", "finish", "anew", "a worker for each job"],
+    ["worker-cost", "private bytes", "idle, 64", "bytes of an idle one"],
+    ["fetch", "share of the ideal", "64 workers", "of the ideal, waiting"],
+    ["address-space", "map 64 KiB", "", "map and unmap, all cores"],
+];
+
+/// Writes the table of these results.
+///
+/// # Errors
+///
+/// Fails if README.md has no place for it, or cannot be written, or if the
+/// programs that were measured were built for debugging.
+pub fn write(results: &Results) -> anyhow::Result<()> {
+    let path = Path::new(FILE);
+    let name = "README.md";
+    let mut samples =
+        results.scenarios.iter().flat_map(|scenario| &scenario.samples);
+    ensure!(
+        samples.all(|sample| sample.outcome.machine.profile == "release"),
+        "{name} is not written: the results are of a debug build; measure \
+         with scripts/compare.sh"
+    );
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("{} cannot be read", path.display()))?;
+    let text = with_block(&text, &block(results))
+        .with_context(|| format!("{name} has no marks of --readme"))?;
+    fs::write(path, text)
+        .with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// The text with another block. None if it has no place for one.
+fn with_block(text: &str, block: &str) -> Option<String> {
+    let (before, rest) = text.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    let digest = Digest::new().bytes(block.as_bytes()).hex();
+    Some(format!("{before}{BEGIN}{digest} -->\n{block}{END}{after}"))
+}
+
+fn block(results: &Results) -> String {
+    let verdicts = results.verdicts();
+    let rows: String = ROWS.iter().map(|row| line(row, &verdicts)).collect();
+    let heading = &results.heading;
+    let command = format!("scripts/compare.sh {}", heading.command.join(" "));
+    format!(
+        "| pair | what | threads | processes | verdict |\n\
+         |---|---|---|---|---|\n\
+         {rows}\n\
+         {}, {}, {}, {}: `{}`, {}.\n",
+        heading.machine.cpu,
+        count(heading.machine.cores, "core"),
+        heading.machine.kernel,
+        heading.machine.rustc,
+        command.trim_end(),
+        heading.date,
+    )
+}
+
+/// One row. What was not measured, or was refused, is no gap.
+fn line(row: &[&str; 4], verdicts: &[Verdict]) -> String {
+    let [scenario, metric, variant, what] = row;
+    let found = verdicts.iter().find(|verdict| is_of(verdict, row));
+    match found {
+        Some(verdict) => {
+            let [_, threads, processes, words] = table::judged_row(verdict);
+            format!(
+                "| `{scenario}` | {what} | {threads} | {processes} | {words} \
+                 |\n"
+            )
+        }
+        None => format!(
+            "| `{scenario}` | {what} | | | not measured: {metric} {variant} \
+             |\n"
+        ),
+    }
+}
+
+/// An operation of `address-space` is done by as many workers as there are
+/// cores, which is why its variant is not known here.
+fn is_of(
+    verdict: &Verdict,
+    [scenario, metric, variant, _]: &[&str; 4],
+) -> bool {
+    let its_variant = verdict.variant.as_deref().unwrap_or_default();
+    verdict.scenario == *scenario
+        && verdict.metric == *metric
+        && (its_variant == *variant || *scenario == "address-space")
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use common::scenarios;
+
+    use super::*;
+
+    #[test]
+    fn every_row_is_of_a_scenario_and_every_scenario_has_one() {
+        let names: Vec<_> =
+            scenarios::ALL.iter().map(|scenario| scenario.name).collect();
+        for [scenario, ..] in ROWS {
+            assert!(names.contains(&scenario), "{scenario}");
+        }
+        for name in names {
+            assert!(ROWS.iter().any(|row| row[0] == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_block_takes_the_place_of_another() {
+        let text = format!("before\n{BEGIN}old -->\nold\n{END}\nafter\n");
+        let new = with_block(&text, "new\n").unwrap();
+        assert!(new.starts_with("before\n") && new.ends_with("\nafter\n"));
+        assert!(new.contains(" -->\nnew\n<!--") && !new.contains("old"));
+        assert_eq!(with_block(&new, "new\n").unwrap(), new);
+        assert_eq!(with_block("nothing", "new\n"), None);
+    }
+
+    #[test]
+    fn what_is_not_measured_is_a_row_that_says_so() {
+        for row in &ROWS {
+            assert!(line(row, &[]).contains("not measured"));
+        }
+    }
+}

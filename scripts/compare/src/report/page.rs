@@ -1,0 +1,244 @@
+//! The page as a whole.
+
+use common::{estimate, outcome::Model};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::{
+    judge::{CLEAR, Finding, NEAR},
+    measure::Measured,
+    plan::count,
+    report::{Report, answer, claim, fates, listing, plots},
+    samples::Heading,
+    verdict::Verdict,
+};
+
+const STYLE: &str = include_str!("style.css");
+
+/// The whole page.
+pub fn html(report: &Report<'_>) -> String {
+    let heading = &report.results.heading;
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width";
+                meta name="color-scheme" content="light dark";
+                // A browser asks for an icon, if none is given.
+                link rel="icon" href="data:,";
+                title { "Threads or processes? " (heading.date) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (navigation(report))
+                main { (sections(report)) }
+                footer {
+                    p { "Made by scripts/compare.sh, from what it measured." }
+                }
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn navigation(report: &Report<'_>) -> Markup {
+    html! {
+        nav aria-label="Sections" {
+            a href="#answer" { "Answer" }
+            @if !report.claims.is_empty() { a href="#claims" { "Claims" } }
+            @for scenario in &report.results.scenarios {
+                @let name = scenario.plan.scenario.name;
+                a href={ "#" (name) } { (name) }
+            }
+            a href="#method" { "Method" }
+        }
+    }
+}
+
+fn sections(report: &Report<'_>) -> Markup {
+    html! {
+        header #answer {
+            h1 { "Threads or processes?" }
+            (circumstances(report))
+            (answer::lines(report))
+            @if !report.claims.is_empty() {
+                p { (answer::claims(report.claims)) }
+            }
+            p.key {
+                span.threads {} " threads (circles, solid lines) "
+                span.processes {} " processes (squares, dashed lines)"
+            }
+        }
+        @if !report.claims.is_empty() {
+            section #claims {
+                h2 { "The claims" }
+                (claim::table(report.claims))
+            }
+        }
+        @for scenario in &report.results.scenarios {
+            (section(scenario, &report.rows(scenario.plan.scenario.name)))
+        }
+        (method(report))
+    }
+}
+
+fn circumstances(report: &Report<'_>) -> Markup {
+    let Heading { machine, rounds, date, .. } = &report.results.heading;
+    html! {
+        p.quiet {
+            (machine.cpu) ", " (count(machine.cores, "core")) ", "
+            (machine.kernel) ", " (machine.rustc) "; "
+            (count(*rounds, "round")) "; " time datetime=(date) { (date) }
+        }
+        @if is_of_debug_builds(report) {
+            p.warning {
+                strong { "Debug build." }
+                " These times say nothing about threads or processes."
+            }
+        }
+    }
+}
+
+fn is_of_debug_builds(report: &Report<'_>) -> bool {
+    let scenarios = report.results.scenarios.iter();
+    scenarios
+        .flat_map(|scenario| &scenario.samples)
+        .any(|sample| sample.outcome.machine.profile == "debug")
+}
+
+fn section(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
+    let scenario = measured.plan.scenario;
+    html! {
+        section id=(scenario.name) {
+            h2 { (scenario.name) ": " (scenario.question) }
+            p { (scenario.rows) }
+            @for refusal in &measured.refusals {
+                p.warning {
+                    strong { "Refused" } ": " (refusal.model) ", "
+                    (refusal.moment()) ": " (refusal.words())
+                }
+            }
+            @if !verdicts.is_empty() {
+                div.abreast {
+                    (table(scenario.name, verdicts))
+                    (plots::rounds(measured, verdicts))
+                }
+                (fates::of(measured))
+                (plots::of(measured, verdicts))
+            }
+            h3 { "Both sources" }
+            (listing::listings(scenario, verdicts))
+        }
+    }
+}
+
+fn table(scenario: &str, verdicts: &[&Verdict]) -> Markup {
+    let label = format!("verdicts of {scenario}");
+    html! {
+        div.wide tabindex="0" role="region" aria-label=(label) {
+            table.verdicts {
+                thead { tr {
+                    th { "what" } th { "threads" } th { "processes" }
+                    th { "verdict" }
+                } }
+                tbody { @for verdict in verdicts { tr {
+                    th scope="row" { (verdict.name()) }
+                    td.number { (verdict.figure(Model::Threads)) }
+                    td.number { (verdict.figure(Model::Processes)) }
+                    td class=[winner(verdict)] { (unbroken(&verdict.words)) }
+                } } }
+            }
+        }
+    }
+}
+
+/// An interval that is broken over two lines is hard to read.
+fn unbroken(words: &str) -> Markup {
+    html! {
+        @if let Some((verdict, interval)) = words.split_once(" [") {
+            (verdict) " " span.interval-text { "[" (interval) }
+        } @else {
+            (words)
+        }
+    }
+}
+
+fn winner(verdict: &Verdict) -> Option<String> {
+    match verdict.finding {
+        Some(Finding::Better(model)) => Some(format!("better {model}")),
+        _ => None,
+    }
+}
+
+fn method(report: &Report<'_>) -> Markup {
+    let Heading { command, rounds, workers, .. } = &report.results.heading;
+    html! {
+        section #method {
+            h2 { "Method, and how to reproduce it" }
+            p {
+                "Every pair is built once, in release. A warm-up is followed "
+                "by " (count(*rounds, "round")) ", in each of which both "
+                "sides run, either first by turns. Where work is shared, each "
+                "side has " (count(*workers, "worker")) ". An outcome counts "
+                "only if both sides give the same, right answer; if not, the "
+                "scenario is refused, and nothing is said of it."
+            }
+            p {
+                "What is judged is the ratio within each round: its median, "
+                "and the exact interval, from order statistics, that holds "
+                "the true median with 95 % confidence or more; which takes "
+                "at least " (estimate::FEWEST) " rounds. A side is ahead if "
+                "the whole interval is beyond " (CLEAR) "×. There is no clear "
+                "difference if the whole interval is within " (NEAR) "× "
+                "either way. All else is too noisy to tell. Without a winner, "
+                "a ratio above 1 is in favour of threads."
+            }
+            p {
+                "Total: a whole run, from the first start to the last stop. "
+                "Memory: of all its processes, when the answers were in; "
+                "what several share is counted in parts."
+            }
+            p { "To measure the same on this or another machine:" }
+            pre tabindex="0" { code {
+                "scripts/compare.sh " (command.join(" "))
+            } }
+            p { "To make this page again from the samples beside it:" }
+            pre tabindex="0" { code {
+                "scripts/compare.sh --report target/compare/samples.json"
+            } }
+            p.quiet {
+                "Colours: M. Okabe and K. Ito, Color Universal Design, 2008."
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::estimate::Estimate;
+
+    use super::*;
+
+    #[test]
+    fn who_is_ahead_is_marked_by_a_class() {
+        let row = |low, high| {
+            let ratio = Estimate { median: low, low, high };
+            let verdict = Verdict {
+                scenario: "ipc",
+                metric: "trip".into(),
+                variant: None,
+                unit: "s".into(),
+                threads: Some(1e-3),
+                processes: None,
+                ratio: Some(ratio),
+                finding: Some(Finding::of(ratio)),
+                words: "so".into(),
+            };
+            table("ipc", &[&verdict]).into_string()
+        };
+        assert!(row(2.0, 3.0).contains("class=\"better threads\""));
+        assert!(row(0.1, 0.2).contains("class=\"better processes\""));
+        assert!(!row(1.0, 1.0).contains("better"));
+        assert!(row(1.0, 1.0).contains("1.00 ms"));
+    }
+}

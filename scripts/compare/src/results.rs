@@ -1,0 +1,218 @@
+//! What a comparison came to: just measured, or read back from its file of
+//! samples. Whatever is said of figures is said of this, and so it can be said
+//! again of a file that came from another day or another machine.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, bail, ensure};
+use common::scenarios::{self, Scenario};
+use serde::Deserialize;
+
+use crate::{
+    disturbance::{self, Disturbance},
+    environment::Environment,
+    measure::Measured,
+    plan::Plan,
+    refusal::Refusal,
+    samples::{Heading, Kept, SCHEMA, Sample},
+    verdict::{self, Verdict},
+};
+
+/// All scenarios that were compared, and where and when that was.
+#[derive(Debug)]
+pub struct Results {
+    /// Where and when.
+    pub heading: Heading,
+    /// In the order of the list.
+    pub scenarios: Vec<Measured>,
+    /// What went on around. None if the comparison did not come to its end.
+    pub environment: Option<Environment>,
+}
+
+impl Results {
+    /// Reads a file of samples.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no such file, or if it is not what a comparison of
+    /// this version writes.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        fs::read_to_string(path)
+            .map_err(anyhow::Error::from)
+            .and_then(|text| Self::parse(&text))
+            .with_context(|| format!("no results in {}", path.display()))
+    }
+
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let schema = serde_json::from_str::<Version>(text)?.schema;
+        ensure!(
+            schema == SCHEMA,
+            "it has schema {schema}, and {SCHEMA} is what can be read: \
+             measure again"
+        );
+        let document: Document = serde_json::from_str(text)?;
+        let mut results = Results {
+            heading: document.heading,
+            scenarios: Vec::new(),
+            environment: document.environment,
+        };
+        for kept in document.samples {
+            let sample = Sample::try_from(kept)?;
+            let scenario = results.of(&sample.outcome.scenario)?;
+            scenario.samples.push(sample);
+        }
+        for refusal in document.refusals {
+            let scenario = results.of(&refusal.scenario)?;
+            scenario.refusals.push(refusal);
+        }
+        Ok(results)
+    }
+
+    /// The rows of every scenario that was not refused.
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        self.scenarios.iter().flat_map(verdict::verdicts).collect()
+    }
+
+    /// What may have disturbed the figures.
+    pub fn disturbances(&self) -> Vec<Disturbance> {
+        disturbance::of(self)
+    }
+
+    /// Whether none was refused.
+    pub fn are_sound(&self) -> bool {
+        self.scenarios.iter().all(Measured::is_sound)
+    }
+
+    /// The scenario of this name, if it was compared, or refused.
+    pub fn find(&self, scenario: &str) -> Option<&Measured> {
+        let mut scenarios = self.scenarios.iter();
+        scenarios.find(|measured| measured.plan.scenario.name == scenario)
+    }
+
+    /// The scenario of this name, which comes in now if it is not there yet.
+    fn of(&mut self, name: &str) -> anyhow::Result<&mut Measured> {
+        let known = |measured: &Measured| measured.plan.scenario.name == name;
+        let index = match self.scenarios.iter().position(known) {
+            Some(index) => index,
+            None => {
+                self.scenarios.push(self.empty(name)?);
+                self.scenarios.len() - 1
+            }
+        };
+        Ok(&mut self.scenarios[index])
+    }
+
+    fn empty(&self, name: &str) -> anyhow::Result<Measured> {
+        let (rounds, workers) = (self.heading.rounds, self.heading.workers);
+        let plan = Plan { scenario: scenario(name)?, rounds, workers };
+        Ok(Measured { plan, samples: Vec::new(), refusals: Vec::new() })
+    }
+}
+
+#[derive(Deserialize)]
+struct Version {
+    schema: u32,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    #[serde(flatten)]
+    heading: Heading,
+    samples: Vec<Kept>,
+    /// None if the comparison did not come to its end.
+    #[serde(default)]
+    refusals: Vec<Refusal>,
+    /// None likewise.
+    #[serde(default)]
+    environment: Option<Environment>,
+}
+
+fn scenario(name: &str) -> anyhow::Result<&'static Scenario> {
+    let known = scenarios::ALL.iter().find(|scenario| scenario.name == name);
+    match known {
+        Some(scenario) => Ok(scenario),
+        None => bail!("it has a scenario {name}, which is not known here"),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use common::{
+        laps::Laps,
+        outcome::{Model, Outcome},
+    };
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn sample(scenario: &str, model: Model) -> Value {
+        let outcome = Outcome {
+            answer: "9f3c".into(),
+            ..Outcome::new(scenario, model, &Laps::none())
+        };
+        json!({
+            "model": model, "workers": 2, "round": 1, "position": 1,
+            "wall": 0.5, "outcome": outcome,
+        })
+    }
+
+    fn document() -> Value {
+        let machine = common::machine::Machine::this();
+        json!({
+            "schema": SCHEMA, "command": ["--quick"],
+            "date": "2026-11-22T10:00:00Z", "machine": machine,
+            "rounds": 6, "workers": 2,
+            "samples": [
+                sample("ipc", Model::Threads),
+                sample("ipc", Model::Processes),
+                sample("crash", Model::Threads),
+            ],
+            "verdicts": [],
+            "refusals": [{
+                "scenario": "crash", "model": "processes", "run": null,
+                "reason": "there is no program", "stderr": "",
+            }],
+        })
+    }
+
+    #[test]
+    fn results_are_read_back_by_scenario() {
+        let results = Results::parse(&document().to_string()).unwrap();
+        assert_eq!(results.heading.rounds, 6);
+        let names: Vec<&str> = results
+            .scenarios
+            .iter()
+            .map(|measured| measured.plan.scenario.name)
+            .collect();
+        assert_eq!(names, ["ipc", "crash"]);
+        assert_eq!(results.find("ipc").unwrap().samples.len(), 2);
+        assert!(!results.find("crash").unwrap().is_sound());
+        assert!(!results.are_sound());
+        let refusal = &results.scenarios[1].refusals[0];
+        assert_eq!(refusal.words(), "there is no program");
+    }
+
+    #[test]
+    fn a_comparison_that_was_interrupted_can_be_read() {
+        let mut document = document();
+        document.as_object_mut().unwrap().remove("refusals");
+        let results = Results::parse(&document.to_string()).unwrap();
+        assert!(results.are_sound());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let words = |change: fn(&mut Value)| {
+            let mut document = document();
+            change(&mut document);
+            Results::parse(&document.to_string()).unwrap_err().to_string()
+        };
+        let schema = words(|document| document["schema"] = 9.into());
+        assert!(schema.contains("schema 9"), "{schema}");
+        let scenario = words(|document| {
+            document["samples"][0]["outcome"]["scenario"] = "fibers".into();
+        });
+        assert!(scenario.contains("fibers"), "{scenario}");
+    }
+}

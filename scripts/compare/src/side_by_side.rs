@@ -1,0 +1,125 @@
+//! The page of two comparisons, side by side: at most 100 columns wide.
+
+use std::fmt;
+
+use common::units;
+
+use crate::{
+    change::{Age, Change, Changed},
+    plan::count,
+    results::Results,
+    samples::Heading,
+    table,
+};
+
+const HOW_TO_READ: &str = "\
+“1.08× slower now [1.05, 1.11]”: the median over the rounds, new against old \
+by their numbers,
+and its 95 % confidence interval. Without a change, a ratio above 1 is for \
+the better.
+The rounds of two files were not taken in turns: a machine that has become \
+slower in between
+looks like a program that has. And of forty rows that did not change, one \
+may say so by chance.
+Measure the old one again before you believe it.";
+
+const OTHER_MACHINE: &str = "\
+DIFFERENT MACHINES: what changed may be the machine, and not the program.";
+
+/// All that is shown.
+#[derive(Debug)]
+pub struct Page<'all> {
+    /// What is compared with.
+    pub old: &'all Results,
+    /// What is compared.
+    pub new: &'all Results,
+    /// What became of each scenario.
+    pub changes: &'all [(&'static str, Changed)],
+}
+
+impl fmt::Display for Page<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (age, results) in [(Age::Old, self.old), (Age::New, self.new)] {
+            writeln!(formatter, "{}", circumstances(age, results))?;
+        }
+        if self.old.heading.machine.cpu != self.new.heading.machine.cpu
+            || self.old.heading.machine.cores != self.new.heading.machine.cores
+        {
+            writeln!(formatter, "{OTHER_MACHINE}\n")?;
+        }
+        for (name, changed) in self.changes {
+            writeln!(formatter, "{name}\n{}\n", group(changed))?;
+        }
+        writeln!(formatter, "{HOW_TO_READ}\n\n{}", self.conclusion())
+    }
+}
+
+impl Page<'_> {
+    fn conclusion(&self) -> String {
+        let all = || self.changes.iter().map(|(_, changed)| changed);
+        let refused =
+            all().filter(|it| matches!(it, Changed::Refused(_))).count();
+        let rows = all().filter_map(|changed| match changed {
+            Changed::Rows(rows) => Some(rows),
+            _ => None,
+        });
+        let worse: usize = rows
+            .map(|rows| rows.iter().filter(|it| it.is_for_the_worse()).count())
+            .sum();
+        let told = format!(
+            "For the worse: {}. Not compared: {}.",
+            count(worse, "row"),
+            count(refused, "scenario")
+        );
+        match worse + refused {
+            0 => told,
+            _ => told + " Exit status 1.",
+        }
+    }
+}
+
+fn circumstances(age: Age, results: &Results) -> String {
+    let Heading { command, date, machine, rounds, .. } = &results.heading;
+    let place = format!(
+        "{}, {}, {}",
+        machine.cpu,
+        count(machine.cores, "core"),
+        machine.kernel
+    );
+    let what = format!(
+        "compare {}, {} on {date}, {}",
+        command.join(" "),
+        count(*rounds, "round"),
+        machine.rustc
+    );
+    let facts = table::facts([[age.to_string().as_str(), &place], ["", &what]]);
+    let disturbances = table::disturbances(&results.disturbances());
+    format!("{facts}\n{disturbances}")
+}
+
+fn group(changed: &Changed) -> String {
+    let header = ["what", "old", "new", "verdict"];
+    let blank = |words: String| {
+        vec![[String::new(), String::new(), String::new(), words]]
+    };
+    table::sheet(
+        header,
+        match changed {
+            Changed::Rows(rows) => rows.iter().map(row).collect(),
+            Changed::OnlyIn(age) => blank(format!("only in the {age} file")),
+            Changed::Refused(words) => blank(words.clone()),
+        },
+    )
+}
+
+fn row(change: &Change) -> [String; 4] {
+    let figure = |value: Option<f64>| {
+        value.map_or(String::new(), |value| units::human(value, &change.unit))
+    };
+    [
+        change.name.clone(),
+        figure(change.old),
+        figure(change.new),
+        change.words.clone(),
+    ]
+}

@@ -1,0 +1,90 @@
+//! The report: written by every comparison, and again from its samples.
+
+use std::{fs, path::PathBuf};
+
+use assert_cmd::Command;
+use common::outcome::Model;
+
+use crate::planted::{COMPARE, Stage, run};
+
+fn report_of(stage: &Stage) -> PathBuf {
+    stage.samples().with_file_name("report.html")
+}
+
+fn count(text: &str, what: &str) -> usize {
+    text.matches(what).count()
+}
+
+#[test]
+fn a_comparison_ends_with_a_report_and_says_where() {
+    let stage = Stage::with("shared-state");
+    let result = run(&mut stage.compare(&["shared-state"]));
+    let path = report_of(&stage);
+    let last = result.stdout.lines().last().unwrap();
+    assert!(last.starts_with("report "), "{last}");
+    assert!(last.ends_with(&path.display().to_string()), "{last}");
+    let page = fs::read_to_string(path).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>"));
+    assert!(page.contains("shared-state</a>: no side is ahead in any of 4"));
+    // Four rows that are judged, in six rounds.
+    let plot = page.split("</figure>").next().unwrap();
+    assert_eq!(count(plot, "<circle class=\"threads\""), 4 * 6);
+    assert_eq!(count(plot, "<rect class=\"processes\""), 4 * 6);
+}
+
+#[test]
+fn a_report_needs_nothing_but_itself() {
+    let stage = Stage::with("shared-state");
+    run(&mut stage.compare(&["shared-state"]));
+    let page = fs::read_to_string(report_of(&stage)).unwrap();
+    for what in ["<script", " src=\"", "@import", "url(", "href=\"http"] {
+        assert_eq!(count(&page, what), 0, "{what}");
+    }
+}
+
+#[test]
+fn a_report_can_be_made_again_without_a_program() {
+    let stage = Stage::with("matrix");
+    run(&mut stage.compare(&["matrix"]));
+    let first = fs::read_to_string(report_of(&stage)).unwrap();
+    fs::remove_file(report_of(&stage)).unwrap();
+    fs::remove_dir_all(stage.programs()).unwrap();
+    let mut again = Command::new(COMPARE);
+    again.arg("--report").arg(stage.samples());
+    assert_eq!(run(&mut again).code, Some(0));
+    assert_eq!(fs::read_to_string(report_of(&stage)).unwrap(), first);
+}
+
+#[test]
+fn what_a_program_says_cannot_become_part_of_the_page() {
+    let stage = Stage::with("shared-state");
+    let lines = "echo '<script>alert(1)</script>' >&2; exit 3";
+    stage.misbehave("shared-state", Model::Processes, lines);
+    let result = run(&mut stage.compare(&["shared-state"]));
+    assert_eq!(result.code, Some(1));
+    let page = fs::read_to_string(report_of(&stage)).unwrap();
+    assert!(page.contains("exit status 3: &lt;script&gt;"));
+    assert_eq!(count(&page, "<script"), 0);
+    let mut again = Command::new(COMPARE);
+    again.arg("--report").arg(stage.samples());
+    assert_eq!(run(&mut again).code, Some(1));
+}
+
+#[test]
+fn a_report_of_nothing_is_an_error_that_names_it() {
+    let stage = Stage::new();
+    let mut command = Command::new(COMPARE);
+    let result = run(command.arg("--report").arg(stage.samples()));
+    assert_eq!(result.code, Some(1));
+    let name = stage.samples().display().to_string();
+    assert!(result.stderr.contains(&name), "{}", result.stderr);
+    assert!(!report_of(&stage).exists());
+}
+
+#[test]
+fn a_report_of_old_samples_goes_with_no_measuring() {
+    let mut command = Command::new(COMPARE);
+    let result = run(command.args(["--report", "old.json", "--quick"]));
+    assert_eq!(result.code, Some(2));
+    assert!(result.stderr.contains("--report"), "{}", result.stderr);
+}
