@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import fcntl
 import json
+import multiprocessing
 import os
 import platform
 import resource
@@ -229,15 +230,19 @@ class Outcome:
     metrics: list[Metric]
     story: list[str] = field(default_factory=list)
     meaning: str = ""
+    #: `{answer, figures}`: see `Portable` in common/src/outcome.rs.
+    portable: Optional[dict[str, Any]] = None
 
     def document(self, model: Model) -> dict[str, Any]:
         """The document that `--json` prints."""
+        portable = {"portable": self.portable} if self.portable else {}
         return {
             "schema": SCHEMA,
             "scenario": self.scenario,
             "model": model.name,
             "parameters": self.parameters,
             "answer": self.answer,
+            **portable,
             "result": self.result,
             "laps": self.laps.seconds,
             "metrics": [metric.document() for metric in self.metrics],
@@ -377,3 +382,28 @@ def hold(pipe: int, signal_number: int) -> None:
     poll.register(pipe, select.POLLIN)
     if any(events & select.POLLHUP for _, events in poll.poll(0)):
         os.kill(os.getpid(), signal_number)
+
+
+# Workers
+
+
+def spawn(model: Model, target: Callable[..., None], *arguments: Any) -> Any:
+    """Starts a worker that ends with this process, however that ends."""
+    if model.start_method is not None:
+        target, arguments = live, (target, *arguments)
+    worker = model.Worker(target=target, args=arguments, daemon=True)
+    worker.start()
+    return worker
+
+
+def live(target: Callable[..., None], *arguments: Any) -> None:
+    """A worker process: `daemon=True` alone does not outlast SIGKILL.
+
+    `multiprocessing` gives each child the end of a pipe, of which its parent
+    holds the other. Siblings that were forked later hold that one too, but
+    then the youngest ends first, and so on.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent: Any = multiprocessing.parent_process()
+    hold(parent.sentinel, signal.SIGKILL)
+    target(*arguments)

@@ -94,7 +94,7 @@ pub const ALL: &[Scenario] = &[
                long loading and transforming takes, of all six together.",
         crew: true,
         scales: true,
-        cpython: None,
+        cpython: Some(&["--rows", "480", "--columns", "64"]),
     },
     Scenario {
         name: "kill-workers",

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     digest::Digest,
     laps::Laps,
-    outcome::{Better, Metric, Model, Outcome},
+    outcome::{Better, Metric, Model, Outcome, Portable},
 };
 
 /// The outcome of a run, whose clock has stopped: `finished` has a place for
@@ -39,6 +39,7 @@ pub fn outcome<P: AsRef<[f64]>>(
     Ok(Outcome {
         parameters: parameters(args, sources),
         answer: answer(finished),
+        portable: Some(portable(&reports)),
         result: result(&reports, gate_opened_at)?,
         metrics: metrics(&busy, reports.len(), work),
         story: story::lines(&reports, gate_opened_at, one_after_the_other),
@@ -150,14 +151,33 @@ fn parameters(args: &Args, sources: &[Source]) -> Value {
 fn answer<P: AsRef<[f64]>>(finished: &[Finished<P>]) -> String {
     let mut digest = Digest::new();
     digest.count(finished.len() as u64);
-    for database in finished {
-        add_figures(&mut digest, &database.report.figures);
-        digest.floats(database.projection.as_ref());
+    for Finished { report: Report { figures, .. }, projection } in finished {
+        add_exact(&mut digest, figures);
+        digest.floats(&figures.eigenvalues);
+        digest.count(figures.components_kept as u64);
+        digest.floats(projection.as_ref());
     }
     digest.hex()
 }
 
-fn add_figures(digest: &mut Digest, figures: &Figures) {
+/// The eigenvalues are figures; the projection is none, because an eigenvector
+/// whose value is all but shared with another may lie anywhere between them.
+fn portable(reports: &[&Report]) -> Portable {
+    let mut digest = Digest::new();
+    digest.count(reports.len() as u64);
+    for Report { figures, .. } in reports {
+        add_exact(&mut digest, figures);
+        digest.count(figures.components_kept as u64);
+    }
+    let values = reports.iter().map(|report| &report.figures.eigenvalues);
+    Portable {
+        answer: digest.hex(),
+        figures: values.flatten().copied().collect(),
+    }
+}
+
+/// What does not depend on the last bits of floats.
+fn add_exact(digest: &mut Digest, figures: &Figures) {
     digest.text(&figures.name);
     digest.count(figures.rows_used as u64);
     digest.count(figures.rows_left_out as u64);
@@ -167,8 +187,6 @@ fn add_figures(digest: &mut Digest, figures: &Figures) {
             digest.text(name);
         }
     }
-    digest.floats(&figures.eigenvalues);
-    digest.count(figures.components_kept as u64);
 }
 
 fn result(reports: &[&Report], zero: Duration) -> Result<Value> {

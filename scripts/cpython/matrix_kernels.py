@@ -1,0 +1,201 @@
+"""Principal components, twice: in Python itself, and in native code.
+
+`pure` holds the GIL from its first line to its last. `native` gives it away
+in each of its products: it is numpy where that can be imported, and else a
+checksum of the same bytes by hashlib, which gives it away too, but knows
+nothing of eigenvalues.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import math
+import os
+import struct
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import mul
+from typing import Any, Union
+
+from contract import Failure
+from matrix_table import Table
+
+# Numpy's library of products starts threads of its own, if nobody forbids it
+# before it is loaded: then one worker has all cores, and there is nothing to
+# compare.
+for name in ("OPENBLAS", "OMP", "MKL", "BLIS"):
+    os.environ[f"{name}_NUM_THREADS"] = "1"
+
+try:
+    numpy: Any = importlib.import_module("numpy")
+except ImportError:
+    numpy = None
+
+#: The part of the variance that the kept components carry, at least.
+SHARE = 0.95
+
+#: Far more than any matrix needs: they converge quadratically.
+MOST_SWEEPS = 60
+
+Vector = list[float]
+
+
+@dataclass(frozen=True)
+class Components:
+    """What came out. Equal are two that are equal to the bit."""
+
+    #: One for each column, the largest first.
+    eigenvalues: tuple[float, ...]
+    #: How many columns the projection has.
+    kept: int
+    #: The rows, seen along the kept components, column by column.
+    projection: bytes
+
+
+#: Of a kernel that knows no components there is a checksum.
+Found = Union[Components, str]
+
+
+def pure(table: Table) -> Found:
+    """All in Python: its loops, its floats, and so its lock."""
+    columns = standardised(table)
+    varying = [column for column in columns if any(column)]
+    values, vectors = eigen(correlation(varying))
+    order = sorted(range(len(values)), key=values.__getitem__, reverse=True)
+    constant = [0.0] * (len(columns) - len(varying))
+    eigenvalues = sorted(values + constant, reverse=True)
+    kept = min(leading(eigenvalues), len(varying))
+    basis = [upright(vectors[index]) for index in order[:kept]]
+    rows = list(zip(*varying))
+    projection = [sum(map(mul, row, axis)) for axis in basis for row in rows]
+    return Components(
+        tuple(eigenvalues),
+        kept,
+        struct.pack(f"<{len(projection)}d", *projection),
+    )
+
+
+def standardised(table: Table) -> list[Vector]:
+    """Column by column (value - mean) / deviation; a constant one is zero.
+
+    The first row is made the zero of each column, for the reason that is
+    given in common/src/scenarios/matrix/transform.rs.
+    """
+    return [
+        in_deviations(name, [value - column[0] for value in column])
+        for name, column in zip(table.columns, zip(*table.rows))
+    ]
+
+
+def in_deviations(name: str, column: Vector) -> Vector:
+    """A column in units of its standard deviation, with n - 1."""
+    mean = sum(column) / len(column)
+    centred = [value - mean for value in column]
+    variance = sum(map(mul, centred, centred)) / (len(column) - 1)
+    if not math.isfinite(variance):
+        raise Failure(f"the numbers of column {name!r} are too far apart")
+    if variance < sys.float_info.min:
+        return [0.0] * len(column)
+    deviation = math.sqrt(variance)
+    return [value / deviation for value in centred]
+
+
+def correlation(columns: Sequence[Vector]) -> list[Vector]:
+    """The covariance of the standardised columns."""
+    size = len(columns)
+    matrix = [[0.0] * size for _ in columns]
+    for index, column in enumerate(columns):
+        degrees_of_freedom = len(column) - 1
+        for other in range(index + 1):
+            product = sum(map(mul, column, columns[other]))
+            matrix[index][other] = product / degrees_of_freedom
+            matrix[other][index] = matrix[index][other]
+    return matrix
+
+
+def eigen(matrix: list[Vector]) -> tuple[Vector, list[Vector]]:
+    """The eigenvalues and eigenvectors of a symmetric matrix.
+
+    Jacobi's method: what is off the diagonal is turned away, one place after
+    the other, sweep after sweep, until a sweep finds nothing more.
+    """
+    size = len(matrix)
+    vectors = [[float(i == j) for j in range(size)] for i in range(size)]
+    for _ in range(MOST_SWEEPS):
+        turned = [
+            turn(matrix, vectors, one, other)
+            for one in range(size)
+            for other in range(one + 1, size)
+        ]
+        if not any(turned):
+            return [matrix[index][index] for index in range(size)], vectors
+    raise Failure("the eigenvalues do not converge")
+
+
+def turn(matrix: list[Vector], vectors: list[Vector], p: int, q: int) -> bool:
+    """Makes one place zero, unless it is: then there is nothing to turn."""
+    place = matrix[p][q]
+    if abs(place) < sys.float_info.epsilon:
+        return False
+    theta = (matrix[q][q] - matrix[p][p]) / (2 * place)
+    tangent = math.copysign(1, theta) / (abs(theta) + math.hypot(theta, 1))
+    cosine = 1 / math.hypot(tangent, 1)
+    sine = tangent * cosine
+    for rows in (matrix, vectors):
+        upper, lower = rows[p], rows[q]
+        rows[p] = [cosine * x - sine * y for x, y in zip(upper, lower)]
+        rows[q] = [sine * x + cosine * y for x, y in zip(upper, lower)]
+    for row in matrix:
+        x, y = row[p], row[q]
+        row[p], row[q] = cosine * x - sine * y, sine * x + cosine * y
+    return True
+
+
+def leading(eigenvalues: Sequence[float]) -> int:
+    """The fewest of the leading ones that carry their share of the sum."""
+    enough, total = SHARE * sum(eigenvalues), 0.0
+    for count, value in enumerate(eigenvalues, 1):
+        total += value
+        if total >= enough:
+            return count
+    return len(eigenvalues)
+
+
+def upright(vector: Vector) -> Vector:
+    """It may point either way: its largest component is positive here."""
+    return vector if max(vector, key=abs) > 0 else [-x for x in vector]
+
+
+def native(table: Table) -> Found:
+    """The same in products that give the GIL away, or what comes closest."""
+    if numpy is None:
+        return hashlib.sha256(memoryview(table.packed)).hexdigest()
+    matrix = numpy.frombuffer(table.packed).reshape(-1, len(table.columns))
+    matrix = matrix - matrix[0]
+    matrix -= matrix.mean(axis=0)
+    degrees_of_freedom = len(matrix) - 1
+    variances = (matrix * matrix).sum(axis=0) / degrees_of_freedom
+    if not numpy.isfinite(variances).all():
+        raise Failure("the numbers of a column are too far apart")
+    varying = variances >= sys.float_info.min
+    matrix = matrix[:, varying] / numpy.sqrt(variances[varying])
+    values, vectors = numpy.linalg.eigh(matrix.T @ matrix / degrees_of_freedom)
+    constant = [0.0] * int((~varying).sum())
+    eigenvalues = sorted(values.tolist() + constant, reverse=True)
+    kept = min(leading(eigenvalues), len(values))
+    basis = vectors[:, ::-1][:, :kept]
+    largest = abs(basis).argmax(axis=0)
+    basis = basis * numpy.sign(basis[largest, range(kept)])
+    return Components(tuple(eigenvalues), kept, (matrix @ basis).T.tobytes())
+
+
+def native_library() -> str:
+    """What `native` is here."""
+    if numpy is None:
+        return "hashlib's sha256, because numpy is not importable"
+    return f"numpy {numpy.__version__}"
+
+
+KERNELS = {"pure": pure, "native": native}
