@@ -28,6 +28,9 @@ class Model:
     Barrier: Callable[..., Any]
     Queue: Callable[..., Any]
     SimpleQueue: Callable[..., Any]
+    Semaphore: Callable[..., Any]
+    #: Its ends are for two processes; threads of one can use it too.
+    Pipe: Callable[..., Any]
 
 
 def threads() -> Model:
@@ -41,6 +44,8 @@ def threads() -> Model:
         Barrier=threading.Barrier,
         Queue=queue.Queue,
         SimpleQueue=queue.SimpleQueue,
+        Semaphore=threading.Semaphore,
+        Pipe=multiprocessing.Pipe,
     )
 
 
@@ -57,4 +62,6 @@ def processes(start_method: str | None = None) -> Model:
         Barrier=context.Barrier,
         Queue=context.Queue,
         SimpleQueue=context.SimpleQueue,
+        Semaphore=context.Semaphore,
+        Pipe=context.Pipe,
     )
