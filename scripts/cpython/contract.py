@@ -32,6 +32,10 @@ class Failure(Exception):
     """The work failed, or its answer is wrong: said in one line, status 1."""
 
 
+class Misuse(Exception):
+    """Flags that do not go together: said with the usage, status 2."""
+
+
 # Flags
 
 
@@ -329,17 +333,27 @@ def main(
     parser: argparse.ArgumentParser,
     run: Callable[[Model, argparse.Namespace], Outcome],
     variants: Sequence[str] = (),
+    has: Callable[[Model, str], bool] = lambda model, variant: True,
 ) -> NoReturn:
-    """Flags in, outcome out, exit status: 0, 1, 2, 130."""
+    """Flags in, outcome out, exit status: 0, 1, 2, 130.
+
+    A model that `has` not a variant leaves it out.
+    """
     arguments = parser.parse_args()
-    if getattr(arguments, "list_variants", False):
-        print("\n".join(variants))
-        sys.exit(0)
     model = choose(arguments)
+    offered = [variant for variant in variants if has(model, variant)]
+    if getattr(arguments, "list_variants", False):
+        print("\n".join(offered))
+        sys.exit(0)
+    asked = getattr(arguments, "variants", None)
+    if asked and not set(asked) & set(offered):
+        parser.error(f"{model.name} have only {', '.join(offered)}")
     if arguments.lifeline:
         hold(sys.stdin.fileno(), signal.SIGTERM)
     try:
         outcome = run(model, arguments)
+    except Misuse as misuse:
+        parser.error(str(misuse))
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         sys.exit(1)
@@ -397,13 +411,19 @@ def spawn(model: Model, target: Callable[..., None], *arguments: Any) -> Any:
 
 
 def live(target: Callable[..., None], *arguments: Any) -> None:
-    """A worker process: `daemon=True` alone does not outlast SIGKILL.
+    """What a worker process does."""
+    hold_parent()
+    target(*arguments)
 
-    `multiprocessing` gives each child the end of a pipe, of which its parent
-    holds the other. Siblings that were forked later hold that one too, but
-    then the youngest ends first, and so on.
+
+def hold_parent() -> None:
+    """Has this process end with its parent, and not by Ctrl-C before that.
+
+    `daemon=True` alone does not outlast SIGKILL. `multiprocessing` gives each
+    child the end of a pipe, of which its parent holds the other. Siblings
+    that were forked later hold that one too, but then the youngest ends
+    first, and so on.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent: Any = multiprocessing.parent_process()
     hold(parent.sentinel, signal.SIGKILL)
-    target(*arguments)

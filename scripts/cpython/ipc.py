@@ -84,7 +84,7 @@ def main() -> NoReturn:
         metavar="N",
         help="of each measurement [default: for about 50 ms]",
     )
-    contract.main(parser, run, list(MECHANISMS))
+    contract.main(parser, run, list(MECHANISMS), has)
 
 
 def run(model: Model, arguments: argparse.Namespace) -> Outcome:
@@ -393,8 +393,8 @@ def plans(model: Model, arguments: argparse.Namespace) -> list[Plan]:
     asked = arguments.variants or list(MECHANISMS)
     chosen = [
         mechanism
-        for mechanism, only in MECHANISMS.items()
-        if mechanism in asked and only in (None, model.name)
+        for mechanism in MECHANISMS
+        if mechanism in asked and has(model, mechanism)
     ]
     return [
         Plan(
@@ -408,6 +408,11 @@ def plans(model: Model, arguments: argparse.Namespace) -> list[Plan]:
         for size in arguments.size or SIZES
         for mechanism in chosen
     ]
+
+
+def has(model: Model, mechanism: str) -> bool:
+    """Whether there is such a mechanism for the model."""
+    return MECHANISMS[mechanism] in (None, model.name)
 
 
 def usual_messages(size: int, quick: bool) -> int:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import contract
-from contract import Failure, Laps, Metric, Outcome
+from contract import Failure, Laps, Metric, Misuse, Outcome
 from crew import Crew, Parent
 from digest import Digest
 from matrix_kernels import KERNELS, Components, Found, native_library, pure
@@ -134,6 +134,10 @@ class Plan:
         rows = arguments.rows or (QUICK_ROWS if quick else ROWS)
         columns = arguments.columns or (QUICK_COLUMNS if quick else COLUMNS)
         rounds = arguments.rounds or (QUICK_ROUNDS if quick else ROUNDS)
+        if arguments.table and not arguments.database:
+            raise Misuse("--table needs a --database")
+        if arguments.database and (arguments.rows or arguments.columns):
+            raise Misuse("--rows and --columns are of generated databases")
         if arguments.database:
             sources = given(arguments.database, arguments.table)
             shape: dict[str, Any] = {"sources": [vars(one) for one in sources]}

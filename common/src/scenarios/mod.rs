@@ -65,7 +65,14 @@ pub const ALL: &[Scenario] = &[
                of those that race on purpose.",
         crew: true,
         scales: false,
-        cpython: None,
+        cpython: Some(&[
+            "--transfers=200000",
+            "--variant=racy",
+            "--variant=lock",
+            "--variant=lock-per-account",
+            "--variant=owner",
+            "--variant=partition",
+        ]),
     },
     Scenario {
         name: "ipc",
@@ -75,7 +82,12 @@ pub const ALL: &[Scenario] = &[
                how its ends wait.",
         crew: false,
         scales: false,
-        cpython: None,
+        cpython: Some(&[
+            "--messages=300",
+            "--waiting=block",
+            "--size=64",
+            "--size=65536",
+        ]),
     },
     Scenario {
         name: "responsive-ui",
@@ -94,7 +106,7 @@ pub const ALL: &[Scenario] = &[
                long loading and transforming takes, of all six together.",
         crew: true,
         scales: true,
-        cpython: Some(&["--rows", "480", "--columns", "64"]),
+        cpython: Some(&["--rows=480", "--columns=64"]),
     },
     Scenario {
         name: "kill-workers",
