@@ -79,17 +79,23 @@ class Crew:
         error: Optional[BaseException],
         traceback: Optional[TracebackType],
     ) -> None:
-        """Lets them go, and joins them. After a failure none is waited for."""
-        for event in [*self._gates, self._released]:
-            event.set()
+        """Lets them go, and joins them; after a failure it ends them.
+
+        Only processes can be ended. They are not even let go: an event of
+        theirs waits for each sleeper to wake, also for one that has died.
+        Threads are daemons, and nobody waits for them.
+        """
         if kind is None:
+            self._released.set()
             for worker in self._workers:
                 worker.join()
         elif self._model.start_method is not None:
-            # Only a process can be ended; a thread is a daemon's.
             for worker in self._workers:
                 worker.kill()
                 worker.join()
+        else:
+            for event in [*self._gates, self._released]:
+                event.set()
 
     def spawn(self, worker: Callable[..., Any], *arguments: Any) -> None:
         """Starts one more: it is given its `Parent`, and the arguments."""

@@ -16,7 +16,6 @@ import argparse
 import resource
 import time
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.sharedctypes import RawArray
 from typing import Any, NoReturn, Optional
@@ -329,14 +328,21 @@ def ends(model: Model, plan: Plan) -> tuple[End, End]:
     if plan.mechanism == "shared-memory":
         there, back = Slots(model, plan), Slots(model, plan)
         return SharedMemoryEnd(there, back), SharedMemoryEnd(back, there)
-    make: Callable[[], Any] = {
-        "queue": lambda: model.Queue(plan.room),
-        # It has no bound, but that of its pipe, if it has one.
-        "simple-queue": lambda: model.SimpleQueue(),
-    }[plan.mechanism]
-    one, two = make(), make()
+    one, two = queue(model, plan), queue(model, plan)
     is_process = model.start_method is not None
     return QueueEnd(one, two, is_process), QueueEnd(two, one, is_process)
+
+
+def queue(model: Model, plan: Plan) -> Any:
+    """One way. A simple queue has no bound, but that of its pipe, if any."""
+    if plan.mechanism == "simple-queue":
+        return model.SimpleQueue()
+    made = model.Queue(plan.room)
+    if model.start_method is not None:
+        # Nobody leaves before all has arrived, but by a failure: and then
+        # the thread that sends would wait for ever, and this process for it.
+        made.cancel_join_thread()
+    return made
 
 
 # The measurements
