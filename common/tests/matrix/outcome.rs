@@ -108,6 +108,22 @@ fn the_answer_covers_figures_and_projection_but_not_times() {
 }
 
 #[test]
+fn another_language_compares_counts_exactly_and_eigenvalues_as_figures() {
+    let mut run = Run::new();
+    let portable = |run: &Run| run.outcome(&[]).unwrap().portable.unwrap();
+    let all = portable(&run);
+    let reports = run.finished.iter().map(|one| &one.report.figures);
+    let values: Vec<f64> =
+        reports.flat_map(|figures| figures.eigenvalues.clone()).collect();
+    assert_eq!(all.figures, values);
+    assert_eq!(all.figures.len(), 6 * 6);
+    run.sources.pop();
+    run.finished.pop();
+    assert_ne!(portable(&run).answer, all.answer);
+    assert_eq!(portable(&run).figures, values[..5 * 6]);
+}
+
+#[test]
 fn whatever_differs_from_the_reference_is_refused_by_name() {
     type Harm = fn(&mut Finished<Vec<f64>>);
     let harms: [(&str, Harm); 8] = [
