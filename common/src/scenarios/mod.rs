@@ -116,7 +116,11 @@ pub const ALL: &[Scenario] = &[
                and lost: what can never be stopped.",
         crew: true,
         scales: false,
-        cpython: None,
+        cpython: Some(&[
+            "--jobs=20",
+            "--deadline=250ms",
+            "--grace=50ms",
+        ]),
     },
     Scenario {
         name: "crash",
@@ -140,7 +144,17 @@ pub const ALL: &[Scenario] = &[
                so many that wait.",
         crew: false,
         scales: false,
-        cpython: None,
+        cpython: Some(&[
+            "--variant=anew",
+            "--variant=borrowed",
+            "--variant=served",
+            "--variant=pool",
+            "--variant=idle",
+            "--starts=10",
+            "--parent-memory=0",
+            "--crew=8",
+            "--table=4MiB",
+        ]),
     },
     Scenario {
         name: "fetch",

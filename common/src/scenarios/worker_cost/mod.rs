@@ -73,7 +73,7 @@ pub struct Args {
     crew: Option<u16>,
 
     /// The table that a crew reads, and of which each worker makes its own
-    /// copy [default: 64MiB, with --quick 4MiB]
+    /// copy; 0 for none [default: 64MiB, with --quick 4MiB]
     #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
     table: Option<usize>,
 
@@ -238,7 +238,8 @@ impl Args {
         let with_tables = self.crew.map_or(WITH_TABLES, u32::from);
         let mut plans: Vec<_> =
             crews.into_iter().map(|crew| plan(crew, 0)).collect();
-        plans.push(plan(with_tables, self.table.unwrap_or(usual)));
+        let table = self.table.unwrap_or(usual);
+        plans.extend((table > 0).then(|| plan(with_tables, table)));
         plans
     }
 }
@@ -292,6 +293,7 @@ mod tests {
         let usual = [(1, 0), (8, 0), (64, 0), (256, 0), (8, 64 << 20)];
         assert_eq!(crews(""), usual);
         assert_eq!(crews("--crew 9 --table 4KiB"), [(9, 0), (9, 4096)]);
+        assert_eq!(crews("--crew 9 --table 0"), [(9, 0)]);
     }
 
     #[test]
