@@ -116,11 +116,7 @@ pub const ALL: &[Scenario] = &[
                and lost: what can never be stopped.",
         crew: true,
         scales: false,
-        cpython: Some(&[
-            "--jobs=20",
-            "--deadline=250ms",
-            "--grace=50ms",
-        ]),
+        cpython: Some(&["--jobs=20", "--deadline=250ms", "--grace=50ms"]),
     },
     Scenario {
         name: "crash",
@@ -130,7 +126,7 @@ pub const ALL: &[Scenario] = &[
                new start. Lost: transfers of the ledger.",
         crew: true,
         scales: false,
-        cpython: None,
+        cpython: Some(&["--transfers=500", "--deaths=1"]),
     },
     Scenario {
         name: "worker-cost",
