@@ -148,8 +148,8 @@ pub const ALL: &[Scenario] = &[
             "--variant=idle",
             "--starts=10",
             "--parent-memory=0",
-            "--crew=8",
-            "--table=4MiB",
+            "--crew=64",
+            "--table=1MiB",
         ]),
     },
     Scenario {
