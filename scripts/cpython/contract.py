@@ -121,6 +121,9 @@ class Laps:
     def __init__(self) -> None:
         self.seconds = {"start": 0.0, "work": 0.0, "stop": 0.0}
         self.memory = 0
+        #: What belongs to no file: stacks, heaps, and what was written of
+        #: data. In parts, because a fork shares it until it is written to.
+        self.anonymous_memory = 0
         self._before = usage()
         self._used: dict[str, float] = {}
         self._since = time.monotonic()
@@ -136,7 +139,9 @@ class Laps:
         """
         self.seconds["work"] = self._lap()
         others = [pid for pid in workers if pid is not None]
-        self.memory = proportional_memory([os.getpid(), *others])
+        everybody = [os.getpid(), *others]
+        self.memory = proportional_memory(everybody)
+        self.anonymous_memory = anonymous_memory(everybody)
         self._since = time.monotonic()
 
     def stopped(self) -> None:
@@ -187,6 +192,11 @@ def proportional_memory(processes: Iterable[int]) -> int:
     return sum(memory(process, "Pss") for process in processes)
 
 
+def anonymous_memory(processes: Iterable[int]) -> int:
+    """Bytes of these processes that belong to no file, in parts."""
+    return sum(memory(process, "Pss_Anon") for process in processes)
+
+
 def memory(process: int, kind: str) -> int:
     """Bytes of one kind, see proc_pid_smaps_rollup(5). Zero if it is gone."""
     try:
@@ -227,7 +237,7 @@ class Outcome:
     """What came of a run whose answer was found right."""
 
     scenario: str
-    parameters: dict[str, Any]
+    parameters: Any
     answer: str
     result: Any
     laps: Laps
