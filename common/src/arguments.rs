@@ -15,6 +15,11 @@ pub trait Arguments: Parser {
         None
     }
 
+    /// What is done in place of a run, if that is asked for.
+    fn instead(&self) -> Option<anyhow::Result<()>> {
+        None
+    }
+
     /// Whether the terminal is this program's own for a while. Then it does
     /// not end on a signal before it has given it back.
     fn owns_the_terminal(&self) -> bool {

@@ -39,10 +39,13 @@ pub fn main<A: Arguments>(
         let mut command = A::command().bin_name(program());
         command.error(ErrorKind::ValueValidation, reason).exit();
     }
-    match obey_the_outside(&arguments)
-        .and_then(|()| run(model, &arguments))
-        .and_then(|outcome| print(&outcome, arguments.common().json))
-    {
+    let done = obey_the_outside(&arguments).and_then(|()| {
+        arguments.instead().unwrap_or_else(|| {
+            let outcome = run(model, &arguments)?;
+            print(&outcome, arguments.common().json)
+        })
+    });
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -97,7 +97,7 @@ pub const ALL: &[Scenario] = &[
                the worker to the screen.",
         crew: false,
         scales: false,
-        cpython: None,
+        cpython: Some(&["--steps", "500000", "--cancels", "9"]),
     },
     Scenario {
         name: "matrix",
@@ -160,7 +160,7 @@ pub const ALL: &[Scenario] = &[
                without the server's.",
         crew: false,
         scales: false,
-        cpython: None,
+        cpython: Some(&["--workers", "16", "--faults", "0"]),
     },
     Scenario {
         name: "address-space",

@@ -8,7 +8,7 @@ mod support;
 use std::{
     collections::BTreeSet,
     fs,
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     process::{Child, ExitStatus, Stdio},
     thread,
@@ -468,6 +468,48 @@ fn a_killed_server_is_missed() {
         near.stderr.unwrap().read_to_string(&mut error).unwrap();
         assert!(error.contains("the server failed: "), "{model}: {error}");
         assert!(error.contains("signal: 9 (SIGKILL)"), "{model}: {error}");
+    }
+}
+
+/// Any tool can ask the server, and it says what it was asked.
+#[test]
+fn the_server_serves_others() {
+    for model in MODELS {
+        let mut server = demo(scenario("fetch"), model)
+            .arg("--serve")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(server.stdout.take().unwrap());
+        let mut said = stdout.lines().map(Result::unwrap);
+        let address = said.next().unwrap();
+        let host = address.strip_prefix("http://").unwrap();
+        let mut client = TcpStream::connect(host).unwrap();
+        let request = "GET /?size=5&seed=7&page=3 HTTP/1.1\r\n\
+                       connection: close\r\n\r\n";
+        client.write_all(request.as_bytes()).unwrap();
+        let mut reply = Vec::new();
+        client.read_to_end(&mut reply).unwrap();
+        let mut body = [0; 5];
+        Input::new(7, 3).fill(&mut body);
+        assert!(reply.ends_with(&body), "{model}");
+        drop(server.stdin.take());
+        let rest: Vec<_> = said.collect();
+        assert_eq!(rest, [r#"{"connections":1,"requests":1}"#], "{model}");
+        assert!(end_of(&mut server, "--serve").success(), "{model}");
+    }
+}
+
+#[test]
+fn who_serves_fetches_nothing() {
+    for model in MODELS {
+        for other in ["--json", "--workers 2", "--faults 0"] {
+            let arguments = format!("--serve {other}");
+            let mut demo = demo(scenario("fetch"), model);
+            let output = demo.args(arguments.split(' ')).output().unwrap();
+            assert_eq!(output.status.code(), Some(2), "{arguments}");
+        }
     }
 }
 

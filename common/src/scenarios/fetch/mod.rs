@@ -20,6 +20,7 @@ use crate::{
 
 mod client;
 mod doors;
+mod others;
 mod outcome;
 mod server;
 mod wish;
@@ -28,6 +29,7 @@ pub use client::{
     Address, Failure, Kind, LONGEST_BODY, Page, Reply, Report, agent,
 };
 pub use doors::{Doors, Ports};
+use others::serve_others;
 pub use outcome::{Finished, outcome};
 pub use server::{Served, serve};
 pub use wish::{Fault, Wish};
@@ -41,6 +43,7 @@ Examples:
   PROGRAM --faults 20 --workers 8  hardly anything else
   PROGRAM --url-file addresses.txt --timeout 3s
                                    from the world
+  PROGRAM --serve                  for the clients of others
   PROGRAM --quick --json           for a script";
 
 /// Many slow replies at once.
@@ -79,6 +82,13 @@ pub struct Args {
           conflicts_with_all = ["requests", "delay", "size", "faults"])]
     url_file: Option<PathBuf>,
 
+    /// Fetch nothing, but serve others: print the address of the server, and
+    /// when stdin is closed, what it has served
+    #[arg(long, conflicts_with_all = [
+        "requests", "delay", "size", "faults", "timeout", "url_file",
+        "workers", "seed", "quick", "json", "lifeline"])]
+    serve: bool,
+
     /// How many workers: threads, or processes [default: 1, 4, 16 and 64, one
     /// after the other; 16 among faults; 8 for a file]
     #[arg(long, value_name = "N", value_parser = parse_workers)]
@@ -113,6 +123,10 @@ const PATIENCE_AMONG_FAULTS: Duration = Duration::from_millis(250);
 impl Arguments for Args {
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn instead(&self) -> Option<Result<()>> {
+        self.serve.then(serve_others)
     }
 
     fn check(&self, _model: Model) -> Result<(), String> {
