@@ -18,6 +18,7 @@ main() {
     step "Lints, as errors" lints
     step "Build" cargo build --quiet --workspace --bins
     python
+    step "Python, formatted and linted" ruff
     step "Tests" cargo test --quiet --workspace --all-features
     step "Documentation" documentation
     step "A quick comparison" scripts/compare.sh --quick
@@ -83,6 +84,22 @@ python() {
     if ! "${PYTHON:-python3}" -c 'import scipy' 2>/dev/null; then
         not_run+=("the comparison with scipy: apt-get install python3-scipy")
     fi
+}
+
+# The version is pinned: another one formats otherwise.
+ruff() {
+    local version=0.17.6 home=${CARGO_TARGET_DIR:-target}/ruff
+    if ! "$home/bin/ruff" --version 2>/dev/null | grep -q " $version\$"; then
+        python3 -m venv "$home" >/dev/null 2>&1 &&
+            "$home/bin/pip" install --quiet "ruff==$version" \
+                >/dev/null 2>&1 || true
+    fi
+    if ! "$home/bin/ruff" --version >/dev/null 2>&1; then
+        not_run+=("ruff: python3 -m venv, then pip install ruff==$version")
+        return
+    fi
+    "$home/bin/ruff" format --quiet --check scripts/cpython
+    "$home/bin/ruff" check --quiet scripts/cpython
 }
 
 # The report is opened in Chromium. What drives it goes into a folder under

@@ -1,0 +1,394 @@
+//! The same scenarios on CPython: as the Rust siblings at the same flags, and
+//! as well behaved as these.
+//!
+//! The interpreter is `$PYTHON`, or `python3`. How it is ended, in full:
+//!
+//! ```text
+//! CPYTHON_SEED=$RANDOM CPYTHON_MOMENTS=50 \
+//!     cargo test -p compare --test cpython -- --nocapture
+//! ```
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "../src/document.rs"]
+mod document;
+mod support;
+
+use std::{
+    collections::BTreeSet,
+    env,
+    ffi::OsString,
+    fs::{self, OpenOptions},
+    io::Write as _,
+    os::unix::process::{CommandExt as _, ExitStatusExt as _},
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use common::{
+    demo::end_on_signals,
+    input::Input,
+    outcome::{Better, Metric, Model, Outcome, Portable},
+    scenarios::{ALL, Scenario},
+};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use serde_json::Value;
+use support::{MODELS, demo, outcome, programs, workspace};
+
+const SEEDS: [u64; 3] = [1, 2, 2026];
+
+/// How workers start: threads, and processes in two ways.
+const WAYS: [&[&str]; 3] = [
+    &["--model", "threads"],
+    &["--model", "processes", "--start-method", "fork"],
+    &["--model", "processes", "--start-method", "spawn"],
+];
+
+/// A scenario that is there on CPython, and its flags.
+type Script = (&'static Scenario, &'static [&'static str]);
+
+/// Those that there are. One test after the other has them: what one leaves
+/// behind is not another's, and none is made slow by another.
+fn scripts() -> (Vec<Script>, MutexGuard<'static, ()>) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let there = |scenario: &'static Scenario| {
+        scenario.cpython.map(|flags| (scenario, flags))
+    };
+    let scripts: Vec<_> = ALL.iter().filter_map(there).collect();
+    assert!(!scripts.is_empty());
+    match is_there() {
+        true => (scripts, turn),
+        false => (Vec::new(), turn),
+    }
+}
+
+/// Whether there is an interpreter. If not, it is said at the end of all.
+fn is_there() -> bool {
+    let mut python = Command::new(interpreter());
+    python.args(["-c", "import multiprocessing, sqlite3"]);
+    python.stdout(Stdio::null()).stderr(Stdio::null());
+    let is_there = python.status().is_ok_and(|status| status.success());
+    if !is_there {
+        let what = "the scenarios on CPython: apt-get install python3";
+        eprintln!("Not run: {what}");
+        if let Some(list) = env::var_os("NOT_RUN") {
+            let list = OpenOptions::new().append(true).open(list);
+            writeln!(list.unwrap(), "{what}").unwrap();
+        }
+    }
+    is_there
+}
+
+fn interpreter() -> OsString {
+    env::var_os("PYTHON").unwrap_or_else(|| "python3".into())
+}
+
+/// A program of CPython, which finds what Cargo has built where this test
+/// does.
+fn python(scenario: &Scenario) -> Command {
+    let file = format!("{}.py", scenario.name.replace('-', "_"));
+    let mut python = Command::new(interpreter());
+    python.arg(workspace().join("scripts/cpython").join(file));
+    python.env("CARGO_TARGET_DIR", programs().parent().unwrap());
+    python.env("PYTHONDONTWRITEBYTECODE", "1");
+    if scenario.name == "fetch" {
+        python.arg("--server").arg(programs().join("fetch-threads"));
+    }
+    python
+}
+
+#[test]
+fn every_answer_is_that_of_rust() {
+    let (scripts, _turn) = scripts();
+    for (scenario, flags) in scripts {
+        for seed in SEEDS.map(|seed| seed.to_string()) {
+            let flags = [flags, &["--seed", &seed]].concat();
+            let rust = MODELS.map(|model| of_rust(scenario, model, &flags));
+            for way in WAYS {
+                let found = of_python(scenario, way, &flags);
+                let what = format!("{}, {way:?} {flags:?}", scenario.name);
+                for rust in &rust {
+                    has_the_same_answer(&found, rust, &what);
+                    assert_eq!(names(&found), names(rust), "{what}");
+                }
+                has_right_metrics(&found, &rust, &what);
+            }
+        }
+    }
+}
+
+fn of_rust(scenario: &Scenario, model: Model, flags: &[&str]) -> Outcome {
+    outcome(demo(scenario, model).args(flags))
+}
+
+/// By the checks of the comparison, and some more.
+fn of_python(scenario: &Scenario, way: &[&str], flags: &[&str]) -> Outcome {
+    let mut python = python(scenario);
+    let output = python.args(way).args(flags).arg("--json").output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{python:?}: {errors}");
+    assert_eq!(errors, "", "{python:?} says nothing but its outcome");
+    let read = document::read(&output.stdout, scenario, model(way));
+    let found = match read {
+        Ok((_, found)) => found,
+        Err(fault) => panic!("{python:?}: {fault}"),
+    };
+    let interpreter = found.machine.interpreter.clone().unwrap();
+    assert!(interpreter.starts_with("CPython 3."), "{interpreter}");
+    assert_eq!(interpreter.ends_with(way[way.len() - 1]), way.len() > 2);
+    found
+}
+
+fn model(way: &[&str]) -> Model {
+    match way[1] {
+        "threads" => Model::Threads,
+        _ => Model::Processes,
+    }
+}
+
+/// To the bit, but for floats of which not every language has all bits.
+fn has_the_same_answer(found: &Outcome, rust: &Outcome, what: &str) {
+    assert_eq!(found.portable.is_some(), rust.portable.is_some(), "{what}");
+    let (Some(found), Some(rust)) = (&found.portable, &rust.portable) else {
+        assert_eq!(found.answer, rust.answer, "{what}");
+        return;
+    };
+    assert_eq!(found.answer, rust.answer, "{what}");
+    assert!(are_close(found, rust), "{what}: {found:?}, not {rust:?}");
+}
+
+fn are_close(these: &Portable, those: &Portable) -> bool {
+    let (these, those) = (&these.figures, &those.figures);
+    let largest = those.iter().fold(0.0, |most: f64, one| most.max(one.abs()));
+    let is_close =
+        |(this, that): (&f64, &f64)| (this - that).abs() <= 1e-9 * largest;
+    these.len() == those.len() && these.iter().zip(those).all(is_close)
+}
+
+#[test]
+fn figures_that_differ_are_told_apart() {
+    let of = |figures: &[f64]| Portable {
+        answer: String::new(),
+        figures: figures.to_vec(),
+    };
+    let these = of(&[1e6, 1.0]);
+    assert!(are_close(&these, &of(&[1e6, 1.0 + 9e-4])));
+    assert!(!are_close(&these, &of(&[1e6, 1.0 + 2e-3])));
+    assert!(!are_close(&these, &of(&[1e6, f64::NAN])));
+    assert!(!are_close(&these, &of(&[1e6])));
+}
+
+/// The names of the parameters, of each measurement if there are several.
+fn names(outcome: &Outcome) -> Vec<BTreeSet<String>> {
+    let of = |one: &Value| one.as_object().unwrap().keys().cloned().collect();
+    match &outcome.parameters {
+        Value::Array(several) => several.iter().map(of).collect(),
+        one => vec![of(one)],
+    }
+}
+
+/// None twice or impossible; and what Rust measures too is the same thing.
+fn has_right_metrics(found: &Outcome, rust: &[Outcome], what: &str) {
+    let place = |one: &Metric| (one.name.clone(), one.variant.clone());
+    let mut places = BTreeSet::new();
+    let mut shared = 0;
+    for one in &found.metrics {
+        assert!(places.insert(place(one)), "{what}: {one:?} is there twice");
+        let may_be_negative = one.better == Better::Neither;
+        assert!(one.value >= 0.0 || may_be_negative, "{what}: {one:?}");
+        assert!(one.only.is_none_or(|it| it == found.model), "{what}: {one:?}");
+        let others = rust.iter().flat_map(|rust| &rust.metrics);
+        for other in others.filter(|other| place(other) == place(one)) {
+            assert_eq!(other.unit, one.unit, "{what}: {one:?}");
+            assert_eq!(other.better, one.better, "{what}: {one:?}");
+            shared += usize::from(!one.detail);
+        }
+    }
+    assert!(shared > 0, "{what}: nothing to hold against Rust");
+}
+
+#[test]
+fn bad_usage_is_said_so() {
+    let (scripts, _turn) = scripts();
+    for (scenario, _) in scripts {
+        for usage in
+            ["--no-such-flag", "--model fibers", "--seed -1", "--seed one"]
+        {
+            let output =
+                python(scenario).args(usage.split(' ')).output().unwrap();
+            let what = format!("{} {usage}", scenario.name);
+            assert_eq!(output.status.code(), Some(2), "{what}");
+            assert!(output.stdout.is_empty(), "{what}");
+            assert!(!output.stderr.is_empty(), "{what}");
+        }
+    }
+}
+
+/// Some may be Python's own, but none has lost touch with Rust's.
+#[test]
+fn variants_are_listed() {
+    let (scripts, _turn) = scripts();
+    for (scenario, _) in scripts {
+        let of_rust = MODELS.map(|model| listed(demo(scenario, model)));
+        let rust: BTreeSet<_> = of_rust.into_iter().flatten().collect();
+        let python = listed(python(scenario));
+        assert_eq!(python.is_empty(), rust.is_empty(), "{}", scenario.name);
+        let is_shared = python.iter().any(|name| rust.contains(name));
+        assert!(rust.is_empty() || is_shared, "{}", scenario.name);
+    }
+}
+
+/// The variants of a program, or none if it has no such flag.
+fn listed(mut program: Command) -> Vec<String> {
+    let output = program.arg("--list-variants").output().unwrap();
+    let has_variants = output.status.success();
+    assert!(has_variants || output.status.code() == Some(2), "{program:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Random moments for each program and signal, unless the environment asks
+/// for others.
+const MOMENTS: u64 = 2;
+
+/// The latest of them. All programs take longer than that.
+const LATEST: Duration = Duration::from_millis(600);
+
+/// How long anything may be left.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[test]
+fn nothing_is_left_however_it_ends() {
+    let (scripts, _turn) = scripts();
+    // A shell's background job ignores Ctrl-C, and so would all that it starts.
+    // What is handled here, programs have by default (execve(2)).
+    end_on_signals().unwrap();
+    let moments = variable("CPYTHON_MOMENTS").unwrap_or(MOMENTS);
+    let mut input = Input::new(variable("CPYTHON_SEED").unwrap_or(2026), 0);
+    for script in scripts {
+        for (way, signal) in every_end() {
+            for _ in 0..moments {
+                let moment = LATEST.mul_f64(input.uniform());
+                end(script, way, signal, moment);
+            }
+        }
+    }
+}
+
+/// What the environment says, if it does.
+fn variable(name: &str) -> Option<u64> {
+    env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+fn every_end() -> impl Iterator<Item = (&'static [&'static str], Signal)> {
+    let signals = [Signal::KILL, Signal::TERM, Signal::INT];
+    let both = move |way| signals.map(|signal| (way, signal));
+    WAYS.into_iter().flat_map(both)
+}
+
+/// Ends a program at a moment of its life: a terminal would hit its whole
+/// group.
+fn end(script: Script, way: &[&str], signal: Signal, moment: Duration) {
+    let (scenario, flags) = script;
+    let what = format!("{}, {way:?}, {signal:?}, {moment:?}", scenario.name);
+    let (names, home) = (shared_names(), tempfile::tempdir().unwrap());
+    let mut python = python(scenario);
+    python.args(flags).args(way).env("TMPDIR", home.path());
+    let mut victim = start(&mut python);
+    thread::sleep(moment);
+    let id = Pid::from_child(&victim);
+    let hit = match signal {
+        Signal::INT => kill_process_group(id, signal),
+        _ => kill_process(id, signal),
+    };
+    hit.unwrap();
+    check(ended(&mut victim, &what), signal, &what);
+    nothing_is_left(home.path(), &names, &what);
+}
+
+/// In a group of its own, as by a shell.
+fn start(python: &mut Command) -> Child {
+    python
+        .arg("--json")
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn ended(victim: &mut Child, what: &str) -> ExitStatus {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match victim.try_wait().unwrap() {
+            Some(status) => return status,
+            None if Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            None => {
+                victim.kill().unwrap();
+                panic!("{what}: it goes on");
+            }
+        }
+    }
+}
+
+/// Before there is a handler, the signal itself is the end: shells say the
+/// same of both.
+fn check(status: ExitStatus, signal: Signal, what: &str) {
+    let is_right = status.code() == Some(128 + signal.as_raw())
+        || status.signal() == Some(signal.as_raw());
+    assert!(is_right, "{what}: {status}");
+}
+
+/// The folder is in the environment of all that came of the victim, and so
+/// they are known by it.
+fn nothing_is_left(home: &Path, old: &BTreeSet<String>, what: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let names: Vec<_> = shared_names().difference(old).cloned().collect();
+        let processes = processes_of(home);
+        if names.is_empty() && processes.is_empty() {
+            break;
+        }
+        let is_time = Instant::now() < deadline;
+        assert!(is_time, "{what} leaves {names:?}, {processes:?}");
+        thread::sleep(Duration::from_millis(1));
+    }
+    let files: Vec<_> = fs::read_dir(home).unwrap().collect();
+    assert!(files.is_empty(), "{what} leaves {files:?}");
+}
+
+/// Those that `multiprocessing` gives.
+fn shared_names() -> BTreeSet<String> {
+    const PREFIXES: [&str; 4] = ["sem.mp-", "psm_", "pym-", "pymp-"];
+    let folder = fs::read_dir("/dev/shm").unwrap();
+    folder
+        .map(|file| file.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| PREFIXES.iter().any(|it| name.starts_with(it)))
+        .collect()
+}
+
+fn processes_of(home: &Path) -> Vec<String> {
+    let mark = format!("TMPDIR={}", home.display());
+    let has_mark = |environment: &[u8]| {
+        environment.split(|byte| *byte == 0).any(|it| it == mark.as_bytes())
+    };
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    processes
+        // Who is gone in between is not left, and of others we know nothing.
+        .filter(|one| {
+            fs::read(one.path().join("environ")).is_ok_and(|it| has_mark(&it))
+        })
+        .map(|one| {
+            let line = fs::read(one.path().join("cmdline"));
+            let line = line.unwrap_or_default();
+            String::from_utf8_lossy(&line).replace('\0', " ")
+        })
+        .collect()
+}
