@@ -1,5 +1,6 @@
-//! Takes the sources of every pair into the program: so that what a report
-//! shows is what was built, wherever the program is copied to.
+//! Takes the sources of every pair into the program, and the scripts for
+//! CPython: so that what a report shows and counts is what was built, wherever
+//! the program is copied to.
 //!
 //! The rejected alternative, reading them from the workspace when they are
 //! shown, shows what somebody has edited since, or nothing.
@@ -15,8 +16,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let workspace = here.join("../..").canonicalize()?;
     let mut rows = String::new();
-    for side in ["examples-threads", "examples-processes"] {
-        let folder = workspace.join(side);
+    for (folder, files) in [
+        ("examples-threads", packages as Files),
+        ("examples-processes", packages),
+        ("scripts/cpython", scripts),
+    ] {
+        let folder = workspace.join(folder);
         println!("cargo::rerun-if-changed={}", folder.display());
         for file in files(&folder)? {
             let path = file.strip_prefix(&workspace)?.to_string_lossy();
@@ -30,8 +35,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Which of the files in a folder are sources.
+type Files = fn(&Path) -> Result<Vec<PathBuf>, Box<dyn Error>>;
+
 /// The manifest and the sources of every package in the folder, sorted.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+fn packages(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     let mut files = Vec::new();
     for package in fs::read_dir(folder)? {
         let package = package?.path();
@@ -54,4 +62,18 @@ fn collect(
         }
     }
     Ok(())
+}
+
+/// The scripts in the folder, sorted. Beside them lies what Python keeps of
+/// them.
+fn scripts(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "py") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
 }

@@ -1,4 +1,5 @@
-//! The sources of every pair, as they were when this program was built.
+//! The sources of every pair and the scripts for CPython, as they were when
+//! this program was built.
 
 use common::{outcome::Model, scenarios::Scenario};
 
@@ -28,7 +29,7 @@ pub struct Pair {
     pub processes: Source,
 }
 
-/// All files of all packages, kits included, sorted by path.
+/// All files of all packages, kits included, sorted by path; and all scripts.
 static ALL: &[Source] = include!(concat!(env!("OUT_DIR"), "/sources.rs"));
 
 /// The files of a scenario on both sides, `src/main.rs` first, the manifest
@@ -54,6 +55,12 @@ pub fn pairs(scenario: &Scenario) -> Vec<Pair> {
 pub fn files(package: &str, model: Model) -> impl Iterator<Item = Source> {
     let folder = format!("examples-{model}/{package}/");
     ALL.iter().copied().filter(move |file| file.path.starts_with(&folder))
+}
+
+/// All scripts for CPython: those of scenarios, and what they share.
+pub fn scripts() -> impl Iterator<Item = Source> {
+    let is_script = |file: &Source| file.path.starts_with("scripts/");
+    ALL.iter().copied().filter(is_script)
 }
 
 #[cfg(test)]
@@ -88,5 +95,16 @@ mod tests {
     fn the_kit_of_processes_is_there() {
         let kit = files("kit", Model::Processes);
         assert!(kit.into_iter().any(|file| file.name() == "src/pool/link.rs"));
+    }
+
+    #[test]
+    fn what_is_compared_with_cpython_has_its_script() {
+        let names: Vec<&str> = scripts().map(|file| file.name()).collect();
+        assert!(names.contains(&"contract.py"), "{names:?}");
+        let scenarios = scenarios::ALL.iter();
+        for scenario in scenarios.filter(|one| one.cpython.is_some()) {
+            let script = scenario.script();
+            assert!(names.contains(&script.as_str()), "{script}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The figures that rules ask for.
 
+use std::collections::BTreeSet;
+
 use common::{
     estimate::{self, Estimate},
     outcome::{Metric, Model},
@@ -13,14 +15,14 @@ use crate::{
 
 /// One figure of one side: which, and whose.
 #[derive(Debug, Clone, Copy)]
-pub struct Figure {
+pub struct Figure<'name> {
     scenario: &'static str,
     metric: &'static str,
-    variant: Option<&'static str>,
+    variant: Option<&'name str>,
     model: Model,
 }
 
-impl Figure {
+impl<'name> Figure<'name> {
     /// Of threads.
     pub const fn threads(scenario: &'static str, metric: &'static str) -> Self {
         let (variant, model) = (None, Model::Threads);
@@ -36,13 +38,18 @@ impl Figure {
     }
 
     /// Of this variant.
-    pub const fn of(self, variant: &'static str) -> Self {
+    pub const fn of(self, variant: &'name str) -> Self {
         Figure { variant: Some(variant), ..self }
     }
 
     /// The same of processes.
     pub const fn by_processes(self) -> Self {
-        Figure { model: Model::Processes, ..self }
+        self.by(Model::Processes)
+    }
+
+    /// The same of this side.
+    pub const fn by(self, model: Model) -> Self {
+        Figure { model, ..self }
     }
 
     fn name(self) -> String {
@@ -74,16 +81,37 @@ impl<'all> Evidence<'all> {
         Evidence { results, interpreter: Some(interpreter) }
     }
 
+    /// Whether it is of CPython.
+    pub fn is_of_cpython(self) -> bool {
+        self.interpreter.is_some()
+    }
+
+    /// Whether the interpreter, if there is one, has a GIL: by its own words.
+    pub fn has_gil(self) -> bool {
+        let interpreters = &self.results.heading.interpreters;
+        let interpreter = self.interpreter.map(|number| &interpreters[number]);
+        interpreter.is_some_and(|one| !one.words.contains("no GIL"))
+    }
+
     /// A figure, round by round.
     ///
     /// # Errors
     ///
     /// It is missing if its scenario was not compared, or refused, or if the
     /// programs had no such figure.
-    pub fn rounds(self, figure: Figure) -> Result<Vec<f64>, Missing> {
+    pub fn rounds(self, figure: Figure<'_>) -> Result<Vec<f64>, Missing> {
+        let measured = self.sound(figure.scenario)?;
+        self.rounds_with(measured.plan.workers, figure)
+    }
+
+    fn rounds_with(
+        self,
+        workers: usize,
+        figure: Figure<'_>,
+    ) -> Result<Vec<f64>, Missing> {
         let measured = self.sound(figure.scenario)?;
         let rounds: Vec<f64> = measured
-            .counted(figure.model, measured.plan.workers)
+            .counted(figure.model, workers)
             .flat_map(|sample| &sample.figures)
             .filter(|metric| figure.is(metric))
             .map(|metric| metric.value)
@@ -99,7 +127,7 @@ impl<'all> Evidence<'all> {
     /// # Errors
     ///
     /// As [`Evidence::rounds`].
-    pub fn estimate(self, figure: Figure) -> Result<Estimate, Missing> {
+    pub fn estimate(self, figure: Figure<'_>) -> Result<Estimate, Missing> {
         self.rounds(figure).map(|rounds| Estimate::of(&rounds))
     }
 
@@ -108,7 +136,7 @@ impl<'all> Evidence<'all> {
     /// # Errors
     ///
     /// As [`Evidence::rounds`].
-    pub fn median(self, figure: Figure) -> Result<f64, Missing> {
+    pub fn median(self, figure: Figure<'_>) -> Result<f64, Missing> {
         self.estimate(figure).map(|estimate| estimate.median)
     }
 
@@ -120,11 +148,48 @@ impl<'all> Evidence<'all> {
     /// As [`Evidence::rounds`].
     pub fn ratio(
         self,
-        above: Figure,
-        below: Figure,
+        above: Figure<'_>,
+        below: Figure<'_>,
     ) -> Result<Estimate, Missing> {
         let (above, below) = (self.rounds(above)?, self.rounds(below)?);
         Ok(estimate::ratio(&above, &below))
+    }
+
+    /// The same figure of the variant that has the greatest number in its
+    /// name, of those that both sides have; and how its name is read.
+    ///
+    /// # Errors
+    ///
+    /// It is missing if there is no such variant, or as above.
+    pub fn of_most(
+        self,
+        figure: Figure<'_>,
+        number: fn(&str) -> Option<usize>,
+    ) -> Result<Figure<'all>, Missing> {
+        let Figure { scenario, metric, model, .. } = figure;
+        let threads = self.variants(figure.by(Model::Threads))?;
+        let processes = self.variants(figure.by(Model::Processes))?;
+        threads
+            .intersection(&processes)
+            .filter_map(|variant| Some((number(variant)?, *variant)))
+            .max()
+            .map(|(_, most)| Figure::threads(scenario, metric).of(most))
+            .map(|figure| figure.by(model))
+            .ok_or_else(|| absent(scenario, model, metric))
+    }
+
+    /// All variants of a figure.
+    fn variants(
+        self,
+        figure: Figure<'_>,
+    ) -> Result<BTreeSet<&'all str>, Missing> {
+        let measured = self.sound(figure.scenario)?;
+        let samples = measured.counted(figure.model, measured.plan.workers);
+        Ok(samples
+            .flat_map(|sample| &sample.figures)
+            .filter(|metric| metric.name == figure.metric)
+            .filter_map(|metric| metric.variant.as_deref())
+            .collect())
     }
 
     /// How many times faster all workers are than one.
@@ -137,17 +202,43 @@ impl<'all> Evidence<'all> {
         scenario: &'static str,
         model: Model,
     ) -> Result<Estimate, Missing> {
-        let measured = self.sound(scenario)?;
+        let measured = self.scaling(scenario)?;
         let work = |workers| -> Vec<f64> {
             let samples = measured.counted(model, workers);
             samples.map(|sample| sample.outcome.laps.work).collect()
         };
-        match measured.plan.measures_speed_up() {
-            true => Ok(estimate::ratio(&work(1), &work(measured.plan.workers))),
-            false => {
-                Err(Missing(format!("{scenario}: needs two workers or more")))
-            }
+        Ok(estimate::ratio(&work(1), &work(measured.plan.workers)))
+    }
+
+    /// How many times faster all workers are than one at these parts of the
+    /// work together, by the time that each takes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Evidence::speed_up`], or if there is no such time.
+    pub fn speed_up_of(
+        self,
+        parts: &[Figure<'_>],
+    ) -> Result<Estimate, Missing> {
+        let one = self.time_of(parts, |_| 1)?;
+        let all = self.time_of(parts, |measured| measured.plan.workers)?;
+        Ok(estimate::ratio(&one, &all))
+    }
+
+    /// What these parts of the work take together, round by round.
+    fn time_of(
+        self,
+        parts: &[Figure<'_>],
+        workers: fn(&Measured) -> usize,
+    ) -> Result<Vec<f64>, Missing> {
+        let mut time = Vec::new();
+        for &part in parts {
+            let workers = workers(self.scaling(part.scenario)?);
+            let rounds = self.rounds_with(workers, part)?;
+            time.resize(rounds.len(), 0.0);
+            time.iter_mut().zip(rounds).for_each(|(all, one)| *all += one);
         }
+        Ok(time)
     }
 
     /// How many workers there were, if the cores are enough for them; or as
@@ -224,6 +315,16 @@ impl<'all> Evidence<'all> {
             None => self.results.find(scenario),
             Some(number) => {
                 self.results.find_beside(scenario)?.cpython.get(number)
+            }
+        }
+    }
+
+    fn scaling(self, scenario: &str) -> Result<&'all Measured, Missing> {
+        let measured = self.sound(scenario)?;
+        match measured.plan.measures_speed_up() {
+            true => Ok(measured),
+            false => {
+                Err(Missing(format!("{scenario}: needs two workers or more")))
             }
         }
     }

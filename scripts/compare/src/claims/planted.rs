@@ -13,7 +13,9 @@ use common::{
 use serde_json::{Value, json, value::RawValue};
 
 use crate::{
-    claims::{GROUPS, Ruling, evidence::Evidence},
+    beside::Beside,
+    claims::{Claim, GROUPS, Ruling, evidence::Evidence},
+    interpreter::Interpreter,
     measure::Measured,
     plan::{Plan, Run, Series},
     refusal::{Reason, Refusal},
@@ -33,6 +35,7 @@ pub struct Planted {
     work: BTreeMap<Key, Vec<f64>>,
     cpu: BTreeMap<Key, Vec<f64>>,
     workers_and_cores: Option<[usize; 2]>,
+    has_no_gil: bool,
     results: BTreeMap<Key, Vec<Value>>,
     refused: Vec<(&'static str, Model)>,
 }
@@ -71,9 +74,18 @@ impl Planted {
 
     /// A figure of one side, round by round: [`FEWEST`] of them.
     pub fn rounds(
-        mut self,
+        self,
         scenario: &'static str,
         model: Model,
+        name: (&str, Option<&str>),
+        values: &[f64],
+    ) -> Self {
+        self.plant((scenario, model, WORKERS), name, values)
+    }
+
+    fn plant(
+        mut self,
+        key: Key,
         (name, variant): (&str, Option<&str>),
         values: &[f64],
     ) -> Self {
@@ -81,7 +93,7 @@ impl Planted {
             variant: variant.map(str::to_owned),
             ..Metric::new(name, "s", Better::Lower, 0.0)
         };
-        let of_this = self.metrics.entry((scenario, model, WORKERS));
+        let of_this = self.metrics.entry(key);
         of_this.or_default().push((metric, values.to_vec()));
         self
     }
@@ -106,6 +118,24 @@ impl Planted {
         self.work.insert((scenario, model, 1), times.to_vec());
         self.work.insert((scenario, model, WORKERS), vec![1.0; FEWEST]);
         self
+    }
+
+    /// How many times faster two workers are than one at this part of the
+    /// work, round by round: with two, it takes so long.
+    pub fn speed_ups_of(
+        self,
+        scenario: &'static str,
+        model: Model,
+        (name, variant): (&str, Option<&str>),
+        (times, seconds): (&[f64], f64),
+    ) -> Self {
+        let one: Vec<f64> = times.iter().map(|one| one * seconds).collect();
+        let name = (name, variant);
+        self.plant((scenario, model, 1), name, &one).plant(
+            (scenario, model, WORKERS),
+            name,
+            &[seconds; FEWEST],
+        )
     }
 
     /// How many cores one side kept busy, round by round.
@@ -152,24 +182,52 @@ impl Planted {
         self
     }
 
+    /// The interpreter of CPython has no GIL: otherwise it has one.
+    pub fn without_gil(self) -> Self {
+        Planted { has_no_gil: true, ..self }
+    }
+
     /// How the claim of this name stands by what was planted. The others are
     /// not judged: those on sources read all of them each time.
     pub fn ruling(&self, id: &str) -> Ruling {
-        let mut claims = GROUPS.iter().flat_map(|group| group.claims);
-        let claim = claims.find(|claim| claim.id == id);
         let results = self.results();
-        let rule = claim.expect("it is a claim").rust;
+        let rule = claim(id).rust;
         crate::claims::ruling(rule, &Evidence::of_rust(&results))
+    }
+
+    /// The same, if it was planted in CPython.
+    pub fn ruling_in_cpython(&self, id: &str) -> Ruling {
+        let results = self.results_in_cpython();
+        let rule = claim(id).cpython;
+        crate::claims::ruling(rule, &Evidence::of_cpython(&results, 0))
     }
 
     /// As if it had been measured.
     pub fn results(&self) -> Results {
         Results {
             heading: heading(),
-            scenarios: self.names().map(|name| self.measured(name)).collect(),
+            scenarios: self.all_measured(Series::Pair).collect(),
             beside: Vec::new(),
             environment: None,
         }
+    }
+
+    /// As if it had been measured in CPython, and nothing in Rust.
+    pub fn results_in_cpython(&self) -> Results {
+        let beside = self.all_measured(Series::CPython(0)).map(|measured| {
+            let rust = Plan { series: Series::Beside, ..measured.plan };
+            let rust = Measured::empty(rust);
+            Beside { rust, cpython: vec![measured] }
+        });
+        let beside = beside.collect();
+        let mut heading = heading();
+        heading.interpreters.push(interpreter(self.has_no_gil));
+        let (scenarios, environment) = (Vec::new(), None);
+        Results { heading, scenarios, beside, environment }
+    }
+
+    fn all_measured(&self, series: Series) -> impl Iterator<Item = Measured> {
+        self.names().map(move |name| self.measured(series, name))
     }
 
     fn names(&self) -> impl Iterator<Item = &'static str> {
@@ -193,7 +251,7 @@ impl Planted {
         self.workers_and_cores.unwrap_or([WORKERS; 2])
     }
 
-    fn measured(&self, name: &'static str) -> Measured {
+    fn measured(&self, series: Series, name: &'static str) -> Measured {
         let mut of_this = scenarios::ALL.iter();
         let scenario = of_this.find(|scenario| scenario.name == name);
         let scenario = scenario.expect("it is a scenario");
@@ -203,34 +261,31 @@ impl Planted {
         keys.dedup();
         let [workers, _] = self.workers_and_cores();
         Measured {
-            plan: Plan {
-                scenario,
-                rounds: FEWEST,
-                workers,
-                series: Series::Pair,
-            },
-            samples: keys.iter().flat_map(|&key| self.samples(key)).collect(),
+            plan: Plan { scenario, rounds: FEWEST, workers, series },
+            samples: keys
+                .iter()
+                .flat_map(|&key| self.samples(series, key))
+                .collect(),
             refusals: self
                 .refused
                 .iter()
                 .filter(|(refused, _)| *refused == name)
                 .map(|&(_, model)| {
-                    Refusal::outright(
-                        scenario,
-                        Series::Pair,
-                        model,
-                        Reason::Flood,
-                    )
+                    Refusal::outright(scenario, series, model, Reason::Flood)
                 })
                 .collect(),
         }
     }
 
-    fn samples(&self, key: Key) -> impl Iterator<Item = Sample> {
-        (0..FEWEST).map(move |round| self.sample(key, round))
+    fn samples(
+        &self,
+        series: Series,
+        key: Key,
+    ) -> impl Iterator<Item = Sample> {
+        (0..FEWEST).map(move |round| self.sample(series, key, round))
     }
 
-    fn sample(&self, key: Key, round: usize) -> Sample {
+    fn sample(&self, series: Series, key: Key, round: usize) -> Sample {
         let (scenario, model, planted_for) = key;
         let [workers, cores] = self.workers_and_cores();
         let planted = self.metrics.get(&key).into_iter().flatten();
@@ -251,16 +306,22 @@ impl Planted {
         outcome.resources.cpu_user = cpu / 2.0;
         outcome.resources.cpu_system = cpu / 2.0;
         let workers = if planted_for == 1 { 1 } else { workers };
-        let run = Run {
-            series: Series::Pair,
-            model,
-            workers,
-            round: round + 1,
-            position: 1,
-        };
+        let (round, position) = (round + 1, 1);
+        let run = Run { series, model, workers, round, position };
         let document = RawValue::NULL.to_owned();
         Sample::new(run, Duration::from_secs(1), document, outcome)
     }
+}
+
+fn claim(id: &str) -> &'static Claim {
+    let mut claims = GROUPS.iter().flat_map(|group| group.claims);
+    claims.find(|claim| claim.id == id).expect("it is a claim")
+}
+
+fn interpreter(has_no_gil: bool) -> Interpreter {
+    let gil = if has_no_gil { "no GIL" } else { "GIL" };
+    let words = format!("CPython 3.13.1, {gil}, fork");
+    Interpreter { command: "python3".into(), words }
 }
 
 fn heading() -> Heading {
