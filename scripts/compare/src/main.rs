@@ -17,6 +17,7 @@
 //! | [`results`] | all that was measured, now or read back from that file |
 //! | [`sources`] | the sources of every pair, as they were built |
 //! | [`counts`] | what they are made of, in numbers |
+//! | [`scripts`] | the same of those for CPython |
 //! | [`environment`] | what else went on while the programs ran |
 //! | [`cgroup`] | what a container leaves to them |
 //! | [`disturbance`] | what of that may have disturbed the figures |
@@ -58,6 +59,7 @@ mod refusal;
 mod report;
 mod results;
 mod samples;
+mod scripts;
 mod side_by_side;
 mod sources;
 mod table;

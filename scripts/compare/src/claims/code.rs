@@ -10,6 +10,8 @@ use crate::{
         Claim, Missing, Place, Ruling, evidence::Evidence, ruling::NOTICED,
     },
     counts::{self, Counts},
+    plan::count,
+    scripts::Scripts,
     verdict::{TIMES, times},
 };
 
@@ -23,7 +25,7 @@ pub static CLAIMS: [Claim; 2] = [
             function: "spawn_and_join",
         },
         rust: processes_are_straightforward,
-        cpython: processes_are_straightforward,
+        cpython: processes_are_straightforward_in_python,
     },
     Claim {
         id: "C07",
@@ -34,12 +36,16 @@ pub static CLAIMS: [Claim; 2] = [
             function: "spawn_and_join",
         },
         rust: processes_have_the_interface,
-        cpython: processes_have_the_interface,
+        cpython: processes_have_the_interface_in_python,
     },
 ];
 
 /// Much alike is what has more in common than not.
 const ALIKE: f64 = 0.5;
+
+/// Where both are written as one text, it is much alike if nine lines of ten
+/// need not know which of both they are about.
+const AS_ONE: f64 = 0.9;
 
 fn processes_are_straightforward(_: &Evidence<'_>) -> Result<Ruling, Missing> {
     let programs = both(counts::programs)?;
@@ -101,6 +107,31 @@ impl fmt::Display for Efforts {
     }
 }
 
+fn processes_are_straightforward_in_python(
+    _: &Evidence<'_>,
+) -> Result<Ruling, Missing> {
+    Ok(straightforward_as_one(&Scripts::all()))
+}
+
+/// No line is held in favour of processes: all that are apart count as if they
+/// were theirs.
+fn straightforward_as_one(scripts: &Scripts) -> Ruling {
+    let Scripts { lines, lines_apart, care } = scripts;
+    let of_both = lines - lines_apart;
+    let factor = estimate::ratio(&[*lines as f64], &[of_both as f64]).median;
+    let names = count(care.len(), "name");
+    let figure =
+        format!("lines at most {}{TIMES}, {names} to know", times(factor));
+    match (factor > NOTICED, care.is_empty()) {
+        (true, _) => Ruling::does_not_hold(figure),
+        (false, false) => Ruling::reworded(
+            "with care for how they start, end, and come by memory",
+            figure,
+        ),
+        (false, true) => Ruling::holds(figure),
+    }
+}
+
 fn processes_have_the_interface(_: &Evidence<'_>) -> Result<Ruling, Missing> {
     let programs = both(counts::programs)?;
     Ok(interface(&programs, counts::lines_in_common()?))
@@ -123,6 +154,23 @@ fn interface([threads, processes]: &[Counts; 2], in_common: usize) -> Ruling {
         (false, _) => Ruling::does_not_hold(figure),
         (true, true) => Ruling::reworded("not in std: a kit has it", figure),
         (true, false) => Ruling::holds(figure),
+    }
+}
+
+fn processes_have_the_interface_in_python(
+    _: &Evidence<'_>,
+) -> Result<Ruling, Missing> {
+    Ok(interface_as_one(&Scripts::all()))
+}
+
+/// One text is for both, so where a line is not, the interfaces differ.
+fn interface_as_one(Scripts { lines, lines_apart, .. }: &Scripts) -> Ruling {
+    let share = (lines - lines_apart) as f64 / *lines as f64;
+    let figure =
+        format!("{} of lines serve both", units::human(share, "share"));
+    match share > AS_ONE {
+        true => Ruling::holds(figure),
+        false => Ruling::does_not_hold(figure),
     }
 }
 
@@ -229,12 +277,48 @@ mod tests {
         );
     }
 
+    fn scripts(
+        lines: usize,
+        lines_apart: usize,
+        care: &[&'static str],
+    ) -> Scripts {
+        let care = care.iter().copied().collect();
+        Scripts { lines, lines_apart, care }
+    }
+
+    #[test]
+    fn one_text_is_straightforward_or_takes_care() {
+        for (apart, care, standing) in [
+            (0, &[][..], Standing::Holds),
+            (20, &[], Standing::Holds),
+            (20, &["__main__"], Standing::Reworded),
+            (21, &["__main__"], Standing::DoesNotHold),
+            (21, &[], Standing::DoesNotHold),
+            (100, &[], Standing::DoesNotHold),
+        ] {
+            let ruling = straightforward_as_one(&scripts(100, apart, care));
+            assert_eq!(ruling.standing, standing, "{apart} {care:?}");
+        }
+        let ruling = straightforward_as_one(&scripts(110, 10, &["one", "two"]));
+        assert_eq!(ruling.figure, "lines at most 1.10×, 2 names to know");
+    }
+
+    #[test]
+    fn one_text_that_serves_both_is_an_interface() {
+        let ruling = |apart| interface_as_one(&scripts(1000, apart, &[]));
+        assert_eq!(ruling(99).standing, Standing::Holds);
+        assert_eq!(ruling(100).standing, Standing::DoesNotHold);
+        assert_eq!(ruling(99).figure, "90.1 % of lines serve both");
+    }
+
     /// Of the sources as they are: whatever the verdict, it has its figures.
     #[test]
     fn the_sources_can_be_counted() {
+        let planted = Planted::nothing();
         for id in ["C02", "C07"] {
-            let ruling = Planted::nothing().ruling(id);
-            assert_ne!(ruling.standing, Standing::NotMeasured);
+            for ruling in [planted.ruling(id), planted.ruling_in_cpython(id)] {
+                assert_ne!(ruling.standing, Standing::NotMeasured);
+            }
         }
     }
 }

@@ -87,18 +87,16 @@ const LIGHT: f64 = 65_536.0;
 /// is left is for drawing it.
 const FAST: f64 = 0.1;
 
-/// What a thread holds that waits for work, without what the kernel holds for
-/// it, which of a process is more as well. In the largest crew that every run
-/// has: of a small one, a few pages more or less would tell.
-const IDLE: Figure =
-    Figure::threads("worker-cost", "private bytes").of("idle, 64");
+/// What a worker holds that waits for work, without what the kernel holds for
+/// it, which of a process is more as well.
+const IDLE: Figure = Figure::threads("worker-cost", "private bytes");
 
 /// To move a message and get another back: its words stay where they are.
-const MOVED: Figure = Figure::threads("ipc", "1 MiB trip").of("condvar, block");
+const MOVED: Figure = Figure::threads("ipc", "1 MiB trip");
 
 /// The same through memory that two processes share, the fastest way they
 /// have of those that wait as [`MOVED`] does: not by spinning.
-const COPIED: Figure = Figure::processes("ipc", "1 MiB trip").of("ring, block");
+const COPIED: Figure = Figure::processes("ipc", "1 MiB trip");
 
 /// What the screen spends on a row of a worker's: an object of several parts.
 /// Threads move it, processes read a copy and decode it.
@@ -132,8 +130,9 @@ fn see(
 }
 
 fn processes_take_more(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
+    let idle = idle(evidence)?;
     let (factor, figure) =
-        against(evidence, "idle", [IDLE, IDLE.by_processes()], "B")?;
+        against(evidence, "idle", [idle, idle.by_processes()], "B")?;
     Ok(match exceeds(factor, NOTICED)? {
         true => Ruling::holds(figure),
         false => Ruling::does_not_hold(figure),
@@ -141,12 +140,19 @@ fn processes_take_more(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
 }
 
 fn threads_are_light(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
-    let each = evidence.estimate(IDLE)?;
+    let each = evidence.estimate(idle(evidence)?)?;
     let figure = format!("{} private, idle", units::human(each.median, "B"));
     Ok(match exceeds(each, LIGHT)? {
         true => Ruling::does_not_hold(figure),
         false => Ruling::holds(figure),
     })
+}
+
+/// Of the largest crew that there is: of a small one, a few pages more or less
+/// would tell.
+fn idle<'all>(evidence: &Evidence<'all>) -> Result<Figure<'all>, Missing> {
+    evidence
+        .of_most(IDLE, |variant| variant.strip_prefix("idle, ")?.parse().ok())
 }
 
 /// To reach it is to see it without being sent it, which is a fact; what is
@@ -155,8 +161,14 @@ fn threads_reach_state(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
     if !see(evidence, Model::Threads)?.all(|sees| sees) {
         return Ok(Ruling::does_not_hold("threads do not see a write"));
     }
-    let (factor, figure) =
-        against(evidence, "1 MiB trip", [MOVED, COPIED], "s")?;
+    let trips = match evidence.is_of_cpython() {
+        true => {
+            let queue = MOVED.of("simple-queue, block");
+            [queue, COPIED.of("shared-memory, block")]
+        }
+        false => [MOVED.of("condvar, block"), COPIED.of("ring, block")],
+    };
+    let (factor, figure) = against(evidence, "1 MiB trip", trips, "s")?;
     Ok(match exceeds(factor, NOTICED)? {
         true => Ruling::holds(figure),
         false => Ruling::reworded(
@@ -195,7 +207,10 @@ fn threads_use_the_same_data(
     })
 }
 
-fn is_fast(evidence: &Evidence<'_>, megabyte: Figure) -> Result<bool, Missing> {
+fn is_fast(
+    evidence: &Evidence<'_>,
+    megabyte: Figure<'_>,
+) -> Result<bool, Missing> {
     let frames = evidence.estimate(megabyte)?.divided_by(FRAME.as_secs_f64());
     exceeds(frames, FAST).map(|is_slow| !is_slow)
 }
@@ -204,7 +219,7 @@ fn is_fast(evidence: &Evidence<'_>, megabyte: Figure) -> Result<bool, Missing> {
 fn against(
     evidence: &Evidence<'_>,
     what: &str,
-    [threads, processes]: [Figure; 2],
+    [threads, processes]: [Figure<'_>; 2],
     unit: &str,
 ) -> Result<(Estimate, String), Missing> {
     let factor = evidence.ratio(processes, threads)?;

@@ -5,6 +5,9 @@
 //! round can be lost. That the other variants lose nothing is what their
 //! programs hold against the serial reference, balance by balance; one that
 //! did lose would be refused, and be no evidence.
+//!
+//! In CPython one script is for both sides. It names what it guards with where
+//! that is made, and takes it where it is needed: there it is counted.
 
 use std::fmt;
 
@@ -23,6 +26,7 @@ use crate::{
     },
     counts::{Counts, Means},
     plan::count,
+    scripts,
     verdict::{TIMES, interval, times},
 };
 
@@ -46,25 +50,28 @@ pub static CLAIMS: [Claim; 5] = [
         statement: "threaded code is harder to get right",
         place: place("src/racy.rs", "worker"),
         rust: threaded_code_is_harder,
-        cpython: threaded_code_is_harder,
+        cpython: threaded_code_is_harder_in_python,
     },
     Claim {
         id: "C21",
         statement: "threads may write one memory at once",
         place: place("src/racy.rs", "update"),
         rust: threads_may_write_at_once,
-        cpython: threads_may_write_at_once,
+        cpython: threads_may_write_at_once_in_python,
     },
     Claim {
         id: "C22",
         statement: "the GIL guards the program's data",
         place: place("src/lock.rs", "worker"),
         rust: the_gil_guards_the_data,
-        cpython: the_gil_guards_the_data,
+        cpython: the_gil_guards_the_data_in_python,
     },
 ];
 
 const SCENARIO: &str = "shared-state";
+
+/// The same for CPython.
+const SCRIPT: &str = "shared_state.py";
 
 /// The difference between a data race and one of logic.
 const REFUSED: &str = "safe Rust refuses data races, and not races of logic";
@@ -86,8 +93,8 @@ fn separate_memory_needs_little_locking(
             loses |= loses_updates(evidence, model, variant)?;
         }
     }
-    let [threads, processes] =
-        [Model::Threads, Model::Processes].map(Guards::of);
+    let [threads, processes] = [Model::Threads, Model::Processes]
+        .map(|model| Guards::of(evidence, model));
     Ok(little_locking(loses, threads?, processes?))
 }
 
@@ -117,7 +124,14 @@ struct Guards {
 }
 
 impl Guards {
-    fn of(model: Model) -> Result<Self, Missing> {
+    fn of(evidence: &Evidence<'_>, model: Model) -> Result<Self, Missing> {
+        match evidence.is_of_cpython() {
+            true => Self::of_script(),
+            false => Self::of_side(model),
+        }
+    }
+
+    fn of_side(model: Model) -> Result<Self, Missing> {
         let shared = source("src/lock.rs", model)?;
         let owner = source("src/owner.rs", model)?;
         let partition = source("src/partition.rs", model)?;
@@ -127,6 +141,15 @@ impl Guards {
             locks: shared.primitives_by(Means::Lock),
             locks_apart: apart(Means::Lock),
             atomics_apart: apart(Means::Atomic),
+        })
+    }
+
+    /// Python has no atomics.
+    fn of_script() -> Result<Self, Missing> {
+        Ok(Guards {
+            locks: locks_taken("lock")?,
+            locks_apart: locks_taken("owner")? + locks_taken("partition")?,
+            atomics_apart: 0,
         })
     }
 
@@ -151,14 +174,33 @@ fn without_a_queue_locks_are_chosen(
     let coarse = Figure::threads(SCENARIO, "transfers").of("lock");
     let fine = Figure::threads(SCENARIO, "transfers").of("lock-per-account");
     let grain = evidence.ratio(fine, coarse)?;
-    let needed = Race::by(evidence, Model::Threads)?.is_lost()?;
-    let spared = |variant| spares_locks(evidence, variant);
     let locks = Locks {
-        needed,
-        with_a_queue: !spared("owner")?,
-        only: !spared("atomic")? && !spared("partition")?,
+        needed: threads_lose(evidence)?,
+        with_a_queue: !spares_locks(evidence, "owner")?,
+        instead: what_spares_locks(evidence)?,
     };
     choice_of_locks(locks, grain)
+}
+
+/// What else than a queue does, in a sentence.
+fn what_spares_locks(
+    evidence: &Evidence<'_>,
+) -> Result<Option<&'static str>, Missing> {
+    let (others, words) = match evidence.is_of_cpython() {
+        true => {
+            (&["partition"][..], "locks, or a part for each; the grain counts")
+        }
+        false => (
+            &["atomic", "partition"][..],
+            "locks, or atomics, or a part for each; the grain counts",
+        ),
+    };
+    for variant in others {
+        if spares_locks(evidence, variant)? {
+            return Ok(Some(words));
+        }
+    }
+    Ok(None)
 }
 
 /// What else than a lock would do.
@@ -168,8 +210,8 @@ struct Locks {
     needed: bool,
     /// A queue does not spare them.
     with_a_queue: bool,
-    /// Without a queue, nothing else spares them.
-    only: bool,
+    /// Without a queue, what else spares them: what to say then.
+    instead: Option<&'static str>,
 }
 
 fn choice_of_locks(locks: Locks, grain: Estimate) -> Result<Ruling, Missing> {
@@ -185,11 +227,8 @@ fn choice_of_locks(locks: Locks, grain: Estimate) -> Result<Ruling, Missing> {
             "locks, and it matters little how fine they are",
             figure,
         ),
-        Locks { only: false, .. } => Ruling::reworded(
-            "locks, or atomics, or a part for each; the grain counts",
-            figure,
-        ),
-        Locks { only: true, .. } => Ruling::holds(figure),
+        Locks { instead: Some(words), .. } => Ruling::reworded(words, figure),
+        Locks { instead: None, .. } => Ruling::holds(figure),
     })
 }
 
@@ -203,7 +242,7 @@ fn harder(
 ) -> Result<Ruling, Missing> {
     let threads = Race::by(evidence, Model::Threads)?;
     let processes = Race::by(evidence, Model::Processes)?;
-    let figure = format!("lost: threads {threads}, processes {processes}");
+    let figure = lost_by_both(evidence)?;
     Ok(match (threads.is_lost()?, processes.is_lost()?) {
         (false, _) => Ruling::does_not_hold(figure),
         (true, _) if unsafe_blocks > 0 => Ruling::holds(figure),
@@ -213,6 +252,25 @@ fn harder(
         ),
         (true, false) => Ruling::reworded(REFUSED, figure),
     })
+}
+
+fn threaded_code_is_harder_in_python(
+    evidence: &Evidence<'_>,
+) -> Result<Ruling, Missing> {
+    let figure = lost_by_both(evidence)?;
+    if !threads_lose(evidence)? {
+        return Ok(Ruling::does_not_hold(figure));
+    }
+    Ok(match Race::by(evidence, Model::Processes)?.has_lost() {
+        true => Ruling::reworded("shared memory is, of processes too", figure),
+        false => Ruling::holds(figure),
+    })
+}
+
+fn lost_by_both(evidence: &Evidence<'_>) -> Result<String, Missing> {
+    let threads = Race::by(evidence, Model::Threads)?;
+    let processes = Race::by(evidence, Model::Processes)?;
+    Ok(format!("lost: threads {threads}, processes {processes}"))
 }
 
 fn threads_may_write_at_once(
@@ -238,6 +296,16 @@ fn at_once(
     })
 }
 
+fn threads_may_write_at_once_in_python(
+    evidence: &Evidence<'_>,
+) -> Result<Ruling, Missing> {
+    let figure = lost_by_both(evidence)?;
+    Ok(match threads_lose(evidence)? {
+        true => Ruling::holds(figure),
+        false => Ruling::does_not_hold(figure),
+    })
+}
+
 /// Where there is no GIL, what guards the data is seen by taking it away.
 fn the_gil_guards_the_data(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
     let unguarded = Race::by(evidence, Model::Threads)?;
@@ -253,6 +321,44 @@ fn the_gil_guards_the_data(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
     })
 }
 
+/// What the GIL guards is the interpreter's own data, unless nothing of the
+/// program's is lost either.
+fn the_gil_guards_the_data_in_python(
+    evidence: &Evidence<'_>,
+) -> Result<Ruling, Missing> {
+    if !evidence.has_gil() {
+        return Err(Missing("there is no GIL in this build".into()));
+    }
+    let lost = Race::by(evidence, Model::Threads)?;
+    let figure = format!("threads lose {lost} under the GIL");
+    Ok(match threads_lose(evidence)? {
+        true => Ruling::does_not_hold(figure),
+        false => Ruling::holds(figure),
+    })
+}
+
+/// Whether threads lose anything.
+///
+/// # Errors
+///
+/// Under a GIL threads seldom come between one another, and to have lost
+/// nothing may be luck: unless processes, who have no lock in common, lose
+/// something by as much of the same work.
+fn threads_lose(evidence: &Evidence<'_>) -> Result<bool, Missing> {
+    let threads = Race::by(evidence, Model::Threads)?;
+    if !evidence.is_of_cpython() {
+        return threads.is_lost();
+    }
+    let processes = Race::by(evidence, Model::Processes)?;
+    match (threads.has_lost(), processes.has_lost()) {
+        (false, false) => {
+            let what = "nobody lost anything, be it by luck";
+            Err(Missing(format!("{SCENARIO}: {what}")))
+        }
+        (threads, _) => Ok(threads),
+    }
+}
+
 /// What `racy` came to: load and store apart, and nothing to guard them.
 #[derive(Debug)]
 struct Race {
@@ -265,17 +371,18 @@ struct Race {
 impl Race {
     fn by(evidence: &Evidence<'_>, model: Model) -> Result<Self, Missing> {
         let racy = Figure::threads(SCENARIO, "lost updates").of("racy");
-        let lost = evidence.rounds(match model {
-            Model::Threads => racy,
-            Model::Processes => racy.by_processes(),
-        })?;
+        let lost = evidence.rounds(racy.by(model))?;
         Ok(Race { lost, cores: evidence.usable_cores(SCENARIO)? })
+    }
+
+    fn has_lost(&self) -> bool {
+        self.lost.iter().any(|lost| *lost > 0.0)
     }
 
     /// Whether anything was lost, in any round. Who takes turns on one core
     /// meets nobody: then nothing lost is no evidence.
     fn is_lost(&self) -> Result<bool, Missing> {
-        match self.lost.iter().any(|lost| *lost > 0.0) {
+        match self.has_lost() {
             false if self.cores < 2 => {
                 Err(Missing(format!("{SCENARIO}: needs two cores or more")))
             }
@@ -305,8 +412,27 @@ fn spares_locks(
     variant: &str,
 ) -> Result<bool, Missing> {
     let loses = loses_updates(evidence, Model::Threads, variant)?;
-    let counts = source(&format!("src/{variant}.rs"), Model::Threads)?;
-    Ok(!loses && counts.primitives_by(Means::Lock) == 0)
+    let locks = match evidence.is_of_cpython() {
+        true => locks_taken(variant)?,
+        false => source(&format!("src/{variant}.rs"), Model::Threads)?
+            .primitives_by(Means::Lock),
+    };
+    Ok(!loses && locks == 0)
+}
+
+/// How often a variant takes a lock in the script. The owner is a function of
+/// its own.
+fn locks_taken(variant: &str) -> Result<usize, Missing> {
+    let functions = match variant {
+        "owner" => &["owner", "own"][..],
+        _ => &[variant],
+    };
+    let locks = functions.iter().map(|function| {
+        scripts::locks_taken(SCRIPT, function).ok_or_else(|| {
+            Missing(format!("{SCRIPT} has no function {function}"))
+        })
+    });
+    locks.sum()
 }
 
 /// Whether a variant lost an update, in any round.
@@ -435,7 +561,7 @@ mod tests {
 
     /// Needed without a queue and spared by one, and nothing else spares them.
     const CHOSEN: Locks =
-        Locks { needed: true, with_a_queue: false, only: true };
+        Locks { needed: true, with_a_queue: false, instead: None };
 
     fn choice(locks: Locks, [low, median, high]: [f64; 3]) -> Standing {
         let ruling = choice_of_locks(locks, Estimate { low, median, high });
@@ -452,7 +578,7 @@ mod tests {
         assert_eq!(choice(CHOSEN, alike), Standing::Reworded);
         assert_eq!(choice(CHOSEN, [1.2, 2.0, 3.0]), Standing::NotMeasured);
         assert_eq!(choice(CHOSEN, [0.3, 0.5, 0.9]), Standing::NotMeasured);
-        let others = Locks { only: false, ..CHOSEN };
+        let others = Locks { instead: Some("or not"), ..CHOSEN };
         assert_eq!(choice(others, faster), Standing::Reworded);
         for void in [
             Locks { needed: false, ..CHOSEN },
