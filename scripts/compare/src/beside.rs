@@ -39,14 +39,19 @@ impl Beside {
         [&self.rust].into_iter().chain(&self.cpython)
     }
 
-    /// The figures that an interpreter has, beside those of Rust.
+    /// The figures that an interpreter has, beside those of Rust. Where Rust
+    /// has one way to do it and CPython several, each stands beside that one.
     pub fn rows(&self, interpreter: usize) -> Vec<Row> {
         let rust = verdict::verdicts(&self.rust);
         let cpython = self.cpython.get(interpreter);
         let verdicts = cpython.map(verdict::verdicts).unwrap_or_default();
         let row = |cpython: Verdict| {
             let name = cpython.name();
-            let twin = rust.iter().find(|rust| rust.name() == name);
+            let twin = [&cpython.variant, &None].into_iter().find_map(|of| {
+                rust.iter().find(|rust| {
+                    rust.metric == cpython.metric && rust.variant == *of
+                })
+            });
             Row {
                 rust: twin.map_or([String::new(), String::new()], figures),
                 cpython: figures(&cpython),

@@ -12,6 +12,7 @@ use crate::{
     judge::{self, Finding},
     measure::Measured,
     plan::count,
+    samples::Sample,
 };
 
 /// The unit of a speed-up.
@@ -151,20 +152,42 @@ pub fn comparative(unit: &str, better: Better) -> &'static str {
     }
 }
 
-/// What one worker took over what all took, for each side.
+/// What one worker took over what all took, for each side; part by part, if
+/// the programs tell what each part of the work took.
 fn speed_ups(measured: &Measured) -> Vec<Verdict> {
-    let sides = match measured.plan.scenario.scales {
-        true => &[Model::Threads, Model::Processes][..],
-        false => &[],
+    if !measured.plan.scenario.scales {
+        return Vec::new();
+    }
+    let parts: Vec<Option<&str>> = match parts(measured) {
+        parts if parts.is_empty() => vec![None],
+        parts => parts.into_iter().map(Some).collect(),
     };
-    sides.iter().map(|&model| speed_up(measured, model)).collect()
+    let sides = [Model::Threads, Model::Processes];
+    parts
+        .into_iter()
+        .flat_map(|part| sides.map(|side| speed_up(measured, side, part)))
+        .collect()
 }
 
-fn speed_up(measured: &Measured, model: Model) -> Verdict {
+/// How a metric is called that tells what a part of the work took.
+const WORK: &str = "work";
+
+/// The parts of the work, in their order.
+fn parts(measured: &Measured) -> Vec<&str> {
+    let first = measured.samples.first();
+    first
+        .into_iter()
+        .flat_map(|sample| &sample.figures)
+        .filter(|metric| metric.name == WORK)
+        .filter_map(|metric| metric.variant.as_deref())
+        .collect()
+}
+
+fn speed_up(measured: &Measured, model: Model, part: Option<&str>) -> Verdict {
     let plan = &measured.plan;
     let work = |workers| -> Vec<f64> {
         let samples = measured.counted(model, workers);
-        samples.map(|sample| sample.outcome.laps.work).collect()
+        samples.filter_map(|sample| work(sample, part)).collect()
     };
     let speed_up = plan
         .measures_speed_up()
@@ -174,7 +197,7 @@ fn speed_up(measured: &Measured, model: Model) -> Verdict {
     Verdict {
         scenario: plan.scenario.name,
         metric: format!("speed-up of {model}"),
-        variant: None,
+        variant: part.map(str::to_owned),
         unit: TIMES.into(),
         threads: figure(Model::Threads),
         processes: figure(Model::Processes),
@@ -183,6 +206,20 @@ fn speed_up(measured: &Measured, model: Model) -> Verdict {
         words: speed_up.map_or("not measured: one worker".into(), |speed_up| {
             efficiency(speed_up, plan.workers, measured.cores())
         }),
+    }
+}
+
+/// What the work took, or a part of it.
+fn work(sample: &Sample, part: Option<&str>) -> Option<f64> {
+    match part {
+        None => Some(sample.outcome.laps.work),
+        Some(_) => {
+            let mut figures = sample.figures.iter();
+            let is_part = |metric: &&Metric| {
+                metric.name == WORK && metric.variant.as_deref() == part
+            };
+            figures.find(is_part).map(|metric| metric.value)
+        }
     }
 }
 
@@ -216,6 +253,7 @@ pub fn times(ratio: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claims::planted::Planted;
 
     fn estimate(low: f64, median: f64, high: f64) -> Estimate {
         Estimate { median, low, high }
@@ -247,6 +285,49 @@ mod tests {
         assert_eq!(twice("B", Better::Lower), "threads 2.0× smaller");
         assert_eq!(twice("1", Better::Lower), "threads 2.0× fewer");
         assert_eq!(twice("1", Better::Higher), "threads 2.0× more");
+    }
+
+    const MATRIX: &str = "matrix";
+
+    fn speed_ups_of(planted: &Planted) -> Vec<(String, String)> {
+        let results = planted.results_in_cpython();
+        let verdicts = verdicts(&results.beside[0].cpython[0]).into_iter();
+        let is_speed_up =
+            |verdict: &Verdict| verdict.metric.starts_with("speed-up");
+        let figures = |verdict: Verdict| {
+            let [threads, processes] = [Model::Threads, Model::Processes]
+                .map(|side| verdict.figure(side));
+            (verdict.name(), threads + &processes)
+        };
+        verdicts.filter(is_speed_up).map(figures).collect()
+    }
+
+    #[test]
+    fn each_part_of_the_work_has_its_speed_up() {
+        let (threads, processes) = (Model::Threads, Model::Processes);
+        let whole = Planted::nothing()
+            .speed_up(MATRIX, threads, 1.5)
+            .speed_up(MATRIX, processes, 1.75);
+        let row = |name: &str, figure: &str| (name.into(), figure.into());
+        let rows = [
+            row("speed-up of threads", "1.50×"),
+            row("speed-up of processes", "1.75×"),
+        ];
+        assert_eq!(speed_ups_of(&whole), rows);
+        let mut parted = whole;
+        for (part, times) in [("pure", [1.0, 1.75]), ("native", [1.5, 1.5])] {
+            for (side, times) in [threads, processes].into_iter().zip(times) {
+                let (name, times) = (("work", Some(part)), [times; 6]);
+                parted = parted.speed_ups_of(MATRIX, side, name, (&times, 1.0));
+            }
+        }
+        let rows = [
+            row("speed-up of threads, pure", "1.00×"),
+            row("speed-up of processes, pure", "1.75×"),
+            row("speed-up of threads, native", "1.50×"),
+            row("speed-up of processes, native", "1.50×"),
+        ];
+        assert_eq!(speed_ups_of(&parted), rows);
     }
 
     #[test]

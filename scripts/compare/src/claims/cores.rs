@@ -441,6 +441,8 @@ mod tests {
     use super::*;
     use crate::claims::{Standing, planted::Planted};
 
+    const PROCESSES: Model = Model::Processes;
+
     /// Rounds that lie on both sides of each threshold.
     const TORN: [f64; 6] = [0.5, 0.9, 1.0, 1.6, 1.9, 6.0];
 
@@ -545,6 +547,187 @@ mod tests {
                 let found = sped_up(times).ruling(id).standing;
                 assert_eq!(found, standing, "{id} {times:?}");
             }
+        }
+    }
+
+    fn work(part: &str) -> (&str, Option<&str>) {
+        ("work", Some(part))
+    }
+
+    /// A part of the work, sped up by threads and by processes. With all
+    /// workers it takes a second of threads.
+    fn part(planted: Planted, part: &str, times: [f64; 2]) -> Planted {
+        let [threads, processes] = times.map(|times| [times; 6]);
+        let seconds = times[0] / times[1];
+        planted
+            .speed_ups_of(MATRIX, Model::Threads, work(part), (&threads, 1.0))
+            .speed_ups_of(
+                MATRIX,
+                Model::Processes,
+                work(part),
+                (&processes, seconds),
+            )
+    }
+
+    fn python(pure: [f64; 2], native: [f64; 2]) -> Planted {
+        let (threads, processes) = (Model::Threads, Model::Processes);
+        let six = json!({ "databases": six() });
+        let planted = Planted::nothing()
+            .result(MATRIX, threads, six.clone())
+            .result(MATRIX, processes, six);
+        part(part(planted, "pure", pure), "native", native)
+    }
+
+    fn said_in_python(planted: &Planted, id: &str) -> (Standing, String) {
+        let ruling = planted.ruling_in_cpython(id);
+        (ruling.standing, ruling.figure)
+    }
+
+    /// Whether threads scale in Python and in native code, where processes do.
+    #[test]
+    fn what_is_said_of_the_lock_is_judged_by_both_kernels() {
+        use Standing::{DoesNotHold, Holds, Reworded};
+        let (scales, not) = ([1.98, 1.94], [1.02, 1.94]);
+        for (id, expected) in [
+            ("C04", [Holds, Holds, DoesNotHold, DoesNotHold]),
+            ("C08", [Reworded, Holds, DoesNotHold, DoesNotHold]),
+            ("C14", [Holds, DoesNotHold, Holds, DoesNotHold]),
+            ("C16", [Holds, Holds, DoesNotHold, DoesNotHold]),
+        ] {
+            let kernels =
+                [(not, scales), (not, not), (scales, scales), (scales, not)];
+            for ((pure, native), standing) in kernels.into_iter().zip(expected)
+            {
+                let found = python(pure, native).ruling_in_cpython(id);
+                assert_eq!(found.standing, standing, "{id} {pure:?}");
+                assert_ne!(found.standing, Standing::OnlyInCPython);
+            }
+        }
+    }
+
+    #[test]
+    fn figures_of_python_name_the_kernel() {
+        let planted = python([1.0, 1.9], [1.8, 1.7]);
+        for (id, words) in [
+            ("C03", "pure: processes 1.90× of 2.0×"),
+            ("C04", "pure: threads 1.00×, processes 1.90×"),
+            ("C08", "pure: threads 1.00×, processes 1.90× as fast"),
+            ("C14", "native: threads 1.80×"),
+            ("C16", "pure: threads 1.00×"),
+            ("C29", "pure: processes 1.90× of 2.0×"),
+        ] {
+            assert_eq!(said_in_python(&planted, id).1, words, "{id}");
+        }
+    }
+
+    #[test]
+    fn processes_of_python_use_cores_by_what_is_pure() {
+        for (id, times, standing) in [
+            ("C03", 1.51, Standing::Holds),
+            ("C03", 1.49, Standing::DoesNotHold),
+            ("C29", 1.94, Standing::Reworded),
+            ("C29", 1.7, Standing::DoesNotHold),
+        ] {
+            let planted = python([9.0, times], [9.0, 9.0]);
+            let found = planted.ruling_in_cpython(id).standing;
+            assert_eq!(found, standing, "{id} {times}");
+        }
+    }
+
+    #[test]
+    fn a_must_is_also_what_is_much_faster() {
+        let gain = |processes| {
+            let planted = python([2.0, processes], [1.0, 4.0]).on(4, 4);
+            planted.ruling_in_cpython("C08").standing
+        };
+        assert_eq!(gain(3.1), Standing::Holds);
+        assert_eq!(gain(2.9), Standing::DoesNotHold);
+    }
+
+    #[test]
+    fn threads_of_python_use_one_core_or_more() {
+        for (cores, standing) in [
+            ([1.0, 1.9], Standing::Holds),
+            ([1.49, 1.51], Standing::Holds),
+            ([1.51, 1.9], Standing::DoesNotHold),
+            ([1.0, 1.0], Standing::NotMeasured),
+        ] {
+            let planted = python([1.0; 2], [1.0; 2]);
+            let planted = planted.both(MATRIX, ("CPU", Some("pure")), cores);
+            let found = planted.ruling_in_cpython("C27").standing;
+            assert_eq!(found, standing, "{cores:?}");
+        }
+        let (standing, words) =
+            said_in_python(&python([1.0, 1.9], [1.0; 2]), "C27");
+        assert_eq!(standing, Standing::NotMeasured);
+        assert_eq!(words, "matrix: threads have no CPU, pure");
+    }
+
+    /// Loading takes as long as what follows, by threads.
+    #[test]
+    fn threads_of_python_help_by_overlapping_waits() {
+        for (load, pure, standing) in [
+            (1.4, 1.0, Standing::Holds),
+            (1.0, 1.4, Standing::Holds),
+            (1.0, 1.0, Standing::Reworded),
+            (1.1, 1.0, Standing::Reworded),
+            (1.9, 1.9, Standing::DoesNotHold),
+        ] {
+            let planted = python([pure, 1.0], [9.0; 2]);
+            let planted = part(planted, "load", [load, 1.0]);
+            let found = planted.ruling_in_cpython("C28").standing;
+            assert_eq!(found, standing, "{load} {pure}");
+        }
+        let planted = part(python([1.0; 2], [9.0; 2]), "load", [1.5, 1.0]);
+        assert_eq!(
+            said_in_python(&planted, "C28").1,
+            "load and pure: threads 1.25×, processes 1.00×"
+        );
+    }
+
+    #[test]
+    fn kernels_whose_rounds_differ_tell_nothing() {
+        let torn = |kernel: &str, side| {
+            let jobs = json!({ "databases": six() });
+            let jobs = Planted::nothing().result(MATRIX, PROCESSES, jobs);
+            let mut others = vec!["load", "pure", "native"];
+            others.retain(|name| *name != kernel);
+            let planted = others
+                .into_iter()
+                .fold(jobs, |planted, name| part(planted, name, [1.0, 1.9]));
+            let (steady, times) = match side {
+                Model::Threads => (PROCESSES, 1.9),
+                Model::Processes => (Model::Threads, 1.0),
+            };
+            planted
+                .speed_ups_of(MATRIX, side, work(kernel), (&TORN, 1.0))
+                .speed_ups_of(MATRIX, steady, work(kernel), (&[times; 6], 1.0))
+        };
+        for (id, kernel, side) in [
+            ("C03", "pure", Model::Processes),
+            ("C04", "pure", Model::Threads),
+            ("C04", "pure", Model::Processes),
+            ("C08", "pure", Model::Threads),
+            ("C08", "native", Model::Threads),
+            ("C14", "native", Model::Threads),
+            ("C14", "native", Model::Processes),
+            ("C16", "pure", Model::Threads),
+            ("C28", "load", Model::Threads),
+            ("C28", "pure", Model::Threads),
+            ("C29", "pure", Model::Processes),
+        ] {
+            let (standing, words) = said_in_python(&torn(kernel, side), id);
+            assert_eq!(standing, Standing::NotMeasured, "{id}: {words}");
+            assert!(words.starts_with("too noisy"), "{id}: {words}");
+        }
+    }
+
+    #[test]
+    fn in_python_too_one_core_tells_nothing() {
+        for Claim { id, .. } in &CLAIMS {
+            let planted = python([1.98; 2], [1.98; 2]).on(2, 1);
+            let (standing, words) = said_in_python(&planted, id);
+            assert_eq!(standing, Standing::NotMeasured, "{id}: {words}");
         }
     }
 

@@ -371,6 +371,69 @@ mod tests {
         assert_eq!(figure, "anew 50× [50, 50], bare 99×, fork 5.0×");
     }
 
+    /// What processes pay in CPython where threads pay 1: of 64 B and 1 MiB by
+    /// queue, simple queue, pipe and shared memory.
+    fn messages_of_python(factors: [f64; 8]) -> Planted {
+        let of = ["queue", "simple-queue", "pipe", "shared-memory"];
+        let streams = ["64 B stream CPU", "1 MiB stream CPU"];
+        let mut planted = Planted::nothing();
+        for (stream, factors) in streams.into_iter().zip(factors.chunks(4)) {
+            for (mechanism, factor) in of.into_iter().zip(factors) {
+                let variant = format!("{mechanism}, block");
+                let name = (stream, Some(variant.as_str()));
+                planted = planted.both("ipc", name, [1.0, *factor]);
+            }
+        }
+        planted
+    }
+
+    #[test]
+    fn messages_of_python_cost_more_if_all_do() {
+        let ruling =
+            |factors| messages_of_python(factors).ruling_in_cpython("C09");
+        assert_eq!(ruling([1.3; 8]).standing, Holds);
+        assert_eq!(ruling([1.2; 8]).standing, DoesNotHold);
+        for mechanism in 0..8 {
+            let mut factors = [9.0; 8];
+            factors[mechanism] = 1.2;
+            assert_eq!(ruling(factors).standing, Reworded, "{mechanism}");
+        }
+        assert_eq!(
+            ruling([2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]).figure,
+            "64 B: Queue 2.0×, SimpleQueue 3.0×, pipe 4.0×, \
+             shared memory 5.0×; 1 MiB: Queue 6.0×, SimpleQueue 7.0×, \
+             pipe 8.0×, shared memory 9.0×"
+        );
+    }
+
+    #[test]
+    fn in_python_the_quickest_start_is_judged() {
+        for (fork, standing) in [
+            ([50.0; FEWEST], Reworded),
+            ([2.0; FEWEST], Holds),
+            ([1.02; FEWEST], DoesNotHold),
+            (noisy(2.0), NotMeasured),
+        ] {
+            let name = |way| ("finish", Some(way));
+            let ruling = Planted::nothing()
+                .steady("worker-cost", Model::Threads, name("borrowed"), 1.0)
+                .rounds(
+                    "worker-cost",
+                    Model::Processes,
+                    name("borrowed"),
+                    &fork,
+                )
+                .both("worker-cost", name("anew"), [1.0, 99.0])
+                .both("worker-cost", name("served"), [1.0, 77.0])
+                .ruling_in_cpython("C23");
+            assert_eq!(ruling.standing, standing, "{fork:?}");
+            if standing == Reworded {
+                let words = "fork 50× [50, 50], spawn 99×, forkserver 77×";
+                assert_eq!(ruling.figure, words);
+            }
+        }
+    }
+
     /// Threads gain nothing by two workers; processes so much by the first,
     /// the last, and those between.
     fn operations([first, last]: [&[f64]; 2], between: f64) -> Planted {

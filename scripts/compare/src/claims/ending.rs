@@ -401,6 +401,20 @@ mod tests {
     }
 
     #[test]
+    fn deaths_are_judged_in_python_as_in_rust() {
+        let ends = stuck(PROCESSES, &[[1, 1, 0]]);
+        assert_eq!(ends.ruling_in_cpython("C06").standing, Standing::Holds);
+        let hangs = stuck(PROCESSES, &[[1, 0, 1]]);
+        let ruling = hangs.ruling_in_cpython("C06");
+        assert_eq!(ruling.standing, Standing::DoesNotHold);
+        let hangs = stuck(THREADS, &[[0, 0, 1]]);
+        assert_eq!(hangs.ruling_in_cpython("C17").standing, Standing::Holds);
+        let crash = crash([[1, 1, 0, 1]; 2]);
+        let ruling = crash.ruling_in_cpython("C30");
+        assert_eq!(ruling.standing, Standing::Reworded);
+    }
+
+    #[test]
     fn all_others_must_survive_in_all_rounds() {
         let three = crash([[1; 4], [1; 4]]).on(4, 4);
         assert_eq!(three.ruling("C30").standing, Standing::DoesNotHold);

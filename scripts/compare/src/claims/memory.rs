@@ -299,6 +299,7 @@ mod tests {
         let standing = |rounds: &[f64]| {
             Planted::nothing()
                 .rounds("worker-cost", Model::Threads, IDLE, rounds)
+                .steady("worker-cost", Model::Processes, IDLE, 9e9)
                 .ruling("C11")
                 .standing
         };
@@ -306,6 +307,77 @@ mod tests {
         assert_eq!(standing(&[65_536.0; FEWEST]), Holds);
         assert_eq!(standing(&[65_537.0; FEWEST]), DoesNotHold);
         assert_eq!(standing(&noisy(65e3)), NotMeasured);
+    }
+
+    /// Both sides have it, and no other tables in their hands.
+    #[test]
+    fn the_largest_crew_is_asked() {
+        let crew = |planted: Planted, variant, each| {
+            let name = ("private bytes", Some(variant));
+            planted.both("worker-cost", name, each)
+        };
+        let planted = crew(Planted::nothing(), "idle, 9", [1e3, 2e3]);
+        let planted = crew(planted, "idle, 80, with tables", [1e3, 3e3]);
+        let planted = crew(planted, "idle, 10", [1e3, 9e3]);
+        let alone = ("private bytes", Some("idle, 99"));
+        let planted = planted.steady("worker-cost", Model::Threads, alone, 9e9);
+        for ruling in [planted.ruling("C10"), planted.ruling_in_cpython("C10")]
+        {
+            let words = "idle: threads 1.00 kB, processes 9.00 kB, ";
+            assert!(ruling.figure.starts_with(words), "{}", ruling.figure);
+        }
+        let none = Planted::nothing().both("worker-cost", ROW, [1.0, 9.0]);
+        assert_eq!(
+            none.ruling("C10").figure,
+            "worker-cost: threads have no private bytes"
+        );
+    }
+
+    /// By a queue, and by memory that processes share.
+    #[test]
+    fn python_reaches_state_by_its_own_means() {
+        let standing = |copied: &[f64; FEWEST]| {
+            let moved = ("1 MiB trip", Some("simple-queue, block"));
+            let shared = ("1 MiB trip", Some("shared-memory, block"));
+            seen(true, false)
+                .steady("ipc", Model::Threads, moved, 60e-6)
+                .rounds("ipc", Model::Processes, shared, copied)
+                .ruling_in_cpython("C12")
+                .standing
+        };
+        assert_eq!(standing(&[400e-6; FEWEST]), Holds);
+        assert_eq!(standing(&[72e-6; FEWEST]), Reworded);
+        assert_eq!(standing(&noisy(75e-6)), NotMeasured);
+        let unseen = seen(false, false).ruling_in_cpython("C12");
+        assert_eq!(unseen.standing, DoesNotHold);
+    }
+
+    /// The same figures are the same evidence in either language.
+    #[test]
+    fn most_is_judged_in_python_as_in_rust() {
+        let ui = "responsive-ui";
+        for (planted, id, standing) in [
+            (seen(true, false), "C01", Holds),
+            (seen(true, true), "C01", DoesNotHold),
+            (nothing().both(ui, ROW, [1.0, 9.0]), "C20", Holds),
+            (nothing().both(ui, ROW, [1.0, 1.0]), "C20", DoesNotHold),
+            (nothing().both(ui, MEGABYTE, [1e-3, 9e-3]), "C26", Holds),
+            (nothing().both(ui, MEGABYTE, [1e-3, 1e-3]), "C26", Reworded),
+            (nothing().both(ui, MEGABYTE, [9e-3, 9e-3]), "C26", DoesNotHold),
+            (nothing().both("worker-cost", IDLE, [1e3, 9e3]), "C11", Holds),
+            (
+                nothing().both("worker-cost", IDLE, [1e6, 9e6]),
+                "C11",
+                DoesNotHold,
+            ),
+        ] {
+            let found = planted.ruling_in_cpython(id).standing;
+            assert_eq!(found, standing, "{id}");
+        }
+    }
+
+    fn nothing() -> Planted {
+        Planted::nothing()
     }
 
     fn trips(planted: Planted, moved: f64, copied: &[f64]) -> Planted {

@@ -467,6 +467,7 @@ fn source(file: &str, model: Model) -> Result<Counts, Missing> {
 
 #[cfg(test)]
 mod tests {
+    use common::scenarios;
     use serde_json::json;
 
     use super::*;
@@ -676,6 +677,66 @@ mod tests {
         assert_eq!(standing([0.0, 0.03]), Standing::Holds);
         assert_eq!(lock(Model::Threads), Standing::DoesNotHold);
         assert_eq!(lock(Model::Processes), Standing::OnlyInCPython);
+    }
+
+    /// Under a GIL, where a process without one is the measure of luck.
+    #[test]
+    fn what_threads_of_python_lose_is_held_against_processes() {
+        use Standing::{DoesNotHold, Holds, NotMeasured, Reworded};
+        for (id, both, threads, processes) in [
+            ("C19", Reworded, Holds, DoesNotHold),
+            ("C21", Holds, Holds, DoesNotHold),
+            ("C22", DoesNotHold, DoesNotHold, Holds),
+        ] {
+            for (shares, standing) in [
+                ([0.02, 0.03], both),
+                ([0.02, 0.0], threads),
+                ([0.0, 0.03], processes),
+                ([0.0, 0.0], NotMeasured),
+            ] {
+                let found = raced(shares).ruling_in_cpython(id).standing;
+                assert_eq!(found, standing, "{id} {shares:?}");
+            }
+        }
+        let ruling = raced([0.0; 2]).ruling_in_cpython("C22");
+        assert!(ruling.figure.contains("nobody lost"), "{}", ruling.figure);
+        let ruling = raced([0.02, 0.03]).ruling_in_cpython("C22");
+        assert_eq!(ruling.figure, "threads lose 2.00 % under the GIL");
+    }
+
+    #[test]
+    fn one_round_under_the_gil_is_enough() {
+        let mut rounds = [0.0; 6];
+        rounds[4] = 1e-7;
+        let ruling = ledgers(None)
+            .rounds(SCENARIO, Model::Threads, LOST, &rounds)
+            .steady(SCENARIO, Model::Processes, LOST, 0.0)
+            .ruling_in_cpython("C22");
+        assert_eq!(ruling.standing, Standing::DoesNotHold);
+    }
+
+    #[test]
+    fn without_a_gil_nothing_is_said_of_it() {
+        let ruling = raced([0.02, 0.03]).without_gil().ruling_in_cpython("C22");
+        assert_eq!(ruling.standing, Standing::NotMeasured);
+        assert_eq!(ruling.figure, "there is no GIL in this build");
+    }
+
+    /// Held against the script as it is, if there is one.
+    #[test]
+    fn the_script_takes_locks_where_its_variant_says_so() {
+        let is_there = scenarios::ALL
+            .iter()
+            .any(|one| one.name == SCENARIO && one.cpython.is_some());
+        let planted = finer(raced([0.02, 0.03]), [2.5; 6]);
+        for id in ["C05", "C18"] {
+            let ruling = planted.ruling_in_cpython(id);
+            let expected = match is_there {
+                true => Standing::Reworded,
+                false => Standing::NotMeasured,
+            };
+            assert_eq!(ruling.standing, expected, "{}", ruling.figure);
+        }
     }
 
     #[test]

@@ -331,6 +331,64 @@ mod tests {
     }
 
     #[test]
+    fn in_python_it_matters_what_the_thread_runs() {
+        for (sql, python, standing) in [
+            (0.001, 0.005, Standing::Holds),
+            (0.001, 1.01 * FRAME, Standing::Reworded),
+            (0.001, 9.0, Standing::Reworded),
+            (0.09, 0.09, Standing::Reworded),
+            (0.11, 0.005, Standing::DoesNotHold),
+        ] {
+            let pure = Some("worker, pure Python");
+            let ruling = latencies(0.7, sql)
+                .both(SCREEN, ("query", pure), [0.7, 9.0])
+                .both(SCREEN, ("input to frame p99", pure), [python, 9.0])
+                .ruling_in_cpython("C25");
+            assert_eq!(ruling.standing, standing, "{sql} {python}");
+            assert!(ruling.figure.contains(", pure Python "));
+            let gil = ruling.correction.is_some_and(|it| it.contains("GIL"));
+            assert_eq!(gil, sql < 0.01 && python > FRAME, "{sql} {python}");
+        }
+        let ruling = latencies(0.7, 0.001).ruling_in_cpython("C25");
+        assert_eq!(ruling.standing, Standing::NotMeasured);
+    }
+
+    #[test]
+    fn most_is_judged_in_python_as_in_rust() {
+        let gap = |gap| {
+            let figures = [("longest gap of frames", gap), ("query", 0.7)];
+            screen("no worker", &figures)
+        };
+        for (planted, id, standing) in [
+            (latencies(0.7, 0.001), "C13", Standing::Holds),
+            (latencies(0.7, 0.2), "C13", Standing::DoesNotHold),
+            (gap(0.7), "C24", Standing::Holds),
+            (gap(0.6), "C24", Standing::DoesNotHold),
+        ] {
+            assert_eq!(planted.ruling_in_cpython(id).standing, standing);
+        }
+    }
+
+    #[test]
+    fn the_largest_crowd_is_asked() {
+        let crowd = |planted: Planted, crowd, share| {
+            let name = ("share of the ideal", Some(crowd));
+            planted.both(FETCH, name, [share, share])
+        };
+        let planted = ["memory a worker", "CPU a reply"].into_iter().fold(
+            crowd(Planted::nothing(), "9 workers", 0.1),
+            |planted, name| {
+                planted.both(FETCH, (name, Some("16 workers")), [1.0, 1.0])
+            },
+        );
+        let planted = crowd(planted, "16 workers", 0.95);
+        let found = planted.ruling_in_cpython("C15");
+        assert_eq!(found.figure, "threads 95.0 % of ideal");
+        assert_eq!(found.standing, Standing::Holds);
+        assert_eq!(planted.ruling("C15").standing, Standing::Holds);
+    }
+
+    #[test]
     fn a_query_that_nobody_feels_tells_nothing() {
         let (short, long) = (0.09, 0.11);
         for (id, queries) in [
