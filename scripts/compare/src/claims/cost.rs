@@ -22,7 +22,7 @@ pub static CLAIMS: [Claim; 3] = [
             function: "send",
         },
         rust: messages_cost_more,
-        cpython: messages_cost_more,
+        cpython: messages_cost_more_in_python,
     },
     Claim {
         id: "C23",
@@ -55,11 +55,18 @@ const A_BIT: f64 = 2.0;
 /// may be the luck of the best of eleven operations.
 const LOST: f64 = 1.25;
 
-/// There and back, and what a message of many costs both ends.
-const SMALL: [&str; 2] = ["64 B trip", "64 B stream CPU"];
+/// A size of messages: what a trip is called, and what one message of many
+/// costs both ends.
+type Size = [&'static str; 3];
 
-/// The same of one that is copied for long.
-const LARGE: [&str; 2] = ["1 MiB trip", "1 MiB stream CPU"];
+/// A few words.
+const SMALL: Size = ["64 B", "64 B trip", "64 B stream CPU"];
+
+/// What is copied for long.
+const LARGE: Size = ["1 MiB", "1 MiB trip", "1 MiB stream CPU"];
+
+/// The same for CPython, which also fills it.
+const LARGE_IN_PYTHON: Size = ["64 KiB", "64 KiB trip", "64 KiB stream CPU"];
 
 /// All that each run does, as its figures name it.
 const OPERATIONS: [&str; 11] = [
@@ -79,17 +86,29 @@ const OPERATIONS: [&str; 11] = [
 /// How many times processes pay what threads pay, and for what.
 type Factor = (&'static str, Estimate);
 
-/// If some mechanism is surely dearer, and some surely is not, it matters no
-/// more what the noisy ones are.
 fn messages_cost_more(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
-    let mechanisms = match evidence.is_of_cpython() {
-        true => mechanisms_of_python,
-        false => mechanisms,
-    };
     let small = mechanisms(evidence, SMALL)?;
     let large = mechanisms(evidence, LARGE)?;
-    let figure = format!("64 B: {}; 1 MiB: {}", list(&small), list(&large));
-    let all = small.iter().chain(&large);
+    messages(LARGE, &small, &large)
+}
+
+fn messages_cost_more_in_python(
+    evidence: &Evidence<'_>,
+) -> Result<Ruling, Missing> {
+    let small = mechanisms_of_python(evidence, SMALL)?;
+    let large = mechanisms_of_python(evidence, LARGE_IN_PYTHON)?;
+    messages(LARGE_IN_PYTHON, &small, &large)
+}
+
+/// If some mechanism is surely dearer, and some surely is not, it matters no
+/// more what the noisy ones are.
+fn messages(
+    [size, ..]: Size,
+    small: &[Factor],
+    large: &[Factor],
+) -> Result<Ruling, Missing> {
+    let figure = format!("64 B: {}; {size}: {}", list(small), list(large));
+    let all = small.iter().chain(large);
     let dearer: Vec<_> = all.map(|(_, it)| exceeds(*it, NOTICED)).collect();
     if dearer.contains(&Ok(true)) && dearer.contains(&Ok(false)) {
         let correction = "by mechanism and size: some cost processes no more";
@@ -108,7 +127,7 @@ fn messages_cost_more(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
 /// trip tells only on which core the kernel wakes the other.
 fn mechanisms(
     evidence: &Evidence<'_>,
-    [trip, cpu]: [&'static str; 2],
+    [_, trip, cpu]: Size,
 ) -> Result<Vec<Factor>, Missing> {
     let ring = Figure::threads("ipc", trip).of("ring, spin");
     let queue = Figure::threads("ipc", cpu).of("condvar, block");
@@ -125,7 +144,7 @@ fn mechanisms(
 /// what only processes have is held against the quicker one of threads.
 fn mechanisms_of_python(
     evidence: &Evidence<'_>,
-    [_, cpu]: [&'static str; 2],
+    [.., cpu]: Size,
 ) -> Result<Vec<Factor>, Missing> {
     [
         ("Queue", "queue, block", "queue, block"),
@@ -270,7 +289,7 @@ mod tests {
 
     /// What processes pay where threads pay 1: of 64 B and 1 MiB by ring, pipe
     /// and socket.
-    fn messages(factors: [f64; 6], noise: [f64; FEWEST]) -> Planted {
+    fn paid(factors: [f64; 6], noise: [f64; FEWEST]) -> Planted {
         let trips = ["64 B trip", "1 MiB trip"];
         let streams = ["64 B stream CPU", "1 MiB stream CPU"];
         let mut planted = Planted::nothing();
@@ -308,7 +327,7 @@ mod tests {
             ([9.0, 9.0, 9.0, 9.0, 9.0, 1.2], Reworded),
             ([1.0, 1.0, 1.0, 1.0, 1.0, 1.3], Reworded),
         ] {
-            let ruling = messages(factors, STEADY).ruling("C09");
+            let ruling = paid(factors, STEADY).ruling("C09");
             assert_eq!(ruling.standing, standing, "{factors:?}");
         }
     }
@@ -322,7 +341,7 @@ mod tests {
             ([1.25, 0.5, 0.5, 0.5, 0.5, 0.5], NotMeasured),
             ([0.5, 1.25, 9.0, 9.0, 9.0, 9.0], Reworded),
         ] {
-            let planted = messages(factors, noisy(1.0));
+            let planted = paid(factors, noisy(1.0));
             let ruling = planted.ruling("C09");
             assert_eq!(ruling.standing, standing, "{factors:?}");
         }
@@ -330,7 +349,7 @@ mod tests {
 
     #[test]
     fn messages_are_named_by_size_and_mechanism() {
-        let planted = messages([1.0, 0.8, 2.5, 1.1, 6.0, 3.0], STEADY);
+        let planted = paid([1.0, 0.8, 2.5, 1.1, 6.0, 3.0], STEADY);
         assert_eq!(
             planted.ruling("C09").figure,
             "64 B: ring 1.00×, pipe/queue 0.80×, socket/queue 2.5×; \
@@ -375,7 +394,7 @@ mod tests {
     /// queue, simple queue, pipe and shared memory.
     fn messages_of_python(factors: [f64; 8]) -> Planted {
         let of = ["queue", "simple-queue", "pipe", "shared-memory"];
-        let streams = ["64 B stream CPU", "1 MiB stream CPU"];
+        let streams = ["64 B stream CPU", "64 KiB stream CPU"];
         let mut planted = Planted::nothing();
         for (stream, factors) in streams.into_iter().zip(factors.chunks(4)) {
             for (mechanism, factor) in of.into_iter().zip(factors) {
@@ -401,7 +420,7 @@ mod tests {
         assert_eq!(
             ruling([2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]).figure,
             "64 B: Queue 2.0×, SimpleQueue 3.0×, pipe 4.0×, \
-             shared memory 5.0×; 1 MiB: Queue 6.0×, SimpleQueue 7.0×, \
+             shared memory 5.0×; 64 KiB: Queue 6.0×, SimpleQueue 7.0×, \
              pipe 8.0×, shared memory 9.0×"
         );
     }
