@@ -1,6 +1,8 @@
-//! What std lacks for worker threads: a supervised pool. It is the twin of
-//! `process_kit::Pool`, with the same names and rules, so that two programs
-//! can be compared that both have one.
+//! What std lacks for worker threads: a supervised pool, and a lock as
+//! CPython's interpreter has one.
+//!
+//! The [`Pool`] is the twin of `process_kit::Pool`, with the same names and
+//! rules, so that two programs can be compared that both have one.
 //!
 //! | `process_kit::Pool` | here | the difference |
 //! |---|---|---|
@@ -22,9 +24,18 @@
 //! The workers are in no [scope](std::thread::scope): that would wait for
 //! the abandoned, and so for ever. Hence `'static` bounds, and an `Arc` for
 //! what the jobs share.
+//!
+//! # A lock that Rust does not need
+//!
+//! The [`GlobalLock`] shows what a GIL does to a program: one thread runs at
+//! a time, and yet what a program does in two steps is not whole. It has no
+//! twin. A process that holds a lock of its own waits for nobody, which is
+//! how processes avoid CPython's; so both siblings use this one.
 
+mod global_lock;
 mod pool;
 mod turn;
 
+pub use global_lock::{GlobalLock, Held};
 pub use pool::Pool;
 pub use turn::Turn;
