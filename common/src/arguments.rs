@@ -1,6 +1,9 @@
 //! The flags that every demo understands.
 
+use std::time::Duration;
+
 use clap::{Args, Parser, ValueEnum};
+use humantime::parse_duration;
 
 use crate::{machine, outcome::Model};
 
@@ -69,6 +72,25 @@ impl Workers {
     /// How many to start.
     pub fn count(&self) -> usize {
         self.workers.unwrap_or_else(|| machine::cores().min(MOST_WORKERS))
+    }
+}
+
+/// How long a turn lasts under a global lock, in a scenario that has one.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Switching {
+    /// Who waits for the global lock asks for it after this time, as in
+    /// CPython
+    #[arg(long = "switch-interval", value_name = "TIME", default_value = "5ms",
+          value_parser = parse_interval)]
+    pub interval: Duration,
+}
+
+/// CPython takes no interval of zero either (`sys.setswitchinterval`).
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(Duration::ZERO) => Err("a time longer than none is needed".into()),
+        Ok(interval) => Ok(interval),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
         PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use anyhow::{Result, anyhow, ensure};
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    arguments::{self, Arguments, Common, Variants, Workers},
+    arguments::{self, Arguments, Common, Switching, Variants, Workers},
     digest::Digest,
     input::Input,
     laps::Laps,
@@ -32,6 +33,8 @@ Examples:
   PROGRAM                             every variant, with figures
   PROGRAM --variant lock --workers 8  one lock, eight at the door
   PROGRAM --accounts 2                the fewest accounts, the most contention
+  PROGRAM --variant global-lock --switch-interval 1ms
+                                      a GIL, and what is lost all the same
   PROGRAM --quick --json              for a script")]
 pub struct Args {
     /// Accounts in the ledger
@@ -47,6 +50,9 @@ pub struct Args {
 
     #[command(flatten)]
     variants: Variants<Variant>,
+
+    #[command(flatten)]
+    switching: Switching,
 
     #[command(flatten)]
     workers: Workers,
@@ -81,6 +87,7 @@ impl Args {
             transfers: self.transfers.unwrap_or(usual),
             workers: self.workers.count(),
             seed: self.common.seed,
+            switch_interval: self.switching.interval,
         }
     }
 }
@@ -93,6 +100,8 @@ impl Args {
 pub enum Variant {
     /// Load and store apart: what another wrote in between is lost
     Racy,
+    /// The same under a lock like CPython's, handed from one to the next
+    GlobalLock,
     /// One lock around the whole ledger
     Lock,
     /// A lock for each account, two taken for a transfer
@@ -112,12 +121,19 @@ impl Variant {
     fn transfers_in_a_sixth_second(self) -> u64 {
         match self {
             Variant::Racy => 20_000_000,
+            Variant::GlobalLock => 10_000_000,
             Variant::Lock => 1_000_000,
             Variant::LockPerAccount => 4_000_000,
             Variant::Atomic => 4_000_000,
             Variant::Owner => 16_000_000,
             Variant::Partition => 80_000_000,
         }
+    }
+
+    /// Whether it may lose updates: load and store are two steps, whoever
+    /// may run between them.
+    fn may_lose(self) -> bool {
+        matches!(self, Variant::Racy | Variant::GlobalLock)
     }
 }
 
@@ -140,6 +156,8 @@ pub struct Plan {
     pub workers: usize,
     /// Where the transfers come from.
     pub seed: u64,
+    /// How long a turn is under the global lock.
+    pub switch_interval: Duration,
 }
 
 /// Money that goes from one account to another.
@@ -254,8 +272,8 @@ pub struct Finished {
     pub plan: Plan,
     /// The balances at the end.
     pub balances: Vec<i64>,
-    /// Updates that are in the balances; `racy` counts them as it goes, and
-    /// loses count as it loses money.
+    /// Updates that are in the balances; a variant that may lose some counts
+    /// them as it goes, and loses count as it loses money.
     pub updates: Option<u64>,
     /// What it took.
     pub laps: Laps,
@@ -285,12 +303,12 @@ pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
 }
 
 impl Finished {
-    /// `racy` may lose updates, but not with one worker, and it can never
-    /// have more of them than were made.
+    /// Some variants may lose updates, but not with one worker, and none can
+    /// ever have more of them than were made.
     fn check(&self) -> Result<()> {
         let Plan { variant, workers, .. } = self.plan;
         let lost = self.lost()?;
-        if variant == Variant::Racy && workers > 1 {
+        if variant.may_lose() && workers > 1 {
             return Ok(());
         }
         let expected = self.plan.reference();
@@ -313,13 +331,13 @@ impl Finished {
         })
     }
 
-    /// What was asked, and the balances. Those of `racy` are no two times
-    /// the same.
+    /// What was asked, and the balances, unless they are no two times the
+    /// same.
     fn add_to(&self, answer: &mut Digest) {
         let Plan { variant, accounts, .. } = self.plan;
         answer.text(&variant.to_string());
         answer.count(accounts.into()).count(self.plan.updates());
-        if variant != Variant::Racy {
+        if !variant.may_lose() {
             answer.integers(&self.balances);
         }
     }
@@ -351,6 +369,7 @@ fn parameters(finished: &[Finished]) -> Value {
         "workers": plan.workers,
         "seed": plan.seed,
         "accounts": plan.accounts,
+        "switch_interval": plan.switch_interval.as_secs_f64(),
         "transfers": transfers,
     })
 }
@@ -388,10 +407,8 @@ fn story(model: Model, finished: &[Finished]) -> Vec<String> {
 }
 
 fn meaning(model: Model, finished: &[Finished]) -> String {
-    let kept = finished
-        .iter()
-        .filter(|one| one.plan.variant != Variant::Racy)
-        .map(|one| {
+    let kept =
+        finished.iter().filter(|one| !one.plan.variant.may_lose()).map(|one| {
             let rate = one.plan.made() as f64 / one.laps.seconds().work;
             (one.plan.variant, rate)
         });
@@ -422,6 +439,7 @@ mod tests {
                 transfers,
                 workers,
                 seed,
+                switch_interval: Duration::from_millis(5),
             },
         )
     }

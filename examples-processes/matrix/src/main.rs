@@ -4,6 +4,8 @@
 //! Watch: who takes the next database, and how a large result comes back.
 //! Run: cargo run --release -p matrix-processes -- --quick
 
+mod global_lock;
+
 use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 use anyhow::Result;
@@ -13,7 +15,7 @@ use common::{
     outcome::{Model, Outcome},
     progress::Progress,
     scenarios::matrix::{
-        self, Args, Finished, Report, Source, load, transform,
+        self, Args, Finished, Gil, Report, Source, load, transform,
     },
 };
 use process_kit::{Frozen, JoinSet, Mapping, Parent, Role, role, scope};
@@ -33,8 +35,14 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
     matrix::outcome(model, args, &sources, &finished, &laps, opened)
 }
 
-fn worker(source: Source, parent: &mut Parent) -> Result<Report> {
+fn worker(
+    (source, gil): (Source, Option<Gil>), // processes: all that it needs
+    parent: &mut Parent,
+) -> Result<Report> {
     parent.gate.wait()?;
+    if let Some(gil) = gil {
+        return global_lock::worker(&source, gil, parent);
+    }
     let components = transform(load(&source)?)?;
     let bytes = size_of::<f64>() * components.projection_len();
     let mut memory = Mapping::new(bytes)?; // processes: for two to see
@@ -54,7 +62,9 @@ fn spawn_and_join(
     let progress = Progress::new(sources.len());
     let workers = args.workers();
     scope(|scope| {
-        let mut set = JoinSet::spawn(scope, workers, sources.to_vec())?;
+        let job = |source: &Source| (source.clone(), args.gil());
+        let jobs = sources.iter().map(job).collect(); // processes: owned
+        let mut set = JoinSet::spawn(scope, workers, jobs)?;
         scope.wait_for_all()?; // processes: the first of them
         laps.started();
         let opened = monotonic();

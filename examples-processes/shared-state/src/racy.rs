@@ -13,7 +13,7 @@ use process_kit::Segment;
 use crate::{Job, spawn_and_join};
 
 /// A balance, and how often it was updated: which is lost alike.
-type Account = [AtomicI64; 2];
+pub type Account = [AtomicI64; 2];
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(Vec<i64>, Option<u64>)> {
     let opening = plan.opening().into_iter();
@@ -40,7 +40,7 @@ fn update([balance, updates]: &Account, amount: i64) {
     updates.store(updates.load(Relaxed) + 1, Relaxed);
 }
 
-fn totals(ledger: &[Account]) -> (Vec<i64>, Option<u64>) {
+pub fn totals(ledger: &[Account]) -> (Vec<i64>, Option<u64>) {
     let column = |index: usize| {
         ledger.iter().map(move |account| account[index].load(Relaxed))
     };

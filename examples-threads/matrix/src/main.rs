@@ -4,6 +4,8 @@
 //! Watch: who takes the next database, and how a large result comes back.
 //! Run: cargo run --release -p matrix-threads -- --quick
 
+mod global_lock;
+
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Result, anyhow};
@@ -12,11 +14,12 @@ use common::{
     laps::{Laps, monotonic},
     outcome::{Model, Outcome},
     progress::Progress,
-    scenarios::matrix::{self, Args, Finished, Source, load, transform},
+    scenarios::matrix::{self, Args, Finished, Gil, Source, load, transform},
 };
 use rayon::{
     ThreadBuilder, ThreadPoolBuilder, current_thread_index, prelude::*,
 };
+use thread_kit::GlobalLock;
 
 fn main() -> ExitCode {
     demo::main(Model::Threads, run) // threads: one process, one role
@@ -47,6 +50,12 @@ fn spawn_and_join(
 ) -> Result<(Vec<Finished<Vec<f64>>>, Duration)> {
     let progress = Progress::new(sources.len());
     let workers = args.workers();
+    let lock = |gil: Gil| (gil, GlobalLock::new(gil.switch_interval));
+    let gil = args.gil().map(lock); // threads: one for all
+    let job = |source| match &gil {
+        None => worker(source),
+        Some((gil, lock)) => global_lock::worker(source, *gil, lock),
+    };
     let threads = ThreadPoolBuilder::new().num_threads(workers);
     let ran = threads.build_scoped(ThreadBuilder::run, |pool| {
         pool.broadcast(|_| ()); // threads: all have run this, so all stand ready
@@ -54,7 +63,7 @@ fn spawn_and_join(
         let opened = monotonic();
         let done = |_: &_| progress.step();
         let jobs = sources.par_iter().with_max_len(1);
-        let map = || jobs.map(worker).inspect(done).collect::<Result<_>>();
+        let map = || jobs.map(job).inspect(done).collect::<Result<_>>();
         let finished = pool.install(map); // threads: rayon
         laps.worked(&[]);
         Ok((finished?, opened))

@@ -56,7 +56,15 @@ fn every_ledger_is_as_the_serial_reference_has_it() {
     let (accounts, transfers) = (16, 3000);
     for (name, variant) in VARIANTS {
         for (seed, workers) in every_seed_and_crew() {
-            let plan = Plan { variant, accounts, transfers, workers, seed };
+            let switch_interval = Duration::from_millis(5);
+            let plan = Plan {
+                variant,
+                accounts,
+                transfers,
+                workers,
+                seed,
+                switch_interval,
+            };
             let expected = answer(name, &plan);
             for model in MODELS {
                 let arguments = format!(
@@ -93,8 +101,11 @@ fn answer(name: &str, plan: &Plan) -> String {
 #[test]
 fn alone_nobody_races() {
     for model in MODELS {
-        let found = run("shared-state", model, "--variant racy --workers 1");
-        assert_eq!(found.result["ledgers"][0]["lost_updates"], 0);
+        for variant in ["racy", "global-lock"] {
+            let arguments = format!("--variant {variant} --workers 1");
+            let found = run("shared-state", model, &arguments);
+            assert_eq!(found.result["ledgers"][0]["lost_updates"], 0);
+        }
     }
 }
 
@@ -107,6 +118,33 @@ fn together_they_lose_updates_and_count_them() {
         let found = run("shared-state", model, arguments);
         let lost = found.result["ledgers"][0]["lost_updates"].as_u64();
         assert!(lost.unwrap() > 0, "{model}");
+    }
+}
+
+/// Claim C22: one runs at a time, among threads; and one that stores what it
+/// has loaded in an earlier turn takes back what was stored in between.
+#[test]
+fn under_a_global_lock_they_lose_updates_all_the_same() {
+    let arguments = "--variant global-lock --accounts 2 --workers 4 \
+                     --switch-interval 1ms";
+    for model in MODELS {
+        let found = run("shared-state", model, arguments);
+        let lost = found.result["ledgers"][0]["lost_updates"].as_u64();
+        assert!(lost.unwrap() > 0, "{model}");
+    }
+}
+
+#[test]
+fn no_interval_is_refused() {
+    for name in ["shared-state", "matrix"] {
+        for model in MODELS {
+            let mut demo = demo(scenario(name), model);
+            let output = demo.args(["--switch-interval", "0s"]).output();
+            let output = output.unwrap();
+            let error = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{error}");
+            assert!(error.contains("longer than none"), "{error}");
+        }
     }
 }
 
@@ -141,6 +179,23 @@ fn every_matrix_has_one_answer_whoever_works_on_it() {
         answers.dedup();
         assert_eq!(answers.len(), 1, "seed {seed}");
     }
+}
+
+/// Whether the kernels are under the lock or not: only time depends on it.
+#[test]
+fn a_global_lock_changes_no_answer() {
+    let arguments = "--rows 80 --columns 12 --workers 3 --global-lock";
+    let mut answers = Vec::new();
+    for how in ["off", "held", "released"] {
+        for model in MODELS {
+            let found = run("matrix", model, &format!("{arguments} {how}"));
+            let gil = &found.parameters["gil"];
+            assert_eq!(gil.is_null(), how == "off", "{gil}");
+            answers.push((found.answer, without_times(found.result)));
+        }
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1);
 }
 
 fn without_times(mut result: serde_json::Value) -> serde_json::Value {
@@ -856,12 +911,12 @@ fn variants_are_listed() {
         (
             "shared-state",
             Model::Threads,
-            "racy lock lock-per-account atomic owner partition",
+            "racy global-lock lock lock-per-account atomic owner partition",
         ),
         (
             "shared-state",
             Model::Processes,
-            "racy lock lock-per-account atomic owner partition",
+            "racy global-lock lock lock-per-account atomic owner partition",
         ),
         (
             "crash",

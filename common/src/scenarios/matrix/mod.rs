@@ -21,14 +21,17 @@
 //! | `outcome` | the check against the serial reference, and the outcome |
 //! | `story` | the same for a person |
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
-use clap::{Parser, builder::RangedU64ValueParser};
+use clap::{Parser, ValueEnum, builder::RangedU64ValueParser};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    arguments::{Arguments, Common, Workers},
+    arguments::{Arguments, Common, Switching, Workers},
     databases,
 };
 
@@ -49,6 +52,8 @@ const EXAMPLES: &str = "\
 Examples:
   PROGRAM
   PROGRAM --workers 1
+  PROGRAM --global-lock held        a GIL: do two cores help?
+  PROGRAM --global-lock released    and if the kernels do without it?
   PROGRAM --database a.sqlite --database b.sqlite --table measurements
 
 Every numeric column of the table is used, in order. A column with anything
@@ -90,6 +95,14 @@ pub struct Args {
     #[arg(long, value_name = "NAME", requires = "database")]
     table: Option<String>,
 
+    /// Whether a worker runs under a lock like CPython's
+    #[arg(long, value_name = "HOW", value_enum,
+          default_value_t = GlobalLock::Off)]
+    global_lock: GlobalLock,
+
+    #[command(flatten)]
+    switching: Switching,
+
     #[command(flatten)]
     workers: Workers,
 
@@ -119,9 +132,39 @@ impl Args {
         }
     }
 
+    /// The lock under which the workers run, if there is one.
+    pub fn gil(&self) -> Option<Gil> {
+        let is_released = match self.global_lock {
+            GlobalLock::Off => return None,
+            GlobalLock::Held => false,
+            GlobalLock::Released => true,
+        };
+        Some(Gil { switch_interval: self.switching.interval, is_released })
+    }
+
     fn has_databases(&self) -> bool {
         !self.database.is_empty()
     }
+}
+
+/// Whether workers run under a global lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum GlobalLock {
+    /// There is none: this is Rust
+    Off,
+    /// A worker holds it, except between two steps of its job
+    Held,
+    /// And also gives it back around native code, as numpy does
+    Released,
+}
+
+/// A global lock as CPython has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gil {
+    /// Who waits for it asks for it after this time.
+    pub switch_interval: Duration,
+    /// Whether it is given back around native code.
+    pub is_released: bool,
 }
 
 /// A table in a database: the job of a worker.

@@ -135,13 +135,14 @@ fn same_bits(one: &[f64], other: &[f64]) -> bool {
 
 /// Only what shapes the work: what is generated, or what is given.
 fn parameters(args: &Args, sources: &[Source]) -> Value {
-    let workers = args.workers();
+    let (workers, gil) = (args.workers(), args.gil());
     if args.has_databases() {
-        return json!({"workers": workers, "sources": sources});
+        return json!({"workers": workers, "gil": gil, "sources": sources});
     }
     let shape = args.shape();
     json!({
         "workers": workers,
+        "gil": gil,
         "seed": shape.seed,
         "rows": shape.rows,
         "columns": shape.columns,
