@@ -18,7 +18,7 @@ pub fn worker(
     let mut held = lock.take(); // threads: it waits for its turn
     let table = load(source)?;
     let components = native(gil, &mut held, || transform(table))?;
-    let mut projection = vec![0.0; components.projection_len()];
+    let mut projection = vec![0.0; components.projection_len()]; // threads: ours
     let project = || components.project_into(&mut projection, index);
     let report = native(gil, &mut held, project)?;
     Ok(Finished { report, projection }) // threads: moved, not a byte copied
