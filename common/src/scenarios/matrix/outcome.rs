@@ -135,7 +135,14 @@ fn same_bits(one: &[f64], other: &[f64]) -> bool {
 
 /// Only what shapes the work: what is generated, or what is given.
 fn parameters(args: &Args, sources: &[Source]) -> Value {
-    let (workers, gil) = (args.workers(), args.gil());
+    let workers = args.workers();
+    let gil = args.gil().map(|gil| {
+        let switch_interval = gil.switch_interval.as_secs_f64();
+        json!({
+            "switch_interval": switch_interval,
+            "is_released": gil.is_released,
+        })
+    });
     if args.has_databases() {
         return json!({"workers": workers, "gil": gil, "sources": sources});
     }
