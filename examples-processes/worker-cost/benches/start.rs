@@ -93,7 +93,7 @@ fn run() -> Result<()> {
     // which only wants to see that it works.
     let measures = env::args().any(|flag| flag == "--bench");
     let rounds = if measures { 40 } else { 2 };
-    let Machine { cpu, cores, kernel, rustc, profile } = Machine::this();
+    let Machine { cpu, cores, kernel, rustc, profile, .. } = Machine::this();
     println!("{cpu}, {cores} cores, {kernel}, {rustc}, {profile}\n");
     let program = static_program()?;
     starts("a small parent", rounds, &program)?;

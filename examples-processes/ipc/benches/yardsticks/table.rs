@@ -60,7 +60,7 @@ impl Samples {
 }
 
 fn heading(machine: &Machine, rounds: usize) -> String {
-    let Machine { cpu, cores, kernel, rustc, profile } = machine;
+    let Machine { cpu, cores, kernel, rustc, profile, .. } = machine;
     format!(
         "cargo bench -p ipc-processes\n\
          {cpu}, {cores} cores, {kernel}, {rustc}, {profile}\n\
