@@ -66,7 +66,7 @@ pub const ALL: &[Scenario] = &[
         crew: true,
         scales: false,
         cpython: Some(&[
-            "--transfers=200000",
+            "--transfers=100000",
             "--variant=racy",
             "--variant=lock",
             "--variant=lock-per-account",
@@ -97,7 +97,7 @@ pub const ALL: &[Scenario] = &[
                the worker to the screen.",
         crew: false,
         scales: false,
-        cpython: Some(&["--steps", "500000", "--cancels", "9"]),
+        cpython: Some(&["--steps=300000", "--cancels=4"]),
     },
     Scenario {
         name: "matrix",
@@ -106,7 +106,7 @@ pub const ALL: &[Scenario] = &[
                long loading and transforming takes, of all six together.",
         crew: true,
         scales: true,
-        cpython: Some(&["--rows=480", "--columns=48"]),
+        cpython: Some(&["--rows=320", "--columns=40"]),
     },
     Scenario {
         name: "kill-workers",
@@ -116,7 +116,14 @@ pub const ALL: &[Scenario] = &[
                and lost: what can never be stopped.",
         crew: true,
         scales: false,
-        cpython: Some(&["--jobs=20", "--deadline=250ms", "--grace=50ms"]),
+        cpython: Some(&[
+            "--variant=loop",
+            "--variant=sleep",
+            "--variant=native",
+            "--jobs=8",
+            "--deadline=250ms",
+            "--grace=20ms",
+        ]),
     },
     Scenario {
         name: "crash",
@@ -126,7 +133,13 @@ pub const ALL: &[Scenario] = &[
                new start. Lost: transfers of the ledger.",
         crew: true,
         scales: false,
-        cpython: Some(&["--transfers=500", "--deaths=1"]),
+        cpython: Some(&[
+            "--variant=panic",
+            "--variant=abort",
+            "--variant=segfault",
+            "--transfers=200",
+            "--deaths=1",
+        ]),
     },
     Scenario {
         name: "worker-cost",
@@ -146,10 +159,10 @@ pub const ALL: &[Scenario] = &[
             "--variant=served",
             "--variant=pool",
             "--variant=idle",
-            "--starts=10",
+            "--starts=4",
             "--parent-memory=0",
-            "--crew=64",
-            "--table=1MiB",
+            "--crew=16",
+            "--table=0",
         ]),
     },
     Scenario {
@@ -160,7 +173,7 @@ pub const ALL: &[Scenario] = &[
                without the server's.",
         crew: false,
         scales: false,
-        cpython: Some(&["--workers", "16", "--faults", "0"]),
+        cpython: Some(&["--workers=16", "--requests=48", "--faults=0"]),
     },
     Scenario {
         name: "address-space",

@@ -5,7 +5,7 @@
 //! both take turns in: each language's two sides are compared by the judge
 //! as ever, and the figures of both languages are of the same work.
 
-use common::outcome::Model;
+use common::{estimate, outcome::Model, scenarios::Scenario};
 
 use crate::{
     measure::Measured,
@@ -13,6 +13,20 @@ use crate::{
     refusal::Refusal,
     verdict::{self, Verdict},
 };
+
+/// The fewest that have an interval: what is found in two languages differs by
+/// much, and CPython takes its time.
+const ROUNDS: usize = estimate::FEWEST;
+
+/// What is compared in two languages for a first look: what they differ in
+/// most, where threads share data, and where they work at once.
+const FIRST_LOOK: [&str; 2] = ["shared-state", "matrix"];
+
+/// Whether a scenario is compared in two languages.
+pub fn is_wanted(scenario: &Scenario, is_quick: bool) -> bool {
+    let is_first = FIRST_LOOK.contains(&scenario.name);
+    scenario.cpython.is_some() && (is_first || !is_quick)
+}
 
 /// What came of one scenario in two languages.
 #[derive(Debug)]
@@ -27,11 +41,17 @@ impl Beside {
     /// Of nothing yet: as the plan has it, but in this size and for so many
     /// interpreters.
     pub fn empty(plan: &Plan, interpreters: usize) -> Self {
-        let of = |series| Measured::empty(Plan { series, ..*plan });
+        let rounds = plan.rounds.min(ROUNDS);
+        let of = |series| Measured::empty(Plan { series, rounds, ..*plan });
         Beside {
             rust: of(Series::Beside),
             cpython: (0..interpreters).map(Series::CPython).map(of).collect(),
         }
+    }
+
+    /// How many runs they take.
+    pub fn runs(&self) -> usize {
+        self.all().map(|measured| measured.plan.runs().len()).sum()
     }
 
     /// All of them, the pair first.

@@ -219,12 +219,12 @@ fn measure_all(
     journal: &mut Journal,
     environment: &mut Environment,
 ) -> anyhow::Result<(Vec<Measured>, Vec<Beside>)> {
-    let mut progress = Progress::new(&plans, bench.interpreters.len());
+    let mut progress = Progress::new(plans.iter().map(|plan| bench.runs(plan)));
     let (mut scenarios, mut all_beside) = (Vec::new(), Vec::new());
     for plan in plans {
         let measured = bench.measure(plan, journal, &mut progress)?;
         let plan = &measured.plan;
-        if plan.scenario.cpython.is_some() && !bench.interpreters.is_empty() {
+        if bench.compares_beside(plan.scenario) {
             let beside = bench.measure_beside(plan, journal, &mut progress)?;
             all_beside.push(beside);
         }

@@ -7,7 +7,7 @@ use common::{outcome::Model, scenarios::Scenario};
 use crate::{
     agreement::{self, Disagreement},
     arguments::Arguments,
-    beside::Beside,
+    beside::{self, Beside},
     child::{self, Ending, Report},
     document,
     interpreter::Interpreter,
@@ -137,6 +137,20 @@ impl Bench {
         }
         progress.leave_out(runs.len());
         Ok(measured)
+    }
+
+    /// Whether a scenario is also run in two languages.
+    pub fn compares_beside(&self, scenario: &Scenario) -> bool {
+        !self.interpreters.is_empty() && beside::is_wanted(scenario, self.quick)
+    }
+
+    /// How many runs a plan takes, in all languages.
+    pub fn runs(&self, plan: &Plan) -> usize {
+        let beside = match self.compares_beside(plan.scenario) {
+            true => Beside::empty(plan, self.interpreters.len()).runs(),
+            false => 0,
+        };
+        plan.runs().len() + beside
     }
 
     /// Runs a scenario in both languages, by turns, until the pair's run must

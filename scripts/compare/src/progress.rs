@@ -21,21 +21,13 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Of all runs of these plans.
-    ///
-    /// Where there are interpreters, some scenarios are run once more, and
-    /// once for each of them.
-    pub fn new(plans: &[Plan], interpreters: usize) -> Self {
+    /// Of so many runs.
+    pub fn new(runs: impl Iterator<Item = usize>) -> Self {
         let line = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
             line.set_style(style);
         }
-        Progress {
-            line,
-            begin: Instant::now(),
-            done: 0,
-            left: plans.iter().map(|plan| runs(plan, interpreters)).sum(),
-        }
+        Progress { line, begin: Instant::now(), done: 0, left: runs.sum() }
     }
 
     /// A run begins.
@@ -74,14 +66,6 @@ impl Progress {
         let each = self.begin.elapsed().div_f64(self.done.max(1) as f64);
         (self.done > 0).then(|| roughly(each.mul_f64(self.left as f64)))
     }
-}
-
-fn runs(plan: &Plan, interpreters: usize) -> usize {
-    let series = match (plan.scenario.cpython, interpreters) {
-        (None, _) | (_, 0) => 1,
-        (Some(_), interpreters) => 2 + interpreters,
-    };
-    series * plan.runs().len()
 }
 
 /// The line is gone when the table is printed.

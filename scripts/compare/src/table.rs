@@ -42,6 +42,8 @@ const HEADER_BESIDE: [&str; 6] = [
     "CPython's two",
 ];
 
+const FIRST_LOOK: &str = "with --quick only in shared-state and matrix";
+
 const NO_PYTHON: &str = "none. With a python3 of 3.9 or later in the path, or \
     by --python PATH, threading and multiprocessing are compared too";
 
@@ -128,6 +130,9 @@ impl Page<'_> {
         });
         match interpreters.is_empty() {
             true => vec![NO_PYTHON.into()],
+            false if self.results.heading.is_quick() => {
+                words.chain([FIRST_LOOK.into()]).collect()
+            }
             false => words.collect(),
         }
     }
