@@ -77,7 +77,7 @@ pub fn check(sample: &Sample, earlier: &[Sample]) -> Result<(), Disagreement> {
 
 /// Holds a run in one language against one of the same work in another. What
 /// an answer owes to the last bits of floats is left out, where the outcome
-/// says how: see [`Portable`].
+/// says how: see [`Portable`](common::outcome::Portable).
 pub fn check_across(
     sample: &Sample,
     pair: &Sample,

@@ -7,7 +7,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`ruling`] | how a claim can stand |
+//! | [`ruling`](mod@ruling) | how a claim can stand |
 //! | [`evidence`] | the figures that rules ask for |
 //! | [`memory`] | claims on memory, and on handing over what is in it |
 //! | [`sharing`] | claims on what several write to |
