@@ -91,8 +91,9 @@ def worker(parent: Parent, plan: Plan) -> list[Report]:
     for kernel in plan.kernels:
         parent.wait()
         for report, table in zip(reports, tables):
-            start = time.monotonic()
+            start, used = time.monotonic(), time.thread_time()
             found = KERNELS[kernel](table, plan.rounds[kernel])
+            report.cpu[kernel] = time.thread_time() - used
             report.found[kernel] = found
             report.transforms[kernel] = (start, time.monotonic())
     parent.wait()
@@ -174,6 +175,8 @@ class Report:
     columns_left_out: list[str]
     load: Span
     transforms: dict[str, Span] = field(default_factory=dict)
+    #: What the worker got of a core meanwhile: waiting is not in it.
+    cpu: dict[str, float] = field(default_factory=dict)
     found: dict[str, Found] = field(default_factory=dict)
 
     @classmethod
@@ -408,6 +411,8 @@ def metrics(plan: Plan, finished: Finished) -> list[Metric]:
         spans = [report.transforms[kernel] for report in finished.reports]
         seconds = busy(spans) / plan.rounds[kernel]
         figures.append(Metric("transform", "s", "lower", seconds, kernel))
+        used = sum(report.cpu[kernel] for report in finished.reports)
+        figures.append(Metric("CPU", "s", "lower", used, kernel, detail=True))
     return figures
 
 

@@ -66,6 +66,7 @@ pub const ALL: &[Scenario] = &[
         crew: true,
         scales: false,
         cpython: Some(&[
+            "--accounts=64",
             "--transfers=100000",
             "--variant=racy",
             "--variant=lock",
