@@ -369,8 +369,26 @@ def main(
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    end_helpers()
     print_outcome(outcome, model, arguments.json)
     sys.exit(0)
+
+
+def end_helpers() -> None:
+    """Ends what `multiprocessing` has started for itself, and waits for that.
+
+    The server that forks and the tracker of resources end when they find that
+    their parent is gone: a moment later than it. There is no public way to be
+    rid of them before.
+    """
+    for module, name in (
+        ("multiprocessing.forkserver", "_forkserver"),
+        ("multiprocessing.resource_tracker", "_resource_tracker"),
+    ):
+        helper = getattr(sys.modules.get(module), name, None)
+        stop = getattr(helper, "_stop", None)
+        if stop is not None:
+            stop()
 
 
 def choose(arguments: argparse.Namespace) -> Model:

@@ -537,7 +537,7 @@ class Finished:
             Metric("private bytes", "B", "lower", held.private, detail=shares),
             Metric("PSS", "B", "lower", held.proportional),
             Metric("page tables", "B", "lower", held.page_tables, detail=True),
-            Metric("kernel stack", "B", "lower", stack, detail=True),
+            Metric("kernel stack", "B", "neither", stack, detail=True),
         ]
 
 

@@ -84,7 +84,7 @@ pub const ALL: &[Scenario] = &[
         crew: false,
         scales: false,
         cpython: Some(&[
-            "--messages=300",
+            "--messages=100",
             "--waiting=block",
             "--size=64",
             "--size=65536",
@@ -98,7 +98,7 @@ pub const ALL: &[Scenario] = &[
                the worker to the screen.",
         crew: false,
         scales: false,
-        cpython: Some(&["--steps=300000", "--cancels=4"]),
+        cpython: Some(&["--steps=700000", "--cancels=4"]),
     },
     Scenario {
         name: "matrix",
@@ -107,7 +107,7 @@ pub const ALL: &[Scenario] = &[
                long loading and transforming takes, of all six together.",
         crew: true,
         scales: true,
-        cpython: Some(&["--rows=320", "--columns=40"]),
+        cpython: Some(&["--rows=240", "--columns=32"]),
     },
     Scenario {
         name: "kill-workers",
@@ -120,7 +120,6 @@ pub const ALL: &[Scenario] = &[
         cpython: Some(&[
             "--variant=loop",
             "--variant=sleep",
-            "--variant=native",
             "--jobs=8",
             "--deadline=250ms",
             "--grace=20ms",

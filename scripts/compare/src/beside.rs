@@ -18,13 +18,12 @@ use crate::{
 /// much, and CPython takes its time.
 const ROUNDS: usize = estimate::FEWEST;
 
-/// What is compared in two languages for a first look: what they differ in
-/// most, where threads share data, and where they work at once.
-const FIRST_LOOK: [&str; 2] = ["shared-state", "matrix"];
+/// What is compared in two languages for a first look: where they differ most.
+const FIRST_LOOK: &str = "matrix";
 
 /// Whether a scenario is compared in two languages.
 pub fn is_wanted(scenario: &Scenario, is_quick: bool) -> bool {
-    let is_first = FIRST_LOOK.contains(&scenario.name);
+    let is_first = scenario.name == FIRST_LOOK;
     scenario.cpython.is_some() && (is_first || !is_quick)
 }
 

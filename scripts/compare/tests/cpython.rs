@@ -105,10 +105,14 @@ fn python(scenario: &Scenario) -> Command {
 fn every_answer_is_that_of_rust() {
     let (scripts, _turn) = scripts();
     for (scenario, flags) in scripts {
-        for seed in SEEDS.map(|seed| seed.to_string()) {
-            let flags = [flags, &["--seed", &seed]].concat();
+        for seed in SEEDS {
+            let number = seed.to_string();
+            let flags = [flags, &["--seed", &number]].concat();
             let rust = MODELS.map(|model| of_rust(scenario, model, &flags));
-            for way in WAYS {
+            // How a worker starts and what it is given are apart: the way
+            // that takes longest is tried with one seed only.
+            let ways = if seed == SEEDS[0] { 3 } else { 2 };
+            for way in &WAYS[..ways] {
                 let found = of_python(scenario, way, &flags);
                 let what = format!("{}, {way:?} {flags:?}", scenario.name);
                 for rust in &rust {

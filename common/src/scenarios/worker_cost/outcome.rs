@@ -111,11 +111,14 @@ fn of_crew(crew: &Crew, shares: bool) -> Vec<Metric> {
         crew.each;
     let bytes = |name, value| Metric::new(name, "B", Better::Lower, value);
     let private = bytes("private bytes", private);
+    // Of the whole machine, where others come and go: what they give back
+    // meanwhile may be more, and so this may be below zero.
+    let stack = Metric::new("kernel stack", "B", Better::Neither, kernel_stack);
     vec![
         if shares { private.detail() } else { private },
         bytes("PSS", proportional),
         bytes("page tables", page_tables).detail(),
-        bytes("kernel stack", kernel_stack).detail(),
+        stack.detail(),
     ]
 }
 
