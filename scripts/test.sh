@@ -19,7 +19,7 @@ main() {
     step "Build" cargo build --quiet --workspace --bins
     python
     step "Python, formatted and linted" ruff
-    step "Tests" cargo test --quiet --workspace --all-features
+    step "Tests" cargo test --quiet --workspace --all-features --no-fail-fast
     step "Documentation" documentation
     step "A quick comparison" scripts/compare.sh --quick
     step "Its report, in a browser" browser
