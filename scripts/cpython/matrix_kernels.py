@@ -39,10 +39,10 @@ SHARE = 0.95
 #: Far more than any matrix needs: they converge quadratically.
 MOST_SWEEPS = 60
 
-#: So many copies of a table are transformed as one tall table. Of a small
-#: one, each product is over in less time than it takes to get the GIL back:
-#: then two threads are 1.6 times as fast as one, and not twice.
-STACK = 50
+#: Copies of a table are transformed as one tall table of so many rows. Of a
+#: small one, each product is over in less time than it takes to get the GIL
+#: back: then two threads are 1.6 times as fast as one, and not twice.
+TALL = 24_000
 
 Vector = list[float]
 
@@ -224,15 +224,22 @@ def pure_rounds(table: Table, rounds: int) -> Found:
 
 
 def native_rounds(table: Table, rounds: int) -> Found:
-    """In stacks, see `STACK`."""
-    for done in range(0, rounds, STACK):
-        found = native(table, min(STACK, rounds - done))
+    """In stacks, see `TALL`."""
+    for copies in stacks(table, rounds):
+        found = native(table, copies)
     return found
+
+
+def stacks(table: Table, rounds: int) -> list[int]:
+    """How many copies each of them has: the last what is left."""
+    rows = len(table.packed) // max(1, len(table.columns))
+    most = max(1, TALL // max(1, rows))
+    return [min(most, rounds - done) for done in range(0, rounds, most)]
 
 
 def again(kernel: str, table: Table, rounds: int) -> Found:
     """What so many rounds find, which is what the last stack does."""
-    return KERNELS[kernel](table, min(rounds, rounds % STACK or STACK))
+    return KERNELS[kernel](table, stacks(table, rounds)[-1])
 
 
 #: Each transforms a table so often.
