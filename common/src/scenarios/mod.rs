@@ -107,7 +107,7 @@ pub const ALL: &[Scenario] = &[
                long loading and transforming takes, of all six together.",
         crew: true,
         scales: true,
-        cpython: Some(&["--rows=240", "--columns=32"]),
+        cpython: Some(&["--rows=480", "--columns=48"]),
     },
     Scenario {
         name: "kill-workers",

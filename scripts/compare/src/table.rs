@@ -42,7 +42,7 @@ const HEADER_BESIDE: [&str; 6] = [
     "CPython's two",
 ];
 
-const FIRST_LOOK: &str = "with --quick only in matrix";
+const FIRST_LOOK: &str = "with --quick only in shared-state";
 
 const NO_PYTHON: &str = "none. With a python3 of 3.9 or later in the path, or \
     by --python PATH, threading and multiprocessing are compared too";
