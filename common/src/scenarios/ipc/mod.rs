@@ -55,7 +55,7 @@ pub struct Args {
     #[arg(long, value_name = "WHERE", value_enum)]
     pin: Option<Pin>,
 
-    /// Messages of each measurement [default: for about 25 ms, so fewer of
+    /// Messages of each measurement [default: for about 12 ms, so fewer of
     /// those that take longer]
     #[arg(long, value_name = "N",
           value_parser = RangedU64ValueParser::<u32>::new().range(1..=1 << 30))]
