@@ -39,7 +39,7 @@ pub struct Scenario {
     /// all cores.
     pub scales: bool,
     /// With which flags it is compared with CPython, if it is: a size at which
-    /// pure Python takes about a second. The Rust pair runs with the same.
+    /// Python takes a second or less. The Rust pair runs with the same.
     pub cpython: Option<&'static [&'static str]>,
 }
 

@@ -115,9 +115,10 @@ pub enum Variant {
 }
 
 impl Variant {
-    /// What each of two workers makes in about a sixth of a second on a server of
-    /// 2023. A variant of ten milliseconds would be all noise, and one number for
-    /// all makes either the fastest too short or the slowest too long.
+    /// What each of two workers makes in about a sixth of a second on a server
+    /// of 2023. A variant of ten milliseconds would be all noise, and one
+    /// number for all makes either the fastest too short or the slowest too
+    /// long.
     fn transfers_in_a_sixth_second(self) -> u64 {
         match self {
             Variant::Racy => 20_000_000,
