@@ -21,9 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("examples-processes", packages),
         ("scripts/cpython", scripts),
     ] {
-        let folder = workspace.join(folder);
-        println!("cargo::rerun-if-changed={}", folder.display());
-        for file in files(&folder)? {
+        for file in files(&workspace.join(folder))? {
             let path = file.strip_prefix(&workspace)?.to_string_lossy();
             rows += &format!(
                 "Source {{ path: {path:?}, text: include_str!({file:?}) }},\n"
@@ -40,6 +38,7 @@ type Files = fn(&Path) -> Result<Vec<PathBuf>, Box<dyn Error>>;
 
 /// The manifest and the sources of every package in the folder, sorted.
 fn packages(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={}", folder.display());
     let mut files = Vec::new();
     for package in fs::read_dir(folder)? {
         let package = package?.path();
@@ -65,12 +64,14 @@ fn collect(
 }
 
 /// The scripts in the folder, sorted. Beside them lies what Python keeps of
-/// them.
+/// them: were the folder watched as a whole, each comparison would have this
+/// program built anew.
 fn scripts(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "py") {
+            println!("cargo::rerun-if-changed={}", path.display());
             files.push(path);
         }
     }
