@@ -19,7 +19,7 @@ use crate::{
 const ROUNDS: usize = estimate::FEWEST;
 
 /// What is compared in two languages for a first look: it takes little time.
-const FIRST_LOOK: &str = "shared-state";
+pub const FIRST_LOOK: &str = "shared-state";
 
 /// Whether a scenario is compared in two languages.
 pub fn is_wanted(scenario: &Scenario, is_quick: bool) -> bool {

@@ -9,7 +9,7 @@ use comfy_table::{
 use common::outcome::Model;
 
 use crate::{
-    beside::{Beside, Row},
+    beside::{Beside, FIRST_LOOK, Row},
     claims::{GROUPS, Group, Judged, Ruling},
     disturbance::Disturbance,
     measure::Measured,
@@ -41,8 +41,6 @@ const HEADER_BESIDE: [&str; 6] = [
     "processes",
     "CPython's two",
 ];
-
-const FIRST_LOOK: &str = "with --quick only in shared-state";
 
 const NO_PYTHON: &str = "none. With a python3 of 3.9 or later in the path, or \
     by --python PATH, threading and multiprocessing are compared too";
@@ -131,7 +129,8 @@ impl Page<'_> {
         match interpreters.is_empty() {
             true => vec![NO_PYTHON.into()],
             false if self.results.heading.is_quick() => {
-                words.chain([FIRST_LOOK.into()]).collect()
+                let only = format!("with --quick only in {FIRST_LOOK}");
+                words.chain([only]).collect()
             }
             false => words.collect(),
         }
@@ -147,8 +146,11 @@ impl Page<'_> {
         let interpreters = self.results.heading.interpreters.iter();
         let tables = interpreters.zip(0..).map(|(interpreter, number)| {
             let words = &interpreter.words;
-            let title =
-                format!("{}, {words}, and Rust: {flags}", scenario.name);
+            let rounds = count(beside.rust.plan.rounds, "round");
+            let title = format!(
+                "{}, {words}, and Rust, {rounds}: {flags}",
+                scenario.name
+            );
             let rows = beside.rows(number).into_iter().map(row_beside);
             let refused = beside.refusals(number).map(refused_row_beside);
             let header = HEADER_BESIDE;

@@ -149,7 +149,10 @@ fn beside(report: &Report<'_>, scenario: &Scenario) -> Vec<Markup> {
     let interpreters = &report.results.heading.interpreters;
     let tables = interpreters.iter().zip(0..).map(|(interpreter, number)| {
         html! {
-            h3 { (interpreter.words) ", and Rust at the same size" }
+            h3 {
+                (interpreter.words) ", and Rust at the same size, "
+                (count(beside.rust.plan.rounds, "round"))
+            }
             p { code {
                 (scenario.cpython.unwrap_or_default().join(" "))
             } }

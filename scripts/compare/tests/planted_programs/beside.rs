@@ -45,7 +45,10 @@ fn four_columns_are_shown() {
     let page = squeezed(&result.stdout);
     for words in [
         "Planted 3.99, GIL, fork",
-        &format!("{SCENARIO}, Planted 3.99, GIL, fork, and Rust: {}", flags()),
+        &format!(
+            "{SCENARIO}, Planted 3.99, GIL, fork, and Rust, 6 rounds: {}",
+            flags()
+        ),
         "transfers, lock 19.0 Mop/s 19.0 Mop/s 1.00 Mop/s 2.00 Mop/s \
          processes 2.0× faster [2.0, 2.0]",
         "own 3.00 Mop/s 3.00 Mop/s no clear difference",
