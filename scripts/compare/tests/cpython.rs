@@ -275,12 +275,12 @@ fn listed(mut program: Command) -> Vec<String> {
 /// for others.
 const MOMENTS: u64 = 2;
 
-/// The earliest of them: before, the interpreter itself is still loading, and
-/// ends as it likes.
-const EARLIEST: Duration = Duration::from_millis(250);
+/// The latest of them, counted from when a program has begun. Few are done
+/// before.
+const LATEST: Duration = Duration::from_millis(400);
 
-/// The latest of them. Few programs are done before.
-const LATEST: Duration = Duration::from_millis(600);
+/// How long an interpreter may be loading.
+const LOADING: Duration = Duration::from_secs(30);
 
 /// How long anything may be left.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -296,8 +296,7 @@ fn nothing_is_left_however_it_ends() {
     for script in scripts {
         for (way, signal) in every_end() {
             for _ in 0..moments {
-                let span = LATEST - EARLIEST;
-                let moment = EARLIEST + span.mul_f64(input.uniform());
+                let moment = LATEST.mul_f64(input.uniform());
                 end(script, way, signal, moment);
             }
         }
@@ -324,6 +323,7 @@ fn end(script: Script, way: &[&str], signal: Signal, moment: Duration) {
     let mut python = python(scenario);
     python.args(flags).args(way).env("TMPDIR", home.path());
     let mut victim = start(&mut python);
+    wait_until_begun(&mut victim, &what);
     thread::sleep(moment);
     let id = Pid::from_child(&victim);
     let hit = match signal {
@@ -338,13 +338,35 @@ fn end(script: Script, way: &[&str], signal: Signal, moment: Duration) {
 /// In a group of its own, as by a shell.
 fn start(python: &mut Command) -> Child {
     python
-        .arg("--json")
+        .args(["--json", "--lifeline"])
         .process_group(0)
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap()
+}
+
+/// While the interpreter is loading it ends as it likes. What a program does
+/// first is to hold its lifeline, which its standard input tells of.
+fn wait_until_begun(victim: &mut Child, what: &str) {
+    const O_ASYNC: u32 = 0o20_000;
+    let input = format!("/proc/{}/fdinfo/0", victim.id());
+    let holds_lifeline = || {
+        let text = fs::read_to_string(&input).unwrap_or_default();
+        let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+        let flags = flags.map(|it| u32::from_str_radix(it.trim(), 8).unwrap());
+        flags.is_some_and(|flags| flags & O_ASYNC != 0)
+    };
+    let deadline = Instant::now() + LOADING;
+    while !holds_lifeline() {
+        assert_eq!(victim.try_wait().unwrap(), None, "{what}: it never began");
+        if Instant::now() > deadline {
+            victim.kill().unwrap();
+            panic!("{what}: it does not begin");
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 fn ended(victim: &mut Child, what: &str) -> ExitStatus {
