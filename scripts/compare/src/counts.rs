@@ -71,7 +71,7 @@ pub enum Means {
 /// `Segment`), nor what waits for an end (`JoinHandle`): both are needed
 /// whether or not there is anything to synchronise.
 const PRIMITIVES: [(Means, &[&str]); 4] = [
-    (Means::Lock, &["Mutex", "PlainMutex", "RwLock"]),
+    (Means::Lock, &["GlobalLock", "Mutex", "PlainMutex", "RwLock"]),
     (
         Means::Atomic,
         &[
