@@ -57,6 +57,28 @@ impl Interpreter {
         Ok(Interpreter { command: command.into(), words })
     }
 
+    /// What each of so many is called in short: where there are several, they
+    /// are numbered.
+    pub fn names(all: usize) -> Vec<String> {
+        match all {
+            0 | 1 => vec!["CPython".into(); all],
+            _ => (1..=all).map(|number| format!("CPython {number}")).collect(),
+        }
+    }
+
+    /// Each as it is called, in short and in full, and what it is.
+    pub fn introductions(all: &[Self]) -> Vec<String> {
+        let names = Self::names(all.len());
+        let introduction = |(name, Interpreter { command, words }): (_, &_)| {
+            let command = command.display();
+            match all {
+                [_] => format!("{command}: {words}"),
+                _ => format!("{name}, {command}: {words}"),
+            }
+        };
+        names.iter().zip(all).map(introduction).collect()
+    }
+
     /// Those that were asked for, after the usual one, if that is there.
     ///
     /// # Errors
@@ -70,5 +92,36 @@ impl Interpreter {
             all.push(other);
         }
         Ok(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_are_told_apart() {
+        let one = |command: &str, words: &str| Interpreter {
+            command: command.into(),
+            words: words.into(),
+        };
+        let both = [
+            one("python3", "CPython 3.11.7, GIL, fork"),
+            one("python3.14t", "CPython 3.14.0, no GIL, forkserver"),
+        ];
+        assert!(Interpreter::introductions(&[]).is_empty());
+        assert_eq!(Interpreter::names(1), ["CPython"]);
+        assert_eq!(
+            Interpreter::introductions(&both[..1]),
+            ["python3: CPython 3.11.7, GIL, fork"]
+        );
+        assert_eq!(Interpreter::names(2), ["CPython 1", "CPython 2"]);
+        assert_eq!(
+            Interpreter::introductions(&both),
+            [
+                "CPython 1, python3: CPython 3.11.7, GIL, fork",
+                "CPython 2, python3.14t: CPython 3.14.0, no GIL, forkserver"
+            ]
+        );
     }
 }

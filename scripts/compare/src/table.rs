@@ -12,6 +12,7 @@ use crate::{
     beside::{Beside, FIRST_LOOK, Row},
     claims::{GROUPS, Group, Judged, Ruling},
     disturbance::Disturbance,
+    interpreter::Interpreter,
     measure::Measured,
     plan::{Series, count},
     refusal::Refusal,
@@ -123,17 +124,13 @@ impl Page<'_> {
     /// What each of them says of itself; or how to get one.
     fn interpreters(&self) -> Vec<String> {
         let interpreters = &self.results.heading.interpreters;
-        let words = interpreters.iter().map(|interpreter| {
-            format!("{}: {}", interpreter.command.display(), interpreter.words)
-        });
-        match interpreters.is_empty() {
-            true => vec![NO_PYTHON.into()],
-            false if self.results.heading.is_quick() => {
-                let only = format!("with --quick only in {FIRST_LOOK}");
-                words.chain([only]).collect()
-            }
-            false => words.collect(),
+        let mut lines = Interpreter::introductions(interpreters);
+        if interpreters.is_empty() {
+            lines.push(NO_PYTHON.into());
+        } else if self.results.heading.is_quick() {
+            lines.push(format!("with --quick only in {FIRST_LOOK}"));
         }
+        lines
     }
 
     /// The scenario in both languages, a table for each interpreter.
@@ -278,9 +275,10 @@ fn claim_rows(claim: &Judged) -> impl Iterator<Item = [String; 5]> {
     let rust = claim_row(&claim.rust, "Rust", format!("{statement}: "));
     let [_, language, standing, words, _] = rust;
     let rust = [(*id).into(), language, standing, words, place.scenario.into()];
-    let cpython = claim.cpython.iter();
+    let names = Interpreter::names(claim.cpython.len());
+    let cpython = names.into_iter().zip(&claim.cpython);
     let cpython =
-        cpython.map(|ruling| claim_row(ruling, "CPython", String::new()));
+        cpython.map(|(name, ruling)| claim_row(ruling, &name, String::new()));
     iter::once(rust).chain(cpython)
 }
 

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 
 use crate::{
     claims::{GROUPS, Group, Judged, Place, Ruling},
+    interpreter::Interpreter,
     report::listing::{anchor, line_of},
     sources,
 };
@@ -24,6 +25,7 @@ pub fn table(claims: &[Judged]) -> Markup {
 }
 
 fn row(claim: &Judged) -> Markup {
+    let names = Interpreter::names(claim.cpython.len());
     html! {
         dt id=(claim.id) {
             span.quiet { (claim.id) } " " (claim.statement)
@@ -34,8 +36,8 @@ fn row(claim: &Judged) -> Markup {
             } @else {
                 p.ruling { "Rust: " (ruling(&claim.rust)) }
             }
-            @for cpython in &claim.cpython {
-                p.ruling { "CPython: " (ruling(cpython)) }
+            @for (name, cpython) in names.iter().zip(&claim.cpython) {
+                p.ruling { (name) ": " (ruling(cpython)) }
             }
             p.quiet {
                 (claim.place.scenario) ", " code { (claim.place.file) } ":"

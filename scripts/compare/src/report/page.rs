@@ -5,6 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::{
     beside::Row,
+    interpreter::Interpreter,
     judge::{CLEAR, Finding, NEAR},
     measure::Measured,
     plan::count,
@@ -84,11 +85,12 @@ fn sections(report: &Report<'_>) -> Markup {
 }
 
 fn circumstances(report: &Report<'_>) -> Markup {
-    let Heading { machine, rounds, date, .. } = &report.results.heading;
+    let Heading { machine, rounds, date, interpreters, .. } =
+        &report.results.heading;
     html! {
         p.quiet {
-            @for interpreter in &report.results.heading.interpreters {
-                (interpreter.words) ", "
+            @for words in Interpreter::introductions(interpreters) {
+                (words) "; "
             }
             (machine.cpu) ", " (count(machine.cores, "core")) ", "
             (machine.kernel) ", " (machine.rustc) "; "
