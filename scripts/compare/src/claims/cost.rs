@@ -506,6 +506,13 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_script_is_not_measured_on_cpython() {
+        let ruling = Planted::nothing().ruling_in_cpython("C31");
+        assert_eq!(ruling.standing, NotMeasured);
+        assert_eq!(ruling.figure, "address-space is not there on CPython");
+    }
+
+    #[test]
     fn every_operation_is_asked_for() {
         let arguments = ["test", "--workers", "2"];
         let plans = Args::try_parse_from(arguments).unwrap().plans();

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use common::{
     estimate::{self, Estimate},
     outcome::{Metric, Model},
+    scenarios::ALL,
 };
 use serde_json::Value;
 
@@ -333,10 +334,17 @@ impl<'all> Evidence<'all> {
         let words = match self.find(scenario) {
             Some(measured) if measured.is_sound() => return Ok(measured),
             Some(_) => "was refused",
+            None if self.is_of_cpython() && !has_script(scenario) => {
+                "is not there on CPython"
+            }
             None => "was not compared",
         };
         Err(Missing(format!("{scenario} {words}")))
     }
+}
+
+fn has_script(scenario: &str) -> bool {
+    ALL.iter().any(|one| one.name == scenario && one.cpython.is_some())
 }
 
 fn absent(scenario: &str, model: Model, what: &str) -> Missing {

@@ -177,7 +177,7 @@ fn threads_reach_state(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
     Ok(match exceeds(factor, NOTICED)? {
         true => Ruling::holds(figure),
         false => Ruling::reworded(
-            "they do, and processes copy it at the same cost",
+            "they do, but to processes it is copied at no greater cost",
             figure,
         ),
     })

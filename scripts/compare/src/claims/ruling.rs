@@ -5,8 +5,6 @@ use std::fmt;
 use common::estimate::Estimate;
 use serde::Serialize;
 
-use crate::verdict::interval;
-
 /// The verdict on a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -104,9 +102,22 @@ pub fn exceeds(estimate: Estimate, threshold: f64) -> Result<bool, Missing> {
     } else if estimate.high <= threshold {
         Ok(false)
     } else {
-        let around = interval(estimate);
-        Err(Missing(format!("too noisy to tell from {threshold} {around}")))
+        let [threshold, low, high] =
+            [threshold, estimate.low, estimate.high].map(three_digits);
+        Err(Missing(format!(
+            "too noisy to tell from {threshold}: [{low}, {high}]"
+        )))
     }
+}
+
+/// Also of what is far below one: a threshold may be a time, in seconds.
+fn three_digits(value: f64) -> String {
+    if value == 0.0 {
+        return "0".into();
+    }
+    let magnitude = value.abs().log10().floor();
+    let decimals = (2.0 - magnitude).clamp(0.0, 9.0) as usize;
+    format!("{value:.decimals$}")
 }
 
 #[cfg(test)]
@@ -131,6 +142,8 @@ mod tests {
         let estimate = Estimate { median: 2.0, low: 1.5, high: 2.5 };
         let ruling = exceeds(estimate, 2.0).map_err(Ruling::from).unwrap_err();
         assert_eq!(ruling.standing, Standing::NotMeasured);
-        assert_eq!(ruling.figure, "too noisy to tell from 2 [1.50, 2.5]");
+        assert_eq!(ruling.figure, "too noisy to tell from 2.00: [1.50, 2.50]");
+        let [frame, all, none] = [0.016_667, 123.4, 0.0].map(three_digits);
+        assert_eq!([&*frame, &*all, &*none], ["0.0167", "123", "0"]);
     }
 }
