@@ -17,6 +17,7 @@ const USUAL: &str = "python3";
 /// What it is asked, in the folder of the scripts.
 const WHO: &str = "import contract, models, sys
 assert sys.version_info >= (3, 9), 'Python 3.9 or later is needed'
+print(sys.executable)
 print(contract.interpreter(models.processes()))";
 
 /// How long it may think about that.
@@ -27,6 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Interpreter {
     /// As it is called: `python3`, or a path.
     pub command: PathBuf,
+    /// The program itself: what is called may be a script that looks for it
+    /// each time, and takes as long as the interpreter does.
+    #[serde(skip)]
+    pub executable: PathBuf,
     /// What it says of itself: `CPython 3.13.1, GIL, fork`.
     pub words: String,
 }
@@ -53,8 +58,16 @@ impl Interpreter {
             report.ending == Ending::Ended && report.status.success(),
             "{reason}"
         );
-        let words = String::from_utf8(report.stdout)?.trim().to_owned();
-        Ok(Interpreter { command: command.into(), words })
+        let answer = String::from_utf8(report.stdout)?;
+        let (executable, words) = answer
+            .trim()
+            .split_once('\n')
+            .context("it does not say what it is")?;
+        Ok(Interpreter {
+            command: command.into(),
+            executable: executable.into(),
+            words: words.into(),
+        })
     }
 
     /// What each of so many is called in short: where there are several, they
@@ -69,7 +82,8 @@ impl Interpreter {
     /// Each as it is called, in short and in full, and what it is.
     pub fn introductions(all: &[Self]) -> Vec<String> {
         let names = Self::names(all.len());
-        let introduction = |(name, Interpreter { command, words }): (_, &_)| {
+        let introduction = |(name, one): (_, &Self)| {
+            let Interpreter { command, words, .. } = one;
             let command = command.display();
             match all {
                 [_] => format!("{command}: {words}"),
@@ -103,6 +117,7 @@ mod tests {
     fn several_are_told_apart() {
         let one = |command: &str, words: &str| Interpreter {
             command: command.into(),
+            executable: PathBuf::new(),
             words: words.into(),
         };
         let both = [

@@ -45,6 +45,11 @@ impl Measured {
         first.map_or(1, |sample| sample.outcome.machine.cores)
     }
 
+    /// What the first run has answered: all others must answer the same.
+    fn answer(&self) -> Option<&str> {
+        self.samples.first().map(|sample| sample.outcome.answer.as_str())
+    }
+
     /// Takes a sample in, and says if it disagrees with an earlier one.
     fn accept(&mut self, sample: Sample) -> Result<(), Disagreement> {
         let agrees = agreement::check(&sample, &self.samples);
@@ -229,7 +234,7 @@ impl Bench {
         journal: &mut Journal,
     ) -> anyhow::Result<()> {
         let scenario = measured.plan.scenario;
-        let (sample, stderr) = self.run(scenario, run);
+        let (sample, stderr) = self.run(scenario, run, measured.answer());
         let accepted = match sample {
             Ok(sample) => {
                 journal.add(&sample)?;
@@ -249,8 +254,10 @@ impl Bench {
         &self,
         scenario: &Scenario,
         run: Run,
+        answer: Option<&str>,
     ) -> (Result<Sample, Reason>, String) {
-        match child::run(&mut self.command(scenario, run), self.patience) {
+        let mut command = self.command(scenario, run, answer);
+        match child::run(&mut command, self.patience) {
             Ok(report) => {
                 let stderr = String::from_utf8_lossy(&report.stderr);
                 (self.sample(scenario, run, &report), stderr.into_owned())
@@ -259,8 +266,14 @@ impl Bench {
         }
     }
 
-    /// Every program is told to end with this one.
-    fn command(&self, scenario: &Scenario, run: Run) -> Command {
+    /// Every program is told to end with this one. In the warm-up each side
+    /// has to find out by itself what is right.
+    fn command(
+        &self,
+        scenario: &Scenario,
+        run: Run,
+        answer: Option<&str>,
+    ) -> Command {
         let mut command = self.program(scenario, run);
         command
             .args(["--json", "--lifeline"])
@@ -274,6 +287,9 @@ impl Bench {
         if !run.series.is_pair() {
             command.args(scenario.cpython.unwrap_or_default());
         }
+        if let Some(answer) = answer.filter(|_| run.round > 0) {
+            command.args(["--expect", answer]);
+        }
         command
     }
 
@@ -281,7 +297,7 @@ impl Bench {
         let file = self.file(scenario, run.series, run.model);
         match run.series {
             Series::CPython(number) => {
-                let interpreter = &self.interpreters[number].command;
+                let interpreter = &self.interpreters[number].executable;
                 let mut command = Command::new(interpreter);
                 command.arg(file).args(["--model", &run.model.to_string()]);
                 command

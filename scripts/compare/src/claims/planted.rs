@@ -321,7 +321,7 @@ fn claim(id: &str) -> &'static Claim {
 fn interpreter(has_no_gil: bool) -> Interpreter {
     let gil = if has_no_gil { "no GIL" } else { "GIL" };
     let words = format!("CPython 3.13.1, {gil}, fork");
-    Interpreter { command: "python3".into(), words }
+    Interpreter { command: "python3".into(), executable: "".into(), words }
 }
 
 fn heading() -> Heading {

@@ -225,7 +225,7 @@ outcome=$0.$run.$workers
 
 /// It is what it says, and a script is run by what is planted beside it.
 const PYTHON: &str = r#"#!/bin/sh
-[ "$1" = -c ] && { echo "Planted 3.99, GIL, fork"; exit; }
+[ "$1" = -c ] && { echo "$0"; echo "Planted 3.99, GIL, fork"; exit; }
 script=${1%.py}-$3
 shift 3
 exec "$script" "$@"
