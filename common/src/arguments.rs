@@ -58,6 +58,11 @@ pub struct Common {
     /// End when stdin is closed: so no demo outlives what started it
     #[arg(long)]
     pub lifeline: bool,
+
+    /// What a run with the same flags, which was checked, has answered: then
+    /// this one must, and what takes long is not done twice to find it
+    #[arg(long, value_name = "ANSWER")]
+    pub expect: Option<String>,
 }
 
 /// How many share the work, in a scenario that has work to share.

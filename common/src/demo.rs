@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::error::ErrorKind;
 use rustix::process::Signal;
 use signal_hook::{
@@ -17,7 +17,7 @@ use signal_hook::{
 };
 
 use crate::{
-    arguments::Arguments,
+    arguments::{Arguments, Common},
     lifeline,
     outcome::{Model, Outcome},
 };
@@ -42,7 +42,9 @@ pub fn main<A: Arguments>(
     let done = obey_the_outside(&arguments).and_then(|()| {
         arguments.instead().unwrap_or_else(|| {
             let outcome = run(model, &arguments)?;
-            print(&outcome, arguments.common().json)
+            let Common { json, expect, .. } = arguments.common();
+            check(&outcome, expect.as_deref())?;
+            print(&outcome, *json)
         })
     });
     match done {
@@ -99,6 +101,16 @@ pub fn end_on_signals() -> anyhow::Result<()> {
             .context("no handler for SIGINT and SIGTERM could be set")?;
     }
     Ok(())
+}
+
+fn check(outcome: &Outcome, expected: Option<&str>) -> anyhow::Result<()> {
+    let answer = &outcome.answer;
+    match expected {
+        Some(expected) if answer != expected => {
+            bail!("the answer is {answer}, and not {expected} as expected")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A reader who has seen enough (`| head`) is not an error.

@@ -67,6 +67,11 @@ def flags(description: str, examples: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--lifeline", action="store_true", help="end when stdin is closed"
     )
+    parser.add_argument(
+        "--expect",
+        metavar="ANSWER",
+        help="of a run with the same flags, which was checked",
+    )
     return parser
 
 
@@ -362,6 +367,7 @@ def main(
         hold(sys.stdin.fileno(), signal.SIGTERM)
     try:
         outcome = run(model, arguments)
+        check(outcome, arguments.expect)
     except Misuse as misuse:
         parser.error(str(misuse))
     except Failure as failure:
@@ -372,6 +378,17 @@ def main(
     end_helpers()
     print_outcome(outcome, model, arguments.json)
     sys.exit(0)
+
+
+def check(outcome: Outcome, expected: Optional[str]) -> None:
+    """Holds it against the answer of a run that was checked, if that is known.
+
+    What takes long is then not done twice to find the answer once more.
+    """
+    if expected not in (None, outcome.answer):
+        raise Failure(
+            f"the answer is {outcome.answer}, and not {expected} as expected"
+        )
 
 
 def end_helpers() -> None:

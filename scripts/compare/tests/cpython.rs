@@ -244,6 +244,25 @@ fn bad_usage_is_said_so() {
     }
 }
 
+#[test]
+fn another_answer_than_is_expected_is_an_error() {
+    let (scripts, _turn) = scripts();
+    for (scenario, flags) in scripts {
+        let expecting = |answer: &str| {
+            let mut python = python(scenario);
+            python.args(flags).args(["--expect", answer]).output().unwrap()
+        };
+        let refused = expecting("another");
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(refused.stdout.is_empty());
+        let beyond = said.strip_prefix("error: the answer is ").unwrap();
+        let answer =
+            beyond.strip_suffix(", and not another as expected\n").unwrap();
+        assert!(expecting(answer).status.success(), "{}", scenario.name);
+    }
+}
+
 /// Some may be Python's own, but none has lost touch with Rust's.
 #[test]
 fn variants_are_listed() {

@@ -777,10 +777,13 @@ fn seeds_and_sizes_make_a_difference() {
         ("responsive-ui", "--quick --steps 9999 --cancels 0", "--seed 2"),
         ("responsive-ui", "--quick --cancels 0 --steps 9999", "--queries 2"),
     ] {
-        let other = format!("{one} {other}");
-        let [one, other] = [one, &other]
-            .map(|arguments| run(name, Model::Threads, arguments).answer);
-        assert_ne!(one, other);
+        let answer = run(name, Model::Threads, one).answer;
+        let expecting = format!("{one} --expect {answer}");
+        assert_eq!(run(name, Model::Processes, &expecting).answer, answer);
+        let other = format!("{expecting} {other}");
+        let found = refusal(name, Model::Threads, &other, 1);
+        let reason = format!("and not {answer} as expected");
+        assert!(found.contains(&reason), "{other}: {found}");
     }
 }
 

@@ -17,17 +17,19 @@ const TRANSFORM: char = '█';
 pub(super) fn lines(
     reports: &[&Report],
     zero: Duration,
-    one_after_the_other: f64,
+    one_after_the_other: Option<f64>,
 ) -> Vec<String> {
     let mut lines = table(reports);
     lines.extend(left_out(reports));
     lines.push(String::new());
     lines.extend(chart(reports, zero));
-    lines.push(String::new());
-    lines.push(format!(
-        "one after the other, as a check: {}",
-        units::human(one_after_the_other, "s")
-    ));
+    if let Some(seconds) = one_after_the_other {
+        lines.push(String::new());
+        lines.push(format!(
+            "one after the other, as a check: {}",
+            units::human(seconds, "s")
+        ));
+    }
     lines
 }
 

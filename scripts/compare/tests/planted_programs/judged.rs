@@ -154,7 +154,7 @@ fn the_programs_are_told_what_to_do() {
         let arguments = fs::read_to_string(file_of(&program, "arguments"));
         assert_eq!(
             arguments.unwrap(),
-            "--json --lifeline --seed 7 --workers 2 --quick\n"
+            "--json --lifeline --seed 7 --workers 2 --quick --expect 9f3c1234aa\n"
         );
         assert_eq!(stage.runs(&program), 7);
     }
@@ -186,7 +186,10 @@ fn a_pair_of_two_ends_is_told_no_number_of_workers() {
     assert_eq!(result.code, Some(0), "{}", result.stdout);
     for program in programs {
         let arguments = fs::read_to_string(file_of(&program, "arguments"));
-        assert_eq!(arguments.unwrap(), "--json --lifeline --seed 1\n");
+        assert_eq!(
+            arguments.unwrap(),
+            "--json --lifeline --seed 1 --expect 9f3c1234aa\n"
+        );
     }
 }
 
