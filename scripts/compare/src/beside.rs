@@ -15,8 +15,14 @@ use crate::{
 };
 
 /// The fewest that have an interval: what is found in two languages differs by
-/// much, and CPython takes its time.
-const ROUNDS: usize = estimate::FEWEST;
+/// much, and CPython takes its time. A speed-up is a ratio of short phases, and
+/// an interval of so few rounds is as wide as the worst of them: it takes all.
+fn rounds(plan: &Plan) -> usize {
+    match plan.scenario.scales {
+        true => plan.rounds,
+        false => plan.rounds.min(estimate::FEWEST),
+    }
+}
 
 /// What is compared in two languages for a first look: it takes little time.
 pub const FIRST_LOOK: &str = "shared-state";
@@ -40,7 +46,7 @@ impl Beside {
     /// Of nothing yet: as the plan has it, but in this size and for so many
     /// interpreters.
     pub fn empty(plan: &Plan, interpreters: usize) -> Self {
-        let rounds = plan.rounds.min(ROUNDS);
+        let rounds = rounds(plan);
         let of = |series| Measured::empty(Plan { series, rounds, ..*plan });
         Beside {
             rust: of(Series::Beside),
