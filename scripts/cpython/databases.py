@@ -33,7 +33,7 @@ class Shape:
     @classmethod
     def usual(cls, seed: int, quick: bool) -> Shape:
         """For a person's first look, or for a longer one."""
-        rows, columns = (3_200, 320) if quick else (4_800, 700)
+        rows, columns = (3_200, 320) if quick else (4_800, 600)
         return cls(seed, rows, columns)
 
     def folder(self) -> Path:

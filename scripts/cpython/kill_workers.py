@@ -53,7 +53,7 @@ def main() -> None:
     add("--jobs", type=contract.positive, metavar="N", help="good jobs")
     add("--stuck", type=contract.natural, default=1, metavar="N")
     add("--deadline", type=units.time, default="400ms", metavar="TIME")
-    add("--grace", type=units.time, default="100ms", metavar="TIME")
+    add("--grace", type=units.time, default="50ms", metavar="TIME")
     contract.add_workers(parser)
     contract.add_variants(parser, KINDS)
     contract.main(parser, run, KINDS)

@@ -62,13 +62,13 @@ def main() -> NoReturn:
         "--cancels",
         type=contract.natural,
         metavar="N",
-        help="how many queries the script cancels [default: 45; --quick: 15]",
+        help="how many queries the script cancels [default: 20; --quick: 15]",
     )
     parser.add_argument(
         "--steps",
         type=contract.positive,
         metavar="N",
-        help="steps of the script's query [default: 5000000; --quick: 1000000]",
+        help="steps of the script's query [default: 2000000; --quick: 1000000]",
     )
     contract.main(parser, run)
 
@@ -137,7 +137,7 @@ class Plan:
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Plan:
         """What the flags say, and what is usual."""
-        usual, cancels = (1_000_000, 15) if arguments.quick else (5_000_000, 45)
+        usual, cancels = (1_000_000, 15) if arguments.quick else (2_000_000, 20)
         if arguments.cancels is not None:
             cancels = arguments.cancels
         shape = Shape.usual(arguments.seed, arguments.quick)

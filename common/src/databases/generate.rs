@@ -65,7 +65,7 @@ pub struct Shape {
 impl Shape {
     /// Large enough for the work of a person's first look, or of a longer.
     pub fn usual(seed: u64, quick: bool) -> Self {
-        let (rows, columns) = if quick { (3_200, 320) } else { (4_800, 700) };
+        let (rows, columns) = if quick { (3_200, 320) } else { (4_800, 600) };
         Shape { seed, rows, columns }
     }
 }

@@ -84,7 +84,7 @@ pub const ALL: &[Scenario] = &[
         crew: false,
         scales: false,
         cpython: Some(&[
-            "--messages=100",
+            "--messages=80",
             "--waiting=block",
             "--size=64",
             "--size=65536",
@@ -98,7 +98,7 @@ pub const ALL: &[Scenario] = &[
                the worker to the screen.",
         crew: false,
         scales: false,
-        cpython: Some(&["--steps=700000", "--cancels=4"]),
+        cpython: Some(&["--steps=1200000", "--cancels=4"]),
     },
     Scenario {
         name: "matrix",
@@ -107,7 +107,7 @@ pub const ALL: &[Scenario] = &[
                long loading and transforming takes, of all six together.",
         crew: true,
         scales: true,
-        cpython: Some(&["--rows=480", "--columns=48"]),
+        cpython: Some(&["--rows=400", "--columns=40"]),
     },
     Scenario {
         name: "kill-workers",
@@ -121,7 +121,7 @@ pub const ALL: &[Scenario] = &[
             "--variant=loop",
             "--variant=sleep",
             "--jobs=8",
-            "--deadline=250ms",
+            "--deadline=100ms",
             "--grace=20ms",
         ]),
     },

@@ -62,7 +62,7 @@ fn the_outcome_has_the_figures_of_each_database() {
     assert_eq!(found.scenario, "matrix");
     assert_eq!(found.model, Model::Processes);
     assert_eq!(found.parameters["workers"], 2);
-    assert_eq!(found.parameters["columns"], 700);
+    assert_eq!(found.parameters["columns"], 600);
     let databases = found.result.as_array().unwrap();
     assert_eq!(databases.len(), 6);
     let figures = &run.finished[1].report.figures;

@@ -185,19 +185,19 @@ impl Operation {
         }
     }
 
-    /// As many as take some 50 ms, where those who wait for each other are
+    /// As many as take some 35 ms, where those who wait for each other are
     /// slow at it. All workers together make so many, and not each: or a
     /// measurement would take the longer, the more cores there are.
     fn usual(self, size: usize) -> u64 {
         match (self, size) {
-            (Operation::Map, _) => 9000,
+            (Operation::Map, _) => 6000,
             (Operation::Touch, size) if size >= 128 * MIB => 4,
-            (Operation::Touch, size) if size >= MIB => 120,
-            (Operation::Touch, _) => 1200,
-            (Operation::Allocate, size) if size >= 128 * MIB => 1800,
-            (Operation::Allocate, _) => 1_200_000,
-            (Operation::Protect, _) => 2400,
-            (Operation::Files, _) => 36_000,
+            (Operation::Touch, size) if size >= MIB => 80,
+            (Operation::Touch, _) => 800,
+            (Operation::Allocate, size) if size >= 128 * MIB => 1200,
+            (Operation::Allocate, _) => 800_000,
+            (Operation::Protect, _) => 1600,
+            (Operation::Files, _) => 24_000,
         }
     }
 }

@@ -170,9 +170,9 @@ impl Args {
     fn smooth(&self, workers: usize) -> Plan {
         let crew = workers as u64;
         let each = match (workers < MANY, self.common.quick) {
-            (true, false) => 4,
+            (true, false) => 3,
             (true, true) => 2,
-            (false, false) => 12,
+            (false, false) => 8,
             (false, true) => 4,
         };
         let requests = self.requests.unwrap_or(each * crew);

@@ -54,7 +54,7 @@ pub struct Args {
     deadline: Duration,
 
     /// How long each way to stop it has, before the next is tried
-    #[arg(long, value_name = "TIME", default_value = "100ms",
+    #[arg(long, value_name = "TIME", default_value = "50ms",
           value_parser = parse_duration)]
     grace: Duration,
 

@@ -72,7 +72,7 @@ pub struct Args {
     )]
     rows: Option<usize>,
 
-    /// Numeric columns of each generated database [default: 700; --quick: 320]
+    /// Numeric columns of each generated database [default: 600; --quick: 320]
     #[arg(
         long,
         value_name = "N",

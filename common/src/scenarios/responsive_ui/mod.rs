@@ -77,12 +77,12 @@ pub struct Args {
           value_parser = clap::value_parser!(u8).range(1..=6))]
     queries: u8,
 
-    /// How many queries the script cancels [default: 45; --quick: 15]
+    /// How many queries the script cancels [default: 20; --quick: 15]
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u32).range(0..=100_000))]
     cancels: Option<u32>,
 
-    /// How many steps the script's query takes [default: 5000000;
+    /// How many steps the script's query takes [default: 2000000;
     /// --quick: 1000000]
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
@@ -122,8 +122,8 @@ impl Args {
     /// generated.
     pub fn plan(&self) -> Result<Plan> {
         let Common { seed, quick, .. } = self.common;
-        let usual = if quick { 1_000_000 } else { 5_000_000 };
-        let cancels = if quick { 15 } else { 45 };
+        let usual = if quick { 1_000_000 } else { 2_000_000 };
+        let cancels = if quick { 15 } else { 20 };
         Ok(Plan {
             is_interactive: self.is_interactive(),
             no_worker: self.no_worker,

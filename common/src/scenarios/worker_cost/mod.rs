@@ -136,10 +136,10 @@ impl Way {
     fn usual_starts(self, is_quick: bool, is_large: bool) -> u32 {
         let usual = match self {
             Way::Borrowed | Way::Prepared if is_large => 6,
-            Way::Anew | Way::Prepared | Way::Bare if is_large => 80,
-            Way::Anew | Way::Prepared | Way::Bare => 160,
-            Way::Borrowed | Way::Served => 200,
-            Way::Pool | Way::Resident => 2000,
+            Way::Anew | Way::Prepared | Way::Bare if is_large => 50,
+            Way::Anew | Way::Prepared | Way::Bare => 100,
+            Way::Borrowed | Way::Served => 150,
+            Way::Pool | Way::Resident => 1000,
             Way::Idle => 0,
         };
         if is_quick { usual / 5 } else { usual }
