@@ -244,10 +244,13 @@ fn bad_usage_is_said_so() {
     }
 }
 
+/// By the one frame of all; `matrix` also leaves out what it need not find.
 #[test]
 fn another_answer_than_is_expected_is_an_error() {
     let (scripts, _turn) = scripts();
-    for (scenario, flags) in scripts {
+    for script in scripts.into_iter().filter(|it| it.0.name == "matrix") {
+        let (scenario, flags) = script;
+        generate_input(script);
         let expecting = |answer: &str| {
             let mut python = python(scenario);
             python.args(flags).args(["--expect", answer]).output().unwrap()
@@ -256,11 +259,19 @@ fn another_answer_than_is_expected_is_an_error() {
         let said = String::from_utf8(refused.stderr).unwrap();
         assert_eq!(refused.status.code(), Some(1), "{said}");
         assert!(refused.stdout.is_empty());
-        let beyond = said.strip_prefix("error: the answer is ").unwrap();
-        let answer =
-            beyond.strip_suffix(", and not another as expected\n").unwrap();
-        assert!(expecting(answer).status.success(), "{}", scenario.name);
+        let answer = said
+            .strip_prefix("error: the answer is ")
+            .and_then(|rest| {
+                rest.strip_suffix(", and not another as expected\n")
+            })
+            .unwrap_or_else(|| panic!("{said}"));
+        assert!(expecting(answer).status.success());
     }
+}
+
+/// Where there are databases, Rust makes them.
+fn generate_input((scenario, flags): Script) {
+    of_rust(scenario, Model::Threads, flags);
 }
 
 /// Some may be Python's own, but none has lost touch with Rust's.
@@ -313,6 +324,7 @@ fn nothing_is_left_however_it_ends() {
     let moments = variable("CPYTHON_MOMENTS").unwrap_or(MOMENTS);
     let mut input = Input::new(variable("CPYTHON_SEED").unwrap_or(2026), 0);
     for script in scripts {
+        generate_input(script);
         for (way, signal) in every_end() {
             for _ in 0..moments {
                 let moment = LATEST.mul_f64(input.uniform());
