@@ -404,7 +404,9 @@ fn every_reply_is_as_it_was_asked_for() {
         for model in MODELS {
             let found = run("fetch", model, &arguments);
             assert_eq!(found.answer, expected.hex(), "{model}: {arguments}");
-            assert_eq!(found.result[0]["connections"], workers, "{model}");
+            // Who comes late finds that others have taken all.
+            let opened = found.result[0]["connections"].as_u64().unwrap();
+            assert!((1..=workers as u64).contains(&opened), "{model}");
         }
     }
 }
