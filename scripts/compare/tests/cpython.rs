@@ -301,9 +301,9 @@ fn listed(mut program: Command) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// Random moments for each program and signal, unless the environment asks
-/// for others.
-const MOMENTS: u64 = 2;
+/// Random moments for each program, way and signal, unless the environment asks
+/// for more.
+const MOMENTS: u64 = 1;
 
 /// The latest of them, counted from when a program has begun. Few are done
 /// before.
