@@ -15,8 +15,8 @@
 //! 5. Same laps in the same places, see [`laps::Laps`]; one gate releases all
 //!    workers at once.
 //! 6. The answer is checked after the clock stops, against a serial
-//!    reference, or that of a run that was. A wrong answer is an error, and
-//!    then there is no outcome.
+//!    reference, or against the answer of a run that was checked so. A wrong
+//!    answer is an error, and then there is no outcome.
 //! 7. A line that exists because of the mechanism says so at its end:
 //!    `// threads: …` or `// processes: …`.
 //! 8. Threads live in scopes; a child process is owned by a guard that kills

@@ -15,8 +15,9 @@ use crate::{
 };
 
 /// The fewest that have an interval: what is found in two languages differs by
-/// much, and CPython takes its time. A speed-up is a ratio of short phases, and
-/// an interval of so few rounds is as wide as the worst of them: it takes all.
+/// much, and CPython takes its time. But an interval of so few is as wide as
+/// the worst of them; where the figures are speed-ups, of phases that are
+/// short, all rounds are run.
 fn rounds(plan: &Plan) -> usize {
     match plan.scenario.scales {
         true => plan.rounds,

@@ -561,7 +561,7 @@ fn the_server_serves_others() {
 #[test]
 fn who_serves_fetches_nothing() {
     for model in MODELS {
-        for other in ["--json", "--workers 2", "--faults 0"] {
+        for other in ["--json", "--workers 2", "--faults 0", "--expect 7"] {
             let arguments = format!("--serve {other}");
             let mut demo = demo(scenario("fetch"), model);
             let output = demo.args(arguments.split(' ')).output().unwrap();

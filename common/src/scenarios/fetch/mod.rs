@@ -86,7 +86,7 @@ pub struct Args {
     /// when stdin is closed, what it has served
     #[arg(long, conflicts_with_all = [
         "requests", "delay", "size", "faults", "timeout", "url_file",
-        "workers", "seed", "quick", "json", "lifeline"])]
+        "workers", "seed", "quick", "json", "lifeline", "expect"])]
     serve: bool,
 
     /// How many workers: threads, or processes [default: 1, 4, 16 and 64, one

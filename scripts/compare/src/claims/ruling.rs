@@ -103,15 +103,16 @@ pub fn exceeds(estimate: Estimate, threshold: f64) -> Result<bool, Missing> {
         Ok(false)
     } else {
         let [threshold, low, high] =
-            [threshold, estimate.low, estimate.high].map(three_digits);
+            [threshold, estimate.low, estimate.high].map(significant);
         Err(Missing(format!(
             "too noisy to tell from {threshold}: [{low}, {high}]"
         )))
     }
 }
 
-/// Also of what is far below one: a threshold may be a time, in seconds.
-fn three_digits(value: f64) -> String {
+/// Three digits, also of what is far below one: a threshold may be a time, and
+/// what its unit is nobody says here.
+fn significant(value: f64) -> String {
     if value == 0.0 {
         return "0".into();
     }
@@ -143,7 +144,7 @@ mod tests {
         let ruling = exceeds(estimate, 2.0).map_err(Ruling::from).unwrap_err();
         assert_eq!(ruling.standing, Standing::NotMeasured);
         assert_eq!(ruling.figure, "too noisy to tell from 2.00: [1.50, 2.50]");
-        let [frame, all, none] = [0.016_667, 123.4, 0.0].map(three_digits);
+        let [frame, all, none] = [0.016_667, 123.4, 0.0].map(significant);
         assert_eq!([&*frame, &*all, &*none], ["0.0167", "123", "0"]);
     }
 }

@@ -7,7 +7,7 @@ use common::{
     scenarios,
 };
 
-use crate::planted::{Asked, BOTH, Result, Stage, file_of, run};
+use crate::planted::{Asked, BOTH, Result, Stage, run, told};
 
 const SCENARIO: &str = "shared-state";
 
@@ -69,11 +69,10 @@ fn both_languages_run_with_the_same_flags_and_by_turns() {
     // A warm-up and six rounds, and beside Python as many again.
     assert_eq!(stage.runs(&rust), 14);
     assert_eq!(stage.runs(&python), 7);
-    let arguments =
-        |program| fs::read_to_string(file_of(program, "arguments")).unwrap();
-    assert_eq!(arguments(&rust), arguments(&python));
-    let expecting = format!("{} --expect ", flags());
-    assert!(arguments(&rust).contains(&expecting));
+    let (rust, python) = (told(&rust), told(&python));
+    assert_eq!(rust[7..], python);
+    assert!(rust[7].ends_with(&flags()));
+    assert!(rust[13].contains(&format!("{} --expect ", flags())));
     let samples = stage.document()["samples"].as_array().unwrap().clone();
     let beside: Vec<String> = samples
         .iter()

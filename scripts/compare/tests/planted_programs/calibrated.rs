@@ -6,7 +6,7 @@ use std::fs;
 use assert_cmd::Command;
 use common::outcome::Model;
 
-use crate::planted::{COMPARE, Result, Stage, file_of, run};
+use crate::planted::{COMPARE, Result, Stage, run, told};
 
 /// Prints the usual outcome, of work that takes a nanosecond a transfer,
 /// times a factor in percent that the lines of shell set.
@@ -59,13 +59,12 @@ fn on_a_quiet_machine_the_judge_may_be_trusted() {
     let program = stage.programs().join("shared-state-threads");
     // Three of the pilot, one of the announcement; a warm-up and six rounds.
     assert_eq!(stage.runs(&program), 4 + 3 * 2 * 2 * 7);
-    let arguments = fs::read_to_string(file_of(&program, "arguments"));
+    let told = told(&program);
     // The rounds end with the slower one second, the warm-up being even.
-    let arguments = arguments.unwrap();
-    let rest = arguments.strip_prefix(
+    let rest = told[told.len() - 1].strip_prefix(
         "--json --lifeline --variant partition --seed 1 --workers 2 ",
     );
-    let rest = rest.unwrap().trim();
+    let rest = rest.unwrap();
     assert!(["--transfers 50000000", "--transfers 55000000"].contains(&rest));
 }
 

@@ -215,6 +215,7 @@ const PREAMBLE: &str = r#"#!/bin/sh
 run=$(cat "$0.runs" 2>/dev/null || echo 0)
 echo $((run + 1)) > "$0.runs"
 echo "$@" > "$0.arguments"
+echo "$@" >> "$0.told"
 workers=2
 while [ $# -gt 0 ]; do
     [ "$1" = --workers ] && workers=$2
@@ -250,6 +251,12 @@ pub fn write_program(path: &Path, text: &str) {
 }
 
 /// A file beside a program.
+/// What a program was told, run by run.
+pub fn told(program: &Path) -> Vec<String> {
+    let lines = fs::read_to_string(file_of(program, "told")).unwrap();
+    lines.lines().map(str::to_owned).collect()
+}
+
 pub fn file_of(program: &Path, what: &str) -> PathBuf {
     PathBuf::from(format!("{}.{what}", program.display()))
 }
