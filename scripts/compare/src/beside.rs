@@ -124,3 +124,24 @@ pub struct Row {
 fn figures(verdict: &Verdict) -> [String; 2] {
     [Model::Threads, Model::Processes].map(|model| verdict.figure(model))
 }
+
+#[cfg(test)]
+mod tests {
+    use common::scenarios::ALL;
+
+    use super::*;
+
+    #[test]
+    fn speed_ups_have_all_rounds() {
+        for scenario in ALL {
+            let of = |rounds| {
+                let series = Series::Pair;
+                let plan = Plan { scenario, rounds, workers: 2, series };
+                Beside::empty(&plan, 1).rust.plan.rounds
+            };
+            let few = estimate::FEWEST;
+            let expected = if scenario.scales { few + 3 } else { few };
+            assert_eq!([of(few), of(few + 3)], [few, expected]);
+        }
+    }
+}

@@ -116,7 +116,8 @@ impl Stage {
         alter: impl Fn(&mut Asked, Model),
     ) {
         fs::create_dir_all(self.scripts()).unwrap();
-        write_program(&self.python(), PYTHON);
+        write_program(&self.python(), SHIM);
+        write_program(&file_of(&self.python(), "itself"), PYTHON);
         let script = scenario.replace('-', "_");
         let path = |ending: &str| self.scripts().join(script.clone() + ending);
         fs::write(path(".py"), "").unwrap();
@@ -224,9 +225,13 @@ done
 outcome=$0.$run.$workers
 "#;
 
-/// It is what it says, and a script is run by what is planted beside it.
+/// It says what it is, and where; it runs no script.
+const SHIM: &str = r#"#!/bin/sh
+[ "$1" = -c ] && echo "$0.itself" && echo "Planted 3.99, GIL, fork"
+"#;
+
+/// A script is run by what is planted beside it.
 const PYTHON: &str = r#"#!/bin/sh
-[ "$1" = -c ] && { echo "$0"; echo "Planted 3.99, GIL, fork"; exit; }
 script=${1%.py}-$3
 shift 3
 exec "$script" "$@"
