@@ -83,18 +83,12 @@ impl Claim {
         let name = new_name();
         let sweeper = watch(&file, &name)?;
         let claim = Claim { name, file, sweeper };
-        claim.give_name()?;
+        give(&claim.name, &claim.file)?;
         Ok(claim)
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
-    }
-
-    fn give_name(&self) -> Result<()> {
-        let (file, name) = (link_to(&self.file), path(self.name.as_ref()));
-        linkat(CWD, file, CWD, &name, AtFlags::SYMLINK_FOLLOW)
-            .with_context(|| format!("no file {}", name.display()))
     }
 }
 
@@ -170,6 +164,13 @@ fn nameless() -> io::Result<File> {
         .open(FOLDER)
 }
 
+/// Gives a file its name, if no other has it.
+fn give(name: &str, file: &File) -> Result<()> {
+    let name = path(name.as_ref());
+    linkat(CWD, link_to(file), CWD, &name, AtFlags::SYMLINK_FOLLOW)
+        .with_context(|| format!("no file {}", name.display()))
+}
+
 /// By which an open file can be opened once more, or be given a name.
 fn link_to(file: &File) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
@@ -215,4 +216,71 @@ fn spawn_deaf(command: &mut Command) -> io::Result<Child> {
         )
     };
     child
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// A file of this name, which nobody has locked.
+    fn named(name: &str) -> File {
+        let file = nameless().unwrap();
+        give(name, &file).unwrap();
+        file
+    }
+
+    fn exists(name: &str) -> bool {
+        path(name.as_ref()).symlink_metadata().is_ok()
+    }
+
+    #[test]
+    fn an_orphan_is_a_file_whose_lock_can_be_taken() {
+        let name = new_name();
+        let file = nameless().unwrap();
+        flock(&file, FlockOperation::LockExclusive).unwrap();
+        give(&name, &file).unwrap();
+        sweep_orphans().unwrap();
+        assert!(exists(&name));
+        drop(file);
+        sweep_orphans().unwrap();
+        assert!(!exists(&name));
+    }
+
+    #[test]
+    fn what_cannot_be_opened_or_is_not_ours_is_left_alone() {
+        let link = new_name();
+        symlink("/dev/null", path(link.as_ref())).unwrap();
+        let foreign = [
+            format!("process-kit.{}.2.3.4", id()),
+            format!("process-kit.segments.{}.2.3", id()),
+            format!("sem.{}", new_name()),
+        ];
+        for name in &foreign {
+            named(name);
+        }
+        sweep_orphans().unwrap();
+        for name in foreign.iter().chain([&link]) {
+            assert!(exists(name), "{name}");
+            fs::remove_file(path(name.as_ref())).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_name_of_another_file_is_not_removed() {
+        let name = new_name();
+        let (ours, other) = (named(&name), nameless().unwrap());
+        remove(name.as_ref(), &other).unwrap();
+        assert!(exists(&name));
+        remove(name.as_ref(), &ours).unwrap();
+        assert!(!exists(&name));
+        assert!(remove(name.as_ref(), &ours).is_err());
+    }
+
+    #[test]
+    fn no_name_comes_twice() {
+        assert_ne!(new_name(), new_name());
+    }
 }
