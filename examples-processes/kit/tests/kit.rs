@@ -18,7 +18,7 @@ use std::{
         mpsc,
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -763,8 +763,19 @@ impl Owner {
         Ok(Owner { child, path: format!("/dev/shm/{}", name.trim_end()) })
     }
 
-    /// Of all processes that we see, the one that was told this name.
+    /// Of all processes that we see, the one that was told this name. A
+    /// process that was just started may have no command line yet.
     fn sweeper(&self) -> Result<Pid> {
+        let start = Instant::now();
+        while start.elapsed() < DEADLINE {
+            if let Some(id) = self.who_was_told_the_name()? {
+                return Ok(id);
+            }
+        }
+        bail!("{} has no sweeper", self.path)
+    }
+
+    fn who_was_told_the_name(&self) -> Result<Option<Pid>> {
         let name = self.path.trim_start_matches("/dev/shm/").as_bytes();
         for entry in fs::read_dir("/proc")? {
             let entry = entry?;
@@ -772,10 +783,10 @@ impl Owner {
             let line = fs::read(entry.path().join("cmdline"));
             let (Ok(id), Ok(line)) = (id, line) else { continue };
             if line.split(|&byte| byte == 0).any(|word| word == name) {
-                return Pid::from_raw(id).context("no process");
+                return Ok(Pid::from_raw(id));
             }
         }
-        bail!("{} has no sweeper", self.path)
+        Ok(None)
     }
 }
 
