@@ -195,7 +195,6 @@ fn tests() -> Vec<Trial> {
         ("a_segment_is_shared", a_segment_is_shared),
         ("a_segment_is_checked", a_segment_is_checked),
         ("a_segment_is_of_one_type", a_segment_is_of_one_type),
-        ("any_byte_of_a_lock_is_a_value", any_byte_of_a_lock_is_a_value),
         ("a_forged_header_is_refused", a_forged_header_is_refused),
         ("contents_are_aligned", contents_are_aligned),
         ("the_living_keep_their_names", the_living_keep_their_names),
@@ -592,21 +591,6 @@ fn a_segment_is_of_one_type() -> Result<()> {
     assert!(format!("{error:#}").contains("it holds no ["), "{error:#}");
     let same = Segment::<[Ours]>::open(ours.name())?;
     assert_eq!(*same[2].lock(), [2; 2]);
-    Ok(())
-}
-
-/// Not even a byte that this program never writes is more than poison.
-fn any_byte_of_a_lock_is_a_value() -> Result<()> {
-    let ours = Segment::<[Mutex<u8>]>::create(&[7])?;
-    let path = format!("/dev/shm/{}", ours.name());
-    let mut bytes = fs::read(&path)?;
-    let value = bytes.iter().rposition(|&byte| byte == 7).unwrap();
-    bytes[value - 1] = 0x80;
-    fs::write(&path, bytes)?;
-    assert!(ours[0].is_poisoned());
-    assert_eq!(*ours[0].lock().unwrap_err().into_inner(), 7);
-    ours[0].clear_poison();
-    assert_eq!(*ours[0].lock().unwrap(), 7);
     Ok(())
 }
 
