@@ -29,7 +29,7 @@ impl Lifeline {
         Ok((OwnedFd::from(ours).into(), theirs.into()))
     }
 
-    /// Whether all who held the other end are gone. To send nothing shows it:
+    /// Whether the other end is closed everywhere. To send nothing shows it:
     /// nothing crosses, and the one error of connected sockets is that nobody
     /// is left. A poll(2) has others: it fails in a process that may open no
     /// descriptors, and "cannot tell" is not "gone".

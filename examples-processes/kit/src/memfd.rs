@@ -33,8 +33,8 @@ pub(crate) fn must_hold(file: &OwnedFd, size: usize) -> Result<()> {
     Ok(())
 }
 
-/// Refuses what has holes: its maker has not paid for them, and who reads
-/// them would. It is `size` bytes long.
+/// Refuses what has holes: its maker has not paid for them, and its reader
+/// would. It is `size` bytes long.
 pub(crate) fn must_be_whole(file: &OwnedFd, size: usize) -> Result<()> {
     if size > 0 {
         let hole = seek(file, SeekFrom::Hole(0))?;

@@ -347,7 +347,7 @@ impl Header {
 }
 
 /// What tells one type from another of the same size. The compiler gives each
-/// type of a program an identity, and whoever opens a segment runs the same
+/// type of a program an identity, and the opener of a segment runs the same
 /// program as its owner. A type's name would not do: two types may share one.
 fn kind<C: ?Sized + Contents>() -> u64 {
     // Its keys are fixed, and so it gives the same in every process.

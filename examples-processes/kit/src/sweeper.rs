@@ -4,7 +4,7 @@
 //! no handler runs, and /dev/shm keeps the memory until the next boot. So the
 //! owner holds a lock on the file (flock(2)) for as long as it lives, and the
 //! kernel takes the lock back, however the owner ends. There is one rule:
-//! **only who has the lock may remove the name.** These are, in turn,
+//! **a name is removed only by a process that has the lock.** That is
 //!
 //! 1. the owner, when it drops the segment;
 //! 2. its sweeper, this program once more, which does nothing but wait for
@@ -22,8 +22,8 @@
 //! /dev/shm, in whatever container, creates a segment.
 //!
 //! The rejected alternative is a name that tells its owner's process id and
-//! time of birth: whoever cannot look them up, for lack of a descriptor or
-//! from another namespace, takes the living for dead. CPython's
+//! time of birth: a process that cannot look them up, for lack of a descriptor
+//! or from another namespace, takes the living for dead. CPython's
 //! `multiprocessing.resource_tracker` has the sweeper, and not the lock.
 
 use std::{
@@ -106,9 +106,9 @@ impl Drop for Claim {
 pub(crate) fn sweep(mut arguments: impl Iterator<Item = OsString>) -> ! {
     let file = io::stdin();
     let lock = || flock(&file, FlockOperation::LockExclusive);
-    let name = arguments.next().unwrap_or_default();
     let swept = retry_on_intr(lock).map_err(io::Error::from);
-    let swept = swept.and_then(|()| remove(&name, &file));
+    let swept = swept
+        .and_then(|()| arguments.try_for_each(|name| remove(&name, &file)));
     exit(if swept.is_ok() { 0 } else { 1 })
 }
 

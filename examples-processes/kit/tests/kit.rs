@@ -656,7 +656,7 @@ fn a_forged_header_is_refused() -> Result<()> {
     Ok(())
 }
 
-/// From those who cannot find out about them, and sweep nevertheless.
+/// Also where another program sweeps that cannot find out about them.
 fn the_living_keep_their_names() -> Result<()> {
     let ours = Segment::<[AtomicI64]>::create(&[1])?;
     let is_there = || names() == [ours.name()];
@@ -697,7 +697,7 @@ fn in_namespace(namespace: &[&str]) -> Result<Option<Command>> {
     Ok(Some(command))
 }
 
-/// Who creates a segment sweeps: also while another gives its own a name.
+/// To create a segment is to sweep, also while another one gets its name.
 fn no_name_is_without_its_lock() -> Result<()> {
     let create = || -> Result<()> {
         for _ in 0..40 {
@@ -714,7 +714,7 @@ fn no_name_is_without_its_lock() -> Result<()> {
 }
 
 /// The owner and the sweeper of a segment are killed, here or in a container
-/// that ends. Who creates the next one sweeps; but not while the owner lives.
+/// that ends. The next one to be created sweeps; not while the owner lives.
 fn orphaned_names_are_swept() -> Result<()> {
     let here = Some(Command::new(env::current_exe()?));
     let there = in_namespace(NAMESPACES[1])?;
