@@ -35,16 +35,17 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// How many numbers the projection has.
+    /// How many bytes the projection takes.
     ///
     /// # Errors
     ///
-    /// Fails if they are more than the `most` there can be: then these
+    /// Fails if it has more numbers than the `most` there can be: then these
     /// figures are not true.
-    pub fn projection_len(&self, most: usize) -> Result<usize> {
+    pub fn projection_bytes(&self, most: usize) -> Result<usize> {
         self.rows_used
             .checked_mul(self.components_kept)
             .filter(|numbers| *numbers <= most)
+            .and_then(|numbers| numbers.checked_mul(size_of::<f64>()))
             .with_context(|| {
                 format!(
                     "{}: {} rows of {} components are more than {most} numbers",
@@ -114,9 +115,9 @@ mod tests {
             eigenvalues: Vec::new(),
             components_kept,
         };
-        assert_eq!(figures(10, 3).projection_len(30).unwrap(), 30);
+        assert_eq!(figures(10, 3).projection_bytes(30).unwrap(), 240);
         for (rows, kept) in [(31, 1), (1 << 40, 1 << 40), (usize::MAX, 1)] {
-            let error = figures(rows, kept).projection_len(30).unwrap_err();
+            let error = figures(rows, kept).projection_bytes(30).unwrap_err();
             assert!(error.to_string().contains("more than 30"), "{error}");
         }
     }
