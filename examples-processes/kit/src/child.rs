@@ -11,7 +11,10 @@ use anyhow::{Context as _, Result};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::retry_on_intr,
-    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+    process::{
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process,
+        pidfd_open, waitid,
+    },
 };
 
 use crate::wire::Wire;
@@ -26,12 +29,18 @@ impl Child {
         self.0.id()
     }
 
-    /// Sends a signal. It goes through a pidfd, which can mean no other
-    /// process, even if this child were reaped behind our back and its
-    /// number given away. It is opened only now, because a descriptor for
-    /// each worker would halve the number of workers.
+    /// Sends a signal, for which no descriptor must be free. A child's number
+    /// is its own until it is reaped: that it is not, the kernel says, and it
+    /// is an error if somebody did it behind our back. A pidfd that is opened
+    /// only now would rest on the same, and one for each worker would halve
+    /// the number of workers.
     pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
-        Ok(pidfd_send_signal(self.pidfd()?, signal)?)
+        let id = Pid::from_child(&self.0);
+        let look = WaitIdOptions::EXITED
+            | WaitIdOptions::NOHANG
+            | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(id), look)?;
+        Ok(kill_process(id, signal)?)
     }
 
     /// Kills it, unless it is dead already, and reaps it.

@@ -6,10 +6,8 @@ use std::{
     sync::Arc,
 };
 
-use common::{
-    lifeline,
-    ring::{Manner, Waiting},
-};
+use common::ring::{Manner, Waiting};
+use rustix::net::{SendFlags, send};
 
 /// One end of a pair of connected sockets on which nothing is ever sent.
 /// However a process ends, the kernel closes its end.
@@ -31,10 +29,13 @@ impl Lifeline {
         Ok((OwnedFd::from(ours).into(), theirs.into()))
     }
 
-    /// Whether all who held the other end are gone. The kernel can always
-    /// tell, of one socket; if it could not, nobody should wait for ever.
+    /// Whether the other end is closed everywhere. To send nothing shows it:
+    /// nothing crosses, and the one error of connected sockets is that nobody
+    /// is left. A poll(2) has others: it fails in a process that may open no
+    /// descriptors, and "cannot tell" is not "gone".
     pub fn is_cut(&self) -> bool {
-        lifeline::is_cut(&*self.0).unwrap_or(true)
+        let quietly = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        send(&*self.0, &[], quietly).is_err()
     }
 
     /// How an end of a ring waits for the other, for as long as that lives.
@@ -76,6 +77,16 @@ mod tests {
         }
         done.store(true, Relaxed);
         looking.join().unwrap();
+    }
+
+    /// It should not, and that it did must not hide its end.
+    #[test]
+    fn is_cut_also_after_the_other_sent_something() {
+        let (ours, theirs) = Lifeline::pair().unwrap();
+        assert_eq!(send(&theirs, b"x", SendFlags::NOSIGNAL), Ok(1));
+        assert!(!ours.is_cut());
+        drop(theirs);
+        assert!(ours.is_cut());
     }
 
     #[test]

@@ -80,22 +80,26 @@ impl Mapping {
 pub struct Frozen(Mmap);
 
 impl Frozen {
-    /// Maps what a worker sent. `length` is what it must hold, in bytes.
+    /// Maps what a worker sent. `length` is what it must hold, in bytes. It
+    /// costs this process no memory, even if the length is the sender's word:
+    /// the sender must have paid for all of it.
     ///
     /// # Errors
     ///
-    /// Fails if it is not frozen or of another length: whatever the sender
-    /// says of it is checked.
+    /// Fails if it is not frozen, of another length, or not all there:
+    /// whatever the sender says of it is checked.
     pub fn open(file: OwnedFd, length: usize) -> Result<Self> {
         let seals = memfd::seals(&file)?;
         ensure!(seals.contains(FROZEN), "what came is not frozen: {seals:?}");
         memfd::must_hold(&file, length)?;
+        memfd::must_be_whole(&file, length)?;
         let mut options = MmapOptions::new();
         // Ready to be read, and counted as memory of this process.
         options.populate();
         // SAFETY: the kernel lets nobody write to this file or shorten it,
-        // as its seals were just read, and they cannot be lifted.
-        let memory = unsafe { options.map(&file) };
+        // as its seals were just read, and they cannot be lifted. A shared
+        // mapping of such a file, even to be read, is refused before 6.7.
+        let memory = unsafe { options.map_copy_read_only(&file) };
         let memory = memory
             .with_context(|| format!("{length} bytes cannot be mapped"))?;
         Ok(Frozen(memory))
@@ -117,9 +121,15 @@ impl<T: AnyBitPattern> AsRef<[T]> for Frozen {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use std::io;
+    use std::{fs, io};
 
-    use rustix::{fs::ftruncate, io::write};
+    use rustix::{
+        fs::{
+            FallocateFlags, MemfdFlags, fallocate, fstat, ftruncate,
+            memfd_create,
+        },
+        io::{pwrite, write},
+    };
 
     use super::*;
 
@@ -155,6 +165,53 @@ mod tests {
         assert!(error.to_string().contains("not frozen"), "{error}");
         let pipe = OwnedFd::from(io::pipe().unwrap().0);
         assert!(Frozen::open(pipe, 0).is_err());
+    }
+
+    /// Memory that nobody has written costs nothing until it is read: then
+    /// the reader would pay for it. What the sender claims beyond the end
+    /// does not make up for a hole.
+    #[test]
+    fn refuses_holes() {
+        const LENGTH: usize = 64 << 20;
+        let holes: [fn(&OwnedFd); 3] = [
+            |_| {},
+            |file| write_at(file, 0),
+            |file| {
+                write_at(file, LENGTH as u64 - 1);
+                let beyond = FallocateFlags::KEEP_SIZE;
+                let length = LENGTH as u64;
+                fallocate(file, beyond, length, length).unwrap();
+            },
+        ];
+        for (case, write) in holes.into_iter().enumerate() {
+            let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+            let file = memfd_create("test", flags).unwrap();
+            ftruncate(&file, LENGTH as u64).unwrap();
+            write(&file);
+            fcntl_add_seals(&file, FROZEN).unwrap();
+            let copy = file.try_clone().unwrap();
+            let blocks = fstat(&copy).unwrap().st_blocks;
+            let error = Frozen::open(file, LENGTH).unwrap_err().to_string();
+            assert!(error.contains("67108864 bytes"), "{case}: {error}");
+            assert!(error.contains("never written"), "{case}: {error}");
+            assert_eq!(fstat(&copy).unwrap().st_blocks, blocks, "{case}");
+        }
+    }
+
+    fn write_at(file: &OwnedFd, place: u64) {
+        assert_eq!(pwrite(file, b"x", place), Ok(1));
+    }
+
+    /// Kernels before 6.7 refuse a shared mapping of memory that is sealed
+    /// against writing (mmap(2)), and this one may be newer.
+    #[test]
+    fn is_mapped_as_every_kernel_allows() {
+        let file = Mapping::new(4096).unwrap().freeze().unwrap();
+        let frozen = Frozen::open(file, 4096).unwrap();
+        let start = format!("{:x}-", frozen.as_slice::<u8>().as_ptr().addr());
+        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+        let map = maps.lines().find(|map| map.starts_with(&start)).unwrap();
+        assert_eq!(map.split(' ').nth(1), Some("r--p"), "{map}");
     }
 
     #[test]

@@ -4,7 +4,9 @@
 use std::os::fd::OwnedFd;
 
 use anyhow::{Context as _, Result, ensure};
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_get_seals, fstat, memfd_create};
+use rustix::fs::{
+    MemfdFlags, SealFlags, SeekFrom, fcntl_get_seals, fstat, memfd_create, seek,
+};
 
 use crate::room;
 
@@ -28,5 +30,19 @@ pub(crate) fn must_hold(file: &OwnedFd, size: usize) -> Result<()> {
         found as u64 == size as u64,
         "what came holds {found} bytes, and {size} were expected"
     );
+    Ok(())
+}
+
+/// Refuses what has holes: its maker has not paid for them, and its reader
+/// would. It is `size` bytes long.
+pub(crate) fn must_be_whole(file: &OwnedFd, size: usize) -> Result<()> {
+    if size > 0 {
+        let hole = seek(file, SeekFrom::Hole(0))?;
+        ensure!(
+            hole == size as u64,
+            "of the {size} bytes that came, those from {hole} on were never \
+             written"
+        );
+    }
     Ok(())
 }

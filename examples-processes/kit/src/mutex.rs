@@ -9,7 +9,7 @@ use std::{
     ops::{Deref, DerefMut},
     sync::{
         LockResult, PoisonError, TryLockError, TryLockResult,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicU8, Ordering::Relaxed},
     },
     thread,
 };
@@ -40,7 +40,9 @@ use libc::{
 #[repr(C)]
 pub struct Mutex<T: ?Sized> {
     raw: RawMutex,
-    poisoned: AtomicBool,
+    /// Zero or not. An `AtomicBool` would be undefined behaviour if another
+    /// process wrote anything but zero and one there.
+    poisoned: AtomicU8,
     value: UnsafeCell<T>,
 }
 
@@ -90,12 +92,12 @@ impl<T: ?Sized> Mutex<T> {
     /// Whether a holder died or panicked since the last
     /// [`clear_poison`](Mutex::clear_poison).
     pub fn is_poisoned(&self) -> bool {
-        self.poisoned.load(Relaxed)
+        self.poisoned.load(Relaxed) != 0
     }
 
     /// Declares the value repaired.
     pub fn clear_poison(&self) {
-        self.poisoned.store(false, Relaxed);
+        self.poisoned.store(0, Relaxed);
     }
 
     /// Whether somebody holds the lock: then its memory must stay, because
@@ -127,7 +129,7 @@ impl<T: ?Sized> Mutex<T> {
     /// own way lets the lock become unusable for ever if this thread drops
     /// the guard without a repair, which std's poison does not.
     fn inherit(&self) {
-        self.poisoned.store(true, Relaxed);
+        self.poisoned.store(1, Relaxed);
         // SAFETY: this thread holds the lock, and was told `EOWNERDEAD`.
         unsafe { pthread_mutex_consistent(self.raw.0.get()) };
     }
@@ -186,7 +188,7 @@ pub(crate) unsafe fn initialise<T: ?Sized>(mutex: *mut Mutex<T>) {
     // SAFETY: nobody uses them yet, says the caller.
     unsafe { initialise_raw(raw, PTHREAD_MUTEX_ROBUST) };
     // SAFETY: as above.
-    unsafe { poisoned.write(AtomicBool::new(false)) };
+    unsafe { poisoned.write(AtomicU8::new(0)) };
 }
 
 /// Makes the part of it that is pthread's. `robust` is `PTHREAD_MUTEX_ROBUST`
@@ -243,7 +245,7 @@ impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
         if !self.panicking && thread::panicking() {
-            self.mutex.poisoned.store(true, Relaxed);
+            self.mutex.poisoned.store(1, Relaxed);
         }
         // SAFETY: this thread holds the lock: guards do not change threads.
         unsafe { self.mutex.raw.unlock() };

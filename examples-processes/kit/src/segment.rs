@@ -2,10 +2,10 @@
 
 use std::{
     alloc::{Layout, LayoutError},
+    any::{TypeId, type_name},
     fmt,
-    fs::OpenOptions,
+    hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
     ops::Deref,
-    path::Path,
     ptr::{self, NonNull},
     sync::atomic::{AtomicI64, AtomicU64, Ordering},
 };
@@ -17,15 +17,17 @@ use shared_memory::{Shmem, ShmemConf};
 use crate::{
     mutex::{self, Mutex},
     plain_mutex::{self, PlainMutex},
-    room,
-    sweeper::{self, Sweeper},
+    sweeper::{self, Claim},
 };
 
 /// Where Linux keeps named shared memory (shm_overview(7)).
 pub(crate) const FOLDER: &str = "/dev/shm";
 
 /// Marks a segment as ours, and as complete: it is written last.
-const MAGIC: u64 = u64::from_le_bytes(*b"segment1");
+const MAGIC: u64 = u64::from_le_bytes(*b"segment2");
+
+/// The smallest page that Linux has. Mapped memory begins on one.
+const PAGE: usize = 4096;
 
 /// What an element of a segment can be: memory that any process may change
 /// at any time, and still every value of its bytes is a valid one.
@@ -34,7 +36,7 @@ const MAGIC: u64 = u64::from_le_bytes(*b"segment1");
 ///
 /// All bytes lie in an `UnsafeCell`, none is a pointer, every bit pattern
 /// that `initialise` and safe code produce means the same in every process.
-pub unsafe trait Element {
+pub unsafe trait Element: 'static {
     /// What it is made from.
     type Value: Copy;
 
@@ -114,8 +116,8 @@ unsafe impl<T: Pod> Element for PlainMutex<T> {
 ///
 /// # Safety
 ///
-/// `layout` describes exactly the memory that `at` refers to.
-pub unsafe trait Contents {
+/// `layout` describes the memory that `at` refers to, or more.
+pub unsafe trait Contents: 'static {
     /// What it is made from, a slice of it.
     type Value: Copy;
 
@@ -203,6 +205,7 @@ struct Header {
     magic: AtomicU64,
     bytes: AtomicU64,
     length: AtomicU64,
+    kind: AtomicU64,
 }
 
 /// Shared memory under a name: an `Arc` between processes. It derefs to its
@@ -216,13 +219,13 @@ struct Header {
 /// `shared_memory` maps it, and leaves three things to do, which are done
 /// here: nothing is reserved by it, so that a full /dev/shm would be a SIGBUS
 /// at the first write; who opens it early would see it unfinished; the name
-/// of a killed owner stays.
+/// of a killed owner stays. So it opens what was made here.
 pub struct Segment<C: ?Sized + Contents> {
     contents: NonNull<C>,
-    /// Dropped before the sweeper is let go: it takes the name away.
     memory: Option<Shmem>,
     name: String,
-    _sweeper: Option<Sweeper>,
+    /// The owner's.
+    _claim: Option<Claim>,
 }
 
 impl<C: ?Sized + Contents> Segment<C> {
@@ -230,44 +233,35 @@ impl<C: ?Sized + Contents> Segment<C> {
     ///
     /// # Errors
     ///
-    /// Fails if /dev/shm has no room for it; the error names both sizes.
+    /// Fails if /dev/shm has no room for it; the error names both sizes. Also
+    /// if its contents are aligned to more than a page.
     pub fn create(values: &[C::Value]) -> Result<Self> {
         sweeper::sweep_orphans().context("/dev/shm cannot be swept")?;
-        let name = sweeper::new_name();
-        let size = size::<C>(values.len())?;
-        let sweeper = Sweeper::watch(&name)?;
-        let memory = ShmemConf::new()
-            .os_id(&name)
-            .size(size)
-            .create()
-            .with_context(|| format!("no shared memory called {name}"))?;
-        reserve(&name, size)?;
-        let contents = C::at(contents_of(&memory), values.len());
+        let (size, _) = size_and_offset::<C>(values.len())?;
+        let claim = Claim::new(size)?;
+        let memory = map(claim.name())?;
+        let contents = contents_of::<C>(&memory, values.len())?;
         // SAFETY: the memory is mapped, as long as `size` says, aligned to a
         // page, and nobody uses it before the magic is written, below.
         unsafe { C::initialise(contents, values) };
-        header_of(&memory).complete(size, values.len());
-        Segment::new(contents, memory, name, Some(sweeper))
+        header_of(&memory)?.complete::<C>(size, values.len());
+        let name = claim.name().to_owned();
+        Segment::new(contents, memory, name, Some(claim))
     }
 
-    /// Opens a segment that another process created.
+    /// Opens a segment that another process created: one of this program,
+    /// because only for the same program a type is surely the same.
     ///
     /// # Errors
     ///
     /// Fails if there is none of this name, or if it holds something else.
     pub fn open(name: &str) -> Result<Self> {
-        let memory = ShmemConf::new()
-            .os_id(name)
-            .open()
-            .with_context(|| format!("no shared memory called {name}"))?;
-        ensure!(
-            memory.len() >= size_of::<Header>(),
-            "{name} is too short to be a segment"
-        );
+        let memory = map(name)?;
+        let is_not = || format!("{name} is not the segment expected");
         let length = header_of(&memory)
-            .check::<C>(memory.len())
-            .with_context(|| format!("{name} is not the segment expected"))?;
-        let contents = C::at(contents_of(&memory), length);
+            .and_then(|header| header.check::<C>(memory.len()))
+            .with_context(is_not)?;
+        let contents = contents_of::<C>(&memory, length)?;
         Segment::new(contents, memory, name.to_owned(), None)
     }
 
@@ -280,13 +274,13 @@ impl<C: ?Sized + Contents> Segment<C> {
         contents: *mut C,
         memory: Shmem,
         name: String,
-        sweeper: Option<Sweeper>,
+        claim: Option<Claim>,
     ) -> Result<Self> {
         Ok(Segment {
             contents: NonNull::new(contents).context("mapped at null")?,
             memory: Some(memory),
             name,
-            _sweeper: sweeper,
+            _claim: claim,
         })
     }
 }
@@ -304,7 +298,7 @@ impl<C: ?Sized + Contents> Deref for Segment<C> {
 
 /// A lock that is still held keeps the memory mapped: if it was this thread
 /// who forgot the guard, its list of robust mutexes leads through it. Whether
-/// it was, nobody can tell. The name goes with the sweeper all the same.
+/// it was, nobody can tell. The name goes all the same.
 impl<C: ?Sized + Contents> Drop for Segment<C> {
     fn drop(&mut self) {
         if self.is_held() {
@@ -321,9 +315,10 @@ impl<C: ?Sized + Contents> fmt::Debug for Segment<C> {
 
 impl Header {
     /// Declares the contents complete; whoever sees the magic sees them.
-    fn complete(&self, size: usize, length: usize) {
+    fn complete<C: ?Sized + Contents>(&self, size: usize, length: usize) {
         self.bytes.store(size as u64, Ordering::Relaxed);
         self.length.store(length as u64, Ordering::Relaxed);
+        self.kind.store(kind::<C>(), Ordering::Relaxed);
         self.magic.store(MAGIC, Ordering::Release);
     }
 
@@ -332,9 +327,15 @@ impl Header {
     fn check<C: ?Sized + Contents>(&self, mapped: usize) -> Result<usize> {
         let magic = self.magic.load(Ordering::Acquire);
         ensure!(magic == MAGIC, "it starts with {magic:#018x}");
+        let kind = self.kind.load(Ordering::Relaxed);
+        ensure!(
+            kind == self::kind::<C>(),
+            "it holds no {}, or was made by another program",
+            type_name::<C>()
+        );
         let bytes = self.bytes.load(Ordering::Relaxed);
         let length = usize::try_from(self.length.load(Ordering::Relaxed))?;
-        let needed = size::<C>(length)?;
+        let (needed, _) = size_and_offset::<C>(length)?;
         if needed as u64 != bytes || needed > mapped {
             bail!(
                 "{length} elements take {needed} bytes; its header says \
@@ -345,29 +346,51 @@ impl Header {
     }
 }
 
-fn size<C: ?Sized + Contents>(length: usize) -> Result<usize> {
-    let (whole, _) = Layout::new::<Header>().extend(C::layout(length)?)?;
-    Ok(whole.size())
+/// What tells one type from another of the same size. The compiler gives each
+/// type of a program an identity, and the opener of a segment runs the same
+/// program as its owner. A type's name would not do: two types may share one.
+fn kind<C: ?Sized + Contents>() -> u64 {
+    // Its keys are fixed, and so it gives the same in every process.
+    let hasher = BuildHasherDefault::<DefaultHasher>::new();
+    hasher.hash_one(TypeId::of::<C>())
 }
 
-fn header_of(memory: &Shmem) -> &Header {
-    // SAFETY: at least a header is mapped, as was made sure before, aligned
-    // to a page, and it consists of atomics.
-    unsafe { &*memory.as_ptr().cast() }
+/// The bytes of a whole segment, and at which of them the contents begin.
+fn size_and_offset<C: ?Sized + Contents>(
+    length: usize,
+) -> Result<(usize, usize)> {
+    let contents = C::layout(length)?;
+    ensure!(
+        contents.align() <= PAGE,
+        "{} is aligned to {} bytes, and {PAGE} are the most in a segment",
+        type_name::<C>(),
+        contents.align()
+    );
+    let (whole, offset) = Layout::new::<Header>().extend(contents)?;
+    Ok((whole.size(), offset))
 }
 
-/// Contents begin right behind the header, which is a cache line: enough for
-/// the alignment of everything that a segment can hold.
-fn contents_of(memory: &Shmem) -> *mut u8 {
-    // SAFETY: every segment is mapped with a header in front.
-    unsafe { memory.as_ptr().add(size_of::<Header>()) }
+fn map(name: &str) -> Result<Shmem> {
+    let memory = ShmemConf::new().os_id(name).open();
+    memory.with_context(|| format!("no shared memory called {name}"))
 }
 
-/// The mapping alone reserves nothing, see [`room::reserve`].
-fn reserve(name: &str, size: usize) -> Result<()> {
-    let path = Path::new(FOLDER).join(name);
-    let file = OpenOptions::new().read(true).write(true).open(&path)?;
-    room::reserve(&file, size).with_context(|| {
-        format!("{size} bytes of shared memory do not fit into {FOLDER}")
-    })
+fn header_of(memory: &Shmem) -> Result<&Header> {
+    let mapped = memory.len();
+    ensure!(mapped >= size_of::<Header>(), "{mapped} bytes are too short");
+    // SAFETY: at least a header is mapped, as was just made sure, aligned to
+    // a page, and it consists of atomics.
+    Ok(unsafe { &*memory.as_ptr().cast() })
+}
+
+/// The contents behind the header, where their alignment puts them.
+fn contents_of<C: ?Sized + Contents>(
+    memory: &Shmem,
+    length: usize,
+) -> Result<*mut C> {
+    let (size, offset) = size_and_offset::<C>(length)?;
+    ensure!(size <= memory.len(), "{size} bytes are not all mapped");
+    // SAFETY: the offset is within the size, and so much is mapped.
+    let base = unsafe { memory.as_ptr().add(offset) };
+    Ok(C::at(base, length))
 }

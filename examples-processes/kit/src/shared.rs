@@ -52,13 +52,15 @@ impl Shared {
     ///
     /// # Errors
     ///
-    /// Fails if its size is not sealed, or is not `size`, or if it cannot be
-    /// written: whatever the other says of it is checked.
+    /// Fails if its size is not sealed, or is not `size`, if it is not all
+    /// there, or if it cannot be written: whatever the other says of it is
+    /// checked.
     pub fn open(file: OwnedFd, size: usize) -> Result<Self> {
         let seals = memfd::seals(&file)?;
         ensure!(seals.contains(SIZED), "what came can be cut: {seals:?}");
         ensure!(!seals.contains(SealFlags::WRITE), "what came is frozen");
         memfd::must_hold(&file, size)?;
+        memfd::must_be_whole(&file, size)?;
         Shared::map(file)
             .with_context(|| format!("{size} bytes cannot be mapped"))
     }
@@ -141,6 +143,11 @@ mod tests {
         ftruncate(&soft, 8192).unwrap();
         let error = Shared::open(soft, 8192).unwrap_err();
         assert!(error.to_string().contains("can be cut"), "{error}");
+        let holes = memfd_create("test", flags).unwrap();
+        ftruncate(&holes, 64 << 20).unwrap();
+        fcntl_add_seals(&holes, SIZED).unwrap();
+        let error = Shared::open(holes, 64 << 20).unwrap_err();
+        assert!(error.to_string().contains("never written"), "{error}");
         let pipe = OwnedFd::from(io::pipe().unwrap().0);
         assert!(Shared::open(pipe, 0).is_err());
     }

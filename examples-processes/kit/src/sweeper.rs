@@ -1,190 +1,286 @@
 //! Who takes a segment's name away when its owner cannot.
 //!
 //! The name of shared memory outlives its owner: after a SIGKILL no drop and
-//! no handler runs, and /dev/shm keeps the memory until the next boot. So
-//! each segment has a sweeper, this program once more, which does nothing
-//! but wait at its stdin for the owner's end, and then removes the name. It
-//! is in a process group of its own, where neither Ctrl-C nor a `kill` of
-//! the owner's group finds it. CPython's `multiprocessing.resource_tracker`
-//! is the same idea.
+//! no handler runs, and /dev/shm keeps the memory until the next boot. So the
+//! owner holds a lock on the file (flock(2)) for as long as it lives, and the
+//! kernel takes the lock back, however the owner ends. There is one rule:
+//! **a name is removed only by a process that has the lock.** That is
 //!
-//! If the sweeper is killed as well, the name says whose it was, and whoever
-//! creates the next segment removes the names of the dead.
+//! 1. the owner, when it drops the segment;
+//! 2. its sweeper, this program once more, which does nothing but wait for
+//!    the lock. It is in a process group of its own, and all signals are
+//!    blocked in it: it survives a Ctrl-C, a `kill` of the owner's group, and
+//!    the SIGTERM to all processes with which `systemctl stop` begins;
+//! 3. if the sweeper was killed as well, the next program to create a segment.
+//!
+//! A file that cannot be opened or locked is left alone: "cannot tell" is not
+//! "dead". A cleaner that is killed at any moment loses the lock and nothing
+//! else, and the next one goes on.
+//!
+//! What remains: where owner and sweeper are killed at once, as at the end of
+//! a container, the name and its memory stay until some program with the same
+//! /dev/shm, in whatever container, creates a segment.
+//!
+//! The rejected alternative is a name that tells its owner's process id and
+//! time of birth: a process that cannot look them up, for lack of a descriptor
+//! or from another namespace, takes the living for dead. CPython's
+//! `multiprocessing.resource_tracker` has the sweeper, and not the lock.
 
 use std::{
-    ffi::OsString,
-    fs, io,
-    io::Read as _,
-    os::unix::process::CommandExt as _,
-    path::Path,
-    process::{Child, ChildStdin, Command, Stdio, exit, id},
+    ffi::{OsStr, OsString},
+    fs::{self, File, OpenOptions},
+    io,
+    mem::MaybeUninit,
+    os::{
+        fd::{AsFd, AsRawFd as _},
+        unix::{fs::OpenOptionsExt as _, process::CommandExt as _},
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio, exit, id},
+    ptr,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use anyhow::{Context as _, Result};
-use procfs::process::{ProcState, Process};
+use common::laps::monotonic;
+use rustix::{
+    fs::{
+        AtFlags, CWD, FlockOperation, Mode, OFlags, flock, fstat, linkat,
+        lstat, open, unlink,
+    },
+    io::retry_on_intr,
+};
 
-use crate::{child::this_program, segment::FOLDER};
+use crate::{child::this_program, room, segment::FOLDER};
 
 /// The first argument of a sweeper.
 pub(crate) const SWEEPER: &str = "process-kit-sweeper";
 
 /// What all names begin with.
-const PREFIX: &str = "process-kit";
+const PREFIX: &str = "process-kit.segment.";
 
-/// A process that outlives this one by a moment.
+/// A file in /dev/shm with its name, and the lock by which they are ours.
 #[derive(Debug)]
-pub(crate) struct Sweeper {
-    child: Child,
-    /// Closed by drop, or by the kernel when this process ends.
-    line: Option<ChildStdin>,
+pub(crate) struct Claim {
+    name: String,
+    /// The lock belongs to this open file. It is closed on exec, so that no
+    /// worker keeps the lock when its parent is gone.
+    file: File,
+    sweeper: Child,
 }
 
-impl Sweeper {
-    /// Watches over a name that does not exist yet: so there is no moment at
-    /// which it is unwatched.
-    pub(crate) fn watch(name: &str) -> Result<Self> {
-        let mut child =
-            sweeping(name).spawn().context("no sweeper can be started")?;
-        let line = child.stdin.take();
-        Ok(Sweeper { child, line })
+impl Claim {
+    /// `size` bytes of zero, reserved, under a new name. They are locked and
+    /// watched before they have it, so there is no moment at which the name
+    /// could be left behind, or be taken for one that was.
+    pub(crate) fn new(size: usize) -> Result<Self> {
+        let file = nameless().context("no file can be made in /dev/shm")?;
+        room::reserve(&file, size).with_context(|| {
+            format!("{size} bytes of shared memory do not fit into {FOLDER}")
+        })?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive)
+            .context("a file in /dev/shm cannot be locked")?;
+        let name = new_name();
+        let sweeper = watch(&file, &name)?;
+        let claim = Claim { name, file, sweeper };
+        give(&claim.name, &claim.file)?;
+        Ok(claim)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 }
 
-/// It finds nothing left to do, and ends.
-impl Drop for Sweeper {
+/// Errors are ignored here: what cannot be done now, the next program to
+/// create a segment does.
+impl Drop for Claim {
     fn drop(&mut self) {
-        drop(self.line.take());
-        // An error here means that it is gone already.
-        let _ = self.child.wait();
+        let _ = remove(self.name.as_ref(), &self.file);
+        let _ = self.sweeper.kill();
+        let _ = self.sweeper.wait();
     }
 }
 
-/// Plays the sweeper, to the end.
-pub(crate) fn sweep(arguments: impl Iterator<Item = OsString>) -> ! {
-    let ended = io::stdin().read_to_end(&mut Vec::new());
-    for name in arguments {
-        remove(&name.to_string_lossy());
-    }
-    exit(if ended.is_ok() { 0 } else { 1 })
-}
-
-/// Removes a name of ours. To remove one that is gone does nothing.
-pub(crate) fn remove(name: &str) {
-    if Name::parse(name).is_some() {
-        let _ = fs::remove_file(Path::new(FOLDER).join(name));
-    }
+/// Plays the sweeper of the file on stdin, to the end.
+pub(crate) fn sweep(mut arguments: impl Iterator<Item = OsString>) -> ! {
+    let file = io::stdin();
+    let lock = || flock(&file, FlockOperation::LockExclusive);
+    let swept = retry_on_intr(lock).map_err(io::Error::from);
+    let swept = swept
+        .and_then(|()| arguments.try_for_each(|name| remove(&name, &file)));
+    exit(if swept.is_ok() { 0 } else { 1 })
 }
 
 /// Removes the names whose owners are dead and whose sweepers failed.
 pub(crate) fn sweep_orphans() -> io::Result<()> {
-    let here = pid_namespace();
     for entry in fs::read_dir(FOLDER)? {
-        let file = entry?.file_name().to_string_lossy().into_owned();
-        if Name::parse(&file).is_some_and(|name| name.is_orphan(here)) {
-            remove(&file);
+        let name = entry?.file_name();
+        if name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+            // An error means that nothing is known of its owner.
+            let _left_alone = sweep_orphan(&name);
         }
     }
     Ok(())
 }
 
-/// A name for a segment of this process that no other has, or had.
-pub(crate) fn new_name() -> String {
+fn sweep_orphan(name: &OsStr) -> io::Result<()> {
+    let flags =
+        OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = open(path(name), flags, Mode::empty())?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    remove(name, &file)
+}
+
+/// Removes the name of a file whose lock we have. If it is the name of
+/// another file by now, or of none, it is not ours.
+fn remove(name: &OsStr, file: impl AsFd) -> io::Result<()> {
+    let (path, ours) = (path(name), fstat(file)?);
+    let found = lstat(&path)?;
+    if (found.st_dev, found.st_ino) == (ours.st_dev, ours.st_ino) {
+        unlink(&path)?;
+    }
+    Ok(())
+}
+
+fn path(name: &OsStr) -> PathBuf {
+    Path::new(FOLDER).join(name)
+}
+
+/// A name that no segment has, or had. It tells people whose it is.
+fn new_name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let (namespace, owner) = (pid_namespace(), id());
-    let birth = birth_of(owner).unwrap_or_default();
-    let count = COUNT.fetch_add(1, Relaxed);
-    format!("{PREFIX}.{namespace}.{owner}.{birth}.{count}")
+    let (count, now) = (COUNT.fetch_add(1, Relaxed), monotonic().as_nanos());
+    format!("{PREFIX}{}.{now}.{count}", id())
 }
 
-/// A name says who owns it. An id alone would not do: ids are used again,
-/// and several containers may share one /dev/shm, each with ids of its own.
-#[derive(Debug, PartialEq)]
-struct Name {
-    namespace: u64,
-    owner: u32,
-    birth: u64,
+/// A file without a name so far.
+fn nameless() -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(OFlags::TMPFILE.bits() as i32)
+        .open(FOLDER)
 }
 
-impl Name {
-    fn parse(file: &str) -> Option<Self> {
-        let mut parts =
-            file.strip_prefix(PREFIX)?.strip_prefix('.')?.split('.');
-        let name = Name {
-            namespace: parts.next()?.parse().ok()?,
-            owner: parts.next()?.parse().ok()?,
-            birth: parts.next()?.parse().ok()?,
-        };
-        let _count: u64 = parts.next()?.parse().ok()?;
-        parts.next().is_none().then_some(name)
-    }
-
-    fn is_orphan(&self, here: u64) -> bool {
-        self.namespace == here && birth_of(self.owner) != Some(self.birth)
-    }
+/// Gives a file its name, if no other has it.
+fn give(name: &str, file: &File) -> Result<()> {
+    let name = path(name.as_ref());
+    linkat(CWD, link_to(file), CWD, &name, AtFlags::SYMLINK_FOLLOW)
+        .with_context(|| format!("no file {}", name.display()))
 }
 
-/// When a process was started, in the kernel's ticks since boot; nothing if
-/// it is dead, reaped or not.
-fn birth_of(process: u32) -> Option<u64> {
-    let stat = Process::new(process as i32).ok()?.stat().ok()?;
-    let state = stat.state().ok()?;
-    let dead = matches!(state, ProcState::Zombie | ProcState::Dead);
-    (!dead).then_some(stat.starttime)
+/// By which an open file can be opened once more, or be given a name.
+fn link_to(file: &File) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
-fn pid_namespace() -> u64 {
-    use std::os::unix::fs::MetadataExt as _;
-    fs::metadata("/proc/self/ns/pid").map_or(0, |file| file.ino())
-}
-
-fn sweeping(name: &str) -> Command {
-    let mut command = this_program();
-    command
+/// Starts the sweeper of a file. The file that it gets is opened once more:
+/// the lock of ours would be its own.
+fn watch(file: &File, name: &str) -> Result<Child> {
+    let theirs = File::open(link_to(file))
+        .context("a file in /dev/shm cannot be opened once more")?;
+    let mut sweeper = this_program();
+    sweeper
         .args([SWEEPER, name])
-        .stdin(Stdio::piped())
+        .stdin(theirs)
         .stdout(Stdio::null())
         .process_group(0);
-    command
+    spawn_deaf(&mut sweeper).context("no sweeper can be started")
+}
+
+/// Starts a process in which all signals are blocked, from its first
+/// instruction on: it inherits the mask of the thread that starts it.
+fn spawn_deaf(command: &mut Command) -> io::Result<Child> {
+    let mut all = MaybeUninit::uninit();
+    // SAFETY: this fills the set, which is as large as it should be.
+    unsafe { libc::sigfillset(all.as_mut_ptr()) };
+    let mut before = MaybeUninit::uninit();
+    // SAFETY: the set was filled, and there is room for the one of before.
+    unsafe {
+        libc::pthread_sigmask(
+            libc::SIG_SETMASK,
+            all.as_ptr(),
+            before.as_mut_ptr(),
+        )
+    };
+    let child = command.spawn();
+    // SAFETY: the set of before was filled above: `pthread_sigmask` fails for
+    // no `how` but one that it does not know.
+    unsafe {
+        libc::pthread_sigmask(
+            libc::SIG_SETMASK,
+            before.as_ptr(),
+            ptr::null_mut(),
+        )
+    };
+    child
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
-    #[test]
-    fn a_name_says_whose_it_is() {
-        let name = Name::parse(&new_name()).unwrap();
-        assert_eq!((name.namespace, name.owner), (pid_namespace(), id()));
-        assert_ne!(new_name(), new_name());
-        assert!(!name.is_orphan(pid_namespace()));
+    /// A file of this name, which nobody has locked.
+    fn named(name: &str) -> File {
+        let file = nameless().unwrap();
+        give(name, &file).unwrap();
+        file
+    }
+
+    fn exists(name: &str) -> bool {
+        path(name.as_ref()).symlink_metadata().is_ok()
     }
 
     #[test]
-    fn knows_an_orphan() {
-        let (here, birth) = (pid_namespace(), birth_of(id()).unwrap());
-        let name = |namespace, owner, birth| Name { namespace, owner, birth };
-        assert!(name(here, id(), birth + 1).is_orphan(here), "id used again");
-        assert!(!name(here + 1, id(), birth + 1).is_orphan(here), "foreign");
-        let mut child = Command::new("true").spawn().unwrap();
-        let (owner, birth) = (child.id(), birth_of(child.id()).unwrap_or(1));
-        child.wait().unwrap();
-        assert!(name(here, owner, birth).is_orphan(here), "dead");
+    fn an_orphan_is_a_file_whose_lock_can_be_taken() {
+        let name = new_name();
+        let file = nameless().unwrap();
+        flock(&file, FlockOperation::LockExclusive).unwrap();
+        give(&name, &file).unwrap();
+        sweep_orphans().unwrap();
+        assert!(exists(&name));
+        drop(file);
+        sweep_orphans().unwrap();
+        assert!(!exists(&name));
     }
 
     #[test]
-    fn leaves_foreign_names_alone() {
-        for file in [
-            "",
-            "process-kit",
-            "process-kit.1.2.3",
-            "process-kit.1.2.3.4.5",
-            "process-kit.1.2.3.x",
-            "process-kitten.1.2.3.4",
-            "sem.process-kit.1.2.3.4",
-        ] {
-            assert_eq!(Name::parse(file), None, "{file}");
+    fn what_cannot_be_opened_or_is_not_ours_is_left_alone() {
+        let link = new_name();
+        symlink("/dev/null", path(link.as_ref())).unwrap();
+        let foreign = [
+            format!("process-kit.{}.2.3.4", id()),
+            format!("process-kit.segments.{}.2.3", id()),
+            format!("sem.{}", new_name()),
+        ];
+        for name in &foreign {
+            named(name);
         }
+        sweep_orphans().unwrap();
+        for name in foreign.iter().chain([&link]) {
+            assert!(exists(name), "{name}");
+            fs::remove_file(path(name.as_ref())).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_name_of_another_file_is_not_removed() {
+        let name = new_name();
+        let (ours, other) = (named(&name), nameless().unwrap());
+        remove(name.as_ref(), &other).unwrap();
+        assert!(exists(&name));
+        remove(name.as_ref(), &ours).unwrap();
+        assert!(!exists(&name));
+        assert!(remove(name.as_ref(), &ours).is_err());
+    }
+
+    #[test]
+    fn no_name_comes_twice() {
+        assert_ne!(new_name(), new_name());
     }
 }

@@ -26,8 +26,8 @@ use crate::{
     frame::{self, Incoming},
 };
 
-/// More descriptors at once than any job here has. The kernel's own limit is
-/// 253.
+/// More descriptors with a message than any job here has. The kernel's own
+/// limit is 253 for each part that is sent of it, and parts may be many.
 const MOST_DESCRIPTORS: usize = 8;
 
 /// One end of the socket pair.
@@ -121,6 +121,11 @@ impl Read for Source<'_> {
             _ => None,
         });
         self.descriptors.extend(came.flatten());
+        if self.descriptors.len() > MOST_DESCRIPTORS {
+            return Err(io::Error::other(format!(
+                "more than {MOST_DESCRIPTORS} descriptors came with a message"
+            )));
+        }
         Ok(received.bytes)
     }
 }
@@ -220,6 +225,56 @@ mod tests {
         drop(here);
         let error = there.receive::<u16>().unwrap_err().to_string();
         assert!(error.contains("was cut after 2"), "{error}");
+    }
+
+    /// Of too many the kernel hands over some, and says that it did not hand
+    /// over all.
+    #[test]
+    fn refuses_a_message_of_whose_descriptors_some_are_lost() {
+        let (here, there) = Wire::pair().unwrap();
+        send_raw(&here, &frame_of(7), MOST_DESCRIPTORS + 4);
+        let error = there.receive::<u8>().unwrap_err().to_string();
+        assert!(error.contains("are lost"), "{error}");
+    }
+
+    #[test]
+    fn refuses_more_descriptors_than_may_come_in_all_parts_of_a_message() {
+        for (parts, is_refused) in [(1, false), (2, true), (5, true)] {
+            let (here, there) = Wire::pair().unwrap();
+            let frame = frame_of(7);
+            for byte in &frame[..parts] {
+                send_raw(&here, &[*byte], MOST_DESCRIPTORS);
+            }
+            (&here.0).write_all(&frame[parts..]).unwrap();
+            match there.receive::<u8>() {
+                Ok(message) => {
+                    let (message, came) = message.unwrap();
+                    assert_eq!((message, came.len()), (7, MOST_DESCRIPTORS));
+                    assert!(!is_refused, "{parts} parts");
+                }
+                Err(error) => {
+                    assert!(is_refused, "{parts} parts: {error}");
+                    assert!(error.to_string().contains("more than 8 desc"));
+                }
+            }
+        }
+    }
+
+    fn frame_of(message: u8) -> Vec<u8> {
+        let mut frame = Vec::new();
+        frame::encode(&message, &mut frame).unwrap();
+        frame
+    }
+
+    /// What a peer can send that does not keep to the rules.
+    fn send_raw(wire: &Wire, bytes: &[u8], count: usize) {
+        let descriptors = vec![wire.as_fd(); count];
+        let mut space =
+            [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(16))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        assert!(ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)));
+        let bytes = [IoSlice::new(bytes)];
+        sendmsg(&wire.0, &bytes, &mut ancillary, SendFlags::empty()).unwrap();
     }
 
     #[test]

@@ -6,29 +6,35 @@
 mod support;
 
 use std::{
+    alloc::Layout,
     collections::BTreeMap,
     env, fs,
-    io::{self, Read as _, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
     os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
     panic::resume_unwind,
-    process::{Command, ExitCode, Stdio, abort},
+    process::{self, Command, ExitCode, Stdio, abort},
     sync::{
         atomic::{AtomicI64, Ordering::Relaxed},
         mpsc,
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use bytemuck::{Pod, Zeroable};
 use common::lifeline;
 use libtest_mimic::Trial;
 use process_kit::{
-    Frozen, JoinHandle, JoinSet, Mapping, Mutex, Parent, Role, Segment,
+    Frozen, JoinHandle, JoinSet, Lifeline, Mapping, Mutex, Parent, PlainMutex,
+    Role, Segment,
     channel::{self, Corrupt, Receiver, RecvTimeoutError, SendError, Sender},
     first_ready, role, scope,
 };
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, WaitOptions, kill_process, setrlimit,
+    waitpid,
+};
 use serde::{Deserialize, Serialize};
 use support::{DEADLINE, no_child_is_left};
 
@@ -82,7 +88,7 @@ fn worker(job: Job, parent: &mut Parent) -> Result<u64> {
         }
         Job::Fail(text) => bail!(text),
         Job::Panic => panic_silently(),
-        Job::Exit(status) => std::process::exit(status),
+        Job::Exit(status) => process::exit(status),
         Job::Abort => abort(),
         Job::Print => println!("this must not reach the parent's stdout"),
         Job::ReadStdin => return Ok(io::stdin().read(&mut [0; 8])? as u64),
@@ -183,10 +189,18 @@ fn tests() -> Vec<Trial> {
         ("a_killed_receiver_is_told", a_killed_receiver_is_told),
         ("the_wrong_end_is_refused", the_wrong_end_is_refused),
         ("workers_end_with_their_parent", workers_end_with_their_parent),
+        ("a_parent_gone_before_is_gone", a_parent_gone_before_is_gone),
+        ("a_kill_needs_no_descriptor", a_kill_needs_no_descriptor),
+        ("a_lifeline_needs_no_descriptor", a_lifeline_needs_no_descriptor),
         ("a_segment_is_shared", a_segment_is_shared),
         ("a_segment_is_checked", a_segment_is_checked),
+        ("a_segment_is_of_one_type", a_segment_is_of_one_type),
         ("a_forged_header_is_refused", a_forged_header_is_refused),
+        ("contents_are_aligned", contents_are_aligned),
+        ("the_living_keep_their_names", the_living_keep_their_names),
+        ("no_name_is_without_its_lock", no_name_is_without_its_lock),
         ("orphaned_names_are_swept", orphaned_names_are_swept),
+        ("a_sweeper_outlives_a_signal_to_all", a_sweeper_outlives_a_signal),
         ("one_at_a_time", one_at_a_time),
         ("a_dead_holder_poisons", a_dead_holder_poisons),
         ("a_panic_poisons", a_panic_poisons),
@@ -521,6 +535,30 @@ fn workers_end_with_their_parent() -> Result<()> {
     Ok(())
 }
 
+/// A worker whose parent was gone before it took hold of its lifeline.
+fn a_parent_gone_before_is_gone() -> Result<()> {
+    let ended = Command::new(env::current_exe()?)
+        .args([VICTIM, "hold-what-is-cut"])
+        .status()?;
+    assert_eq!(ended.signal(), Some(Signal::KILL.as_raw()), "{ended}");
+    Ok(())
+}
+
+fn a_kill_needs_no_descriptor() -> Result<()> {
+    is_done_by_a_victim("kill-without-descriptors")
+}
+
+fn a_lifeline_needs_no_descriptor() -> Result<()> {
+    is_done_by_a_victim("look-without-descriptors")
+}
+
+fn is_done_by_a_victim(what: &str) -> Result<()> {
+    let mut victim = Command::new(env::current_exe()?);
+    let ended = victim.args([VICTIM, what]).status()?;
+    ensure!(ended.success(), "{what}: {ended}");
+    Ok(())
+}
+
 fn a_segment_is_shared() -> Result<()> {
     let ours = Segment::<[AtomicI64]>::create(&[1, 2, 3])?;
     let theirs = Segment::<[AtomicI64]>::open(ours.name())?;
@@ -537,14 +575,56 @@ fn a_segment_is_shared() -> Result<()> {
 fn a_segment_is_checked() -> Result<()> {
     let ours = Segment::<[AtomicI64]>::create(&[1, 2, 3])?;
     let error = Segment::<[Mutex<i64>]>::open(ours.name()).unwrap_err();
-    assert!(format!("{error:#}").contains("3 elements take"), "{error:#}");
+    assert!(format!("{error:#}").contains("it holds no ["), "{error:#}");
     let error = Segment::<[AtomicI64]>::open("process-kit.no.no").unwrap_err();
     assert!(error.to_string().contains("process-kit.no.no"), "{error}");
     Ok(())
 }
 
+/// As a lock of another kind, its value would be taken for a `bool`.
+fn a_segment_is_of_one_type() -> Result<()> {
+    type Ours = PlainMutex<[i64; 2]>;
+    type Theirs = Mutex<i64>;
+    assert_eq!(Layout::new::<Ours>(), Layout::new::<Theirs>());
+    let ours = Segment::<[Ours]>::create(&[[2; 2]; 3])?;
+    let error = Segment::<[Theirs]>::open(ours.name()).unwrap_err();
+    assert!(format!("{error:#}").contains("it holds no ["), "{error:#}");
+    let same = Segment::<[Ours]>::open(ours.name())?;
+    assert_eq!(*same[2].lock(), [2; 2]);
+    Ok(())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C, align(128))]
+struct Wide([u64; 16]);
+
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C, align(4096))]
+struct Page([u64; 512]);
+
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C, align(8192))]
+struct TwoPages([u64; 1024]);
+
+fn contents_are_aligned() -> Result<()> {
+    let wide = Segment::<[Mutex<Wide>]>::create(&[Wide([7; 16]); 3])?;
+    assert!(wide.as_ptr().is_aligned());
+    let theirs = Segment::<[Mutex<Wide>]>::open(wide.name())?;
+    theirs[2].lock().unwrap().0[15] = 8;
+    assert_eq!(wide[2].lock().unwrap().0[14..], [7, 8]);
+    assert_eq!(*wide[1].lock().unwrap(), Wide([7; 16]));
+    let whole = Segment::<Mutex<[Page]>>::create(&[Page([9; 512]); 2])?;
+    let whole = Segment::<Mutex<[Page]>>::open(whole.name())?;
+    let pages = whole.lock().unwrap();
+    assert!(pages.as_ptr().is_aligned());
+    assert_eq!(*pages, [Page([9; 512]); 2]);
+    let error = Segment::<[Mutex<TwoPages>]>::create(&[]).unwrap_err();
+    assert!(error.to_string().contains("aligned to 8192"), "{error}");
+    Ok(())
+}
+
 /// Whatever stands in the header, it is refused, or describes memory that is
-/// there. The fields lie at bytes 0, 8 and 16.
+/// there. The fields lie at bytes 0, 8, 16 and 24.
 fn a_forged_header_is_refused() -> Result<()> {
     let values = [7; 100];
     for (field, forged) in [
@@ -556,6 +636,8 @@ fn a_forged_header_is_refused() -> Result<()> {
         (16, u64::MAX),
         (16, u64::MAX / 8),
         (16, 1 << 60),
+        (24, 0),
+        (24, u64::MAX),
     ] {
         let segment = Segment::<[AtomicI64]>::create(&values)?;
         let path = format!("/dev/shm/{}", segment.name());
@@ -574,17 +656,138 @@ fn a_forged_header_is_refused() -> Result<()> {
     Ok(())
 }
 
-fn orphaned_names_are_swept() -> Result<()> {
+/// Also where another program sweeps that cannot find out about them.
+fn the_living_keep_their_names() -> Result<()> {
     let ours = Segment::<[AtomicI64]>::create(&[1])?;
-    let mut parts: Vec<_> = ours.name().split('.').map(str::to_owned).collect();
-    parts[3] = "1".into();
-    let orphan = format!("/dev/shm/{}", parts.join("."));
-    fs::write(&orphan, "left by one that had our id before us")?;
-    let next = Segment::<[AtomicI64]>::create(&[1])?;
-    assert!(!fs::exists(&orphan)?, "the orphan is gone");
-    assert_eq!(names().len(), 2, "the living keep theirs");
-    drop((ours, next));
+    let is_there = || names() == [ours.name()];
+    for most in 3..30 {
+        let mut creator = Command::new(env::current_exe()?);
+        creator.args([VICTIM, "create", &most.to_string()]);
+        creator.stderr(Stdio::null()).status()?;
+        assert!(is_there(), "gone, for lack of descriptors: {most}");
+    }
+    for namespace in NAMESPACES {
+        let Some(mut creator) = in_namespace(namespace)? else { continue };
+        let created = creator.args([VICTIM, "create", "100"]).status()?;
+        assert!(created.success(), "{namespace:?}");
+        assert!(is_there(), "gone, from another namespace: {namespace:?}");
+    }
     Ok(())
+}
+
+/// Ids and clocks there are not ours; /dev/shm is.
+const NAMESPACES: [&[&str]; 2] = [
+    &["--time", "--boottime=100000", "--fork"],
+    &["--pid", "--fork", "--mount-proc"],
+];
+
+/// This program in a namespace of its own, if that is allowed here.
+fn in_namespace(namespace: &[&str]) -> Result<Option<Command>> {
+    let unshare = || {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--map-root-user", "--kill-child"]).args(namespace);
+        unshare
+    };
+    if !unshare().arg("true").stderr(Stdio::null()).status()?.success() {
+        eprintln!("not tested: `unshare {}`", namespace.join(" "));
+        return Ok(None);
+    }
+    let mut command = unshare();
+    command.arg(env::current_exe()?);
+    Ok(Some(command))
+}
+
+/// To create a segment is to sweep, also while another one gets its name.
+fn no_name_is_without_its_lock() -> Result<()> {
+    let create = || -> Result<()> {
+        for _ in 0..40 {
+            let segment = Segment::<[AtomicI64]>::create(&[1])?;
+            let path = format!("/dev/shm/{}", segment.name());
+            ensure!(fs::exists(&path)?, "{path} was swept");
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let creators = [(); 4].map(|()| scope.spawn(create));
+        creators.into_iter().try_for_each(|one| one.join().unwrap())
+    })
+}
+
+/// The owner and the sweeper of a segment are killed, here or in a container
+/// that ends. The next one to be created sweeps; not while the owner lives.
+fn orphaned_names_are_swept() -> Result<()> {
+    let here = Some(Command::new(env::current_exe()?));
+    let there = in_namespace(NAMESPACES[1])?;
+    for mut command in [here, there].into_iter().flatten() {
+        let mut owner = Owner::start(command.args([VICTIM, "own"]))?;
+        kill_process(owner.sweeper()?, Signal::KILL)?;
+        drop(Segment::<[AtomicI64]>::create(&[1])?);
+        assert!(fs::exists(&owner.path)?, "its owner lives");
+        owner.child.kill()?;
+        owner.child.wait()?;
+        no_child_is_left(DEADLINE)?;
+        assert!(fs::exists(&owner.path)?, "nobody was left to remove it");
+        drop(Segment::<[AtomicI64]>::create(&[1])?);
+        assert!(!fs::exists(&owner.path)?, "the orphan is gone");
+    }
+    Ok(())
+}
+
+/// As `systemctl stop` and a closed terminal send it.
+fn a_sweeper_outlives_a_signal() -> Result<()> {
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT] {
+        let mut command = Command::new(env::current_exe()?);
+        let mut owner = Owner::start(command.args([VICTIM, "own"]))?;
+        kill_process(owner.sweeper()?, signal)?;
+        kill_process(Pid::from_child(&owner.child), signal)?;
+        owner.child.wait()?;
+        no_child_is_left(DEADLINE)?;
+        assert!(!fs::exists(&owner.path)?, "{signal:?} left the name");
+    }
+    Ok(())
+}
+
+/// A process that owns a segment, and waits to be ended.
+struct Owner {
+    child: process::Child,
+    path: String,
+}
+
+impl Owner {
+    fn start(command: &mut Command) -> Result<Self> {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut name = String::new();
+        let stdout = child.stdout.take().unwrap();
+        BufReader::new(stdout).read_line(&mut name)?;
+        Ok(Owner { child, path: format!("/dev/shm/{}", name.trim_end()) })
+    }
+
+    /// Of all processes that we see, the one that was told this name. A
+    /// process that was just started may have no command line yet.
+    fn sweeper(&self) -> Result<Pid> {
+        let start = Instant::now();
+        while start.elapsed() < DEADLINE {
+            if let Some(id) = self.who_was_told_the_name()? {
+                return Ok(id);
+            }
+        }
+        bail!("{} has no sweeper", self.path)
+    }
+
+    fn who_was_told_the_name(&self) -> Result<Option<Pid>> {
+        let name = self.path.trim_start_matches("/dev/shm/").as_bytes();
+        for entry in fs::read_dir("/proc")? {
+            let entry = entry?;
+            let id = entry.file_name().to_string_lossy().parse();
+            let line = fs::read(entry.path().join("cmdline"));
+            let (Ok(id), Ok(line)) = (id, line) else { continue };
+            if line.split(|&byte| byte == 0).any(|word| word == name) {
+                return Ok(Pid::from_raw(id));
+            }
+        }
+        Ok(None)
+    }
 }
 
 fn one_at_a_time() -> Result<()> {
@@ -667,9 +870,67 @@ fn victim() -> ExitCode {
     let done = match env::args().nth(2).as_deref() {
         Some("print") => answer(&Job::Print).map(|_| println!("only this")),
         Some("workers") => wait_with_workers(),
+        Some("own") => own(),
+        Some("create") => create_with_descriptors(),
+        Some("hold-what-is-cut") => hold_what_is_cut(),
+        Some("kill-without-descriptors") => kill_without_descriptors(),
+        Some("look-without-descriptors") => look_without_descriptors(),
         other => panic!("no such case: {other:?}"),
     };
-    done.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn own() -> Result<()> {
+    // If this test fails, nobody else will end it.
+    lifeline::hold(io::stdin(), Signal::KILL)?;
+    let segment = Segment::<[AtomicI64]>::create(&[0; 10])?;
+    println!("{}", segment.name());
+    loop {
+        thread::park();
+    }
+}
+
+fn create_with_descriptors() -> Result<()> {
+    let most = env::args().nth(3).unwrap().parse()?;
+    may_have_descriptors(most)?;
+    Segment::<[AtomicI64]>::create(&[0]).map(drop)
+}
+
+fn hold_what_is_cut() -> Result<()> {
+    let (line, lifeline) = io::pipe()?;
+    drop(lifeline);
+    lifeline::hold(&line, Signal::KILL)
+        .context("a lifeline that is cut cannot be held")
+}
+
+fn kill_without_descriptors() -> Result<()> {
+    scope(|scope| {
+        let handle = scope.spawn::<_, u64>(&Job::Loop)?;
+        may_have_descriptors(0)?;
+        let how = handle.kill()?;
+        ensure!(how.signal() == Some(Signal::KILL.as_raw()), "{how}");
+        Ok(())
+    })
+}
+
+fn look_without_descriptors() -> Result<()> {
+    let (ours, theirs) = Lifeline::pair()?;
+    may_have_descriptors(0)?;
+    ensure!(!ours.is_cut(), "the other end is not closed");
+    drop(theirs);
+    ensure!(ours.is_cut(), "the other end is closed");
+    Ok(())
+}
+
+fn may_have_descriptors(most: u64) -> Result<()> {
+    let limit = Rlimit { current: Some(most), maximum: Some(most) };
+    Ok(setrlimit(Resource::Nofile, limit)?)
 }
 
 fn wait_with_workers() -> Result<()> {
@@ -699,15 +960,11 @@ fn nothing_is_left() -> Result<()> {
     Ok(())
 }
 
-/// The segments of this test: those of our namespace whose owner is gone, or
-/// is this program. Others may run here, and have theirs.
+/// The segments of this test: those whose owner is gone, or is this program.
+/// Others may run here, and have theirs.
 fn names() -> Vec<String> {
-    let namespace = fs::read_link("/proc/self/ns/pid").unwrap();
-    let namespace = namespace.to_string_lossy().into_owned();
-    let number = namespace.trim_start_matches("pid:[").trim_end_matches(']');
-    let prefix = format!("process-kit.{number}.");
     let is_ours = |name: &String| {
-        let rest = name.strip_prefix(&prefix);
+        let rest = name.strip_prefix("process-kit.segment.");
         let owner = rest.and_then(|rest| rest.split('.').next());
         owner.is_some_and(|owner| !is_another_program(owner))
     };

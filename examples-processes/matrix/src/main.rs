@@ -73,7 +73,7 @@ fn spawn_and_join(
         while let Some(mut answer) = set.join_next()? {
             let file = answer.take_descriptor()?;
             let report: Report = answer.value; // processes: bytes, decoded
-            let bytes = size_of::<f64>() * report.figures.projection_len()?;
+            let bytes = report.figures.projection_bytes(args.most_numbers())?;
             let projection = Frozen::open(file, bytes)?; // processes: sealed
             finished.insert(answer.place, Finished { report, projection });
             progress.step();

@@ -132,6 +132,17 @@ impl Args {
         }
     }
 
+    /// The most numbers that a projection can have: of a generated database
+    /// as many as its table has, and of any other as many as memory holds,
+    /// because nobody has read it yet.
+    pub fn most_numbers(&self) -> usize {
+        if self.has_databases() {
+            return isize::MAX as usize / size_of::<f64>();
+        }
+        let Shape { rows, columns, .. } = self.shape();
+        rows * columns
+    }
+
     /// The lock under which the workers run, if there is one.
     pub fn gil(&self) -> Option<Gil> {
         let is_released = match self.global_lock {

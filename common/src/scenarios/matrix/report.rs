@@ -35,18 +35,20 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// How many numbers the projection has.
+    /// How many bytes the projection takes.
     ///
     /// # Errors
     ///
-    /// Fails if no memory holds so many: then these figures are not true.
-    pub fn projection_len(&self) -> Result<usize> {
+    /// Fails if it has more numbers than the `most` there can be: then these
+    /// figures are not true.
+    pub fn projection_bytes(&self, most: usize) -> Result<usize> {
         self.rows_used
             .checked_mul(self.components_kept)
-            .filter(|numbers| *numbers <= isize::MAX as usize / 8)
+            .filter(|numbers| *numbers <= most)
+            .and_then(|numbers| numbers.checked_mul(size_of::<f64>()))
             .with_context(|| {
                 format!(
-                    "{}: {} rows of {} components cannot be",
+                    "{}: {} rows of {} components are more than {most} numbers",
                     self.name, self.rows_used, self.components_kept
                 )
             })
@@ -95,4 +97,28 @@ pub struct Finished<P> {
     pub report: Report,
     /// The projection, column by column.
     pub projection: P,
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_projection_is_longer_than_one_can_be() {
+        let figures = |rows_used, components_kept| Figures {
+            name: "a".into(),
+            rows_used,
+            rows_left_out: 0,
+            columns_used: Vec::new(),
+            columns_left_out: Vec::new(),
+            eigenvalues: Vec::new(),
+            components_kept,
+        };
+        assert_eq!(figures(10, 3).projection_bytes(30).unwrap(), 240);
+        for (rows, kept) in [(31, 1), (1 << 40, 1 << 40), (usize::MAX, 1)] {
+            let error = figures(rows, kept).projection_bytes(30).unwrap_err();
+            assert!(error.to_string().contains("more than 30"), "{error}");
+        }
+    }
 }

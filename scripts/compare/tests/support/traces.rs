@@ -50,8 +50,8 @@ fn children() -> String {
     String::from_utf8_lossy(&list.output().unwrap().stdout).into_owned()
 }
 
-/// The names in /dev/shm whose owners are dead: `process-kit`, a namespace,
-/// the owner's id, and more. Those of the living are none of our business.
+/// The names in /dev/shm whose owners are dead: `process-kit`, `segment`, the
+/// owner's id, and more. Those of the living are none of our business.
 pub fn orphaned_names() -> BTreeSet<String> {
     let folder = fs::read_dir("/dev/shm").unwrap();
     folder
