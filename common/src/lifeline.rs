@@ -19,7 +19,7 @@ use libc::{F_GETFL, F_SETFL, F_SETOWN, O_ASYNC, c_int};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::retry_on_intr,
-    process::{Signal, getpid, kill_process},
+    process::{Signal, getpgrp, getpid, kill_process},
 };
 
 /// Which signal `O_ASYNC` sends: `asm-generic/fcntl.h`, not yet in `libc`.
@@ -32,9 +32,30 @@ const F_SETSIG: c_int = 10;
 ///
 /// Fails if `pipe` is no pipe or socket: a file has no other end.
 pub fn hold(pipe: impl AsFd, signal: Signal) -> io::Result<()> {
-    let pipe = pipe.as_fd();
+    arm(pipe.as_fd(), signal, getpid().as_raw_pid())
+}
+
+/// The same for the whole process group that this process leads: what it has
+/// started is sent the signal too, unless it has left the group or holds
+/// more rights (fcntl(2), `F_SETOWN` with a negative number).
+///
+/// # Errors
+///
+/// As [`hold`], and if this process does not lead its group.
+pub fn hold_for_group(pipe: impl AsFd, signal: Signal) -> io::Result<()> {
+    let group = getpgrp();
+    if group != getpid() {
+        return Err(io::Error::other(format!(
+            "this process is in group {} and does not lead it",
+            group.as_raw_pid()
+        )));
+    }
+    arm(pipe.as_fd(), signal, -group.as_raw_pid())
+}
+
+fn arm(pipe: BorrowedFd<'_>, signal: Signal, owner: c_int) -> io::Result<()> {
     // F_SETSIG and O_ASYNC: fcntl(2), "Managing signals".
-    control(pipe, F_SETOWN, getpid().as_raw_nonzero().get())?;
+    control(pipe, F_SETOWN, owner)?;
     control(pipe, F_SETSIG, signal.as_raw())?;
     let flags = control(pipe, F_GETFL, 0)?;
     control(pipe, F_SETFL, flags | O_ASYNC)?;

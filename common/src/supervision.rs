@@ -5,10 +5,11 @@
 //! A job is *delivered* to a worker, at least once. An attempt can come to
 //! nothing: the worker dies, or overruns the job's deadline and is stopped.
 //! Then the job is queued again, until it has had its number of attempts, and
-//! is quarantined. So its effects outside of the pool may happen more than
-//! once, as with any queue that loses no job. Its *result* is recorded
-//! exactly once, by the job's id: a job is queued, or in one worker's hands,
-//! or finished, and the compiler sees to it that it is in one place.
+//! is quarantined. A worker that dies before it has the job costs no attempt.
+//! What a job does outside of the pool may be done more than once, as with
+//! any queue that loses no job. Its *result* is recorded exactly once, by the
+//! job's id: a job is queued, or in one worker's hands, or finished, and the
+//! compiler sees to it that it is in one place.
 
 use std::{
     collections::VecDeque,
@@ -29,7 +30,8 @@ pub struct Supervision {
     /// How long a worker may take until it is ready for its first job, before
     /// it is replaced. It is for processes: a thread is ready, or is none.
     pub start: Duration,
-    /// How long an attempt may take, before it is stopped.
+    /// How long an attempt may take, the way to the worker included, before
+    /// it is stopped.
     pub deadline: Option<Duration>,
     /// How long a way to stop has, before the next one is tried.
     pub grace: Duration,
@@ -285,7 +287,8 @@ impl<J, A> Docket<J, A> {
         }
     }
 
-    /// The attempt came to nothing, and the job has no part in that.
+    /// The attempt came to nothing, and the job has no part in that: its
+    /// worker died before it had the job, or was killed on purpose.
     pub fn put_back(&mut self, entry: Entry<J>) {
         self.in_hand -= 1;
         self.waiting.push_back(entry);

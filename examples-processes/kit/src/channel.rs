@@ -213,11 +213,6 @@ impl<T: DeserializeOwned> Receiver<T> {
 }
 
 impl<T> Receiver<T> {
-    /// What comes through a socket that is connected already.
-    pub(crate) fn over(socket: UnixStream) -> Self {
-        Receiver::of(Source::socket(socket))
-    }
-
     fn of(source: Source) -> Self {
         Receiver { source: Some(source), message: PhantomData }
     }

@@ -1,5 +1,6 @@
-//! A flag for each worker, which its supervisor raises, and which the worker
-//! looks at when it likes.
+//! Two flags for each worker. One is raised by its supervisor, and the worker
+//! looks at it when it likes. The other is raised by the worker when it has a
+//! job, and its supervisor looks at it when the worker is dead.
 
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -16,14 +17,15 @@ use crate::shared::Shared;
 
 /// Flags in memory that the workers map. A look costs what a look at a
 /// thread's flag costs; a message on the wire would cost a call of the
-/// kernel each time that a job asks whether it should go on.
+/// kernel each time that a job asks whether it should go on, and one more for
+/// each job to say that it is taken.
 #[derive(Debug)]
 pub(crate) struct Flags {
     memory: Shared,
     count: usize,
 }
 
-/// A flag has a cache line for itself, or workers would slow each other.
+/// A worker has a cache line for itself, or workers would slow each other.
 const STRIDE: usize = LINE;
 
 impl Flags {
@@ -38,30 +40,50 @@ impl Flags {
         Ok(Flags { memory: Shared::open(file, size)?, count })
     }
 
+    /// Asks a worker to stop.
     pub(crate) fn raise(&self, index: usize) {
-        self.flag(index).store(1, Release);
+        let [stop, _] = self.of(index);
+        stop.store(1, Release);
     }
 
-    pub(crate) fn lower(&self, index: usize) {
-        self.flag(index).store(0, Release);
-    }
-
+    /// Whether a worker is asked to stop.
     pub(crate) fn is_raised(&self, index: usize) -> bool {
-        self.flag(index).load(Acquire) != 0
+        let [stop, _] = self.of(index);
+        stop.load(Acquire) != 0
+    }
+
+    /// Says that a worker has its job: from now on, that may be what kills it.
+    pub(crate) fn take(&self, index: usize) {
+        let [_, taken] = self.of(index);
+        taken.store(1, Release);
+    }
+
+    /// Whether a worker has got the job that it was sent last.
+    pub(crate) fn is_taken(&self, index: usize) -> bool {
+        let [_, taken] = self.of(index);
+        taken.load(Acquire) != 0
+    }
+
+    /// Lowers both of a worker that is about to be sent a job.
+    pub(crate) fn lower(&self, index: usize) {
+        for flag in self.of(index) {
+            flag.store(0, Release);
+        }
     }
 
     /// # Panics
     ///
     /// Panics if there are not so many.
-    fn flag(&self, index: usize) -> &AtomicU32 {
-        assert!(index < self.count, "flag {index} of {}", self.count);
+    fn of(&self, index: usize) -> &[AtomicU32; 2] {
+        assert!(index < self.count, "worker {index} of {}", self.count);
         let start = self.memory.bytes().cast::<u8>();
-        // SAFETY: the memory has a stride for each flag, and this is one.
+        // SAFETY: the memory has a stride for each worker, and this is one.
         let place = unsafe { start.add(index * STRIDE) };
-        // SAFETY: it is aligned, as a mapping begins on a page, and lives as
-        // long as `self`. Whoever else maps it has nothing but this type to
-        // reach it by, and every value of its bytes is a number.
-        unsafe { place.cast::<AtomicU32>().as_ref() }
+        // SAFETY: a stride holds both; they are aligned, as a mapping begins
+        // on a page, and live as long as `self`. Others who map it have
+        // nothing but this type to reach them by, and every value of their
+        // bytes is a number.
+        unsafe { place.cast::<[AtomicU32; 2]>().as_ref() }
     }
 }
 
@@ -86,8 +108,14 @@ mod tests {
             [0, 1, 2].map(|flag| there.is_raised(flag)),
             [false, true, false]
         );
+        there.take(2);
+        assert_eq!(
+            [0, 1, 2].map(|flag| here.is_taken(flag)),
+            [false, false, true]
+        );
         here.lower(1);
-        assert!(!there.is_raised(1));
+        here.lower(2);
+        assert!(!there.is_raised(1) && !there.is_taken(2));
     }
 
     #[test]

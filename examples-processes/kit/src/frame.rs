@@ -132,11 +132,18 @@ impl Incoming {
         &mut self,
         source: &mut impl Read,
     ) -> Result<T, RecvError> {
+        Ok(decode(self.frame(source)?)?)
+    }
+
+    /// The next frame, whole. Nothing but its length is looked at.
+    pub(crate) fn frame(
+        &mut self,
+        source: &mut impl Read,
+    ) -> Result<&[u8], RecvError> {
         while let missing @ 1.. = self.missing()? {
             self.read(missing, source)?;
         }
-        let frame = &self.room[..mem::take(&mut self.filled)];
-        Ok(decode(frame)?)
+        Ok(&self.room[..mem::take(&mut self.filled)])
     }
 
     /// How many bytes the header lacks, or else the payload.

@@ -2,19 +2,20 @@
 
 use std::{
     iter::Enumerate,
+    mem,
     os::fd::OwnedFd,
     time::{Duration, Instant},
     vec::IntoIter,
 };
 
 use anyhow::{Context as _, Result};
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    io::Errno,
-};
+use rustix::event::PollFd;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::scope::{JoinHandle, Scope};
+use crate::{
+    child::{time_left, wait_for_any},
+    scope::{JoinHandle, Scope},
+};
 
 /// A worker process for each job, and only so many at once: when one is done,
 /// it is reaped and the next one is spawned. The name, and that of
@@ -25,6 +26,8 @@ pub struct JoinSet<'scope, J, A> {
     jobs: Enumerate<IntoIter<J>>,
     running: Vec<Member<'scope, A>>,
     parked: Vec<JoinHandle<'scope, A>>,
+    /// Let go, and not yet seen to end.
+    leaving: Vec<JoinHandle<'scope, A>>,
 }
 
 /// An answer, and where it belongs.
@@ -56,8 +59,8 @@ impl<'scope, J: Serialize, A: DeserializeOwned> JoinSet<'scope, J, A> {
         jobs: Vec<J>,
     ) -> Result<Self> {
         let jobs = jobs.into_iter().enumerate();
-        let (running, parked) = (Vec::new(), Vec::new());
-        let mut set = JoinSet { scope, jobs, running, parked };
+        let (running, parked, leaving) = (Vec::new(), Vec::new(), Vec::new());
+        let mut set = JoinSet { scope, jobs, running, parked, leaving };
         for index in 0..at_once {
             set.replace(index)?;
         }
@@ -83,10 +86,12 @@ impl<'scope, J: Serialize, A: DeserializeOwned> JoinSet<'scope, J, A> {
             self.parked.push(handle);
         } else {
             // The next one starts while this one, idle now, takes itself
-            // apart: it need not be waited for.
+            // apart: that is not waited for.
+            handle.let_go();
+            self.leaving.push(handle);
             self.replace(index)?;
-            handle.release()?;
         }
+        self.reap_the_dead()?;
         Ok(Some(Answer { place, value, descriptors }))
     }
 
@@ -102,7 +107,19 @@ impl<'scope, J: Serialize, A: DeserializeOwned> JoinSet<'scope, J, A> {
     ///
     /// As [`JoinHandle::join`].
     pub fn join_all(self) -> Result<()> {
-        self.parked.into_iter().try_for_each(JoinHandle::release)
+        let mut all = self.leaving;
+        all.extend(self.parked);
+        all.iter().for_each(JoinHandle::let_go);
+        all.into_iter().try_for_each(JoinHandle::release)
+    }
+
+    /// Of the workers that were let go.
+    fn reap_the_dead(&mut self) -> Result<()> {
+        let is_alive = |handle: &JoinHandle<'_, A>| !handle.is_dead();
+        let (leaving, dead): (Vec<_>, Vec<_>) =
+            mem::take(&mut self.leaving).into_iter().partition(is_alive);
+        self.leaving = leaving;
+        dead.into_iter().try_for_each(JoinHandle::release)
     }
 
     /// Spawns a worker for the next job, if there is one.
@@ -127,28 +144,46 @@ impl<A> Answer<A> {
 }
 
 /// Waits until one of the workers has answered, or died: the place of the
-/// first that has, or nothing if none has when the time is up.
+/// first that has, or nothing if none has when the time is up. Half an answer
+/// is none.
 ///
 /// # Errors
 ///
-/// Fails if the kernel cannot watch them, or if the time is beyond its clock.
-pub fn first_ready<'scope, A: 'scope>(
+/// Fails if the kernel cannot watch them.
+pub fn first_ready<'scope, A: DeserializeOwned + 'scope>(
     workers: impl IntoIterator<Item = &'scope JoinHandle<'scope, A>>,
     patience: Option<Duration>,
 ) -> Result<Option<usize>> {
-    let workers = workers.into_iter();
-    let mut wires: Vec<PollFd<'_>> =
-        workers.map(|worker| PollFd::new(worker, PollFlags::IN)).collect();
-    let deadline = patience.map(|patience| Instant::now() + patience);
+    let workers: Vec<_> = workers.into_iter().collect();
+    // A time beyond the clock's is without end.
+    let deadline = patience.and_then(|time| Instant::now().checked_add(time));
+    let mut left = Some(Duration::ZERO);
     loop {
-        let left = deadline
-            .map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let left = left.map(Timespec::try_from).transpose()?;
-        match poll(&mut wires, left.as_ref()) {
-            Err(Errno::INTR) => continue,
-            result => result?,
-        };
-        let ready = |wire: &PollFd<'_>| !wire.revents().is_empty();
-        return Ok(wires.iter().position(ready));
+        let news = wait(&workers, left)?;
+        let mut workers = workers.iter().zip(news);
+        let ready = workers.position(|(worker, news)| worker.hear(news));
+        left = time_left(deadline);
+        if ready.is_some() || left == Some(Duration::ZERO) {
+            return Ok(ready);
+        }
     }
+}
+
+/// Waits until one of the workers has something to say or is dead, or for so
+/// long: of each, whether it has, and whether it is.
+fn wait<A: DeserializeOwned>(
+    workers: &[&JoinHandle<'_, A>],
+    patience: Option<Duration>,
+) -> Result<Vec<[bool; 2]>> {
+    let heard: Vec<_> = workers.iter().map(|worker| worker.heard()).collect();
+    let mut ends: Vec<_> = workers
+        .iter()
+        .zip(&heard)
+        .flat_map(|(worker, heard)| worker.ends(heard))
+        .collect();
+    wait_for_any(&mut ends, patience)
+        .context("the workers cannot be watched")?;
+    let (ends, _) = ends.as_chunks();
+    let is_told = |end: &PollFd<'_>| !end.revents().is_empty();
+    Ok(ends.iter().map(|[link, death]| [link, death].map(is_told)).collect())
 }

@@ -54,6 +54,10 @@
 //! - A worker ends with its parent: it holds a [lifeline](common::lifeline),
 //!   by which the kernel kills it.
 //! - A worker that nobody joined is killed and reaped by its handle's drop.
+//! - What a worker has started ends with it, unless it leaves the worker's
+//!   process group.
+//! - A worker's death is known by its process: no descriptor that its own
+//!   child holds open can hide it.
 //! - The name of a segment goes with its owner: a [`sweeper`] waits for that.
 //! - A terminal is given back as it was: a [`Keeper`] waits for that.
 //! - What a worker prints goes to stderr; stdout is the parent's alone.
@@ -80,6 +84,7 @@ mod frame;
 mod gate;
 mod join_set;
 mod lifeline;
+mod link;
 mod mapping;
 mod memfd;
 mod mutex;

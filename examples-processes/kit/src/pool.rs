@@ -46,36 +46,71 @@
 //! recorded *exactly* once. So what a job does outside of the pool must bear
 //! being done twice.
 //!
+//! # What it promises, whatever happens
+//!
+//! 1. **A death is known by the process, not by its streams.** A worker that
+//!    forks and dies leaves its socket open in its child. The pool sees the
+//!    death all the same, by a pidfd, takes the answer if it came whole, and
+//!    goes on.
+//! 2. **What a job has started dies with its worker**, which leads a process
+//!    group: the group is killed when the worker ends, and by the kernel when
+//!    the pool's own process is killed. A process escapes if it leaves the
+//!    group (setsid(2), setpgid(2)) or gains other rights (setuid(2)). So
+//!    does what a worker had started by exec, if that worker died and the
+//!    pool's process is killed before it has seen that.
+//! 3. **What cleans up may be killed at any moment, and nothing that lives
+//!    is ever hit.** If the pool's process dies, the kernel closes the
+//!    workers' lifelines, and that ends them. No number of a process is used
+//!    after that process is reaped, so it cannot mean another one; and
+//!    killing opens no descriptor, so it works when there are none left.
+//! 4. **No call waits for one worker** that others need not wait for: not for
+//!    one that is stopped in the middle of a message, nor for one that does
+//!    not read, nor for one that was killed and takes its time in the kernel.
+//!    [`join`](Pool::join) gives a worker that has nothing more to do some
+//!    seconds to end, all of them the same, and then kills it. Only drop
+//!    waits until the kernel is done with what it has killed.
+//! 5. **A start that fails is a death like others**, and counts for the
+//!    [intensity](common::supervision::Intensity). And blame is exact: a
+//!    worker marks that it has read a job before it looks into it. A job that
+//!    was not read when its worker died loses no attempt; one that kills its
+//!    worker as it is decoded does. (To overrun its deadline costs an attempt
+//!    in any case: the deadline includes the way to the worker.)
+//!
+//! Where the kernel refuses pidfds, a worker's streams have to tell of its
+//! death, and the first promise is void for what escapes by the second.
+//!
 //! The supervisor is the calling thread, inside of
 //! [`join_next`](Pool::join_next): it waits for all workers at once, in
 //! poll(2). Between the calls nobody is supervised. The rejected alternative
 //! is a thread of its own, which would own the pool and hide the loop that
 //! this is about.
 
-mod link;
 mod turn;
 mod worker;
 
-use std::{io, process::ExitStatus, time::Instant};
+use std::{process::ExitStatus, time::Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use common::supervision::{
     Docket, Ending, Finished, JobId, Restarts, Stopped, Supervision, Way,
 };
-use rustix::{
-    event::{Timespec, poll},
-    io::Errno,
-};
+use rustix::event::PollFd;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{channel::RecvError, chaos::Chaos, flags::Flags, role::Reply};
+use crate::{
+    channel::RecvError,
+    chaos::Chaos,
+    child::{PARTING, time_left, wait_for_any},
+    flags::Flags,
+    role::Reply,
+};
 use worker::{Attempt, State, Worker};
 
 pub use turn::Turn;
 pub(crate) use turn::{Delivery, Hello, Report};
 
 /// Worker processes that serve jobs of type `J` with answers of type `A`.
-/// Dropped, it kills and reaps all of them.
+/// Dropped, it kills all of them and what they have started, and reaps them.
 #[derive(Debug)]
 pub struct Pool<J, A> {
     rules: Supervision,
@@ -130,7 +165,7 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
     ///
     /// As [`join_next`](Pool::join_next).
     pub fn wait_for_all(&mut self) -> Result<()> {
-        while self.workers.iter().any(Worker::is_starting) {
+        while !self.workers.iter().all(Worker::is_ready) {
             self.supervise()?;
         }
         Ok(())
@@ -174,7 +209,11 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
             all.push(finished);
         }
         all.sort_by_key(|finished| finished.id);
-        self.workers.into_iter().try_for_each(Worker::release)?;
+        self.workers.iter().for_each(|worker| worker.link.close());
+        let deadline = Instant::now().checked_add(PARTING);
+        for mut worker in self.workers {
+            worker.release(deadline)?;
+        }
         Ok(all)
     }
 
@@ -188,47 +227,53 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
         self.restarts.count
     }
 
-    /// One turn of the loop: waits until a worker has something to say, or
-    /// it is time to stop one, and sees to all of them.
+    /// One turn of the loop: waits until a worker has something to say, is
+    /// dead, or it is time to stop one, and sees to all of them.
     fn supervise(&mut self) -> Result<()> {
-        let is_ready = self.wait()?;
-        for (index, is_ready) in is_ready.into_iter().enumerate() {
-            if is_ready {
+        let news = self.wait()?;
+        for (index, [speaks, is_dead]) in news.into_iter().enumerate() {
+            if speaks || is_dead {
+                // Also of the dead: their answer may be here.
                 self.hear(index)?;
             }
-            self.stop_if_due(index)?;
+            match is_dead {
+                true => self.bury(index)?,
+                false => self.stop_if_due(index)?,
+            }
         }
         self.deliver();
         Ok(())
     }
 
-    /// Which of the workers have something to say, or room for the rest of
-    /// their job.
-    fn wait(&self) -> Result<Vec<bool>> {
+    /// Of each worker, whether it has something to say, or room for the rest
+    /// of its job, and whether it is dead.
+    fn wait(&self) -> Result<Vec<[bool; 2]>> {
         let due = self.workers.iter().filter_map(Worker::due).min();
-        let mut links: Vec<_> = self.workers.iter().map(Worker::poll).collect();
-        match poll(&mut links, patience(due).as_ref()) {
-            Ok(_) => {}
-            // A handler has run: there may be time left, or not.
-            Err(Errno::INTR) => {}
-            Err(error) => {
-                return Err(io::Error::from(error))
-                    .context("the workers cannot be watched");
-            }
-        }
-        Ok(links.iter().map(|link| !link.revents().is_empty()).collect())
+        let mut ends: Vec<_> =
+            self.workers.iter().flat_map(Worker::ends).collect();
+        wait_for_any(&mut ends, time_left(due))
+            .context("the workers cannot be watched")?;
+        let (ends, _) = ends.as_chunks();
+        let is_told = |end: &PollFd<'_>| !end.revents().is_empty();
+        Ok(ends
+            .iter()
+            .map(|[news, death]| [news, death].map(is_told))
+            .collect())
     }
 
     /// Hears what a worker has to say, or that it has nothing to say any
     /// more.
     fn hear(&mut self, index: usize) -> Result<()> {
         let worker = &mut self.workers[index];
+        if worker.is_condemned() {
+            return Ok(());
+        }
         worker.link.flush();
         match worker.link.receive() {
             Ok(None) => Ok(()),
-            Ok(Some(report)) => self.settle(index, report),
-            Err(RecvError::Disconnected) => self.bury(index, None),
-            Err(error) => self.bury(index, Some(&error.to_string())),
+            Ok(Some((report, _))) => self.settle(index, report),
+            Err(RecvError::Disconnected) => self.condemn(index, None),
+            Err(error) => self.condemn(index, Some(error.to_string())),
         }
     }
 
@@ -246,7 +291,7 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
             }
             (_, before) => {
                 worker.state = before;
-                self.bury(index, Some("it spoke out of turn"))
+                self.condemn(index, Some("it spoke out of turn".into()))
             }
         }
     }
@@ -270,46 +315,70 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
         match stopped {
             // Whoever was sent a signal is to end, however fast its job was.
             Some(Stopped { by: Way::Interrupt | Way::Force, .. }) => {
-                self.bury(index, None)
+                self.condemn(index, None)
             }
             _ => Ok(()),
         }
     }
 
-    /// Tries the next way to stop a worker whose time is up. Death leaves
-    /// no choice, so it is waited for.
+    /// Tries the next way to stop a worker whose time is up.
     fn stop_if_due(&mut self, index: usize) -> Result<()> {
-        let worker = &mut self.workers[index];
-        match worker.escalate(Instant::now()) {
-            None => {}
-            Some(Way::Ask) => self.flags.raise(index),
-            Some(Way::Interrupt) => worker.terminate()?,
-            Some(Way::Force) => {
-                worker.kill()?;
-                // Its answer may be here: it was late, and is right.
-                self.hear(index)?;
+        let (worker, now) = (&mut self.workers[index], Instant::now());
+        match &mut worker.state {
+            State::Starting(Some(until)) if *until <= now => {
+                return self.condemn(index, Some("it was never ready".into()));
             }
+            State::Busy(attempt) => match attempt.watch.escalate(now) {
+                None => {}
+                Some(Way::Ask) => self.flags.raise(index),
+                Some(Way::Interrupt) => worker.terminate()?,
+                // It may have answered by now: that is late, and right.
+                Some(Way::Force) => worker.kill()?,
+            },
+            _ => {}
         }
         Ok(())
     }
 
-    /// Reaps a worker, in case of doubt kills it, and puts another in its
-    /// place. Its job, if it has one, has lost an attempt.
-    fn bury(&mut self, index: usize, reason: Option<&str>) -> Result<()> {
+    /// Kills a worker that is not to be trusted with another job, and waits
+    /// for nothing: its death is told as any other.
+    fn condemn(&mut self, index: usize, reason: Option<String>) -> Result<()> {
         let worker = &mut self.workers[index];
-        let status = worker.kill()?;
+        let attempt = match worker.rest() {
+            State::Busy(attempt) => Some(attempt),
+            _ => None,
+        };
+        worker.state = State::Condemned(attempt, reason);
+        worker.kill()
+    }
+
+    /// Reaps a worker that is dead, and puts another in its place. Its job,
+    /// if it has one, has lost an attempt; not so one that it never got.
+    fn bury(&mut self, index: usize) -> Result<()> {
+        let worker = &mut self.workers[index];
+        let status = worker.reap()?;
         let was_doomed = self.chaos.is_some_and(|chaos| {
-            worker.delivered > chaos.doom(worker.serial).delivery
+            chaos.doom(worker.serial).is_met(worker.delivered)
         });
-        if let State::Busy(Attempt { entry, watch }) = worker.rest() {
+        let is_innocent = was_doomed || !self.flags.is_taken(index);
+        let (attempt, reason) = match worker.rest() {
+            State::Busy(attempt) => (Some(attempt), None),
+            State::Condemned(attempt, reason) => (attempt, reason),
+            State::Starting(_) | State::Idle => (None, None),
+        };
+        let ending = died(status, reason);
+        if let Some(Attempt { entry, watch }) = attempt {
             let docket = &mut self.docket;
             match watch.stopped(Instant::now()) {
                 Some(stopped) => docket.fail(entry, Ending::Stopped(stopped)),
-                None if was_doomed => docket.put_back(entry),
-                None => docket.fail(entry, died(status, reason)),
+                None if is_innocent => docket.put_back(entry),
+                None => docket.fail(entry, ending.clone()),
             }
         }
-        self.restarts.note(Instant::now()).context("the pool gives up")?;
+        self.restarts
+            .note(Instant::now())
+            .map_err(|error| anyhow!("{error}; the last one {ending}"))
+            .context("the pool gives up")?;
         self.workers[index] = self.start_worker(index)?;
         Ok(())
     }
@@ -341,15 +410,9 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
     }
 }
 
-fn died(status: ExitStatus, reason: Option<&str>) -> Ending {
+fn died(status: ExitStatus, reason: Option<String>) -> Ending {
     Ending::Died(match reason {
         None => status.to_string(),
         Some(reason) => format!("{status}: {reason}"),
     })
-}
-
-/// Until then. Poll's clock counts in nanoseconds, and rounds up.
-fn patience(due: Option<Instant>) -> Option<Timespec> {
-    let left = due?.saturating_duration_since(Instant::now());
-    Timespec::try_from(left).ok()
 }

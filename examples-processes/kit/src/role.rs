@@ -143,8 +143,8 @@ impl Parent {
             Ok(answer) => Reply::Answer(answer),
             Err(error) => Reply::Failed(format!("{error:#}")),
         };
-        // Who never went to the gate must not be waited for there.
-        self.gate = Gate::default();
+        // A worker that never went to the gate is not waited for there.
+        self.gate.arrive();
         let given: Vec<BorrowedFd<'_>> =
             self.given.iter().map(OwnedFd::as_fd).collect();
         wire.send(&reply, &given)?;
@@ -165,13 +165,25 @@ impl Parent {
         self.index = index;
         self.lent = descriptors.into_iter();
         let lifeline = self.take_descriptor()?;
-        lifeline::hold(&lifeline, Signal::KILL)?;
+        lifeline::hold_for_group(&lifeline, Signal::KILL)?;
+        ignore_job_control();
         self.lifeline = Some(lifeline);
         if gated {
             self.gate =
                 Gate::of(self.take_descriptor()?, self.take_descriptor()?);
         }
         Ok(Some((wire, job)))
+    }
+}
+
+/// A worker is in a process group of its own, so a terminal takes it for a
+/// background job: with `stty tostop` it would stop one that writes to it,
+/// and any that reads. Nobody would know to continue it, so it writes all the
+/// same, and finds nothing to read.
+fn ignore_job_control() {
+    for signal in [libc::SIGTTOU, libc::SIGTTIN] {
+        // SAFETY: to ignore a signal runs no code of ours.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
 }
 

@@ -1,22 +1,26 @@
 //! Spawning this program again as a worker, and joining it.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, Ref, RefCell},
     io::{self, PipeWriter},
     marker::PhantomData,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     process::ExitStatus,
+    time::Instant,
     vec::IntoIter,
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use rustix::event::{PollFd, PollFlags};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    child::{Child, start},
+    child::{Child, PARTING, death, hand_over, start},
+    error::{self, RecvError},
     gate::GateKeeper,
+    join_set::first_ready,
+    link::Link,
     role::{Assignment, Reply, WORKER},
-    wire::Wire,
 };
 
 /// Runs `body`, in which workers can be spawned, and returns when all of
@@ -82,21 +86,24 @@ impl Scope {
         let (child, wire) =
             start(WORKER).context("no worker can be started")?;
         let (line, lifeline) = io::pipe().context("no pipe for a lifeline")?;
-        let gate = self.gate.borrow();
+        let mut gate = self.gate.borrow_mut();
         let mut descriptors = vec![line.as_fd()];
-        let gate: Vec<_> =
+        let pipes: Vec<_> =
             gate.iter().flat_map(GateKeeper::descriptors).collect();
-        let gated = !gate.is_empty();
-        descriptors.extend(gate);
+        let gated = !pipes.is_empty();
+        descriptors.extend(pipes);
         descriptors.extend(lent);
-        wire.send(&Assignment { job, index, gated }, &descriptors)
+        let assignment = Assignment { job, index, gated };
+        hand_over(&wire, &assignment, &descriptors)
             .context("a worker did not take its job")?;
+        if let Some(gate) = gate.as_mut().filter(|_| gated) {
+            gate.expect(&child);
+        }
         Ok(JoinHandle {
             index,
             child,
-            wire,
+            heard: RefCell::new(Heard { link: Link::new(wire)?, word: None }),
             _lifeline: lifeline,
-            answer: None,
             _scope: PhantomData,
         })
     }
@@ -124,18 +131,28 @@ impl Scope {
 }
 
 /// A worker that was spawned. Dropped without [`join`](JoinHandle::join), it
-/// kills the worker and reaps it.
+/// kills the worker and what that has started, and reaps it.
 #[derive(Debug)]
 pub struct JoinHandle<'scope, A> {
     index: usize,
     child: Child,
-    wire: Wire,
+    heard: RefCell<Heard<A>>,
     /// The worker is killed when this is closed: by drop, or by the kernel
     /// when this process ends.
     _lifeline: PipeWriter,
-    answer: Option<(A, IntoIter<OwnedFd>)>,
     _scope: PhantomData<&'scope Scope>,
 }
+
+/// What has come from a worker.
+#[derive(Debug)]
+pub(crate) struct Heard<A> {
+    link: Link<Reply<A>>,
+    /// Its whole answer, or why there will be none.
+    word: Option<Result<Given<A>, RecvError>>,
+}
+
+/// An answer, and the descriptors that came with it.
+type Given<A> = (Reply<A>, IntoIter<OwnedFd>);
 
 impl<A: DeserializeOwned> JoinHandle<'_, A> {
     /// Which of the workers at once it is, from 0.
@@ -166,23 +183,20 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     }
 
     /// Waits until the answer is in, for who can do without: a worker that
-    /// died before it answered is reaped, and how it died is no error.
+    /// died before it answered is reaped, and how it died is no error. One
+    /// that has hung up and goes on is killed.
     ///
     /// # Errors
     ///
     /// Fails with the text of the worker's error.
     pub fn wait_for_answer_or_death(&mut self) -> Result<Option<ExitStatus>> {
-        if self.answer.is_some() {
-            return Ok(None);
+        first_ready([&*self], None)?;
+        match &self.heard.get_mut().word {
+            Some(Ok((Reply::Answer(_), _))) => Ok(None),
+            Some(Ok((Reply::Failed(error), _))) => bail!("{error}"),
+            Some(Err(error)) if !is_an_end(error) => bail!("{error}"),
+            _ => self.child.reap_until(soon()).map(Some),
         }
-        self.answer = match self.wire.receive()? {
-            None => return self.child.reap().map(Some),
-            Some((Reply::Failed(error), _)) => bail!(error),
-            Some((Reply::Answer(answer), given)) => {
-                Some((answer, given.into_iter()))
-            }
-        };
-        Ok(None)
     }
 
     /// The next of the descriptors that came with the answer, see
@@ -194,13 +208,15 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     /// no more.
     pub fn take_descriptor(&mut self) -> Result<OwnedFd> {
         self.wait_for_answer()?;
-        let answer = self.answer.as_mut();
-        answer
-            .and_then(|(_, given)| given.next())
-            .context("the answer has no such descriptor")
+        match &mut self.heard.get_mut().word {
+            Some(Ok((_, given))) => given.next(),
+            _ => None,
+        }
+        .context("the answer has no such descriptor")
     }
 
-    /// Waits for the answer, lets the worker go, and reaps it.
+    /// Waits for the answer, lets the worker go, and reaps it. A worker that
+    /// does not end is killed after a while.
     ///
     /// # Errors
     ///
@@ -215,15 +231,26 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     /// The answer and its descriptors, of a worker that stays parked.
     pub(crate) fn take_answer(&mut self) -> Result<(A, IntoIter<OwnedFd>)> {
         self.wait_for_answer()?;
-        self.answer.take().context("the answer was taken before")
+        match self.heard.get_mut().word.take() {
+            Some(Ok((Reply::Answer(answer), given))) => Ok((answer, given)),
+            _ => bail!("the answer was taken before"),
+        }
+    }
+
+    /// Lets a worker go whose answer was taken.
+    pub(crate) fn let_go(&self) {
+        self.heard.borrow().link.close();
+    }
+
+    /// Whether it is dead, and only to be reaped.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.child.is_dead()
     }
 
     /// Lets a worker go whose answer was taken, and reaps it.
-    pub(crate) fn release(self) -> Result<()> {
-        let JoinHandle { mut child, wire, .. } = self;
-        let id = child.id();
-        drop(wire);
-        let status = child.reap()?;
+    pub(crate) fn release(mut self) -> Result<()> {
+        self.let_go();
+        let (id, status) = (self.id(), self.child.reap_until(soon())?);
         ensure!(status.success(), "worker {id} ended badly: {status}");
         Ok(())
     }
@@ -236,11 +263,44 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     pub fn kill(mut self) -> Result<ExitStatus> {
         self.child.end()
     }
+
+    /// Takes what has come, if it has something to say or is dead. Whether
+    /// that is all: a whole answer, or the news that there will be none.
+    pub(crate) fn hear(&self, [speaks, is_dead]: [bool; 2]) -> bool {
+        let Heard { link, word } = &mut *self.heard.borrow_mut();
+        if word.is_none() && (speaks || is_dead) {
+            *word = match link.receive() {
+                Ok(Some((reply, given))) => {
+                    Some(Ok((reply, given.into_iter())))
+                }
+                Ok(None) if is_dead => Some(Err(RecvError::Disconnected)),
+                Ok(None) => None,
+                Err(error) => Some(Err(error)),
+            };
+        }
+        word.is_some()
+    }
+
+    /// What has come so far, to wait for more of it.
+    pub(crate) fn heard(&self) -> Ref<'_, Heard<A>> {
+        self.heard.borrow()
+    }
+
+    /// Two things to wait for: more from the worker, and its death.
+    pub(crate) fn ends<'a>(&'a self, heard: &'a Heard<A>) -> [PollFd<'a>; 2] {
+        let Heard { link, .. } = heard;
+        let death = death(self.child.pidfd(), link);
+        [PollFd::new(link, PollFlags::IN), death]
+    }
 }
 
-/// To wait for an answer, along with others.
-impl<A> AsFd for JoinHandle<'_, A> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.wire.as_fd()
-    }
+/// Whether the worker has ended, or hung up, before its answer was whole.
+fn is_an_end(error: &RecvError) -> bool {
+    use RecvError::{Corrupt, Disconnected};
+    matches!(error, Disconnected | Corrupt(error::Corrupt::Cut { .. }))
+}
+
+/// By then a worker has ended that is about to.
+fn soon() -> Option<Instant> {
+    Instant::now().checked_add(PARTING)
 }

@@ -3,6 +3,7 @@
 //! pair. The messages are framed as everywhere, see [`frame`].
 
 use std::{
+    borrow::Borrow,
     io::{self, IoSlice, IoSliceMut, Read, Write as _},
     mem::MaybeUninit,
     os::{
@@ -94,18 +95,19 @@ impl Wire {
 }
 
 /// Reads a wire, and collects the descriptors that come beside the bytes.
-struct Source<'a> {
-    wire: &'a Wire,
-    descriptors: Vec<OwnedFd>,
+#[derive(Debug)]
+pub(crate) struct Source<W> {
+    pub(crate) wire: W,
+    pub(crate) descriptors: Vec<OwnedFd>,
 }
 
-impl Read for Source<'_> {
+impl<W: Borrow<Wire>> Read for Source<W> {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let mut space = [MaybeUninit::uninit();
             rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let received = recvmsg(
-            &self.wire.0,
+            &self.wire.borrow().0,
             &mut [IoSliceMut::new(room)],
             &mut ancillary,
             RecvFlags::CMSG_CLOEXEC,

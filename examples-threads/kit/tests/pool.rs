@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use common::supervision::{
     Ending, Failure, Finished, Intensity, JobId, Stopped, Supervision, Way,
 };
@@ -58,12 +58,39 @@ fn worker(job: Job, turn: &Turn) -> Result<u64> {
     bail!("stopped")
 }
 
-fn rules(workers: usize) -> Supervision {
+/// Far more than anything takes, also on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+fn without_deadline(workers: usize) -> Supervision {
+    Supervision { workers, ..Supervision::default() }
+}
+
+/// With a deadline that every job overruns which these tests want to be
+/// stopped, and all the time that a worker may need to stop.
+fn impatient(workers: usize) -> Supervision {
     Supervision {
-        workers,
         deadline: Some(Duration::from_millis(20)),
-        grace: Duration::from_millis(200),
-        ..Supervision::default()
+        grace: DEADLINE,
+        ..without_deadline(workers)
+    }
+}
+
+/// Tests with a short deadline and a short grace, of which both must be over
+/// for some jobs and be enough for others. How long that takes is for the
+/// machine to say: what fails gets ten times as long, up to a time that is
+/// enough on any.
+fn with_enough_time(test: impl Fn(Supervision) -> Result<()>) {
+    let mut time = Duration::from_millis(20);
+    loop {
+        let rules = Supervision {
+            deadline: Some(time),
+            grace: time,
+            ..without_deadline(1)
+        };
+        match test(rules) {
+            Err(_) if time < DEADLINE / 3 => time *= 10,
+            done => return done.unwrap(),
+        }
     }
 }
 
@@ -82,10 +109,10 @@ fn run(rules: Supervision, jobs: &[Job]) -> (Vec<Finished<u64>>, usize) {
     (all, restarts)
 }
 
-fn ways(finished: &Finished<u64>) -> Vec<(Way, Way)> {
+fn ways(finished: &Finished<u64>) -> Result<Vec<(Way, Way)>> {
     let ways = |ending: &Ending| match ending {
-        Ending::Stopped(Stopped { first, by, .. }) => (*first, *by),
-        other => panic!("{other:?}"),
+        Ending::Stopped(Stopped { first, by, .. }) => Ok((*first, *by)),
+        other => bail!("{other:?}"),
     };
     finished.endings.iter().map(ways).collect()
 }
@@ -94,8 +121,7 @@ fn ways(finished: &Finished<u64>) -> Vec<(Way, Way)> {
 fn results_belong_to_their_jobs() {
     for workers in [1, 2, 5] {
         let jobs: Vec<_> = (0..500).map(Job::Square).collect();
-        let rules = Supervision { deadline: None, ..rules(workers) };
-        let (all, restarts) = run(rules, &jobs);
+        let (all, restarts) = run(without_deadline(workers), &jobs);
         assert_eq!((all.len(), restarts), (500, 0));
         for (number, finished) in (0..).zip(all) {
             assert_eq!(finished.id, JobId(number));
@@ -106,7 +132,7 @@ fn results_belong_to_their_jobs() {
 
 #[test]
 fn an_error_is_an_answer() {
-    let (all, restarts) = run(rules(1), &[Job::Fail]);
+    let (all, restarts) = run(without_deadline(1), &[Job::Fail]);
     let failed = Failure::Failed("attempt 0 failed".into());
     assert_eq!((&all[0].result, restarts), (&Err(failed), 0));
     assert!(all[0].endings.is_empty());
@@ -114,7 +140,8 @@ fn an_error_is_an_answer() {
 
 #[test]
 fn who_panics_is_replaced() {
-    let (all, restarts) = run(rules(1), &[Job::PanicTwice, Job::Square(3)]);
+    let jobs = [Job::PanicTwice, Job::Square(3)];
+    let (all, restarts) = run(without_deadline(1), &jobs);
     assert_eq!((&all[0].result, restarts), (&Ok(2), 2));
     let panic = Ending::Died("panicked: as asked".into());
     assert_eq!(all[0].endings, [panic.clone(), panic]);
@@ -123,7 +150,8 @@ fn who_panics_is_replaced() {
 
 #[test]
 fn three_panics_are_enough() {
-    let (all, restarts) = run(rules(2), &[Job::Square(2), Job::Panic]);
+    let jobs = [Job::Square(2), Job::Panic];
+    let (all, restarts) = run(without_deadline(2), &jobs);
     assert_eq!((&all[0].result, restarts), (&Ok(4), 3));
     let failure = all[1].result.as_ref().unwrap_err().to_string();
     assert!(failure.starts_with("job 1 is quarantined after 3"), "{failure}");
@@ -132,75 +160,83 @@ fn three_panics_are_enough() {
 #[test]
 fn who_is_asked_stays() {
     let jobs = [Job::LoopUntilCancelled, Job::Square(3)];
-    let (all, restarts) = run(rules(1), &jobs);
+    let (all, restarts) = run(impatient(1), &jobs);
     let interrupted = (Way::Interrupt, Way::Interrupt);
     let expected = [(Way::Ask, Way::Ask), interrupted, interrupted];
-    assert_eq!(ways(&all[0]), expected);
+    assert_eq!(ways(&all[0]).unwrap(), expected);
     assert_eq!((&all[1].result, restarts), (&Ok(9), 0));
 }
 
 #[test]
 fn a_late_answer_is_an_answer() {
-    let (all, _) = run(rules(1), &[Job::AnswerWhenCancelled]);
+    let (all, _) = run(impatient(1), &[Job::AnswerWhenCancelled]);
     assert_eq!(all[0].result, Ok(7));
     assert!(all[0].endings.is_empty());
 }
 
 #[test]
 fn what_a_job_waits_for_is_closed() {
-    let (all, restarts) = run(rules(1), &[Job::Read]);
-    let interrupted = (Way::Interrupt, Way::Interrupt);
-    let expected = [(Way::Ask, Way::Interrupt), interrupted, interrupted];
-    assert_eq!((ways(&all[0]), restarts), (expected.to_vec(), 0));
+    with_enough_time(|rules| {
+        let (all, restarts) = run(rules, &[Job::Read]);
+        let interrupted = (Way::Interrupt, Way::Interrupt);
+        let expected = [(Way::Ask, Way::Interrupt), interrupted, interrupted];
+        ensure!(ways(&all[0])? == expected && restarts == 0, "{all:?}");
+        Ok(())
+    });
 }
 
 #[test]
 fn who_cannot_be_stopped_is_abandoned_and_its_job_too() {
-    let rules = Supervision { grace: Duration::from_millis(10), ..rules(1) };
-    let mut pool = Pool::start(rules, worker).unwrap();
-    pool.submit(Job::Park);
-    pool.submit(Job::Square(3));
-    let first = pool.join_next().unwrap().unwrap();
-    assert_eq!(first.endings, [Ending::Abandoned]);
-    assert!(first.result.is_err());
-    let second = pool.join_next().unwrap().unwrap();
-    assert_eq!(second.result, Ok(9));
-    assert_eq!((pool.abandoned(), pool.restarts()), (1, 1));
-    pool.join().unwrap();
+    with_enough_time(|rules| {
+        let mut pool = Pool::start(rules, worker)?;
+        pool.submit(Job::Park);
+        pool.submit(Job::Square(3));
+        let first = pool.join_next()?.context("no job is done")?;
+        ensure!(first.endings == [Ending::Abandoned], "{first:?}");
+        ensure!(first.result.is_err());
+        let second = pool.join_next()?.context("no second job is done")?;
+        ensure!(second.result == Ok(9), "{second:?}");
+        ensure!((pool.abandoned(), pool.restarts()) == (1, 1));
+        pool.join()?;
+        Ok(())
+    });
 }
 
 /// The abandoned worker's answer must not be taken for another's.
 #[test]
 fn what_the_abandoned_say_is_not_heard() {
-    let (release, gate) = mpsc::channel::<()>();
-    let gate = Mutex::new(gate);
-    let (over, is_over) = mpsc::channel();
-    let work = move |job: u64, _: &Turn| {
-        if job == 0 {
-            gate.lock().unwrap().recv().unwrap_err();
-            over.send(()).unwrap();
+    with_enough_time(|rules| {
+        let (release, gate) = mpsc::channel::<()>();
+        let gate = Mutex::new(gate);
+        let (over, is_over) = mpsc::channel();
+        let work = move |job: u64, _: &Turn| {
+            if job == 0 {
+                gate.lock().unwrap().recv().unwrap_err();
+                over.send(()).unwrap();
+            }
+            Ok(job)
+        };
+        let mut pool = Pool::start(rules, work)?;
+        pool.submit(0);
+        let first = pool.join_next()?.context("no job is done")?;
+        ensure!(first.result.is_err(), "{first:?}");
+        drop(release);
+        is_over.recv()?;
+        for job in 1..50 {
+            pool.submit(job);
         }
-        Ok(job)
-    };
-    let rules = Supervision { grace: Duration::from_millis(10), ..rules(1) };
-    let mut pool = Pool::start(rules, work).unwrap();
-    pool.submit(0);
-    assert!(pool.join_next().unwrap().unwrap().result.is_err());
-    drop(release);
-    is_over.recv().unwrap();
-    for job in 1..50 {
-        pool.submit(job);
-    }
-    for (job, finished) in (1..).zip(pool.join().unwrap()) {
-        assert_eq!((finished.id, finished.result), (JobId(job), Ok(job)));
-    }
+        for (job, finished) in (1..).zip(pool.join()?) {
+            ensure!(finished.id == JobId(job) && finished.result == Ok(job));
+        }
+        Ok(())
+    });
 }
 
 #[test]
 fn panics_without_end_are_an_error() {
-    let within = Duration::from_secs(60);
+    let within = 10 * DEADLINE;
     let intensity = Intensity { restarts: 5, within };
-    let rules = Supervision { intensity, attempts: 99, ..rules(2) };
+    let rules = Supervision { intensity, attempts: 99, ..without_deadline(2) };
     let mut pool = Pool::start(rules, worker).unwrap();
     pool.submit(Job::Panic);
     let error = format!("{:#}", pool.join_next().unwrap_err());
@@ -209,6 +245,7 @@ fn panics_without_end_are_an_error() {
 
 #[test]
 fn a_pool_of_none_is_refused() {
-    let error = Pool::start(rules(0), worker).unwrap_err().to_string();
+    let error =
+        Pool::start(without_deadline(0), worker).unwrap_err().to_string();
     assert!(error.contains("no workers"), "{error}");
 }

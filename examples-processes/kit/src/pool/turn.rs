@@ -1,7 +1,7 @@
 //! A worker's side of a pool: one job after the other.
 
 use std::{
-    io::{self, ErrorKind, Write as _},
+    io::{self, BufReader, ErrorKind, Write as _},
     mem,
     os::{fd::OwnedFd, unix::net::UnixStream},
     process::ExitCode,
@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     Parent,
-    channel::{Receiver, RecvError},
+    channel::RecvError,
     chaos::{Chaos, Doom},
     flags::Flags,
-    frame,
+    frame::{self, Incoming},
     role::Reply,
 };
 
@@ -28,6 +28,13 @@ pub(crate) struct Hello {
     /// How many were started before this one.
     pub(crate) serial: u64,
     pub(crate) chaos: Option<Chaos>,
+}
+
+impl Hello {
+    /// What is in store for the worker that is told so.
+    pub(crate) fn doom(&self) -> Option<Doom> {
+        self.chaos.map(|chaos| chaos.doom(self.serial))
+    }
 }
 
 /// What it says from then on.
@@ -108,12 +115,7 @@ impl Parent {
         // A copy that only the kernel closes: or the pool would hear of a
         // panic as it unwinds, and kill what is about to say how it ends.
         mem::forget(socket.try_clone()?);
-        Ok(Some(Post {
-            index: self.index,
-            flags,
-            socket,
-            doom: hello.chaos.map(|chaos| chaos.doom(hello.serial)),
-        }))
+        Ok(Some(Post { index: self.index, flags, socket, doom: hello.doom() }))
     }
 }
 
@@ -122,17 +124,24 @@ impl Post {
         self,
         mut work: impl FnMut(J, &Turn) -> Result<A>,
     ) -> Result<()> {
-        let mut receiver = Receiver::over(self.socket.try_clone()?);
-        if !self.send::<A>(&Report::Ready, None)? {
+        let mut source = BufReader::new(&self.socket);
+        let mut incoming = Incoming::default();
+        let doom_at = |delivery| {
+            self.doom.filter(|doom: &Doom| doom.delivery == delivery)
+        };
+        if !self.send::<A>(&Report::Ready, doom_at(None))? {
             return Ok(());
         }
         for delivery in 0.. {
-            let doom = self.doom.filter(|doom| doom.delivery == delivery);
+            let doom = doom_at(Some(delivery));
             doom.map_or(Ok(()), |doom| doom.before_work(&self.socket))?;
-            let Delivery { id, attempt, job } = match receiver.recv() {
+            let frame = match incoming.frame(&mut source) {
                 Err(RecvError::Disconnected) => return Ok(()),
                 received => received?,
             };
+            // From here on the job may be what kills this worker.
+            self.flags.take(self.index);
+            let Delivery { id, attempt, job } = frame::decode(frame)?;
             doom.map_or(Ok(()), |doom| doom.in_work())?;
             let (index, flags) = (self.index, &self.flags);
             let reply = match work(job, &Turn { id, attempt, index, flags }) {
@@ -156,7 +165,7 @@ impl Post {
         frame::encode(report, &mut frame)?;
         let sent: io::Result<()> = match doom {
             None => (&self.socket).write_all(&frame),
-            Some(doom) => doom.after_work(&frame, &self.socket),
+            Some(doom) => doom.last_words(&frame, &self.socket),
         };
         match sent {
             Ok(()) => Ok(true),

@@ -5,7 +5,7 @@ use std::{
     mem,
     os::fd::AsFd as _,
     process::ExitStatus,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anyhow::{Context as _, Result};
@@ -16,16 +16,14 @@ use rustix::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Delivery, Hello, Report, link::Link};
+use super::{Delivery, Hello, Report};
 use crate::{
-    child::{Child, start},
+    child::{Child, death, hand_over, start},
     error::SendError,
     flags::Flags,
+    link::Link,
     role::{Assignment, POOL_WORKER},
 };
-
-/// How long a worker may take to end that has nothing to do any more.
-const PARTING: Duration = Duration::from_secs(2);
 
 /// A worker process, and what it is at.
 #[derive(Debug)]
@@ -48,6 +46,9 @@ pub(super) enum State<J> {
     Starting(Option<Instant>),
     Idle,
     Busy(Attempt<J>),
+    /// It was killed, for this reason if one is known. Only its death is
+    /// waited for.
+    Condemned(Option<Attempt<J>>, Option<String>),
 }
 
 /// A job in a worker's hands.
@@ -58,6 +59,8 @@ pub(super) struct Attempt<J> {
 }
 
 impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
+    /// Starts one. That it dies at once is no error here: its death is told
+    /// as any other.
     pub(super) fn start(
         index: usize,
         hello: Hello,
@@ -67,8 +70,11 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
         let serial = hello.serial;
         let (child, wire) = start(POOL_WORKER)?;
         let (line, lifeline) = io::pipe().context("no pipe for a lifeline")?;
+        if let Some(doom) = hello.doom() {
+            doom.before_hello(&child)?;
+        }
         let assignment = Assignment { job: hello, index, gated: false };
-        wire.send(&assignment, &[line.as_fd(), flags.as_fd()])?;
+        hand_over(&wire, &assignment, &[line.as_fd(), flags.as_fd()])?;
         Ok(Worker {
             serial,
             delivered: 0,
@@ -83,12 +89,17 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
         self.child.id()
     }
 
-    pub(super) fn is_starting(&self) -> bool {
-        matches!(self.state, State::Starting(_))
+    /// Whether it can be given jobs, sooner or later.
+    pub(super) fn is_ready(&self) -> bool {
+        matches!(self.state, State::Idle | State::Busy(_))
     }
 
     pub(super) fn is_idle(&self) -> bool {
         matches!(self.state, State::Idle)
+    }
+
+    pub(super) fn is_condemned(&self) -> bool {
+        matches!(self.state, State::Condemned(..))
     }
 
     /// When it is time to stop it, or to try another way.
@@ -96,27 +107,22 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
         match &self.state {
             State::Busy(attempt) => attempt.watch.due(),
             State::Starting(until) => *until,
-            State::Idle => None,
+            State::Idle | State::Condemned(..) => None,
         }
     }
 
-    /// The way to stop it, if it is time for one. Who is not ready in time
-    /// has nothing to be asked for.
-    pub(super) fn escalate(&mut self, now: Instant) -> Option<Way> {
-        match &mut self.state {
-            State::Busy(attempt) => attempt.watch.escalate(now),
-            State::Starting(Some(until)) if *until <= now => Some(Way::Force),
-            State::Starting(_) | State::Idle => None,
-        }
-    }
-
-    /// What to wait for.
-    pub(super) fn poll(&self) -> PollFd<'_> {
-        let flags = match self.link.is_sending() {
-            true => PollFlags::IN | PollFlags::OUT,
-            false => PollFlags::IN,
+    /// Two things to wait for: news, and its death. What the condemned say is
+    /// not heard.
+    pub(super) fn ends(&self) -> [PollFd<'_>; 2] {
+        let death = || death(self.child.pidfd(), &self.link);
+        let news = match (self.is_condemned(), self.link.is_sending()) {
+            (true, _) => death(),
+            (_, true) => {
+                PollFd::new(&self.link, PollFlags::IN | PollFlags::OUT)
+            }
+            (_, false) => PollFd::new(&self.link, PollFlags::IN),
         };
-        PollFd::new(&self.link, flags)
+        [news, death()]
     }
 
     /// Sends a job; gives it back if it has no encoding.
@@ -145,16 +151,19 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
         self.child.signal(Signal::TERM).context("no SIGTERM can be sent")
     }
 
-    /// Kills it, unless it is dead already, and reaps it.
-    pub(super) fn kill(&mut self) -> Result<ExitStatus> {
-        self.child.end()
+    /// Kills it, unless it is dead already, and what it has started. Its
+    /// death is for others to wait for.
+    pub(super) fn kill(&self) -> Result<()> {
+        self.child.kill().context("no SIGKILL can be sent")
     }
 
-    /// Lets a worker go that is idle, and reaps it.
-    pub(super) fn release(self) -> Result<()> {
-        let Worker { mut child, link, .. } = self;
-        drop(link);
-        child.reap_within(PARTING)?;
-        Ok(())
+    /// Reaps it, which is dead.
+    pub(super) fn reap(&mut self) -> Result<ExitStatus> {
+        self.child.reap()
+    }
+
+    /// Lets a worker go that is idle. It has until then to end.
+    pub(super) fn release(&mut self, deadline: Option<Instant>) -> Result<()> {
+        self.child.reap_until(deadline).map(drop)
     }
 }

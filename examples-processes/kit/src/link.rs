@@ -1,28 +1,30 @@
-//! The supervisor's end of a worker's socket. It never waits: a worker that
-//! stops in the middle of a message holds up nobody but itself.
+//! A parent's end of a worker's socket. It never waits: a worker that stops in
+//! the middle of a message holds up nobody but itself.
 
 use std::{
-    io::{self, BufReader, ErrorKind, Write as _},
+    io::{self, BufReader, ErrorKind},
     marker::PhantomData,
-    os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::net::UnixStream,
-    },
+    mem,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
+use rustix::{
+    io::{Errno, ioctl_fionbio},
+    net::{SendFlags, Shutdown, send, shutdown},
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     error::{RecvError, SendError},
     frame::{self, Incoming},
-    wire::Wire,
+    wire::{Source, Wire},
 };
 
 /// Frames out and in, as far as they can go at once.
 #[derive(Debug)]
-pub(super) struct Link<R> {
+pub(crate) struct Link<R> {
     /// Reads ahead, or each message would cost a call of the kernel more.
-    socket: BufReader<UnixStream>,
+    source: BufReader<Source<Wire>>,
     incoming: Incoming,
     frame: Vec<u8>,
     /// How much of the frame is sent.
@@ -31,12 +33,30 @@ pub(super) struct Link<R> {
 }
 
 impl<R: DeserializeOwned> Link<R> {
-    /// What the wire is, once the worker has met its supervisor.
-    pub(super) fn new(wire: Wire) -> io::Result<Self> {
-        let socket = UnixStream::from(OwnedFd::from(wire));
-        socket.set_nonblocking(true)?;
+    /// The next message and the descriptors beside it, if it has come whole.
+    pub(crate) fn receive(
+        &mut self,
+    ) -> Result<Option<(R, Vec<OwnedFd>)>, RecvError> {
+        match self.incoming.receive(&mut self.source) {
+            Err(RecvError::Io(error))
+                if error.kind() == ErrorKind::WouldBlock =>
+            {
+                Ok(None)
+            }
+            received => {
+                let given = mem::take(&mut self.source.get_mut().descriptors);
+                Ok(Some((received?, given)))
+            }
+        }
+    }
+}
+
+impl<R> Link<R> {
+    /// What the wire is, once the worker was told how to begin.
+    pub(crate) fn new(wire: Wire) -> io::Result<Self> {
+        ioctl_fionbio(&wire, true)?;
         Ok(Link {
-            socket: BufReader::new(socket),
+            source: BufReader::new(Source { wire, descriptors: Vec::new() }),
             incoming: Incoming::default(),
             frame: Vec::new(),
             sent: 0,
@@ -45,7 +65,7 @@ impl<R: DeserializeOwned> Link<R> {
     }
 
     /// Begins to send a message. A worker has one at a time.
-    pub(super) fn send(
+    pub(crate) fn send(
         &mut self,
         message: &impl Serialize,
     ) -> Result<(), SendError> {
@@ -56,44 +76,41 @@ impl<R: DeserializeOwned> Link<R> {
     }
 
     /// Sends what can be sent now. That a worker is gone is no error here:
-    /// [`receive`](Link::receive) says so, after its last answer.
-    pub(super) fn flush(&mut self) {
+    /// its death is told in other ways.
+    pub(crate) fn flush(&mut self) {
         while self.is_sending() {
-            match self.socket.get_ref().write(&self.frame[self.sent..]) {
+            let rest = &self.frame[self.sent..];
+            match send(&*self, rest, SendFlags::NOSIGNAL) {
                 Ok(sent) => self.sent += sent,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(Errno::INTR) => {}
                 Err(_) => return,
             }
         }
     }
 
     /// Whether a part of a message is not yet sent.
-    pub(super) fn is_sending(&self) -> bool {
+    pub(crate) fn is_sending(&self) -> bool {
         self.sent < self.frame.len()
     }
 
-    /// The next message, if it has come whole.
-    pub(super) fn receive(&mut self) -> Result<Option<R>, RecvError> {
-        match self.incoming.receive(&mut self.socket) {
-            Err(RecvError::Io(error))
-                if error.kind() == ErrorKind::WouldBlock =>
-            {
-                Ok(None)
-            }
-            received => received.map(Some),
-        }
+    /// Lets the worker go: it finds the end of what it has to do.
+    pub(crate) fn close(&self) {
+        // An error means that the worker is gone.
+        let _ = shutdown(self, Shutdown::Both);
     }
 }
 
 impl<R> AsFd for Link<R> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.get_ref().as_fd()
+        self.source.get_ref().wire.as_fd()
     }
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use std::{io::Write as _, os::unix::net::UnixStream};
+
     use super::*;
     use crate::error::Corrupt;
 
@@ -111,7 +128,7 @@ mod tests {
             assert!(link.receive().unwrap().is_none());
             other.write_all(&[*byte]).unwrap();
         }
-        assert_eq!(link.receive().unwrap(), Some(vec![1, 2]));
+        assert_eq!(link.receive().unwrap().unwrap().0, [1, 2]);
         other.write_all(&frame[..5]).unwrap();
         drop(other);
         assert!(matches!(
@@ -143,7 +160,7 @@ mod tests {
         link.send(&vec![4_u64]).unwrap();
         other.write_all(&frame).unwrap();
         drop(other); // with a message unread
-        assert_eq!(link.receive().unwrap(), Some(vec![3]));
+        assert_eq!(link.receive().unwrap().unwrap().0, [3]);
         assert!(matches!(link.receive(), Err(RecvError::Disconnected)));
     }
 }
