@@ -4,6 +4,7 @@ use std::{
     alloc::{Layout, LayoutError},
     fmt,
     fs::OpenOptions,
+    io,
     ops::Deref,
     path::Path,
     ptr::{self, NonNull},
@@ -12,7 +13,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use bytemuck::Pod;
-use shared_memory::{Shmem, ShmemConf};
+use shared_memory::{Shmem, ShmemConf, ShmemError};
 
 use crate::{
     mutex::{self, Mutex},
@@ -240,6 +241,7 @@ impl<C: ?Sized + Contents> Segment<C> {
             .os_id(&name)
             .size(size)
             .create()
+            .map_err(cause)
             .with_context(|| format!("no shared memory called {name}"))?;
         reserve(&name, size)?;
         let contents = C::at(contents_of(&memory), values.len());
@@ -259,6 +261,7 @@ impl<C: ?Sized + Contents> Segment<C> {
         let memory = ShmemConf::new()
             .os_id(name)
             .open()
+            .map_err(cause)
             .with_context(|| format!("no shared memory called {name}"))?;
         ensure!(
             memory.len() >= size_of::<Header>(),
@@ -361,6 +364,18 @@ fn header_of(memory: &Shmem) -> &Header {
 fn contents_of(memory: &Shmem) -> *mut u8 {
     // SAFETY: every segment is mapped with a header in front.
     unsafe { memory.as_ptr().add(size_of::<Header>()) }
+}
+
+/// What the kernel said, which the library keeps as a bare number.
+fn cause(error: ShmemError) -> anyhow::Error {
+    match error {
+        ShmemError::MapCreateFailed(number)
+        | ShmemError::MapOpenFailed(number)
+        | ShmemError::UnknownOsError(number) => {
+            io::Error::from_raw_os_error(number as i32).into()
+        }
+        other => other.into(),
+    }
 }
 
 /// The mapping alone reserves nothing, see [`room::reserve`].
