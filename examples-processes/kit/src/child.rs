@@ -4,17 +4,23 @@ use std::{
     env, io,
     os::{fd::OwnedFd, unix::process::CommandExt as _},
     process::{self, Command, ExitStatus},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    io::retry_on_intr,
-    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+    io::{Errno, retry_on_intr},
+    process::{
+        Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal,
+    },
 };
 
 use crate::wire::Wire;
+
+/// How often it is looked after a child that cannot be waited for.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Kills and reaps on drop. To kill what is reaped already does nothing.
 #[derive(Debug)]
@@ -29,15 +35,22 @@ impl Child {
     /// Sends a signal. It goes through a pidfd, which can mean no other
     /// process, even if this child were reaped behind our back and its
     /// number given away. It is opened only now, because a descriptor for
-    /// each worker would halve the number of workers.
+    /// each worker would halve the number of workers. Where there can be
+    /// none (an old kernel, a container's filter of system calls, no more
+    /// descriptors), the number has to do: it is this child's until we reap
+    /// it.
     pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
-        Ok(pidfd_send_signal(self.pidfd()?, signal)?)
+        match self.pidfd() {
+            Ok(pidfd) => Ok(pidfd_send_signal(pidfd, signal)?),
+            Err(Errno::SRCH) => Err(Errno::SRCH.into()),
+            Err(_) => Ok(kill_process(Pid::from_child(&self.0), signal)?),
+        }
     }
 
     /// Kills it, unless it is dead already, and reaps it.
     pub(crate) fn end(&mut self) -> Result<ExitStatus> {
         if self.0.try_wait()?.is_none() {
-            self.signal(Signal::KILL)?;
+            self.0.kill().context("a worker could not be killed")?;
         }
         self.reap()
     }
@@ -52,7 +65,9 @@ impl Child {
         &mut self,
         patience: Duration,
     ) -> Result<ExitStatus> {
-        let pidfd = self.pidfd()?;
+        let Ok(pidfd) = self.pidfd() else {
+            return self.look_until(Instant::now() + patience);
+        };
         let mut ends = [PollFd::new(&pidfd, PollFlags::IN)];
         let patience = Timespec::try_from(patience).ok();
         if retry_on_intr(|| poll(&mut ends, patience.as_ref()))? == 0 {
@@ -61,8 +76,16 @@ impl Child {
         self.reap()
     }
 
-    fn pidfd(&self) -> io::Result<OwnedFd> {
-        Ok(pidfd_open(Pid::from_child(&self.0), PidfdFlags::empty())?)
+    /// Without a pidfd there is nothing to wait in.
+    fn look_until(&mut self, deadline: Instant) -> Result<ExitStatus> {
+        while self.0.try_wait()?.is_none() && Instant::now() < deadline {
+            thread::sleep(LOOK);
+        }
+        self.end()
+    }
+
+    fn pidfd(&self) -> Result<OwnedFd, Errno> {
+        pidfd_open(Pid::from_child(&self.0), PidfdFlags::empty())
     }
 }
 
