@@ -2,6 +2,7 @@
 
 use std::{fmt, ops::Not};
 
+use anyhow::bail;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -189,12 +190,10 @@ impl Outcome {
     /// Fails if a figure is not a number: JSON has no way to write it.
     pub fn json(&self) -> anyhow::Result<String> {
         for metric in &self.metrics {
-            let value = metric.value.unwrap_or_default();
-            anyhow::ensure!(
-                value.is_finite(),
-                "the metric {} is {value}, which is no figure",
-                metric.name
-            );
+            if let Some(value) = metric.value.filter(|it| !it.is_finite()) {
+                let name = &metric.name;
+                bail!("the metric {name} is {value}, which is no figure");
+            }
         }
         Ok(serde_json::to_string(self)?)
     }

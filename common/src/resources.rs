@@ -25,8 +25,9 @@ pub struct Resources {
     /// Bytes of memory, pages that several share counted in parts (PSS).
     /// The sum over all processes when the answers were in. Not the peak RSS
     /// that the kernel keeps: that one survives `exec` and counts a shared
-    /// page once for each process. None where the kernel does not tell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// page once for each process. None where the kernel does not tell. Not
+    /// skipped then: between processes every field is sent.
+    #[serde(default)]
     pub peak_proportional_memory: Option<u64>,
 }
 
@@ -202,6 +203,15 @@ mod tests {
     use std::thread;
 
     use super::*;
+
+    #[test]
+    fn who_is_gone_has_no_memory_and_the_living_have_some() {
+        let gone = u32::MAX >> 1;
+        for kind in ["Pss", "Anonymous"] {
+            assert!(memory(&[gone], kind).unwrap() > 0, "{kind}");
+        }
+        assert_eq!(memory(&[], "no such kind"), None);
+    }
 
     #[test]
     fn a_thread_is_charged_with_its_own_faults_only() {
