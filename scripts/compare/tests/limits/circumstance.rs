@@ -5,7 +5,7 @@ use std::{env, fs, io, os::unix::net::UnixListener, process, ptr};
 
 use anyhow::{Context as _, Result, ensure};
 use libc::{
-    BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, c_int,
+    BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, c_int, c_ulong,
     sock_filter, sock_fprog,
 };
 use rustix::{
@@ -19,7 +19,7 @@ use crate::limit::private_mounts;
 
 /// By the names that they have between test and limiter, and what creates
 /// them: in the process that becomes the program.
-pub const ALL: [(&str, fn() -> Result<()>); 9] = [
+pub static ALL: [(&str, fn() -> Result<()>); 9] = [
     ("signals-ignored", ignore_signals),
     ("signals-blocked", block_signals),
     ("strict-umask", forbid_new_files_to_everybody),
@@ -98,7 +98,12 @@ fn leave_nothing_to_spare() -> Result<()> {
 
 /// As a container's filter of system calls does, or a kernel before 5.3.
 fn refuse_pidfds(error: c_int) -> Result<()> {
-    let step = |code, k, jt, jf| sock_filter { code: code as u16, jt, jf, k };
+    let step = |code: u32, k: u32, jt: u8, jf: u8| sock_filter {
+        code: code as u16,
+        jt,
+        jf,
+        k,
+    };
     let load_number = step(BPF_LD | BPF_W | BPF_ABS, 0, 0, 0);
     let is = |call, jt, jf| step(BPF_JMP | BPF_JEQ | BPF_K, call, jt, jf);
     let answer = |what| step(BPF_RET | BPF_K, what, 0, 0);
@@ -111,8 +116,11 @@ fn refuse_pidfds(error: c_int) -> Result<()> {
     ];
     let program =
         sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    let [one, none]: [c_ulong; 2] = [1, 0];
     // SAFETY: the call takes integers only.
-    let done = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    let done = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, one, none, none, none)
+    };
     ensure!(done == 0, "no_new_privs: {}", io::Error::last_os_error());
     let mode = libc::SECCOMP_MODE_FILTER;
     // SAFETY: the program is live, and points to as many steps as it says.
