@@ -30,7 +30,7 @@ pub struct Attempt {
     /// What was tried, for a person.
     what: String,
     status: ExitStatus,
-    stdout: String,
+    pub stdout: String,
     stderr: String,
 }
 
