@@ -387,19 +387,19 @@ mod tests {
 
     #[test]
     fn a_quota_is_told_with_how_often_it_was_used_up() {
-        let quota = |cores, pauses| {
+        let quota = |cores, pauses: Option<u64>| {
             said(move |place, last| {
                 place.quota = Some(cores);
-                last.pauses = pauses.into();
+                last.pauses = pauses;
             })
         };
-        assert_eq!(quota(2.0, 0), [""; 0]);
+        assert_eq!(quota(2.0, Some(0)), [""; 0]);
         assert_eq!(
-            quota(1.5, 0),
+            quota(1.5, Some(0)),
             ["a quota of 1.50 of 2 cores: it was never used up"]
         );
-        assert!(quota(1.5, 1)[0].contains("stopped once"));
-        assert!(quota(1.5, 17)[0].contains("stopped 17 times"));
+        assert!(quota(1.5, Some(1))[0].contains("stopped once"));
+        assert!(quota(1.5, Some(17))[0].contains("stopped 17 times"));
         assert!(quota(1.5, None)[0].ends_with("used up is not known"));
     }
 
