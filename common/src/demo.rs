@@ -18,7 +18,7 @@ use signal_hook::{
 
 use crate::{
     arguments::{Arguments, Common},
-    lifeline,
+    inherited, lifeline,
     outcome::{Model, Outcome},
 };
 
@@ -30,6 +30,7 @@ pub fn main<A: Arguments>(
     model: Model,
     run: impl FnOnce(Model, &A) -> anyhow::Result<Outcome>,
 ) -> ExitCode {
+    inherited::put_in_order();
     let arguments = parse::<A>();
     if let Some(names) = arguments.list(model) {
         println!("{names}");
@@ -50,7 +51,7 @@ pub fn main<A: Arguments>(
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", inherited::in_words(&error));
             ExitCode::FAILURE
         }
     }
@@ -96,6 +97,10 @@ fn obey_the_outside(arguments: &impl Arguments) -> anyhow::Result<()> {
 pub fn end_on_signals() -> anyhow::Result<()> {
     let always = Arc::new(AtomicBool::new(true));
     for signal in [SIGINT, SIGTERM] {
+        // A shell's background job is not for Ctrl-C.
+        if inherited::is_ignored(signal) {
+            continue;
+        }
         let status = 128 + signal;
         flag::register_conditional_shutdown(signal, status, always.clone())
             .context("no handler for SIGINT and SIGTERM could be set")?;

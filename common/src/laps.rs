@@ -35,7 +35,7 @@ impl Seconds {
 pub struct Laps {
     seconds: Seconds,
     resources: Resources,
-    anonymous_memory: u64,
+    anonymous_memory: Option<u64>,
     since: Instant,
     before: Resources,
 }
@@ -46,7 +46,7 @@ impl Laps {
         Laps {
             seconds: Seconds::default(),
             resources: Resources::default(),
-            anonymous_memory: 0,
+            anonymous_memory: None,
             before: Resources::so_far(),
             since: Instant::now(),
         }
@@ -101,7 +101,7 @@ impl Laps {
 
     /// What was of no file when the last answer was in, see
     /// [`resources::anonymous_memory`].
-    pub fn anonymous_memory(&self) -> u64 {
+    pub fn anonymous_memory(&self) -> Option<u64> {
         self.anonymous_memory
     }
 

@@ -39,6 +39,8 @@
 //! | [`placement`] | which core an end runs on |
 //! | [`ring`] | messages through memory that two threads or processes share |
 //! | [`resources`] | CPU time, context switches, page faults, memory |
+//! | [`inherited`] | signals and limits that a program is started with |
+//! | [`cgroup`] | what a container leaves to it |
 //! | [`machine`] | where a figure was measured |
 //! | [`supervision`] | the rules of a pool, and what became of its jobs |
 //! | [`progress`] | the bar on a terminal |
@@ -48,17 +50,19 @@
 //! | [`lifeline`] | how a program learns that the one which started it is gone |
 //! | [`units`] | figures as people write them |
 //!
-//! Linux only: [`lifeline`], [`machine`], [`placement`], [`resources`], the
+//! Linux only: [`cgroup`], [`inherited`], [`lifeline`], [`machine`], [`placement`], [`resources`], the
 //! futex of [`ring::memory`], and that [`scenarios::crash`] leaves no core.
 
 pub mod aligned;
 pub mod arguments;
+pub mod cgroup;
 #[cfg(feature = "databases")]
 pub mod databases;
 pub mod demo;
 pub mod digest;
 pub mod estimate;
 pub mod gate;
+pub mod inherited;
 pub mod input;
 pub mod laps;
 pub mod latency;

@@ -2,14 +2,17 @@
 
 use std::thread;
 
-use procfs::{CpuInfo, Current};
+use procfs::{CpuInfo, Current, Meminfo};
 use serde::{Deserialize, Serialize};
+
+use crate::cgroup;
 
 /// A machine, as far as it explains a figure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
-    /// The processor's name, where the kernel knows it.
-    pub cpu: String,
+    /// The processor's name. None where the kernel does not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<String>,
     /// Cores that this process may use.
     pub cores: usize,
     /// The kernel and its release.
@@ -45,21 +48,44 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// The processor's name, for a person.
+    pub fn processor(&self) -> &str {
+        self.cpu.as_deref().unwrap_or("processor not known")
+    }
+
+    /// Whether this is the other one. None where that cannot be told.
+    pub fn is(&self, other: &Machine) -> Option<bool> {
+        if self.cores != other.cores {
+            return Some(false);
+        }
+        Some(self.cpu.as_ref()? == other.cpu.as_ref()?)
+    }
+}
+
+/// Bytes of memory that this process can have at the most: what the kernel
+/// calls available, or all of the machine's where it does not tell; less where
+/// a control group leaves less.
+pub fn memory_left() -> u64 {
+    let available = || Meminfo::current().ok()?.mem_available;
+    let machine = available().unwrap_or_else(|| {
+        let machine = rustix::system::sysinfo();
+        machine.totalram as u64 * u64::from(machine.mem_unit)
+    });
+    cgroup::memory_left().map_or(machine, |group| group.min(machine))
+}
+
 /// Cores that this process may use: affinity and container quota respected.
 pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, |cores| cores.get())
 }
 
 /// aarch64 kernels give no name, only the numbers of maker and part.
-fn cpu() -> String {
-    let Ok(info) = CpuInfo::current() else {
-        return "unknown".into();
-    };
+fn cpu() -> Option<String> {
+    let info = CpuInfo::current().ok()?;
     let field = |name| info.get_field(0, name).map(str::to_owned);
-    field("model name")
-        .or_else(|| {
-            let maker = field("CPU implementer")?;
-            Some(format!("maker {maker}, part {}", field("CPU part")?))
-        })
-        .unwrap_or_else(|| "unknown".into())
+    field("model name").or_else(|| {
+        let maker = field("CPU implementer")?;
+        Some(format!("maker {maker}, part {}", field("CPU part")?))
+    })
 }

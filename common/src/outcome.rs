@@ -2,6 +2,7 @@
 
 use std::{fmt, ops::Not};
 
+use anyhow::bail;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -65,8 +66,10 @@ pub struct Metric {
     pub unit: String,
     /// Which way is good.
     pub better: Better,
-    /// The figure.
-    pub value: f64,
+    /// The figure. None where this machine does not tell: that is no zero,
+    /// and nothing is judged by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
     /// The one side that can do this at all. The other has no such metric.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<Model>,
@@ -76,14 +79,19 @@ pub struct Metric {
 }
 
 impl Metric {
-    /// A figure of what both sides do.
-    pub fn new(name: &str, unit: &str, better: Better, value: f64) -> Self {
+    /// A figure of what both sides do, if it is known.
+    pub fn new(
+        name: &str,
+        unit: &str,
+        better: Better,
+        value: impl Into<Option<f64>>,
+    ) -> Self {
         Metric {
             name: name.into(),
             variant: None,
             unit: unit.into(),
             better,
-            value,
+            value: value.into(),
             only: None,
             detail: false,
         }
@@ -182,12 +190,10 @@ impl Outcome {
     /// Fails if a figure is not a number: JSON has no way to write it.
     pub fn json(&self) -> anyhow::Result<String> {
         for metric in &self.metrics {
-            anyhow::ensure!(
-                metric.value.is_finite(),
-                "the metric {} is {}, which is no figure",
-                metric.name,
-                metric.value
-            );
+            if let Some(value) = metric.value.filter(|it| !it.is_finite()) {
+                let name = &metric.name;
+                bail!("the metric {name} is {value}, which is no figure");
+            }
         }
         Ok(serde_json::to_string(self)?)
     }
@@ -216,7 +222,7 @@ impl Outcome {
             table.add_row([
                 metric.name.clone(),
                 metric.variant.clone().unwrap_or_default(),
-                units::human(metric.value, &metric.unit),
+                units::known(metric.value, &metric.unit),
             ]);
         }
         if let Some(column) = table.column_mut(2) {
@@ -237,7 +243,10 @@ impl Outcome {
             units::human(used.cpu_user, "s"),
             units::human(used.cpu_system, "s"),
             used.voluntary_switches + used.involuntary_switches,
-            units::human(used.peak_proportional_memory as f64, "B"),
+            units::known(
+                used.peak_proportional_memory.map(|bytes| bytes as f64),
+                "B"
+            ),
         )
     }
 }

@@ -5,7 +5,7 @@ use std::ops::{AddAssign, Sub};
 use libc::{
     RUSAGE_CHILDREN, RUSAGE_SELF, RUSAGE_THREAD, c_int, rusage, timeval,
 };
-use procfs::process::Process;
+use procfs::{ProcError, ProcResult, process::Process};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +25,10 @@ pub struct Resources {
     /// Bytes of memory, pages that several share counted in parts (PSS).
     /// The sum over all processes when the answers were in. Not the peak RSS
     /// that the kernel keeps: that one survives `exec` and counts a shared
-    /// page once for each process.
-    pub peak_proportional_memory: u64,
+    /// page once for each process. None where the kernel does not tell. Not
+    /// skipped then: between processes every field is sent.
+    #[serde(default)]
+    pub peak_proportional_memory: Option<u64>,
 }
 
 impl Resources {
@@ -53,7 +55,7 @@ impl From<rusage> for Resources {
             voluntary_switches: used.ru_nvcsw as u64,
             involuntary_switches: used.ru_nivcsw as u64,
             minor_faults: used.ru_minflt as u64,
-            peak_proportional_memory: 0,
+            peak_proportional_memory: None,
         }
     }
 }
@@ -122,29 +124,51 @@ impl Sub for Thread {
 }
 
 /// Bytes of memory of this process and `others`, shared pages in parts.
-/// A process that is gone counts nothing.
-pub fn proportional_memory(others: &[u32]) -> u64 {
+/// A process that is gone counts nothing. None where the kernel does not
+/// tell of all.
+pub fn proportional_memory(others: &[u32]) -> Option<u64> {
     memory(others, "Pss")
 }
 
 /// Bytes of this process and `others` that belong to no file: stacks, heaps,
 /// and what they have written of their data. Unlike a part of the pages of a
 /// program, that does not change as others come and go who run it too.
-pub fn anonymous_memory(others: &[u32]) -> u64 {
+pub fn anonymous_memory(others: &[u32]) -> Option<u64> {
     memory(others, "Anonymous")
 }
 
 /// The sum of what `smaps_rollup` calls `kind` (proc_pid_smaps_rollup(5)).
-fn memory(others: &[u32], kind: &str) -> u64 {
-    others
-        .iter()
-        .map(|&id| Process::new(id as i32))
-        .chain([Process::myself()])
-        .flatten()
-        .flat_map(|process| process.smaps_rollup())
-        .flat_map(|rollup| rollup.memory_map_rollup.0)
-        .filter_map(|map| map.extension.map.get(kind).copied())
-        .sum()
+fn memory(others: &[u32], kind: &str) -> Option<u64> {
+    let own = memory_of(&Process::myself().ok()?, kind).ok()??;
+    let others = others.iter().map(|&id| {
+        let process = Process::new(id as i32);
+        match process.and_then(|process| memory_of(&process, kind)) {
+            // Of this process the kernel tells, so only the other is gone.
+            Err(error) if is_gone(&error) => Some(0),
+            found => found.ok()?,
+        }
+    });
+    others.sum::<Option<u64>>().map(|others| own + others)
+}
+
+/// What `smaps_rollup` says of one process; None if it says nothing of this
+/// kind.
+///
+/// # Errors
+///
+/// Fails if the process is gone, or the kernel does not tell.
+pub fn memory_of(process: &Process, kind: &str) -> ProcResult<Option<u64>> {
+    let maps = process.smaps_rollup()?.memory_map_rollup;
+    Ok(maps.iter().find_map(|map| map.extension.map.get(kind).copied()))
+}
+
+/// A process that is dead and not yet reaped has no memory either (ESRCH).
+fn is_gone(error: &ProcError) -> bool {
+    match error {
+        ProcError::NotFound(_) => true,
+        ProcError::Io(error, _) => error.raw_os_error() == Some(libc::ESRCH),
+        _ => false,
+    }
 }
 
 /// Seconds of CPU time of this process so far.
@@ -179,6 +203,15 @@ mod tests {
     use std::thread;
 
     use super::*;
+
+    #[test]
+    fn who_is_gone_has_no_memory_and_the_living_have_some() {
+        let gone = u32::MAX >> 1;
+        for kind in ["Pss", "Anonymous"] {
+            assert!(memory(&[gone], kind).unwrap() > 0, "{kind}");
+        }
+        assert_eq!(memory(&[], "no such kind"), None);
+    }
 
     #[test]
     fn a_thread_is_charged_with_its_own_faults_only() {

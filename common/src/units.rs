@@ -31,6 +31,11 @@ pub fn human(value: f64, unit: &str) -> String {
     format!("{} {prefix}{unit}", three_digits(value / factor))
 }
 
+/// The same of a figure that this machine may not tell.
+pub fn known(value: Option<f64>, unit: &str) -> String {
+    value.map_or("not known here".into(), |value| human(value, unit))
+}
+
 /// A size in bytes as the prefixes of memory have it: `64 MiB`.
 pub fn binary(bytes: usize) -> String {
     let fits = |(_, factor): &&(&str, usize)| bytes.is_multiple_of(*factor);

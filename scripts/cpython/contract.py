@@ -16,6 +16,7 @@ import platform
 import resource
 import select
 import signal
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -125,10 +126,11 @@ class Laps:
 
     def __init__(self) -> None:
         self.seconds = {"start": 0.0, "work": 0.0, "stop": 0.0}
-        self.memory = 0
+        #: None where the kernel does not tell, as below.
+        self.memory: Optional[float] = None
         #: What belongs to no file: stacks, heaps, and what was written of
         #: data. In parts, because a fork shares it until it is written to.
-        self.anonymous_memory = 0
+        self.anonymous_memory: Optional[float] = None
         self._before = usage()
         self._used: dict[str, float] = {}
         self._since = time.monotonic()
@@ -163,12 +165,13 @@ class Laps:
             self.seconds[name] += seconds
         for name, used in other._used.items():
             self._used[name] = self._used.get(name, 0) + used
-        self.memory = max(self.memory, other.memory)
+        known = [it for it in (self.memory, other.memory) if it is not None]
+        self.memory = max(known, default=None)
 
     def resources(self) -> dict[str, float]:
         """What was used, workers included."""
         nothing = dict.fromkeys(self._before, 0)
-        memory = {"peak_proportional_memory": self.memory}
+        memory = known({"peak_proportional_memory": self.memory})
         return {**nothing, **self._used, **memory}
 
     def _lap(self) -> float:
@@ -192,24 +195,47 @@ def usage() -> dict[str, float]:
     }
 
 
-def proportional_memory(processes: Iterable[int]) -> int:
+def proportional_memory(processes: Iterable[int]) -> Optional[float]:
     """Bytes of these processes, shared pages in parts. Linux only."""
-    return sum(memory(process, "Pss") for process in processes)
+    return total(memory(process, "Pss") for process in processes)
 
 
-def anonymous_memory(processes: Iterable[int]) -> int:
+def anonymous_memory(processes: Iterable[int]) -> Optional[float]:
     """Bytes of these processes that belong to no file, in parts."""
-    return sum(memory(process, "Pss_Anon") for process in processes)
+    return total(memory(process, "Pss_Anon") for process in processes)
 
 
-def memory(process: int, kind: str) -> int:
-    """Bytes of one kind, see proc_pid_smaps_rollup(5). Zero if it is gone."""
+def memory(process: int, kind: str) -> Optional[int]:
+    """Bytes of one kind, see proc_pid_smaps_rollup(5).
+
+    Zero if the process is gone, and None where the kernel does not tell.
+    """
     try:
         with open(f"/proc/{process}/smaps_rollup") as rollup:
             lines = [line.split() for line in rollup]
-    except OSError:
+    except ProcessLookupError:
         return 0
-    return sum(int(line[1]) * 1024 for line in lines if line[0] == f"{kind}:")
+    except FileNotFoundError:
+        return None if os.path.exists(f"/proc/{process}") else 0
+    except OSError:
+        return None
+    sizes = (int(line[1]) for line in lines if line[0] == f"{kind}:")
+    return next((size * 1024 for size in sizes), None)
+
+
+def total(figures: Iterable[Optional[float]]) -> Optional[float]:
+    """The sum, if all of them are known."""
+    sum_of_all: float = 0
+    for figure in figures:
+        if figure is None:
+            return None
+        sum_of_all += figure
+    return sum_of_all
+
+
+def known(members: dict[str, Any]) -> dict[str, Any]:
+    """What is not known is absent from a document."""
+    return {name: it for name, it in members.items() if it is not None}
 
 
 # The outcome
@@ -222,7 +248,8 @@ class Metric:
     name: str
     unit: str
     better: str
-    value: float
+    #: None where the kernel does not tell.
+    value: Optional[float]
     variant: Optional[str] = None
     only: Optional[str] = None
     detail: bool = False
@@ -292,8 +319,10 @@ class Outcome:
         return "\n\n".join(filter(None, paragraphs))
 
 
-def human(value: float, unit: str) -> str:
+def human(value: Optional[float], unit: str) -> str:
     """A figure as people write it: `1.50 ms`."""
+    if value is None:
+        return "not known here"
     if unit in ("1", "share", "×"):
         return f"{value:.4g}"
     prefixes = [(1e9, "G"), (1e6, "M"), (1e3, "k"), (1, "")]
@@ -306,13 +335,15 @@ def human(value: float, unit: str) -> str:
 
 def machine(model: Model) -> dict[str, Any]:
     """Where it was measured."""
-    return {
-        "cpu": cpu(),
-        "cores": cores(),
-        "kernel": f"{platform.system()} {platform.release()}",
-        "interpreter": interpreter(model),
-        "profile": "release",
-    }
+    return known(
+        {
+            "cpu": cpu(),
+            "cores": cores(),
+            "kernel": f"{platform.system()} {platform.release()}",
+            "interpreter": interpreter(model),
+            "profile": "release",
+        }
+    )
 
 
 def interpreter(model: Model) -> str:
@@ -331,14 +362,17 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def cpu() -> str:
-    """The processor's name, where the kernel knows it."""
-    with open("/proc/cpuinfo") as lines:
-        for line in lines:
-            name, _, value = line.partition(":")
-            if name.strip() == "model name":
-                return value.strip()
-    return "unknown"
+def cpu() -> Optional[str]:
+    """The processor's name, where the kernel tells it."""
+    try:
+        with open("/proc/cpuinfo") as lines:
+            for line in lines:
+                name, _, value = line.partition(":")
+                if name.strip() == "model name":
+                    return value.strip()
+    except OSError:
+        pass
+    return None
 
 
 # The frame of every `main`
@@ -354,6 +388,7 @@ def main(
 
     A model that `has` not a variant leaves it out.
     """
+    put_in_order()
     arguments = parser.parse_args()
     model = choose(arguments)
     offered = [variant for variant in variants if has(model, variant)]
@@ -364,7 +399,7 @@ def main(
     if asked and not set(asked) & set(offered):
         parser.error(f"{model.name} have only {', '.join(offered)}")
     if arguments.lifeline:
-        hold(sys.stdin.fileno(), signal.SIGTERM)
+        hold(0, signal.SIGTERM)
     try:
         outcome = run(model, arguments)
         check(outcome, arguments.expect)
@@ -378,6 +413,45 @@ def main(
     end_helpers()
     print_outcome(outcome, model, arguments.json)
     sys.exit(0)
+
+
+def put_in_order() -> None:
+    """Signals, limits and files as this program needs them.
+
+    What was inherited may be otherwise: see common/src/inherited.rs. Python
+    itself ignores SIGPIPE and SIGXFSZ.
+    """
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    speak_before_the_time_is_up()
+    os.umask(os.umask(0) & ~stat.S_IRWXU)
+    for standard in range(3):
+        try:
+            os.fstat(standard)
+        except OSError:
+            # The lowest number that is free is this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+
+
+def speak_before_the_time_is_up() -> None:
+    """The kernel warns at the soft limit, and kills at the hard one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    if soft == resource.RLIM_INFINITY:
+        return
+    if soft == hard and soft > 1:
+        resource.setrlimit(resource.RLIMIT_CPU, (soft - 1, hard))
+
+    def say_and_end(*_: Any) -> NoReturn:
+        words = (
+            "error: the time is up: this program may take no more than "
+            f"{soft} s of CPU time: raise that with `ulimit -t`\n"
+        )
+        os.write(2, words.encode())
+        os._exit(1)
+
+    signal.signal(signal.SIGXCPU, say_and_end)
 
 
 def check(outcome: Outcome, expected: Optional[str]) -> None:
@@ -457,6 +531,7 @@ def spawn(model: Model, target: Callable[..., None], *arguments: Any) -> Any:
 
 def live(target: Callable[..., None], *arguments: Any) -> None:
     """What a worker process does."""
+    put_in_order()
     hold_parent()
     target(*arguments)
 

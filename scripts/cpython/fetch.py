@@ -340,7 +340,7 @@ class Finished:
     reports: list[Report]
     served: dict[str, int]
     #: The anonymous memory of this program before any worker was started.
-    before: int
+    before: Optional[float]
     laps: Laps
 
     def pages(self) -> list[Page]:
@@ -365,10 +365,12 @@ class Finished:
         rounds = self.plan.requests / self.plan.workers
         return rounds * self.plan.delay / self.laps.seconds["work"]
 
-    def memory(self) -> float:
+    def memory(self) -> Optional[float]:
         """By how much the anonymous memory of all grew, for each worker."""
-        grown = self.laps.anonymous_memory - self.before
-        return max(grown, 0) / self.plan.workers
+        after = self.laps.anonymous_memory
+        if after is None or self.before is None:
+            return None
+        return max(after - self.before, 0) / self.plan.workers
 
     def cpu(self) -> float:
         """What the workers took from the gate on, for each reply."""
@@ -391,6 +393,8 @@ def outcome(finished: list[Finished]) -> Outcome:
         for page in one.pages():
             answer.count(page.length).text(page.digest)
     most = max(finished, key=lambda one: one.plan.workers)
+    each = most.memory()
+    held = "" if each is None else f", for\n{contract.human(each, 'B')} each"
     return Outcome(
         scenario="fetch",
         parameters=[parameters(one.plan) for one in finished],
@@ -404,8 +408,7 @@ def outcome(finished: list[Finished]) -> Outcome:
         ],
         meaning=(
             f"To wait takes no core: {most.plan.name()} got to "
-            f"{most.share():.1%} of the ideal, for\n"
-            f"{contract.human(most.memory(), 'B')} each."
+            f"{most.share():.1%} of the ideal{held}."
         ),
     )
 

@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import (
     Executor,
     ProcessPoolExecutor,
@@ -256,7 +256,7 @@ def idle(model: Model, plan: Plan, finished: Finished) -> None:
     held = [footprint(process) for process in processes]
     if not held:
         held = [footprint(os.getpid()).minus(before)]
-    finished.note_crew(held, kernel_stacks() - stacks)
+    finished.note_crew(held, difference(kernel_stacks(), stacks))
     finished.laps.worked(processes)
     pass_through(gate)
     for one in crew:
@@ -313,20 +313,28 @@ def stack_size(size: int) -> Iterator[None]:
 @dataclass(frozen=True)
 class Footprint:
     """Bytes that workers hold: pages that nobody else maps, these and a part
-    of those that several share, and the kernel's tables of all of them.
+    of those that several share, and the kernel's tables of all of them. None
+    for what the kernel does not tell.
     """
 
-    private: float
-    proportional: float
-    page_tables: float
+    private: Optional[float]
+    proportional: Optional[float]
+    page_tables: Optional[float]
 
     def minus(self, other: Footprint) -> Footprint:
         """What came since."""
         return Footprint(
-            self.private - other.private,
-            self.proportional - other.proportional,
-            self.page_tables - other.page_tables,
+            difference(self.private, other.private),
+            difference(self.proportional, other.proportional),
+            difference(self.page_tables, other.page_tables),
         )
+
+
+def difference(
+    last: Optional[float], first: Optional[float]
+) -> Optional[float]:
+    """Of two figures that are known."""
+    return None if last is None or first is None else last - first
 
 
 def footprint(process: int) -> Footprint:
@@ -336,19 +344,22 @@ def footprint(process: int) -> Footprint:
         for kind in ("Private_Clean", "Private_Dirty", "Pss")
     )
     tables = kibibytes(f"/proc/{process}/status", "VmPTE")
-    return Footprint(clean + dirty, proportional, tables)
+    return Footprint(contract.total([clean, dirty]), proportional, tables)
 
 
-def kernel_stacks() -> int:
+def kernel_stacks() -> Optional[int]:
     """Of the whole machine: it tells little of a small crew."""
     return kibibytes("/proc/meminfo", "KernelStack")
 
 
-def kibibytes(path: str, name: str) -> int:
-    """A line of /proc, in bytes."""
-    with open(path) as lines:
-        found = [line.split() for line in lines if line.startswith(name)]
-    return int(found[0][1]) * 1024
+def kibibytes(path: str, name: str) -> Optional[int]:
+    """A line of /proc, in bytes. None where there is none."""
+    try:
+        with open(path) as lines:
+            found = [line.split() for line in lines if line.startswith(name)]
+    except OSError:
+        return None
+    return int(found[0][1]) * 1024 if found else None
 
 
 # The plans
@@ -460,7 +471,7 @@ class Finished:
     cpu: float = 0.0
     #: Of each worker that waited.
     held: Footprint = field(default_factory=lambda: Footprint(0, 0, 0))
-    kernel_stack: float = 0.0
+    kernel_stack: Optional[float] = None
 
     def measure(self, start: Start) -> None:
         """Has a worker do each of the plan's tokens, one after the other."""
@@ -491,15 +502,21 @@ class Finished:
         )
         self.cpu = used / self.plan.count
 
-    def note_crew(self, held: Sequence[Footprint], stacks: float) -> None:
+    def note_crew(
+        self, held: Sequence[Footprint], stacks: Optional[float]
+    ) -> None:
         """On average over the crew."""
-        count = self.plan.count
+
+        def average(of: Iterable[Optional[float]]) -> Optional[float]:
+            total = contract.total(of)
+            return None if total is None else total / self.plan.count
+
         self.held = Footprint(
-            sum(one.private for one in held) / count,
-            sum(one.proportional for one in held) / count,
-            sum(one.page_tables for one in held) / count,
+            average(one.private for one in held),
+            average(one.proportional for one in held),
+            average(one.page_tables for one in held),
         )
-        self.kernel_stack = stacks / count
+        self.kernel_stack = average([stacks])
 
     def check(self) -> None:
         """Every worker did its work, and did it right."""

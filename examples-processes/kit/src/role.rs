@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use common::lifeline;
+use common::{inherited, lifeline};
 use rustix::{
     fs::{Mode, OFlags, open},
     io::fcntl_dupfd_cloexec,
@@ -40,6 +40,7 @@ pub enum Role {
 /// In a [sweeper] and in a [keeper](crate::Keeper) it does not return: there
 /// is nothing to do for the program.
 pub fn role() -> Role {
+    inherited::put_in_order();
     let mut arguments = env::args_os().skip(1);
     match arguments.next() {
         Some(role) if role == WORKER => Role::Worker(Parent::unmet(false)),
@@ -141,7 +142,7 @@ impl Parent {
         };
         let reply = match work(job, self) {
             Ok(answer) => Reply::Answer(answer),
-            Err(error) => Reply::Failed(format!("{error:#}")),
+            Err(error) => Reply::Failed(inherited::in_words(&error)),
         };
         // A worker that never went to the gate is not waited for there.
         self.gate.arrive();

@@ -7,7 +7,7 @@
 use std::os::fd::AsFd;
 
 use anyhow::{Result, ensure};
-use procfs::{Current as _, Meminfo};
+use common::machine;
 use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
 
 /// Claims `size` bytes for a file in memory. What is obviously too much is
@@ -21,11 +21,11 @@ pub(crate) fn reserve(file: impl AsFd, size: usize) -> Result<()> {
     Ok(())
 }
 
-/// What the machine has, and the file system if it has a limit: that of
+/// What the machine or our container has, and the file system if it has a limit: that of
 /// memory without a name has none, and says so by having no blocks.
 fn free(file: impl AsFd) -> Result<u64> {
     let files = fstatvfs(file)?;
-    let memory = Meminfo::current()?.mem_available.unwrap_or(u64::MAX);
+    let memory = machine::memory_left();
     match files.f_blocks {
         0 => Ok(memory),
         _ => Ok(memory.min(files.f_bavail * files.f_frsize)),

@@ -5,6 +5,7 @@ use std::{
     any::{TypeId, type_name},
     fmt,
     hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
+    io,
     ops::Deref,
     ptr::{self, NonNull},
     sync::atomic::{AtomicI64, AtomicU64, Ordering},
@@ -12,7 +13,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use bytemuck::Pod;
-use shared_memory::{Shmem, ShmemConf};
+use shared_memory::{Shmem, ShmemConf, ShmemError};
 
 use crate::{
     mutex::{self, Mutex},
@@ -371,8 +372,20 @@ fn size_and_offset<C: ?Sized + Contents>(
 }
 
 fn map(name: &str) -> Result<Shmem> {
-    let memory = ShmemConf::new().os_id(name).open();
+    let memory = ShmemConf::new().os_id(name).open().map_err(cause);
     memory.with_context(|| format!("no shared memory called {name}"))
+}
+
+/// What the kernel said, which the library keeps as a bare number.
+fn cause(error: ShmemError) -> anyhow::Error {
+    match error {
+        ShmemError::MapCreateFailed(number)
+        | ShmemError::MapOpenFailed(number)
+        | ShmemError::UnknownOsError(number) => {
+            io::Error::from_raw_os_error(number as i32).into()
+        }
+        other => other.into(),
+    }
 }
 
 fn header_of(memory: &Shmem) -> Result<&Header> {

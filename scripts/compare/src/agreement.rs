@@ -135,8 +135,11 @@ fn check_alone(sample: &Sample) -> Result<(), Disagreement> {
         if figures::find(metric, &sample.figures[..index]).is_some() {
             return Err(Disagreement::SameName(name(metric)));
         }
-        if metric.better != Better::Neither && metric.value < 0.0 {
-            return Err(Disagreement::Negative(name(metric), metric.value));
+        if let Some(value) = metric.value
+            && metric.better != Better::Neither
+            && value < 0.0
+        {
+            return Err(Disagreement::Negative(name(metric), value));
         }
         if let Some(only) = metric.only
             && only != sample.run.model

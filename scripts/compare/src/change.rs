@@ -193,8 +193,10 @@ fn change(
         new: median(&now),
         finding: ratio.map(finding),
         words: match ratio {
-            _ if before.is_empty() => "only in the new file".into(),
-            _ if now.is_empty() => "only in the old file".into(),
+            _ if !has(old, model, metric) => "only in the new file".into(),
+            _ if !has(new, model, metric) => "only in the old file".into(),
+            _ if before.is_empty() => "not known in the old file".into(),
+            _ if now.is_empty() => "not known in the new file".into(),
             Some(ratio) => words(ratio, metric),
             None => "shown, not judged".into(),
         },
@@ -209,9 +211,18 @@ fn rounds(measured: &Measured, model: Model, metric: &Metric) -> Rounds {
     let figures = samples.filter_map(|sample| {
         let figure = figures::find(metric, &sample.figures)?;
         let alike = figure.unit == metric.unit;
-        alike.then_some((sample.run.round, figure.value))
+        alike.then_some((sample.run.round, figure.value?))
     });
     figures.collect()
+}
+
+/// Whether there is such a figure, known or not.
+fn has(measured: &Measured, model: Model, metric: &Metric) -> bool {
+    let mut samples = measured.counted(model, measured.plan.workers);
+    samples.any(|sample| {
+        let figure = figures::find(metric, &sample.figures);
+        figure.is_some_and(|figure| figure.unit == metric.unit)
+    })
 }
 
 /// How many times better it is now, over the rounds that both files have.

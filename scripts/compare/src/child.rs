@@ -7,6 +7,10 @@
 //! wakes up in order to look. The program's end is told by the pidfd and not
 //! by the end of its output, because a grandchild may hold that open.
 //!
+//! Where there can be no pidfd (an old kernel, a container's filter of system
+//! calls), the wait is cut into pieces, and between them it is looked whether
+//! the program has ended.
+//!
 //! The rejected alternatives: `wait_with_output` knows no deadline and waits
 //! for the grandchild; SIGCHLD is one flag for a whole process.
 
@@ -21,7 +25,10 @@ use rustix::{
     buffer::spare_capacity,
     event::{PollFd, PollFlags, Timespec, poll},
     io::{Errno, ioctl_fionbio, read},
-    process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open},
+    process::{
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group,
+        pidfd_open, waitid,
+    },
 };
 
 /// So much on stdout is no outcome: the program is killed, and does not fill
@@ -30,6 +37,9 @@ pub const MOST_OUTPUT: usize = 16 << 20;
 
 /// How much of the end of stderr is kept: the last words are what explains.
 const KEPT_ERRORS: usize = 64 << 10;
+
+/// How often it is looked after a program that has no pidfd.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// At most so much is read at once: what a pipe holds by default.
 const CHUNK: usize = 64 << 10;
@@ -89,7 +99,7 @@ pub fn run(command: &mut Command, patience: Duration) -> io::Result<Report> {
 /// A program that runs, and what there is to watch.
 struct Program {
     group: Group,
-    pidfd: OwnedFd,
+    pidfd: Option<OwnedFd>,
     stdout: Stream,
     stderr: Stream,
 }
@@ -109,7 +119,7 @@ impl Program {
         let stdout = group.child.stdout.take().map(OwnedFd::from);
         let stderr = group.child.stderr.take().map(OwnedFd::from);
         Ok(Program {
-            pidfd: pidfd_open(group.id(), PidfdFlags::empty())?,
+            pidfd: pidfd_open(group.id(), PidfdFlags::empty()).ok(),
             stdout: Stream::new(stdout, usize::MAX)?,
             stderr: Stream::new(stderr, KEPT_ERRORS)?,
             group,
@@ -137,14 +147,15 @@ impl Program {
 
     /// Waits for output or the end, and says whether it is the end.
     fn wait(&self, left: Duration) -> io::Result<bool> {
-        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
-        let streams = [&self.stdout.pipe, &self.stderr.pipe];
-        let mut events = vec![PollFd::new(&self.pidfd, PollFlags::IN)];
-        for pipe in streams.into_iter().flatten() {
-            events.push(PollFd::new(pipe, PollFlags::IN));
-        }
+        let pause = self.pidfd.as_ref().map_or(LOOK.min(left), |_| left);
+        let timeout = Timespec::try_from(pause).map_err(io::Error::other)?;
+        let all = [&self.pidfd, &self.stdout.pipe, &self.stderr.pipe];
+        let all = all.into_iter().flatten();
+        let mut events: Vec<_> =
+            all.map(|file| PollFd::new(file, PollFlags::IN)).collect();
         match poll(&mut events, Some(&timeout)) {
             Err(error) if error != Errno::INTR => Err(error.into()),
+            _ if self.pidfd.is_none() => self.group.has_ended(),
             _ => Ok(!events[0].revents().is_empty()),
         }
     }
@@ -173,6 +184,14 @@ struct Group {
 impl Group {
     fn id(&self) -> Pid {
         Pid::from_child(&self.child)
+    }
+
+    /// Looks without reaping.
+    fn has_ended(&self) -> io::Result<bool> {
+        let ended = WaitIdOptions::EXITED
+            | WaitIdOptions::NOHANG
+            | WaitIdOptions::NOWAIT;
+        Ok(waitid(WaitId::Pid(self.id()), ended)?.is_some())
     }
 
     /// Kills the group, and reaps the program. In this order: until it is

@@ -68,6 +68,7 @@ pub fn around(environment: &Environment) -> Vec<Disturbance> {
         .map(|pair| Span::between(&pair[0], &pair[1], place.cores_online))
         .collect();
     [
+        unknown(&spans),
         load(&spans),
         stolen(&spans),
         stalled(&spans),
@@ -105,40 +106,54 @@ fn one_core(results: &Results) -> Option<Disturbance> {
     })
 }
 
-/// What passed between two readings.
+/// What passed between two readings. None for what the kernel does not tell.
 struct Span<'all> {
     scenario: &'all str,
     seconds: f64,
     /// All cores' time together.
-    cores: f64,
-    others: f64,
-    stolen: f64,
-    stalled: f64,
-    pauses: u64,
+    cores: Option<f64>,
+    others: Option<f64>,
+    stolen: Option<f64>,
+    stalled: Option<f64>,
+    pauses: Option<u64>,
 }
 
 impl<'all> Span<'all> {
-    fn between(first: &Reading, last: &'all Reading, cores: usize) -> Self {
-        let passed = |of: fn(&Reading) -> Option<f64>| {
-            let difference =
-                of(last).zip(of(first)).map(|(last, first)| last - first);
-            difference.unwrap_or(0.0)
-        };
+    fn between(
+        first: &Reading,
+        last: &'all Reading,
+        cores: Option<usize>,
+    ) -> Self {
+        let passed =
+            |of: fn(&Reading) -> Option<f64>| Some(of(last)? - of(first)?);
+        let pauses = last.pauses.zip(first.pauses);
         let seconds = last.time - first.time;
         Span {
             scenario: &last.after,
             seconds,
-            cores: seconds * cores as f64,
+            cores: cores.map(|cores| seconds * cores as f64),
             others: passed(|reading| Some(reading.busy? - reading.own)),
             stolen: passed(|reading| reading.stolen),
             stalled: passed(|reading| reading.memory_stall),
-            pauses: last.pauses.saturating_sub(first.pauses),
+            pauses: pauses.map(|(last, first)| last.saturating_sub(first)),
         }
     }
 }
 
+/// Where nothing is counted, it must not look as if nothing had disturbed.
+fn unknown(spans: &[Span<'_>]) -> Option<Disturbance> {
+    let is_unknown = |span: &Span<'_>| span.others.is_none();
+    spans.iter().any(is_unknown).then(|| {
+        Disturbance::new(
+            "the kernel does not tell how busy the cores are: whether other \
+             programs ran meanwhile is not known",
+            "measure where /proc is whole: not mounted with subset=pid",
+        )
+    })
+}
+
 fn load(spans: &[Span<'_>]) -> Option<Disturbance> {
-    let shares = above(spans, LOAD, |span| (span.others, span.cores))?;
+    let shares = above(spans, LOAD, |span| span.others.zip(span.cores))?;
     Some(Disturbance::new(
         format!("other programs took of the cores' time {shares}"),
         "end them, or measure again when they are done: top shows which they are",
@@ -146,7 +161,7 @@ fn load(spans: &[Span<'_>]) -> Option<Disturbance> {
 }
 
 fn stolen(spans: &[Span<'_>]) -> Option<Disturbance> {
-    let shares = above(spans, STOLEN, |span| (span.stolen, span.cores))?;
+    let shares = above(spans, STOLEN, |span| span.stolen.zip(span.cores))?;
     Some(Disturbance::new(
         format!("the host of this virtual machine took of it {shares}"),
         "measure at another hour, or on a machine whose cores are its own",
@@ -154,7 +169,8 @@ fn stolen(spans: &[Span<'_>]) -> Option<Disturbance> {
 }
 
 fn stalled(spans: &[Span<'_>]) -> Option<Disturbance> {
-    let shares = above(spans, STALLED, |span| (span.stalled, span.seconds))?;
+    let shares =
+        above(spans, STALLED, |span| Some((span.stalled?, span.seconds)))?;
     Some(Disturbance::new(
         format!("memory was short, and waited for {shares} of the time"),
         "end what fills the memory: free shows how much is left",
@@ -166,11 +182,11 @@ fn stalled(spans: &[Span<'_>]) -> Option<Disturbance> {
 fn above(
     spans: &[Span<'_>],
     limit: f64,
-    part_of: impl Fn(&Span<'_>) -> (f64, f64),
+    part_of: impl Fn(&Span<'_>) -> Option<(f64, f64)>,
 ) -> Option<String> {
     let mut shares: Vec<(f64, &str)> = spans
         .iter()
-        .map(|span| (part_of(span), span.scenario))
+        .filter_map(|span| Some((part_of(span)?, span.scenario)))
         .filter(|((part, whole), _)| *part > TICKS && part / whole > limit)
         .map(|((part, whole), scenario)| (part / whole, scenario))
         .collect();
@@ -186,20 +202,22 @@ fn above(
 
 /// A quota of as many cores as there are limits nothing.
 fn quota(place: &Place, spans: &[Span<'_>]) -> Option<Disturbance> {
-    let cores =
-        place.quota.filter(|&cores| cores < place.cores_online as f64)?;
-    let pauses: u64 = spans.iter().map(|span| span.pauses).sum();
+    let online = place.cores_online;
+    let is_limit = |cores: &f64| online.is_none_or(|all| *cores < all as f64);
+    let cores = place.quota.filter(is_limit)?;
+    let pauses: Option<u64> = spans.iter().map(|span| span.pauses).sum();
     let paused = match pauses {
-        0 => "it was never used up".into(),
-        1 => "the programs were stopped once, when it was used up".into(),
-        _ => format!(
+        None => "how often it was used up is not known".into(),
+        Some(0) => "it was never used up".into(),
+        Some(1) => "the programs were stopped once, when it was used up".into(),
+        Some(pauses) => format!(
             "the programs were stopped {pauses} times, as it was used up"
         ),
     };
     Some(Disturbance::new(
         format!(
             "a quota of {cores:.2} of {}: {paused}",
-            count(place.cores_online, "core")
+            online.map_or("all cores".into(), |all| count(all, "core"))
         ),
         "run the container without a limit on its CPU (docker run without \
          --cpus), or give no more --workers than its cores",
@@ -243,8 +261,8 @@ fn governor(place: &Place) -> Option<Disturbance> {
 
 /// The usual case, and harmless where all cores are alike.
 fn not_pinned(place: &Place) -> Option<Disturbance> {
-    let cores = place.cores_online;
-    (cores > 1 && place.cores_allowed == cores).then(|| {
+    let cores = place.cores_online?;
+    (cores > 1 && place.cores_allowed == Some(cores)).then(|| {
         Disturbance::new(
             format!(
                 "not pinned: the kernel may move a worker between all {cores} \
@@ -268,6 +286,7 @@ mod tests {
             stolen: Some(3.0),
             own: 40.0,
             memory_stall: Some(7.0),
+            pauses: Some(0),
             spin: 2e-3,
             ..Reading::default()
         };
@@ -278,8 +297,11 @@ mod tests {
             own: 58.0,
             ..first.clone()
         };
-        let place =
-            Place { cores_online: 2, cores_allowed: 1, ..Place::default() };
+        let place = Place {
+            cores_online: Some(2),
+            cores_allowed: Some(1),
+            ..Place::default()
+        };
         Environment { place, readings: vec![first, last] }
     }
 
@@ -337,9 +359,18 @@ mod tests {
     #[test]
     fn what_a_kernel_does_not_count_is_no_disturbance() {
         let silent = said(|_, last| {
-            (last.busy, last.stolen, last.memory_stall) = (None, None, None);
+            (last.stolen, last.memory_stall) = (None, None);
         });
         assert_eq!(silent, [""; 0]);
+    }
+
+    #[test]
+    fn what_is_not_known_does_not_pass_for_quiet() {
+        let silent = said(|place, last| {
+            (place.cores_online, last.busy) = (None, None);
+        });
+        assert_eq!(silent.len(), 1, "{silent:?}");
+        assert!(silent[0].ends_with("is not known"), "{silent:?}");
     }
 
     #[test]
@@ -356,19 +387,20 @@ mod tests {
 
     #[test]
     fn a_quota_is_told_with_how_often_it_was_used_up() {
-        let quota = |cores, pauses| {
+        let quota = |cores, pauses: Option<u64>| {
             said(move |place, last| {
                 place.quota = Some(cores);
                 last.pauses = pauses;
             })
         };
-        assert_eq!(quota(2.0, 0), [""; 0]);
+        assert_eq!(quota(2.0, Some(0)), [""; 0]);
         assert_eq!(
-            quota(1.5, 0),
+            quota(1.5, Some(0)),
             ["a quota of 1.50 of 2 cores: it was never used up"]
         );
-        assert!(quota(1.5, 1)[0].contains("stopped once"));
-        assert!(quota(1.5, 17)[0].contains("stopped 17 times"));
+        assert!(quota(1.5, Some(1))[0].contains("stopped once"));
+        assert!(quota(1.5, Some(17))[0].contains("stopped 17 times"));
+        assert!(quota(1.5, None)[0].ends_with("used up is not known"));
     }
 
     #[test]
@@ -390,7 +422,8 @@ mod tests {
 
     #[test]
     fn who_may_run_anywhere_is_not_pinned() {
-        let allowed = |cores| said(move |place, _| place.cores_allowed = cores);
+        let allowed =
+            |cores| said(move |place, _| place.cores_allowed = Some(cores));
         assert_eq!(allowed(1), [""; 0]);
         assert!(allowed(2)[0].starts_with("not pinned"));
     }

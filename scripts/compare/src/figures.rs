@@ -5,16 +5,12 @@ use common::outcome::{Better, Metric, Outcome};
 /// What a user waits for, then the outcome's own metrics, then the memory
 /// that all of it takes.
 pub fn of(outcome: &Outcome) -> Vec<Metric> {
-    let memory = outcome.resources.peak_proportional_memory as f64;
-    // Some kernels do not tell, and nothing takes no memory at all.
-    let less_is = match memory > 0.0 {
-        true => Better::Lower,
-        false => Better::Neither,
-    };
+    let memory = outcome.resources.peak_proportional_memory;
+    let memory = memory.map(|bytes| bytes as f64);
     let total = outcome.laps.total();
     let mut figures = vec![Metric::new("total", "s", Better::Lower, total)];
     figures.extend(outcome.metrics.iter().cloned());
-    figures.push(Metric::new("memory", "B", less_is, memory));
+    figures.push(Metric::new("memory", "B", Better::Lower, memory));
     figures
 }
 

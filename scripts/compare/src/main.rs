@@ -69,7 +69,7 @@ use std::{fmt::Display, io, io::Write as _, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use common::demo;
+use common::{demo, inherited};
 
 use crate::{
     advise::Advice,
@@ -88,10 +88,11 @@ use crate::{
 };
 
 fn main() -> ExitCode {
+    inherited::put_in_order();
     match run(&Arguments::parse()) {
         Ok(status) => status,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", inherited::in_words(&error));
             ExitCode::FAILURE
         }
     }

@@ -77,7 +77,7 @@ fn block(results: &Results) -> String {
          |---|---|---|---|---|\n\
          {rows}\n\
          {}, {}, {}, {}: `{}`, {}.\n",
-        heading.machine.cpu,
+        heading.machine.processor(),
         count(heading.machine.cores, "core"),
         heading.machine.kernel,
         heading.machine.rustc,

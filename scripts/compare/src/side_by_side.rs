@@ -42,9 +42,8 @@ impl fmt::Display for Page<'_> {
         for (age, results) in [(Age::Old, self.old), (Age::New, self.new)] {
             writeln!(formatter, "{}", circumstances(age, results))?;
         }
-        if self.old.heading.machine.cpu != self.new.heading.machine.cpu
-            || self.old.heading.machine.cores != self.new.heading.machine.cores
-        {
+        let (old, new) = (&self.old.heading, &self.new.heading);
+        if old.machine.is(&new.machine) == Some(false) {
             writeln!(formatter, "{OTHER_MACHINE}\n")?;
         }
         for (name, changed) in self.changes {
@@ -82,7 +81,7 @@ fn circumstances(age: Age, results: &Results) -> String {
     let Heading { command, date, machine, rounds, .. } = &results.heading;
     let place = format!(
         "{}, {}, {}",
-        machine.cpu,
+        machine.processor(),
         count(machine.cores, "core"),
         machine.kernel
     );

@@ -97,7 +97,7 @@ impl Page<'_> {
         let machine = &self.results.heading.machine;
         let place = format!(
             "{}, {}, {}",
-            machine.cpu,
+            machine.processor(),
             count(machine.cores, "core"),
             machine.kernel
         );

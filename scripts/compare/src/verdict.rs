@@ -90,25 +90,36 @@ fn rows(measured: &Measured) -> Vec<&Metric> {
 fn row(measured: &Measured, metric: &Metric) -> Verdict {
     let [threads, processes] = [Model::Threads, Model::Processes]
         .map(|model| values(measured, metric, model));
-    let ratio = match metric.only {
-        None => judge::advantage(&threads, &processes, metric.better),
-        Some(_) => None,
+    let ratio = match (metric.only, &threads, &processes) {
+        (None, Some(threads), Some(processes)) => {
+            judge::advantage(threads, processes, metric.better)
+        }
+        _ => None,
     };
+    let is_known = threads.is_some() && processes.is_some();
     Verdict {
         scenario: measured.plan.scenario.name,
         metric: metric.name.clone(),
         variant: metric.variant.clone(),
         unit: metric.unit.clone(),
-        threads: estimate::median(&threads),
-        processes: estimate::median(&processes),
+        threads: threads.as_deref().and_then(estimate::median),
+        processes: processes.as_deref().and_then(estimate::median),
         ratio,
         finding: ratio.map(Finding::of),
-        words: conclusion(metric, ratio),
+        words: match is_known {
+            true => conclusion(metric, ratio),
+            false => "not known here".into(),
+        },
     }
 }
 
-/// One side's figures of this name, round by round.
-fn values(measured: &Measured, metric: &Metric, model: Model) -> Vec<f64> {
+/// One side's figures of this name, round by round. None if one of them is
+/// not known: rounds are compared in pairs.
+fn values(
+    measured: &Measured,
+    metric: &Metric,
+    model: Model,
+) -> Option<Vec<f64>> {
     measured
         .counted(model, measured.plan.workers)
         .flat_map(|sample| figures::find(metric, &sample.figures))
@@ -218,7 +229,7 @@ fn work(sample: &Sample, part: Option<&str>) -> Option<f64> {
             let is_part = |metric: &&Metric| {
                 metric.name == WORK && metric.variant.as_deref() == part
             };
-            figures.find(is_part).map(|metric| metric.value)
+            figures.find(is_part).and_then(|metric| metric.value)
         }
     }
 }

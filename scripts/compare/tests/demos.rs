@@ -383,7 +383,7 @@ fn the_counters_are_those_of_the_operation() {
             let is_it = |one: &&Metric| {
                 one.name == name && one.variant.as_deref() == Some("2 workers")
             };
-            metrics.find(is_it).unwrap().value
+            metrics.find(is_it).unwrap().value.unwrap()
         };
         let faults = figure("touch 64 KiB faults");
         assert!((1.0..18.0).contains(&faults), "{model}: {faults}");
@@ -1005,7 +1005,7 @@ fn only_fork_grows_with_the_parent() {
         let found = run("worker-cost", Model::Processes, &arguments);
         let figures = found.metrics.iter();
         let figures = figures.filter(|one| one.name == "finish");
-        let figures: Vec<_> = figures.map(|one| one.value).collect();
+        let figures: Vec<_> = figures.map(|one| one.value.unwrap()).collect();
         let [small, large] = figures[..] else { panic!("{figures:?}") };
         (small, large)
     };
@@ -1034,7 +1034,7 @@ fn who_waits_holds_little_and_a_process_more() {
                 let is_it = |one: &Metric| {
                     one.name == name && one.variant.as_ref() == Some(&variant)
                 };
-                figures.find(is_it).unwrap().value
+                figures.find(is_it).unwrap().value.unwrap()
             };
             let idle = figure(format!("idle, {crew}"), "private bytes");
             let tables = format!("idle, {crew}, with tables");
@@ -1111,7 +1111,9 @@ fn siblings_report_the_same_figures() {
         let [threads, processes] = MODELS.map(|model| {
             let found = run(name, model, arguments);
             assert!(found.laps.start > 0.0 && found.laps.work > 0.0);
-            assert!(found.resources.peak_proportional_memory > 1 << 16);
+            assert!(
+                found.resources.peak_proportional_memory.unwrap() > 1 << 16
+            );
             let metrics = found.metrics.into_iter();
             let metrics = metrics.filter(|one| one.only.is_none());
             let names = metrics.map(|one| (one.name, one.variant, one.unit));
@@ -1131,7 +1133,7 @@ fn no_more_is_done_at_once_than_there_are_workers() {
             let found = run("matrix", model, &arguments);
             let mut metrics = found.metrics.iter();
             let used = metrics.find(|one| one.name == "cores used").unwrap();
-            assert!(used.value <= workers as f64, "{model}: {used:?}");
+            assert!(used.value.unwrap() <= workers as f64, "{model}: {used:?}");
             for database in found.result.as_array().unwrap() {
                 let end = database["timeline"]["transform"][1].as_f64();
                 assert!(end.unwrap() <= found.laps.work, "{model}");
@@ -1209,7 +1211,7 @@ fn a_screen_stands_still_without_a_worker_and_not_with_one() {
             let is_it = |one: &&Metric| {
                 one.name == name && one.variant.as_deref() == variant
             };
-            metrics.find(is_it).unwrap().value
+            metrics.find(is_it).unwrap().value.unwrap()
         };
         let gap = |variant| figure("longest gap of frames", Some(variant));
         let frozen = gap("no worker") / figure("query", Some("no worker"));

@@ -333,7 +333,7 @@ mod tests {
         assert_eq!(found.result[0]["death"], "signal: 6 (SIGABRT)");
         let metric = |name| {
             let mut metrics = found.metrics.iter();
-            metrics.find(|metric| metric.name == name).unwrap().value
+            metrics.find(|metric| metric.name == name).unwrap().value.unwrap()
         };
         assert_eq!(metric("survivors lock"), 1.0);
         assert_eq!(metric("lost lock"), 1.0);
@@ -375,6 +375,6 @@ mod tests {
         several[0].seen.report.repairs = 9;
         let found = outcome(Model::Processes, &several).unwrap();
         assert_eq!(found.metrics.len(), 3);
-        assert_eq!(found.metrics[2].value, 1.0);
+        assert_eq!(found.metrics[2].value, Some(1.0));
     }
 }

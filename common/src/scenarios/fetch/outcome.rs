@@ -25,8 +25,9 @@ pub struct Finished {
     pub reports: Vec<Report>,
     /// What the server has to say, if it was ours.
     pub served: Option<Served>,
-    /// The anonymous memory of this program before any worker was started.
-    pub before: u64,
+    /// The anonymous memory of this program before any worker was started,
+    /// where the kernel tells.
+    pub before: Option<u64>,
     /// What it took.
     pub laps: Laps,
 }
@@ -115,10 +116,10 @@ impl<'a> Row<'a> {
     }
 
     /// By how much the anonymous memory of all grew, for each worker.
-    fn memory(&self) -> f64 {
-        let after = self.finished.laps.anonymous_memory();
-        let grown = after.saturating_sub(self.finished.before);
-        grown as f64 / self.plan().workers as f64
+    fn memory(&self) -> Option<f64> {
+        let after = self.finished.laps.anonymous_memory()?;
+        let grown = after.saturating_sub(self.finished.before?);
+        Some(grown as f64 / self.plan().workers as f64)
     }
 
     /// What the workers took from the gate on, for each reply.
@@ -151,22 +152,23 @@ impl<'a> Row<'a> {
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        let figure = |name: &str, unit: &str, better, value: f64| {
+        let figure = |name: &str, unit: &str, better, value: Option<f64>| {
             Metric::new(name, unit, better, value).of(self.plan().name())
         };
         let mut metrics = vec![
-            figure("time for all", "s", Better::Lower, self.work()).detail(),
+            figure("time for all", "s", Better::Lower, Some(self.work()))
+                .detail(),
             figure("memory a worker", "B", Better::Lower, self.memory()),
-            figure("CPU a reply", "s", Better::Lower, self.cpu()),
+            figure("CPU a reply", "s", Better::Lower, Some(self.cpu())),
         ];
         metrics.extend(self.share().map(|share| {
-            figure("share of the ideal", "share", Better::Higher, share)
+            figure("share of the ideal", "share", Better::Higher, Some(share))
         }));
         metrics.extend(self.connections().map(|opened| {
             let opened = opened as f64;
-            figure("connections", "1", Better::Neither, opened).detail()
+            figure("connections", "1", Better::Neither, Some(opened)).detail()
         }));
-        let failed = self.failures().count() as f64;
+        let failed = Some(self.failures().count() as f64);
         metrics.push(figure("failures", "1", Better::Neither, failed).detail());
         metrics
     }
@@ -329,9 +331,9 @@ fn table(model: Model, rows: &[&Row<'_>]) -> Table {
             row.plan().workers.to_string(),
             row.replies.len().to_string(),
             units::human(row.work(), "s"),
-            units::human(row.share().unwrap_or_default(), "share"),
-            row.connections().unwrap_or_default().to_string(),
-            units::human(row.memory(), "B"),
+            row.share().map_or("".into(), |it| units::human(it, "share")),
+            row.connections().map_or("".into(), |it| it.to_string()),
+            units::known(row.memory(), "B"),
             units::human(row.cpu(), "s"),
         ]);
     }
@@ -413,15 +415,16 @@ fn meaning(model: Model, rows: &[Row<'_>]) -> String {
                 further: nobody\nhere knows what it should be."
             .into();
     };
-    let share = units::human(most.share().unwrap_or_default(), "share");
-    let memory = units::human(most.memory(), "B");
+    let share = units::known(most.share(), "share");
+    let memory = most.memory().map_or(String::new(), |bytes| {
+        format!(", for\n{} each", units::human(bytes, "B"))
+    });
     let kept = match model {
         Model::Threads => "They share the connections of one agent.",
         Model::Processes => "Each has an agent and a connection of its own.",
     };
     format!(
-        "To wait takes no core: {} got to {share} of the ideal, for\n{memory} \
-         each. {kept}",
+        "To wait takes no core: {} got to {share} of the ideal{memory}. {kept}",
         crew(model, most)
     )
 }
@@ -468,7 +471,7 @@ mod tests {
         let mut laps = Laps::begin();
         laps.started();
         laps.worked(&[]);
-        Finished { plan, reports, served, before: 0, laps }
+        Finished { plan, reports, served, before: Some(0), laps }
     }
 
     fn error(finished: Finished) -> String {

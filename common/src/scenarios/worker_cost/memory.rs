@@ -2,14 +2,14 @@
 
 use std::{io, ptr};
 
-use anyhow::{Context as _, Result};
-use procfs::{Current as _, Meminfo, process::Process};
+use anyhow::{Context as _, Result, ensure};
+use procfs::{Current as _, Meminfo, ProcError, process::Process};
 use rustix::mm::{
     Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap,
 };
 
 use super::Plan;
-use crate::{input::Input, units};
+use crate::{input::Input, machine, resources::memory_of, units};
 
 /// Memory of the parent that is there, page by page, and never used: a fork
 /// has to copy the page tables all the same.
@@ -38,7 +38,7 @@ impl Ballast {
         if length == 0 {
             return Ok(Ballast::none());
         }
-        let ballast = Ballast::map(length).with_context(|| {
+        let ballast = Ballast::fit(length).with_context(|| {
             let size = units::binary(length);
             format!("a parent of {size} cannot be had: try --parent-memory 0")
         })?;
@@ -49,6 +49,14 @@ impl Ballast {
             unsafe { byte.write_volatile(1) };
         }
         Ok(ballast)
+    }
+
+    /// More than there is would be mapped all the same, and this program
+    /// killed when it is written to.
+    fn fit(length: usize) -> Result<Self> {
+        let left = machine::memory_left();
+        ensure!(length as u64 <= left, "{left} bytes are left");
+        Ok(Ballast::map(length)?)
     }
 
     fn map(length: usize) -> io::Result<Self> {
@@ -82,19 +90,20 @@ impl Drop for Ballast {
     }
 }
 
-/// Bytes of one worker, on average over its crew.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+/// Bytes of one worker, on average over its crew. None for what the kernel
+/// does not tell.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Footprint {
     /// Pages that nobody else maps: what would be free without it.
-    pub private: f64,
+    pub private: Option<f64>,
     /// All its pages, those that several share in parts (PSS).
-    pub proportional: f64,
+    pub proportional: Option<f64>,
     /// The kernel's tables of its pages, `VmPTE`.
-    pub page_tables: f64,
+    pub page_tables: Option<f64>,
     /// The stack on which the kernel works for it. The kernel counts these
     /// for the whole machine only, and in batches, so of a small crew they
     /// tell nothing.
-    pub kernel_stack: f64,
+    pub kernel_stack: Option<f64>,
 }
 
 /// What a crew held.
@@ -110,8 +119,8 @@ pub struct Crew {
 /// Measures what workers hold, from when there are none.
 #[derive(Debug)]
 pub struct Keeping {
-    ours: Footprint,
-    kernel_stacks: f64,
+    /// With the kernel's stacks of the whole machine.
+    before: Footprint,
 }
 
 impl Keeping {
@@ -119,10 +128,13 @@ impl Keeping {
     ///
     /// # Errors
     ///
-    /// Fails if /proc does not tell.
+    /// Fails if there is no /proc.
     pub fn begin() -> Result<Self> {
-        let ours = footprint(&Process::myself()?)?;
-        Ok(Keeping { ours, kernel_stacks: kernel_stacks()? })
+        let before = Footprint {
+            kernel_stack: kernel_stacks(),
+            ..footprint(&Process::myself()?)?
+        };
+        Ok(Keeping { before })
     }
 
     /// What each of so many workers holds now: of the processes, what is
@@ -131,56 +143,61 @@ impl Keeping {
     ///
     /// # Errors
     ///
-    /// Fails if /proc does not tell.
+    /// Fails if a worker is gone.
     pub fn each(&self, workers: u32, ids: &[u32]) -> Result<Footprint> {
-        let mut all = Footprint::default();
+        let mut all = Footprint::ZERO;
         if ids.is_empty() {
-            all = footprint(&Process::myself()?)?.plus(&self.ours, -1.0);
+            all = footprint(&Process::myself()?)?.plus(&self.before, -1.0);
         }
         for &id in ids {
-            let one = Process::new(id as i32);
+            let one = Process::new(id as i32).and_then(|one| footprint(&one));
             let one = one.with_context(|| format!("worker {id} is gone"))?;
-            let one = footprint(&one)?;
             all = all.plus(&one, 1.0);
         }
-        all.kernel_stack = kernel_stacks()? - self.kernel_stacks;
-        Ok(all.times(1.0 / f64::from(workers)))
+        let stacks = kernel_stacks().zip(self.before.kernel_stack);
+        all.kernel_stack = stacks.map(|(now, before)| now - before);
+        Ok(Footprint::ZERO.plus(&all, 1.0 / f64::from(workers)))
     }
 }
 
 impl Footprint {
-    fn plus(&self, other: &Footprint, times: f64) -> Self {
-        Footprint {
-            private: self.private + times * other.private,
-            proportional: self.proportional + times * other.proportional,
-            page_tables: self.page_tables + times * other.page_tables,
-            kernel_stack: self.kernel_stack + times * other.kernel_stack,
-        }
-    }
+    const ZERO: Footprint = Footprint {
+        private: Some(0.0),
+        proportional: Some(0.0),
+        page_tables: Some(0.0),
+        kernel_stack: Some(0.0),
+    };
 
-    fn times(&self, factor: f64) -> Self {
-        Footprint::default().plus(self, factor)
+    fn plus(&self, other: &Footprint, times: f64) -> Self {
+        let sum = |of: fn(&Footprint) -> Option<f64>| {
+            Some(of(self)? + times * of(other)?)
+        };
+        Footprint {
+            private: sum(|it| it.private),
+            proportional: sum(|it| it.proportional),
+            page_tables: sum(|it| it.page_tables),
+            kernel_stack: sum(|it| it.kernel_stack),
+        }
     }
 }
 
-fn footprint(process: &Process) -> Result<Footprint> {
-    let rollup = process.smaps_rollup()?.memory_map_rollup;
-    let sum = |name| {
-        let maps = rollup.iter().map(|map| &map.extension.map);
-        maps.filter_map(|map| map.get(name)).sum::<u64>() as f64
-    };
-    let page_tables = process.status()?.vmpte.unwrap_or_default() * 1024;
+/// Fails if the process is gone.
+fn footprint(process: &Process) -> Result<Footprint, ProcError> {
+    let page_tables = process.status()?.vmpte.map(|kib| kib * 1024);
+    let rollup = |kind| Some(memory_of(process, kind).ok()?? as f64);
+    let private = rollup("Private_Clean").zip(rollup("Private_Dirty"));
     Ok(Footprint {
-        private: sum("Private_Clean") + sum("Private_Dirty"),
-        proportional: sum("Pss"),
-        page_tables: page_tables as f64,
-        kernel_stack: 0.0,
+        private: private.map(|(clean, dirty)| clean + dirty),
+        proportional: rollup("Pss"),
+        page_tables: page_tables.map(|bytes| bytes as f64),
+        kernel_stack: Some(0.0),
     })
 }
 
 /// Of the whole machine, in bytes.
-fn kernel_stacks() -> Result<f64> {
-    Ok(Meminfo::current()?.kernel_stack.unwrap_or_default() as f64)
+fn kernel_stacks() -> Option<f64> {
+    let bytes = Meminfo::current().ok()?.kernel_stack?;
+    Some(bytes as f64)
 }
 
 /// The table that all workers of a crew read.
@@ -221,13 +238,14 @@ mod tests {
         let ballast = Ballast::of(workers * each_holds).unwrap();
         let each = || keeping.each(workers as u32, &[]).unwrap();
         let with = each();
-        for held in [with.private, with.proportional] {
+        for held in [with.private.unwrap(), with.proportional.unwrap()] {
             assert!((held / each_holds as f64 - 1.0).abs() < 0.1, "{with:?}");
         }
-        assert!(with.page_tables > 0.0, "{with:?}");
+        assert!(with.page_tables.unwrap() > 0.0, "{with:?}");
         assert_eq!(ballast.length(), workers * each_holds);
         drop(ballast);
-        assert!(each().private < 0.1 * each_holds as f64, "{:?}", each());
+        let private = each().private.unwrap();
+        assert!(private < 0.1 * each_holds as f64, "{private}");
         assert_eq!(Ballast::of(0).unwrap().length(), 0);
     }
 

@@ -109,7 +109,8 @@ impl Finished {
 fn of_crew(crew: &Crew, shares: bool) -> Vec<Metric> {
     let Footprint { private, proportional, page_tables, kernel_stack } =
         crew.each;
-    let bytes = |name, value| Metric::new(name, "B", Better::Lower, value);
+    let bytes =
+        |name, value: Option<f64>| Metric::new(name, "B", Better::Lower, value);
     let private = bytes("private bytes", private);
     // Of the whole machine, where others come and go: what they give back
     // meanwhile may be more, and so this may be below zero.
@@ -253,7 +254,7 @@ fn crew_row(one: &Finished) -> Option<String> {
     let Footprint { private, proportional, page_tables, kernel_stack } =
         crew.each;
     let cells = [private, proportional, page_tables, kernel_stack]
-        .map(|bytes| units::human(bytes, "B"));
+        .map(|bytes| units::known(bytes, "B"));
     let what = match one.plan.table {
         0 => "having done nothing".into(),
         table => format!("having read and copied {}", units::binary(table)),

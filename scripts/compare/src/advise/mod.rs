@@ -178,14 +178,14 @@ fn source(results: &Results) -> String {
     let heading = &results.heading;
     let here = Machine::this();
     let machine = &heading.machine;
-    let is_here = machine.cpu == here.cpu && machine.cores == here.cores;
-    let whose = match is_here {
-        true => "this machine",
-        false => "ANOTHER MACHINE than this: measure here for yours",
+    let whose = match machine.is(&here) {
+        Some(true) => "this machine",
+        None => "a machine that may be this: its kernel does not name it",
+        Some(false) => "ANOTHER MACHINE than this: measure here for yours",
     };
     format!(
         "The figures are of {whose}: {}, {}, {}.",
-        machine.cpu,
+        machine.processor(),
         count(machine.cores, "core"),
         heading.date
     )

@@ -111,16 +111,15 @@ impl<'all> Evidence<'all> {
         figure: Figure<'_>,
     ) -> Result<Vec<f64>, Missing> {
         let measured = self.sound(figure.scenario)?;
-        let rounds: Vec<f64> = measured
+        let rounds: Option<Vec<f64>> = measured
             .counted(figure.model, workers)
             .flat_map(|sample| &sample.figures)
             .filter(|metric| figure.is(metric))
             .map(|metric| metric.value)
             .collect();
-        match rounds.is_empty() {
-            false => Ok(rounds),
-            true => Err(absent(figure.scenario, figure.model, &figure.name())),
-        }
+        rounds.filter(|rounds| !rounds.is_empty()).ok_or_else(|| {
+            absent(figure.scenario, figure.model, &figure.name())
+        })
     }
 
     /// A figure's median, and the interval that holds it.

@@ -290,7 +290,7 @@ impl Planted {
         let [workers, cores] = self.workers_and_cores();
         let planted = self.metrics.get(&key).into_iter().flatten();
         let metrics = planted.map(|(metric, values)| Metric {
-            value: values[round],
+            value: Some(values[round]),
             ..metric.clone()
         });
         let result = self.results.get(&key).map(|results| &results[round]);

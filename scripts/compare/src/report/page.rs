@@ -92,7 +92,7 @@ fn circumstances(report: &Report<'_>) -> Markup {
             @for words in Interpreter::introductions(interpreters) {
                 (words) "; "
             }
-            (machine.cpu) ", " (count(machine.cores, "core")) ", "
+            (machine.processor()) ", " (count(machine.cores, "core")) ", "
             (machine.kernel) ", " (machine.rustc) "; "
             (count(*rounds, "round")) "; " time datetime=(date) { (date) }
         }

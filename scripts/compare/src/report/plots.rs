@@ -164,7 +164,7 @@ fn collect(
     measured
         .counted(model, measured.plan.workers)
         .flat_map(|sample| sample.figures.iter().filter(|one| is_wanted(one)))
-        .map(|metric| metric.value)
+        .filter_map(|metric| metric.value)
         .collect()
 }
 

@@ -2,8 +2,8 @@
 
 use std::{
     fs::{self, File},
-    io::{Read as _, Seek as _},
-    os::unix::process::ExitStatusExt as _,
+    io::Read as _,
+    os::{fd::OwnedFd, unix::process::ExitStatusExt as _},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -11,13 +11,14 @@ use std::{
 use common::outcome::Outcome;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    pipe::{PipeFlags, fcntl_setpipe_size, pipe_with},
     process::{Pid, PidfdFlags, Signal, pidfd_open},
 };
 
 use crate::traces::{nothing_is_left, orphaned_names};
 
 /// Far more than any run takes, also on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What is said of a want of memory: by std's allocator, by glibc, and by
 /// std where it starts a thread and finds no room for its signals.
@@ -29,7 +30,7 @@ pub struct Attempt {
     /// What was tried, for a person.
     what: String,
     status: ExitStatus,
-    stdout: String,
+    pub stdout: String,
     stderr: String,
 }
 
@@ -37,15 +38,15 @@ impl Attempt {
     /// Runs it, whatever becomes of it.
     pub fn run(command: &mut Command, what: String) -> Self {
         let (names, home) = (orphaned_names(), tempfile::tempdir().unwrap());
-        let [stdout, stderr] = [(); 2].map(|()| tempfile::tempfile().unwrap());
+        let [stdout, stderr] = [(); 2].map(|()| Stream::new());
         command.stdin(Stdio::null()).env_remove("RUST_BACKTRACE");
         command.env("TMPDIR", home.path());
-        command.stdout(stdout.try_clone().unwrap());
-        command.stderr(stderr.try_clone().unwrap());
+        command.stdout(stdout.entry()).stderr(stderr.entry());
         let status = end_of(command.spawn().unwrap(), &what);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         nothing_is_left(&names, Instant::now() + DEADLINE, &what);
         assert_eq!(fs::read_dir(&home).unwrap().count(), 0, "{what}");
-        let [stdout, stderr] = [stdout, stderr].map(text);
+        let [stdout, stderr] = [stdout, stderr].map(Stream::text);
         Attempt { what, status, stdout, stderr }
     }
 
@@ -74,6 +75,12 @@ impl Attempt {
         let is_clear = error.is_some_and(|(_, error)| error.contains(": "));
         let is_clear = is_clear && self.stdout.is_empty();
         assert!(self.status.code() == Some(1) && is_clear, "{self}");
+    }
+
+    /// Fails if it was not refused in words that say how to raise a limit.
+    pub fn must_name(&self, remedy: &str) {
+        self.must_say_why();
+        assert!(self.stderr.contains(remedy), "{self}");
     }
 
     /// Whether it speaks of a want of memory.
@@ -109,9 +116,28 @@ fn end_of(mut child: Child, what: &str) -> ExitStatus {
     status
 }
 
-fn text(mut file: File) -> String {
-    let mut bytes = Vec::new();
-    file.rewind().unwrap();
-    file.read_to_end(&mut bytes).unwrap();
-    String::from_utf8_lossy(&bytes).into_owned()
+/// What is printed, in a pipe that has room for all of it: a file could be
+/// limited.
+struct Stream {
+    exit: OwnedFd,
+    entry: OwnedFd,
+}
+
+impl Stream {
+    fn new() -> Self {
+        let (exit, entry) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+        fcntl_setpipe_size(&entry, 1 << 20).unwrap();
+        Stream { exit, entry }
+    }
+
+    fn entry(&self) -> OwnedFd {
+        self.entry.try_clone().unwrap()
+    }
+
+    fn text(self) -> String {
+        drop(self.entry);
+        let mut bytes = Vec::new();
+        File::from(self.exit).read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
 }

@@ -26,6 +26,8 @@ use rustix::{
     },
 };
 
+use crate::circumstance;
+
 /// The first argument of this test as the one that limits.
 const LIMITER: &str = "limiter";
 
@@ -35,10 +37,14 @@ const FAILED: u8 = 125;
 const SHARED_MEMORY: &str = "/dev/shm";
 
 /// The limits, by the names that they have between test and limiter.
-const RESOURCES: [(&str, Resource); 3] = [
+const RESOURCES: [(&str, Resource); 7] = [
     ("open-files", Resource::Nofile),
     ("processes", Resource::Nproc),
     ("address-space", Resource::As),
+    ("data", Resource::Data),
+    ("file-size", Resource::Fsize),
+    ("cpu-time", Resource::Cpu),
+    ("stack", Resource::Stack),
 ];
 
 /// A user of whom there are no processes: systemd's UIDS-GIDS leaves this
@@ -64,6 +70,14 @@ impl Limit {
     }
 }
 
+/// The program, as started by one who has done this, see
+/// [`circumstance::ALL`].
+pub fn under(circumstance: &str, program: &Path) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args([LIMITER, circumstance, ""]).arg(program);
+    command
+}
+
 /// Plays the limiter, if this process is one: then it returns only if the
 /// program cannot be started.
 pub fn obey() -> Option<ExitCode> {
@@ -84,6 +98,11 @@ fn limited(mut arguments: impl Iterator<Item = OsString>) -> Result<Command> {
     let (name, value) = (next()?, next()?);
     let mut command = Command::new(next()?);
     command.args(arguments);
+    let mut all = circumstance::ALL.iter();
+    if let Some((_, create)) = all.find(|(known, _)| name == **known) {
+        create()?;
+        return Ok(command);
+    }
     let named = RESOURCES.iter().find(|(known, _)| name == **known);
     let (_, of) = *named.context("there is no such limit")?;
     let value = Some(value.to_string_lossy().parse()?);
@@ -110,9 +129,16 @@ fn become_a_stranger(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// From now on this process has mounts of its own. Who is not root needs a
-/// user namespace for that.
+/// From now on this process has mounts of its own, and may have a /dev/shm of
+/// its own.
 pub fn own_mounts() -> Result<()> {
+    private_mounts()?;
+    // That it can be done is to be known before a test relies on it.
+    SharedMemory::of(1 << 20).map(drop)
+}
+
+/// Who is not root needs a user namespace for that.
+pub fn private_mounts() -> Result<()> {
     let (user, group) = (geteuid(), getegid());
     let mut what = UnshareFlags::NEWNS;
     if !user.is_root() {
@@ -127,9 +153,7 @@ pub fn own_mounts() -> Result<()> {
         fs::write("/proc/self/gid_map", same(group.as_raw()))?;
     }
     let flags = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    mount_change("/", flags).context("the mounts stay shared")?;
-    // That it can be done is to be known before a test relies on it.
-    SharedMemory::of(1 << 20).map(drop)
+    mount_change("/", flags).context("the mounts stay shared")
 }
 
 /// A /dev/shm of this process alone, until it is dropped.

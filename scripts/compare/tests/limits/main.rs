@@ -16,12 +16,14 @@
 //! |---|---|
 //! | this | the trials: which values, and what must come of them |
 //! | `limit` | what is limited, and how |
+//! | `circumstance` | what else may be inherited, or be missing |
 //! | `attempt` | one run of a demo, and what is to be seen of it |
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(dead_code, reason = "not every test needs all of the support")]
 
 mod attempt;
+mod circumstance;
 mod limit;
 #[path = "../support/mod.rs"]
 mod support;
@@ -30,11 +32,15 @@ mod traces;
 
 use std::{
     env,
-    fs::OpenOptions,
+    ffi::OsString,
+    fs::{self, OpenOptions, Permissions},
     io::Write as _,
-    path::PathBuf,
-    process::{Command, ExitCode},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
     sync::LazyLock,
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Result, bail, ensure};
@@ -43,10 +49,11 @@ use common::{
     scenarios::{ALL, Scenario},
 };
 use libtest_mimic::{Arguments, Trial};
-use rustix::process::{Resource, geteuid};
+use rustix::process::{Pid, Resource, Signal, geteuid, kill_process};
+use serde_json::Value;
 
 use attempt::Attempt;
-use limit::{Limit, SharedMemory};
+use limit::{Limit, SharedMemory, under};
 use support::{MODELS, programs};
 
 const KIB: u64 = 1 << 10;
@@ -64,12 +71,23 @@ fn main() -> ExitCode {
     }
     traces::become_subreaper();
     let own = limit::own_mounts();
-    let trials = vec![
+    let mut trials = vec![
         trial("processes", uncrowded(&own), processes),
         trial("full_shared_memory", own, full_shared_memory),
         trial("open_files", Ok(()), open_files),
         trial("address_space", Ok(()), address_space),
+        trial("data", Ok(()), data),
+        trial("file_size", Ok(()), file_size),
+        trial("cpu_time", Ok(()), cpu_time),
+        trial("stack", Ok(()), stack),
+        trial("compare_in_few_bytes", Ok(()), compare_in_few_bytes),
+        trial("background_job", Ok(()), background_job),
     ];
+    trials.extend(circumstance::ALL.iter().map(|(name, _)| {
+        trial(name, possible(name), move || in_spite_of(name))
+    }));
+    let hidden = possible(MEMORY_NOT_TOLD);
+    trials.push(trial("unknown_memory_is_absent", hidden, unknown_memory));
     let mut arguments = Arguments::from_args();
     // One looks at the children and at the /dev/shm of another.
     arguments.test_threads = Some(1);
@@ -78,7 +96,11 @@ fn main() -> ExitCode {
 
 /// A test that this machine may not allow: then it says so, and
 /// `scripts/test.sh` says it once more at the end.
-fn trial(name: &str, allowed: Result<()>, test: fn()) -> Trial {
+fn trial(
+    name: &str,
+    allowed: Result<()>,
+    test: impl FnOnce() + Send + 'static,
+) -> Trial {
     let run = move || {
         test();
         Ok(())
@@ -118,6 +140,8 @@ struct Demo {
     scenario: &'static Scenario,
     model: Model,
     answer: String,
+    /// All that it printed.
+    document: String,
     /// It may speak of panics: some scenarios are about them.
     panics: bool,
 }
@@ -129,11 +153,12 @@ static DEMOS: LazyLock<Vec<Demo>> = LazyLock::new(|| {
 
 impl Demo {
     fn new(scenario: &'static Scenario, model: Model) -> Self {
-        let answer = String::new();
-        let mut demo = Demo { scenario, model, answer, panics: true };
+        let [answer, document] = [(); 2].map(|()| String::new());
+        let mut demo = Demo { scenario, model, answer, document, panics: true };
         let unlimited = demo.run(Command::new(demo.program()), "no limit");
         demo.answer = unlimited.outcome().answer;
         demo.panics = unlimited.has_panicked();
+        demo.document = unlimited.stdout;
         demo
     }
 
@@ -169,7 +194,8 @@ impl Demo {
     fn is_done_under(&self, limit: Limit) -> bool {
         let command = limit.command(&self.program());
         let attempt = self.run(command, &format!("{limit:?}"));
-        self.judge(&attempt, limit.of == Resource::As)
+        let is_of_memory = [Resource::As, Resource::Data].contains(&limit.of);
+        self.judge(&attempt, is_of_memory)
     }
 
     fn judge(&self, attempt: &Attempt, is_memory_short: bool) -> bool {
@@ -228,14 +254,22 @@ fn rise(demo: &Demo, mut limits: impl Iterator<Item = Limit>) {
     assert!(is_tested, "{name} was refused nothing");
 }
 
+fn address_space() {
+    memory(Resource::As, &MEMORY);
+}
+
+fn data() {
+    memory(Resource::Data, &[0, 6, 48, 256]);
+}
+
 /// More memory is not always enough where less was: with threads, glibc takes
 /// an arena for each if it can have one, and then there is less for others.
-fn address_space() {
-    let (of, step) = (Resource::As, MIB / 4);
+fn memory(of: Resource, more: &[u64]) {
+    let step = MIB / 4;
     let mut refused = 0;
     for demo in &*DEMOS {
         let least = demo.least(of, step);
-        for more in MEMORY {
+        for more in more {
             let limit = Limit { of, value: least + more * step };
             let is_refused = !demo.is_done_under(limit);
             refused +=
@@ -243,6 +277,150 @@ fn address_space() {
         }
     }
     assert!(refused > 0, "no process sibling was refused memory");
+}
+
+/// Memory that is shared is a file as well.
+fn file_size() {
+    let mut refused = 0;
+    for value in [0, 4 * KIB, 64 * KIB, MIB] {
+        let limit = Limit { of: Resource::Fsize, value };
+        for demo in &*DEMOS {
+            let command = limit.command(&demo.program());
+            let attempt = demo.run(command, &format!("{limit:?}"));
+            if !demo.judge(&attempt, false) {
+                attempt.must_name("`ulimit -f`");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 0, "no demo was refused a file");
+}
+
+/// Far more work than two seconds are enough for.
+const ENDLESS: &str = "--variant lock --transfers 4000000000 --json";
+
+fn cpu_time() {
+    let limit = Limit { of: Resource::Cpu, value: 2 };
+    let shared_state = &ALL[0];
+    for model in MODELS {
+        let name = shared_state.program(model);
+        let mut command = limit.command(&programs().join(&name));
+        command.args(ENDLESS.split(' '));
+        let attempt = Attempt::run(&mut command, format!("{name}, {limit:?}"));
+        attempt.must_name("`ulimit -t`");
+    }
+}
+
+fn stack() {
+    for value in [256 * KIB, u64::MAX] {
+        let limit = Limit { of: Resource::Stack, value };
+        for demo in &*DEMOS {
+            let is_done = demo.is_done_under(limit);
+            assert!(
+                is_done,
+                "{}, {limit:?}",
+                demo.scenario.program(demo.model)
+            );
+        }
+    }
+}
+
+/// Whether this machine allows a program to be started so.
+fn possible(circumstance: &str) -> Result<()> {
+    let output = under(circumstance, Path::new("/bin/true")).output()?;
+    let error = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}", error.trim());
+    Ok(())
+}
+
+/// Nothing of this is a reason not to work.
+fn in_spite_of(circumstance: &str) {
+    for demo in &*DEMOS {
+        let command = under(circumstance, &demo.program());
+        let attempt = demo.run(command, circumstance);
+        assert!(demo.judge(&attempt, false), "{attempt}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = under(circumstance, Path::new(COMPARE));
+    command.args(quick_comparison(folder.path()));
+    let attempt =
+        Attempt::run(&mut command, format!("compare, {circumstance}"));
+    assert!(attempt.is_done(), "{attempt}");
+}
+
+/// A shell's background job is not for Ctrl-C, and is for SIGTERM.
+fn background_job() {
+    let program = programs().join(ALL[0].program(Model::Threads));
+    let mut command = under("signals-ignored", &program);
+    let mut child =
+        command.args(ENDLESS.split(' ')).stdin(Stdio::null()).spawn().unwrap();
+    let (interrupt, terminate) = (1 << 1, 1 << 14);
+    let signals = |kind: &str| {
+        let status = format!("/proc/{}/status", child.id());
+        let status = fs::read_to_string(status).unwrap();
+        let mut lines = status.lines();
+        let mask = lines.find_map(|line| line.strip_prefix(kind)).unwrap();
+        u64::from_str_radix(mask.trim(), 16).unwrap()
+    };
+    let begin = Instant::now();
+    while signals("SigCgt:") & terminate == 0 {
+        assert!(begin.elapsed() < attempt::DEADLINE, "it obeys nothing");
+        thread::sleep(Duration::from_millis(1));
+    }
+    let ignored = signals("SigIgn:");
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(ignored & (interrupt | terminate), interrupt);
+}
+
+const MEMORY_NOT_TOLD: &str = "memory-not-told";
+
+/// The metrics that `smaps_rollup` tells.
+const TOLD_OF_MEMORY: [&str; 3] = ["memory a worker", "private bytes", "PSS"];
+
+/// And not zero.
+fn unknown_memory() {
+    for demo in &*DEMOS {
+        let command = under(MEMORY_NOT_TOLD, &demo.program());
+        let outcome = demo.run(command, MEMORY_NOT_TOLD).outcome();
+        let memory = outcome.resources.peak_proportional_memory;
+        assert_eq!(memory, None, "{}", demo.scenario.program(demo.model));
+        let mut figures = outcome.metrics.iter();
+        let zero = figures.find(|it| {
+            TOLD_OF_MEMORY.contains(&&*it.name) && it.value == Some(0.0)
+        });
+        assert_eq!(zero, None, "{}", demo.scenario.program(demo.model));
+    }
+}
+
+const COMPARE: &str = env!("CARGO_BIN_EXE_compare");
+
+/// Of programs that say at once what the real ones have said.
+fn quick_comparison(folder: &Path) -> Vec<OsString> {
+    for demo in DEMOS.iter().filter(|demo| demo.scenario.name == ALL[0].name) {
+        let program = folder.join(demo.scenario.program(demo.model));
+        let script = format!("#!/bin/sh\ncat <<'EOF'\n{}EOF\n", demo.document);
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    }
+    let usual = "--no-python --rounds 6 --workers 2 --scenario";
+    let usual = usual.split(' ').chain([ALL[0].name]).map(OsString::from);
+    let samples = folder.join("samples.json").into();
+    let places = ["--programs".into(), folder.into(), "--json".into()];
+    usual.chain(places).chain([samples]).collect()
+}
+
+/// The file of samples is whole, however few there are room for.
+fn compare_in_few_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let limit = Limit { of: Resource::Fsize, value: 16 * KIB };
+    let mut command = limit.command(Path::new(COMPARE));
+    command.args(quick_comparison(folder.path()));
+    let attempt = Attempt::run(&mut command, format!("compare, {limit:?}"));
+    attempt.must_name("`ulimit -f`");
+    let text = fs::read_to_string(folder.path().join("samples.json")).unwrap();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    assert!(!document["samples"].as_array().unwrap().is_empty());
 }
 
 /// Not every demo needs a named segment.

@@ -78,8 +78,8 @@ fn a_file_against_itself_did_not_change() {
 fn what_got_slower_is_named_and_fails() {
     let result = compared(|asked| {
         asked.outcome.laps.work *= 1.25;
-        asked.outcome.metrics[0].value /= 1.25;
-        asked.outcome.resources.peak_proportional_memory *= 2;
+        asked.scale(0, 1.0 / 1.25);
+        asked.scale_memory(2.0);
     });
     assert_eq!(result.code, Some(1), "{}", result.stdout);
     let page = spaced(&result.stdout);
@@ -97,8 +97,8 @@ fn what_got_slower_is_named_and_fails() {
 fn what_got_faster_is_named_and_does_not_fail() {
     let result = compared(|asked| {
         asked.outcome.laps.work /= 1.25;
-        asked.outcome.metrics[0].value *= 1.25;
-        asked.outcome.resources.peak_proportional_memory /= 2;
+        asked.scale(0, 1.25);
+        asked.scale_memory(0.5);
     });
     assert_eq!(result.code, Some(0), "{}", result.stdout);
     let page = spaced(&result.stdout);

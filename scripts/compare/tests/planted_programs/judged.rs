@@ -37,9 +37,9 @@ fn a_faster_side_is_named_with_its_factor() {
         // 10 % slower, with a noise of 1 %.
         let noise = 1.0 + 0.01 * (asked.run % 3) as f64;
         asked.outcome.laps.work *= 1.10 * noise;
-        asked.outcome.metrics[0].value /= 14.0 * noise;
-        asked.outcome.metrics[1].value *= 1.5;
-        asked.outcome.resources.peak_proportional_memory *= 3;
+        asked.scale(0, 1.0 / (14.0 * noise));
+        asked.scale(1, 1.5);
+        asked.scale_memory(3.0);
     });
     let table = run(&mut stage.compare(&["shared-state"])).stdout;
     assert!(
@@ -101,11 +101,26 @@ fn memory_that_a_kernel_does_not_tell_is_not_judged() {
     let stage = Stage::new();
     for model in BOTH {
         stage.plant("shared-state", model, |asked| {
-            asked.outcome.resources.peak_proportional_memory = 0;
+            asked.outcome.resources.peak_proportional_memory = None;
         });
     }
     let table = run(&mut stage.compare(&["shared-state"])).stdout;
-    assert_eq!(row(&table, "memory"), "memory 0 B 0 B shown, not judged");
+    assert_eq!(row(&table, "memory"), "memory not known here");
+}
+
+/// Rounds are compared in pairs: a figure of some of them is none of all.
+#[test]
+fn a_figure_that_one_round_lacks_is_not_judged() {
+    let stage = Stage::new();
+    stage.plant("shared-state", Model::Threads, |asked| {
+        if asked.run == 2 {
+            asked.outcome.metrics[0].value = None;
+        }
+    });
+    let result = run(&mut stage.compare(&["shared-state"]));
+    assert_eq!(result.code, Some(0), "{}", result.stdout);
+    let lock = row(&result.stdout, "transfers, lock");
+    assert!(lock.ends_with("op/s not known here"), "{lock}");
 }
 
 #[test]

@@ -212,6 +212,20 @@ pub struct Asked {
     pub outcome: Outcome,
 }
 
+impl Asked {
+    /// Makes one of the metrics so many times as large.
+    pub fn scale(&mut self, metric: usize, by: f64) {
+        let value = &mut self.outcome.metrics[metric].value;
+        *value = value.map(|value| value * by);
+    }
+
+    /// Makes the memory so many times as large.
+    pub fn scale_memory(&mut self, by: f64) {
+        let memory = &mut self.outcome.resources.peak_proportional_memory;
+        *memory = memory.map(|bytes| (bytes as f64 * by) as u64);
+    }
+}
+
 const PREAMBLE: &str = r#"#!/bin/sh
 run=$(cat "$0.runs" 2>/dev/null || echo 0)
 echo $((run + 1)) > "$0.runs"
@@ -279,7 +293,7 @@ fn usual(scenario: &str, model: Model, workers: usize) -> Outcome {
                 .of("atomic"),
         ],
         resources: Resources {
-            peak_proportional_memory: 8_400_000,
+            peak_proportional_memory: Some(8_400_000),
             ..Resources::default()
         },
         machine: machine(),
@@ -289,7 +303,7 @@ fn usual(scenario: &str, model: Model, workers: usize) -> Outcome {
 
 fn machine() -> Machine {
     Machine {
-        cpu: "planted".into(),
+        cpu: Some("planted".into()),
         cores: 2,
         kernel: "planted".into(),
         rustc: "rustc 1.95.0".into(),

@@ -430,7 +430,7 @@ fn two_metrics_of_one_name() {
 #[test]
 fn a_negative_figure() {
     let result = compare(&stage_that_alters(|outcome| {
-        outcome.metrics[0].value = -1.5;
+        outcome.metrics[0].value = Some(-1.5);
     }));
     assert_refused(&result, "its metric transfers, lock is -1.5");
 }
