@@ -18,6 +18,7 @@ use signal_hook::{
 
 use crate::{
     arguments::{Arguments, Common},
+    escaped::{Escaped, EscapedLines},
     lifeline,
     outcome::{Model, Outcome},
 };
@@ -50,7 +51,7 @@ pub fn main<A: Arguments>(
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", EscapedLines(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }
@@ -71,7 +72,7 @@ fn examples<A: Arguments>() -> String {
 fn program() -> String {
     let path = env::args_os().next().unwrap_or_default();
     let name = Path::new(&path).file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
+    Escaped(name).to_string()
 }
 
 fn obey_the_outside(arguments: &impl Arguments) -> anyhow::Result<()> {
@@ -117,7 +118,7 @@ fn check(outcome: &Outcome, expected: Option<&str>) -> anyhow::Result<()> {
 fn print(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
     let mut text = match json {
         true => outcome.json()?,
-        false => outcome.human(),
+        false => EscapedLines(&outcome.human()).to_string(),
     };
     text.push('\n');
     match io::stdout().write_all(text.as_bytes()) {

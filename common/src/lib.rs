@@ -31,6 +31,7 @@
 //! | [`demo`] | the frame of every `main`: arguments in, outcome out, exit status |
 //! | [`arguments`] | the flags that every demo understands |
 //! | [`outcome`] | what a demo prints, for a person and as JSON |
+//! | [`escaped`] | text from outside, as it may be shown |
 //! | [`aligned`] | a vector that begins where mapped memory does |
 //! | [`gate`] | where threads start together |
 //! | [`laps`] | start, work, stop: the clock of both siblings |
@@ -57,6 +58,7 @@ pub mod arguments;
 pub mod databases;
 pub mod demo;
 pub mod digest;
+pub mod escaped;
 pub mod estimate;
 pub mod gate;
 pub mod input;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    escaped::escaped_json,
     laps::{Laps, Seconds},
     machine::Machine,
     resources::Resources,
@@ -189,7 +190,7 @@ impl Outcome {
                 metric.value
             );
         }
-        Ok(serde_json::to_string(self)?)
+        Ok(escaped_json(&serde_json::to_string(self)?))
     }
 
     /// The same for a person: story, figures, meaning. What there is nothing
