@@ -37,6 +37,7 @@
 //! | [`laps`] | start, work, stop: the clock of both siblings |
 //! | [`estimate`] | medians and intervals of what was measured in rounds |
 //! | [`latency`] | the quantiles of many short times |
+//! | [`path_bytes`] | a path in a message |
 //! | [`placement`] | which core an end runs on |
 //! | [`ring`] | messages through memory that two threads or processes share |
 //! | [`resources`] | CPU time, context switches, page faults, memory |
@@ -67,6 +68,7 @@ pub mod latency;
 pub mod lifeline;
 pub mod machine;
 pub mod outcome;
+pub mod path_bytes;
 pub mod placement;
 pub mod progress;
 pub mod resources;
