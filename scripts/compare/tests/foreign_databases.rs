@@ -6,6 +6,10 @@
 #[expect(dead_code, reason = "not every test needs all of the support")]
 mod support;
 
+#[path = "terminal/emulator.rs"]
+#[expect(dead_code, reason = "what else it can do, its own tests need")]
+mod emulator;
+
 use std::{
     env,
     fs::{self, OpenOptions, Permissions},
@@ -22,6 +26,7 @@ use common::{
     outcome::{Model, Outcome},
     scenarios::ALL,
 };
+use emulator::Emulator;
 use rusqlite::Connection;
 use rustix::process::geteuid;
 use support::{MODELS, programs};
@@ -99,6 +104,10 @@ fn an_interrupted_write_is_to_be_rolled_back_before_one_reads() {
         let reason = refusal(&mut reading(&program(model), &here));
         assert!(reason.contains("must be rolled back first"), "{reason}");
         assert!(reason.contains("copy FILE-journal with it"), "{reason}");
+        let arguments = format!("--database {}", here.display());
+        let mut ui = Emulator::start(model, &arguments, (24, 80));
+        ui.ask("SELECT count(*) FROM t");
+        ui.wait_for("must be rolled back first");
     }
     for ending in ["", "-journal"] {
         fs::copy(beside(&here, ending), beside(&there, ending)).unwrap();
@@ -107,7 +116,7 @@ fn an_interrupted_write_is_to_be_rolled_back_before_one_reads() {
         let owner = Connection::open(database).unwrap();
         let sum = "SELECT sum(a) FROM t";
         let sum: i64 = owner.query_row(sum, [], |row| row.get(0)).unwrap();
-        assert_eq!(sum, (1..=99).map(|i| i * i).sum());
+        assert_eq!(sum, (1..=99_i64).map(|i| i * i).sum::<i64>());
     }
     let [threads, processes] = MODELS.map(|model| {
         let answers = [&here, &there].map(|it| answer(&program(model), it));

