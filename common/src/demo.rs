@@ -18,6 +18,7 @@ use signal_hook::{
 
 use crate::{
     arguments::{Arguments, Common},
+    escaped::{Escaped, EscapedLines},
     inherited, lifeline,
     outcome::{Model, Outcome},
 };
@@ -51,7 +52,10 @@ pub fn main<A: Arguments>(
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", inherited::in_words(&error));
+            eprintln!(
+                "error: {}",
+                EscapedLines(&inherited::in_words(&error))
+            );
             ExitCode::FAILURE
         }
     }
@@ -72,7 +76,7 @@ fn examples<A: Arguments>() -> String {
 fn program() -> String {
     let path = env::args_os().next().unwrap_or_default();
     let name = Path::new(&path).file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
+    Escaped(name).to_string()
 }
 
 fn obey_the_outside(arguments: &impl Arguments) -> anyhow::Result<()> {
@@ -122,7 +126,7 @@ fn check(outcome: &Outcome, expected: Option<&str>) -> anyhow::Result<()> {
 fn print(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
     let mut text = match json {
         true => outcome.json()?,
-        false => outcome.human(),
+        false => EscapedLines(&outcome.human()).to_string(),
     };
     text.push('\n');
     match io::stdout().write_all(text.as_bytes()) {

@@ -31,11 +31,13 @@
 //! | [`demo`] | the frame of every `main`: arguments in, outcome out, exit status |
 //! | [`arguments`] | the flags that every demo understands |
 //! | [`outcome`] | what a demo prints, for a person and as JSON |
+//! | [`escaped`] | text from outside, as it may be shown |
 //! | [`aligned`] | a vector that begins where mapped memory does |
 //! | [`gate`] | where threads start together |
 //! | [`laps`] | start, work, stop: the clock of both siblings |
 //! | [`estimate`] | medians and intervals of what was measured in rounds |
 //! | [`latency`] | the quantiles of many short times |
+//! | [`path_bytes`] | a path in a message |
 //! | [`placement`] | which core an end runs on |
 //! | [`ring`] | messages through memory that two threads or processes share |
 //! | [`resources`] | CPU time, context switches, page faults, memory |
@@ -60,6 +62,7 @@ pub mod cgroup;
 pub mod databases;
 pub mod demo;
 pub mod digest;
+pub mod escaped;
 pub mod estimate;
 pub mod gate;
 pub mod inherited;
@@ -69,6 +72,7 @@ pub mod latency;
 pub mod lifeline;
 pub mod machine;
 pub mod outcome;
+pub mod path_bytes;
 pub mod placement;
 pub mod progress;
 pub mod resources;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    escaped::escaped_json,
     laps::{Laps, Seconds},
     machine::Machine,
     resources::Resources,
@@ -195,7 +196,7 @@ impl Outcome {
                 bail!("the metric {name} is {value}, which is no figure");
             }
         }
-        Ok(serde_json::to_string(self)?)
+        Ok(escaped_json(&serde_json::to_string(self)?))
     }
 
     /// The same for a person: story, figures, meaning. What there is nothing

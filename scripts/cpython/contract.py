@@ -13,6 +13,7 @@ import json
 import multiprocessing
 import os
 import platform
+import re
 import resource
 import select
 import signal
@@ -406,7 +407,7 @@ def main(
     except Misuse as misuse:
         parser.error(str(misuse))
     except Failure as failure:
-        print(f"error: {failure}", file=sys.stderr)
+        print(f"error: {escaped(str(failure))}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -494,7 +495,29 @@ def print_outcome(outcome: Outcome, model: Model, as_json: bool) -> None:
     if as_json:
         print(json.dumps(outcome.document(model), allow_nan=False))
     else:
-        print(outcome.human(model))
+        print("\n".join(map(escaped, outcome.human(model).split("\n"))))
+
+
+#: What a terminal does something on, other than showing it; and what stands
+#: for a byte that is not UTF-8.
+OBEYED = re.compile(
+    "[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+    "\ud800-\udfff]"
+)
+
+SHORT = {"\0": "\\0", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+
+
+def escaped(text: str) -> str:
+    """Text from outside, as it may be shown: see common/src/escaped.rs."""
+
+    def written_out(match: re.Match[str]) -> str:
+        letter = match[0]
+        if 0xDC80 <= ord(letter) <= 0xDCFF:
+            return f"\\x{ord(letter) - 0xDC00:02x}"
+        return SHORT.get(letter, f"\\u{{{ord(letter):x}}}")
+
+    return OBEYED.sub(written_out, text)
 
 
 #: What `O_ASYNC` sends: fcntl(2), "Managing signals".

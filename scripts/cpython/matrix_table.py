@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 from urllib.parse import quote
 
 from contract import Failure
@@ -27,6 +27,18 @@ DATABASES = 6
 #: `FORMAT` in common/src/databases/generate.rs, which makes them.
 FORMAT = 1
 
+INTERRUPTED = (
+    "a write to it was interrupted, and must be rolled back first: open it "
+    "once where it can be written to, with its own program or `sqlite3 FILE "
+    ".tables`; to read a copy, copy FILE-journal with it and do the same there"
+)
+
+IN_WAL_MODE = (
+    "it is in WAL mode, and can only be read where FILE-shm can be written "
+    "beside it: copy FILE, and FILE-wal if there is one, together into a "
+    "folder that can be written to, and read that"
+)
+
 
 @dataclass(frozen=True)
 class Source:
@@ -38,7 +50,7 @@ class Source:
     @property
     def name(self) -> str:
         """What the database is called: its file, without the ending."""
-        return Path(self.path).stem
+        return text(os.fsencode(Path(self.path).stem))
 
 
 @dataclass
@@ -46,8 +58,12 @@ class Table:
     """The numbers of a table: its numeric columns, its complete rows."""
 
     name: str
+    #: The database's, before it was read.
+    version: list[Any]
     columns: list[str]
     columns_left_out: list[str]
+    #: Those of `columns` that are constant only as floats.
+    columns_made_constant: list[str]
     rows_left_out: int
     #: Row by row: for the kernel in Python.
     rows: list[list[float]]
@@ -88,29 +104,84 @@ def find(path: str, wanted: Optional[str]) -> str:
     """`wanted`, in whatever case; or the only one; or the usual one."""
     with closing(connect(path)) as connection:
         try:
-            entries: list[tuple[str, str]] = connection.execute(
+            found: list[tuple[bytes, bytes]] = connection.execute(
                 "SELECT name, type FROM sqlite_master "
                 "WHERE type IN ('table', 'view') "
                 "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
             ).fetchall()
         except sqlite3.Error as error:
-            raise Failure(f"database {path}: {error}") from error
+            raise Failure(f"database {path}: {why(path, error)}") from error
+    entries = [
+        (name.decode(errors="surrogateescape"), text(kind))
+        for name, kind in found
+    ]
     tables = [name for name, kind in entries if kind == "table"]
     if wanted is None and len(tables) == 1:
-        return tables[0]
+        return askable(path, tables[0])
     name = wanted or TABLE
     for entry, _ in entries:
         if entry.lower() == name.lower():
-            return entry
+            return askable(path, entry)
     there_are = ", ".join(entry for entry, _ in entries) or "none"
     raise Failure(f"database {path}: no table {name!r}, there is {there_are}")
 
 
+def askable(path: str, table: str) -> str:
+    """Only a name that is a text can stand in a query."""
+    try:
+        table.encode()
+    except UnicodeEncodeError as error:
+        raise Failure(
+            f'database {path}: the name of its table "{table}" is not UTF-8, '
+            "and so no query can have it: rename it"
+        ) from error
+    return table
+
+
 def connect(path: str) -> sqlite3.Connection:
-    """To read only. A connection stays with the worker that opened it."""
+    """To read only. A connection stays with the worker that opened it.
+
+    Texts come as bytes, because they need not be UTF-8, and nobody reads them.
+    """
     if not os.path.isfile(path):
         raise Failure(f"database {path}: there is no such file")
-    return sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)
+    if not os.access(path, os.R_OK):
+        raise Failure(f"database {path}: permission denied")
+    uri = f"file:{quote(os.fsencode(path))}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True)
+    connection.text_factory = bytes
+    return connection
+
+
+def why(path: str, error: Exception) -> str:
+    """Why a sound database cannot be read as it is, and how it can."""
+    said = str(error)
+    is_missing = "unable to open" in said
+    if is_missing and not os.access(Path(path).absolute().parent, os.W_OK):
+        return IN_WAL_MODE
+    if "readonly" in said:
+        is_hot = os.path.exists(f"{path}-journal")
+        return INTERRUPTED if is_hot else IN_WAL_MODE
+    return said
+
+
+def text(name: bytes) -> str:
+    """As `String::from_utf8_lossy` has it."""
+    return name.decode(errors="replace")
+
+
+def version(path: str) -> list[Any]:
+    """What shows that it was written to: as `Version` has it in Rust."""
+    stamps: list[Any] = []
+    for file in (path, f"{path}-wal"):
+        try:
+            found = os.stat(file)
+        except OSError:
+            stamps.append(None)
+            continue
+        stamp = (found.st_ino, found.st_size, found.st_mtime_ns)
+        stamps.append(stamp if found.st_size else None)
+    return stamps
 
 
 def load(source: Source) -> Table:
@@ -122,19 +193,28 @@ def load(source: Source) -> Table:
     try:
         return read(source)
     except (sqlite3.Error, ValueError) as error:
-        raise Failure(f"database {source.path}: {error}") from error
+        reason = why(source.path, error)
+        raise Failure(f"database {source.path}: {reason}") from error
 
 
 def read(source: Source) -> Table:
     """The table, or what is wrong with it."""
+    before = version(source.path)
     quoted = source.table.replace('"', '""')
     with closing(connect(source.path)) as connection:
-        cursor = connection.execute(f'SELECT * FROM main."{quoted}"')
-        names = [description[0] for description in cursor.description]
-        raw: list[tuple[object, ...]] = cursor.fetchall()
-    used = [
-        index for index, column in enumerate(zip(*raw)) if is_numeric(column)
-    ]
+        # `cursor.description` takes no name that is not UTF-8.
+        found: list[tuple[bytes]] = connection.execute(
+            "SELECT name FROM pragma_table_xinfo(?, 'main') WHERE hidden <> 1",
+            [source.table],
+        ).fetchall()
+        names = [text(name) for (name,) in found]
+        numbered = ", ".join(f"c{index}" for index in range(len(names)))
+        raw: list[tuple[object, ...]] = connection.execute(
+            f'WITH t({numbered}) AS (SELECT * FROM main."{quoted}") '
+            "SELECT * FROM t"
+        ).fetchall()
+    columns = list(zip(*raw))
+    used = [index for index, column in enumerate(columns) if is_numeric(column)]
     if not used:
         raise ValueError(f"table {source.table!r} has no numeric column")
     chosen = ([row[index] for index in used] for row in raw)
@@ -150,14 +230,24 @@ def read(source: Source) -> Table:
         raise ValueError(f"table {source.table!r} has an infinite number")
     return Table(
         name=source.name,
+        version=before,
         columns=[names[index] for index in used],
         columns_left_out=[
             name for index, name in enumerate(names) if index not in used
+        ],
+        columns_made_constant=[
+            names[index] for index in used if is_made_constant(columns[index])
         ],
         rows_left_out=len(raw) - len(rows),
         rows=rows,
         packed=packed,
     )
+
+
+def is_made_constant(column: tuple[Any, ...]) -> bool:
+    """Whether its integers differ only in what a float has no room for."""
+    numbers = {value for value in column if value is not None}
+    return len(numbers) > 1 and len(set(map(float, numbers))) == 1
 
 
 def is_numeric(column: tuple[object, ...]) -> bool:

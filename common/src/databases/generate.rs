@@ -40,7 +40,7 @@ use anyhow::{Context as _, Result};
 use rusqlite::{Connection, Statement, types::Null};
 
 use super::TABLE;
-use crate::{input::Input, progress::Progress};
+use crate::{escaped::Escaped, input::Input, progress::Progress};
 
 /// To be counted up with every change of the formulas or the table, so that
 /// what an older version made is not taken for the new.
@@ -110,14 +110,14 @@ pub fn generate(folder: &Path, shape: &Shape) -> Result<Vec<PathBuf>> {
         return Ok(paths);
     }
     fs::create_dir_all(&home)
-        .with_context(|| format!("no folder {}", home.display()))?;
+        .with_context(|| format!("no folder {}", Escaped(&home)))?;
     let _only_one_at_a_time = lock(folder)?;
     let progress = Progress::new(DATABASES);
     for (index, path) in paths.iter().enumerate() {
         progress.now("generating databases, once");
         if !path.exists() {
             write(&mut build(shape, index)?, &folder.join("unfinished"), path)
-                .with_context(|| format!("no file {}", path.display()))?;
+                .with_context(|| format!("no file {}", Escaped(path)))?;
         }
         progress.step();
     }
@@ -136,7 +136,7 @@ fn folder() -> Result<PathBuf> {
         .find(|folder| !inner.iter().any(|name| folder.ends_with(name)))
         .and_then(Path::parent)
         .map(|target| target.join("matrix"))
-        .with_context(|| format!("{} is in no folder", program.display()))
+        .with_context(|| format!("{} is in no folder", Escaped(&program)))
 }
 
 /// The kernel takes the lock back from whoever dies with it.
@@ -144,7 +144,7 @@ fn lock(folder: &Path) -> Result<File> {
     let path = folder.join("lock");
     File::create(&path)
         .and_then(|file| file.lock().map(|()| file))
-        .with_context(|| format!("no lock on {}", path.display()))
+        .with_context(|| format!("no lock on {}", Escaped(&path)))
 }
 
 /// It is on the disk before it gets its name, lest a power failure leave the

@@ -1,5 +1,7 @@
 //! Agreement with numpy, on databases that Python made.
 
+use std::path::PathBuf;
+
 use common::scenarios::matrix::Source;
 use serde::Deserialize;
 
@@ -8,13 +10,19 @@ use crate::{Folder, finish, python};
 /// What numpy finds in a database.
 #[derive(Deserialize)]
 struct Expected {
-    source: Source,
+    source: Named,
     rows_used: usize,
     rows_left_out: usize,
     columns_used: Vec<String>,
     columns_left_out: Vec<String>,
     eigenvalues: Vec<f64>,
     components_kept: usize,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    path: PathBuf,
+    table: String,
 }
 
 #[test]
@@ -28,8 +36,10 @@ fn numpy_finds_the_same() {
     let all: Vec<Expected> = serde_json::from_slice(&output.stdout).unwrap();
     assert!(all.len() >= 10);
     for expected in all {
-        let name = expected.source.name();
-        let found = finish(&expected.source).unwrap().report.figures;
+        let Named { path, table } = expected.source;
+        let source = Source { path, table };
+        let name = source.name();
+        let found = finish(&source).unwrap().report.figures;
         assert_eq!(found.rows_used, expected.rows_used, "{name}");
         assert_eq!(found.rows_left_out, expected.rows_left_out, "{name}");
         assert_eq!(found.columns_used, expected.columns_used, "{name}");

@@ -10,6 +10,7 @@ use common::{
         outcome,
     },
 };
+use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::{Folder, args, blamed, finish};
@@ -126,7 +127,7 @@ fn another_language_compares_counts_exactly_and_eigenvalues_as_figures() {
 #[test]
 fn whatever_differs_from_the_reference_is_refused_by_name() {
     type Harm = fn(&mut Finished<Vec<f64>>);
-    let harms: [(&str, Harm); 8] = [
+    let harms: [(&str, Harm); 9] = [
         ("its name is", |it| it.report.figures.name.push('x')),
         ("rows used are", |it| it.report.figures.rows_used += 1),
         ("rows left out are", |it| it.report.figures.rows_left_out += 1),
@@ -135,6 +136,9 @@ fn whatever_differs_from_the_reference_is_refused_by_name() {
         }),
         ("columns left out are", |it| {
             it.report.figures.columns_left_out.clear();
+        }),
+        ("columns made constant are", |it| {
+            it.report.figures.columns_made_constant.push("m0".into());
         }),
         ("eigenvalues are", |it| {
             let value = &mut it.report.figures.eigenvalues[0];
@@ -151,6 +155,21 @@ fn whatever_differs_from_the_reference_is_refused_by_name() {
         let text = blamed(run.outcome(&[]), &run.sources[3].path);
         assert_eq!(text, format!("{figure} not as in the serial reference"));
     }
+}
+
+#[test]
+fn a_database_that_changed_is_to_blame_and_not_its_worker() {
+    let mut run = Run::new();
+    let writer = Connection::open(&run.sources[3].path).unwrap();
+    // In the WAL, too, of which the file itself shows nothing.
+    let wal = "PRAGMA journal_mode = wal";
+    writer.query_row(wal, [], |_| Ok(())).unwrap();
+    run.finished[3] = finish(&run.sources[3]).unwrap();
+    writer.execute("DELETE FROM measurements WHERE rowid = 7", []).unwrap();
+    let text = format!("{:#}", run.outcome(&[]).unwrap_err());
+    let changed = "the database changed while it was read; ";
+    assert!(text.starts_with(changed), "{text}");
+    assert!(text.ends_with("rows used are not as in the serial reference"));
 }
 
 #[test]

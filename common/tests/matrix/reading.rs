@@ -79,7 +79,8 @@ fn a_database_in_write_ahead_mode_is_read() {
 }
 
 /// What a crash in the middle of a transaction leaves: a journal that somebody
-/// has to roll back first, and a reader may not.
+/// has to roll back first, and a reader may not. As is advised, it is read
+/// after it was opened where it can be written to.
 #[test]
 fn a_database_that_is_to_be_recovered_first_is_refused() {
     let folder = Folder::new();
@@ -96,9 +97,46 @@ fn a_database_that_is_to_be_recovered_first_is_refused() {
     fs::copy(journal, folder.path("b.sqlite-journal")).unwrap();
     assert_eq!(
         blamed(load(&crashed), &crashed.path),
-        "attempt to write a readonly database: in WAL mode, or after a crash, \
-         it can only be read where it can be written to; read a copy"
+        "a write to it was interrupted, and must be rolled back first: open \
+         it once where it can be written to, with its own program or `sqlite3 \
+         FILE .tables`; to read a copy, copy FILE-journal with it and do the \
+         same there"
     );
+    let owner = Connection::open(&crashed.path).unwrap();
+    let tables = "SELECT name FROM sqlite_schema";
+    owner.query_row(tables, [], |_| Ok(())).unwrap();
+    assert_eq!(load(&crashed).unwrap().rows(), 4);
+}
+
+#[test]
+fn what_differs_only_as_integers_is_named() {
+    let folder = Folder::new();
+    let made_constant = |values: &str| {
+        let sql = format!(
+            "CREATE TABLE t (text, id, x); INSERT INTO t VALUES {values}"
+        );
+        folder.load(&sql).columns_made_constant().to_vec()
+    };
+    let power = 1_i64 << 53;
+    let (odd, far) = (power + 1, power + 2);
+    let two = |id| format!("('a', {power}, 1), ('b', {id}, 2)");
+    assert_eq!(made_constant(&two(odd)), ["id"]);
+    assert!(made_constant(&two(power)).is_empty(), "it is constant");
+    assert!(made_constant(&two(far)).is_empty(), "floats differ, too");
+    // What is left out does not make it vary.
+    let incomplete = format!("{}, ('c', 5, NULL)", two(power));
+    assert!(made_constant(&incomplete).is_empty());
+}
+
+/// An R-tree keeps statements of its own on the connection.
+#[test]
+fn a_virtual_table_is_read() {
+    let table = Folder::new().load(
+        "CREATE VIRTUAL TABLE t USING rtree(id, low, high);
+         INSERT INTO t VALUES (1, 2, 3), (4, 5, 7);",
+    );
+    assert_eq!(table.columns(), ["id", "low", "high"]);
+    assert_eq!(table.values(), [1.0, 2.0, 3.0, 4.0, 5.0, 7.0]);
 }
 
 #[test]

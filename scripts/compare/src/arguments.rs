@@ -9,6 +9,7 @@ use std::{
 use anyhow::Context as _;
 use clap::{Parser, builder::PossibleValuesParser};
 use common::{
+    escaped::Escaped,
     estimate, machine,
     scenarios::{self, Scenario},
 };
@@ -223,7 +224,7 @@ impl Arguments {
         };
         folder
             .canonicalize()
-            .with_context(|| format!("no programs in {}", folder.display()))
+            .with_context(|| format!("no programs in {}", Escaped(&folder)))
     }
 
     /// The file that keeps the samples. There is always one: a figure whose

@@ -26,6 +26,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use common::{
+    escaped::Escaped,
     outcome::{Better, Model},
     progress::Progress,
     scenarios::{self, Scenario},
@@ -210,7 +211,7 @@ impl Subject {
         ensure!(
             best > 0.0,
             "{} says that its work took no time",
-            self.program.display()
+            Escaped(&self.program)
         );
         let fitting = PILOT as f64 * WORK / best;
         Ok((fitting / 10.0).max(1.0) as u64 * 10)
@@ -248,7 +249,7 @@ impl Subject {
     /// One run: seconds of its work.
     fn work(&self, transfers: u64) -> anyhow::Result<f64> {
         self.run(transfers).with_context(|| {
-            format!("{} cannot be calibrated with", self.program.display())
+            format!("{} cannot be calibrated with", Escaped(&self.program))
         })
     }
 

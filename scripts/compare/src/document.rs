@@ -3,6 +3,7 @@
 use std::fmt;
 
 use common::{
+    escaped::Escaped,
     outcome::{Model, Outcome, SCHEMA},
     scenarios::Scenario,
 };
@@ -40,7 +41,9 @@ impl fmt::Display for NoOutcome {
             NoOutcome::Malformed(error) => {
                 format!("it did not print an outcome: {error}")
             }
-            NoOutcome::Impostor(name) => format!("it says that it is {name}"),
+            NoOutcome::Impostor(name) => {
+                format!("it says that it is {}", Escaped(name))
+            }
         };
         formatter.write_str(&words)
     }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
+use common::escaped::Escaped;
 use serde::{Deserialize, Serialize};
 
 use crate::child::{self, Ending};
@@ -44,7 +45,7 @@ impl Interpreter {
     /// Fails if there is none of that name, or none that can run the scripts.
     pub fn ask(command: &Path, scripts: &Path) -> anyhow::Result<Self> {
         Self::try_ask(command, scripts).with_context(|| {
-            format!("{} cannot run the scripts", command.display())
+            format!("{} cannot run the scripts", Escaped(command))
         })
     }
 
@@ -84,7 +85,7 @@ impl Interpreter {
         let names = Self::names(all.len());
         let introduction = |(name, one): (_, &Self)| {
             let Interpreter { command, words, .. } = one;
-            let command = command.display();
+            let (command, words) = (Escaped(command), Escaped(words));
             match all {
                 [_] => format!("{command}: {words}"),
                 _ => format!("{name}, {command}: {words}"),

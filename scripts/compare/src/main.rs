@@ -69,7 +69,11 @@ use std::{fmt::Display, io, io::Write as _, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use common::{demo, inherited};
+use common::{
+    demo,
+    escaped::{Escaped, EscapedLines},
+    inherited,
+};
 
 use crate::{
     advise::Advice,
@@ -92,7 +96,10 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(status) => status,
         Err(error) => {
-            eprintln!("error: {}", inherited::in_words(&error));
+            eprintln!(
+                "error: {}",
+                EscapedLines(&inherited::in_words(&error))
+            );
             ExitCode::FAILURE
         }
     }
@@ -184,7 +191,7 @@ fn write_report(
     let report = Report { results, verdicts, claims };
     let path = samples.with_file_name("report.html");
     report.write(&path)?;
-    print(&format_args!("report    {}\n", path.display()))
+    print(&format_args!("report    {}\n", Escaped(&path)))
 }
 
 fn status(results: &Results) -> ExitCode {
@@ -237,7 +244,8 @@ fn measure_all(
 
 /// A reader who has seen enough (`| head`) is not an error.
 fn print(page: &impl Display) -> anyhow::Result<()> {
-    match io::stdout().write_all(page.to_string().as_bytes()) {
+    let page = EscapedLines(&page.to_string()).to_string();
+    match io::stdout().write_all(page.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(error).context("the page could not be written to stdout")
         }

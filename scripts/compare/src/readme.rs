@@ -5,7 +5,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, ensure};
-use common::digest::Digest;
+use common::{digest::Digest, escaped::Escaped};
 
 use crate::{plan::count, results::Results, table, verdict::Verdict};
 
@@ -52,11 +52,11 @@ pub fn write(results: &Results) -> anyhow::Result<()> {
          with scripts/compare.sh"
     );
     let text = fs::read_to_string(path)
-        .with_context(|| format!("{} cannot be read", path.display()))?;
+        .with_context(|| format!("{} cannot be read", Escaped(&path)))?;
     let text = with_block(&text, &block(results))
         .with_context(|| format!("{name} has no marks of --readme"))?;
     fs::write(path, text)
-        .with_context(|| format!("{} cannot be written", path.display()))
+        .with_context(|| format!("{} cannot be written", Escaped(&path)))
 }
 
 /// The text with another block. None if it has no place for one.

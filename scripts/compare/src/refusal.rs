@@ -5,7 +5,7 @@ use std::{
     process::ExitStatus, time::Duration,
 };
 
-use common::{outcome::Model, scenarios::Scenario};
+use common::{escaped::Escaped, outcome::Model, scenarios::Scenario};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use signal_hook::low_level::signal_name;
 
@@ -63,7 +63,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = match self {
             Reason::Missing(path) => {
-                format!("there is no program {}", path.display())
+                format!("there is no program {}", Escaped(path))
             }
             Reason::NotRun(error) => format!("it could not be run: {error}"),
             Reason::Failed(status) => end(*status),
@@ -152,15 +152,14 @@ impl Refusal {
 }
 
 /// The last line that says something: a panic ends with a note on how to see
-/// its backtrace. What could move a terminal's cursor is left out.
+/// its backtrace.
 fn last_words(stderr: &str) -> Option<String> {
     const MOST: usize = 160;
     let line = stderr
         .lines()
         .rfind(|line| !line.trim().is_empty() && !line.starts_with("note: "))?;
     let words = line.strip_prefix("error: ").unwrap_or(line);
-    let visible = words.chars().filter(|letter| !letter.is_control());
-    Some(visible.take(MOST).collect())
+    Some(Escaped(words).to_string().chars().take(MOST).collect())
 }
 
 fn end(status: ExitStatus) -> String {
@@ -201,7 +200,7 @@ mod tests {
         assert_eq!(error.as_deref(), Some("no such file"));
         assert_eq!(last_words(" \n\n"), None);
         let bold = last_words("\u{1b}[1mred\u{7}");
-        assert_eq!(bold.as_deref(), Some("[1mred"));
+        assert_eq!(bold.as_deref(), Some(r"\u{1b}[1mred\u{7}"));
         let long = last_words(&"long ".repeat(99)).map(|line| line.len());
         assert_eq!(long, Some(160));
     }

@@ -26,6 +26,7 @@ pub mod plots;
 use std::{fs, path::Path};
 
 use anyhow::Context as _;
+use common::escaped::{Escaped, EscapedLines};
 
 use crate::{claims::Judged, results::Results, verdict::Verdict};
 
@@ -47,8 +48,9 @@ impl Report<'_> {
     ///
     /// Fails if the file cannot be written.
     pub fn write(&self, path: &Path) -> anyhow::Result<()> {
-        fs::write(path, page::html(self)).with_context(|| {
-            format!("the report cannot be written to {}", path.display())
+        let page = page::html(self);
+        fs::write(path, EscapedLines(&page).to_string()).with_context(|| {
+            format!("the report cannot be written to {}", Escaped(path))
         })
     }
 

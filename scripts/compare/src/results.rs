@@ -5,7 +5,10 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, bail, ensure};
-use common::scenarios::{self, Scenario};
+use common::{
+    escaped::Escaped,
+    scenarios::{self, Scenario},
+};
 use serde::Deserialize;
 
 use crate::{
@@ -43,7 +46,7 @@ impl Results {
         fs::read_to_string(path)
             .map_err(anyhow::Error::from)
             .and_then(|text| Self::parse(&text))
-            .with_context(|| format!("no results in {}", path.display()))
+            .with_context(|| format!("no results in {}", Escaped(path)))
     }
 
     fn parse(text: &str) -> anyhow::Result<Self> {

@@ -22,6 +22,7 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use common::{
+    escaped::Escaped,
     machine::Machine,
     outcome::{Metric, Model, Outcome},
 };
@@ -204,7 +205,7 @@ impl Journal {
     /// Fails if the file cannot be written, or is being written by another.
     pub fn create(path: &Path, heading: &Heading) -> anyhow::Result<Self> {
         Self::begin(path, heading).with_context(|| {
-            format!("the samples cannot be kept in {}", path.display())
+            format!("the samples cannot be kept in {}", Escaped(path))
         })
     }
 
@@ -258,7 +259,7 @@ impl Journal {
             .write_all_at(bytes.as_bytes(), self.end)
             .or_else(|error| self.restore_tail().and(Err(error)))
             .with_context(|| {
-                format!("{} cannot take one more sample", self.path.display())
+                format!("{} cannot take one more sample", Escaped(&self.path))
             })
     }
 

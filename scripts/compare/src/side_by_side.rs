@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use common::units;
+use common::{escaped::Escaped, units};
 
 use crate::{
     change::{Age, Change, Changed},
@@ -81,15 +81,15 @@ fn circumstances(age: Age, results: &Results) -> String {
     let Heading { command, date, machine, rounds, .. } = &results.heading;
     let place = format!(
         "{}, {}, {}",
-        machine.processor(),
+        Escaped(machine.processor()),
         count(machine.cores, "core"),
-        machine.kernel
+        Escaped(&machine.kernel)
     );
     let what = format!(
         "compare {}, {} on {date}, {}",
         command.join(" "),
         count(*rounds, "round"),
-        machine.rustc
+        Escaped(&machine.rustc)
     );
     let facts = table::facts([[age.to_string().as_str(), &place], ["", &what]]);
     let disturbances = table::disturbances(&results.disturbances());

@@ -6,7 +6,7 @@ use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table,
     TableStyle, Width, presets,
 };
-use common::outcome::Model;
+use common::{escaped::Escaped, outcome::Model};
 
 use crate::{
     beside::{Beside, FIRST_LOOK, Row},
@@ -97,9 +97,9 @@ impl Page<'_> {
         let machine = &self.results.heading.machine;
         let place = format!(
             "{}, {}, {}",
-            machine.processor(),
+            Escaped(machine.processor()),
             count(machine.cores, "core"),
-            machine.kernel
+            Escaped(&machine.kernel)
         );
         let command =
             format!("compare {}", self.results.heading.command.join(" "));
@@ -109,10 +109,11 @@ impl Page<'_> {
             self.results.heading.rounds,
             count(self.results.heading.workers, "worker")
         );
+        let rustc = Escaped(&machine.rustc).to_string();
         let interpreters = self.interpreters();
         let mut lines = vec![
             ["machine", &place],
-            ["compiler", &machine.rustc],
+            ["compiler", &rustc],
             ["command", command.trim_end()],
             ["date", &self.results.heading.date],
             ["rounds", &rounds],
@@ -142,7 +143,7 @@ impl Page<'_> {
         let flags = scenario.cpython.unwrap_or_default().join(" ");
         let interpreters = self.results.heading.interpreters.iter();
         let tables = interpreters.zip(0..).map(|(interpreter, number)| {
-            let words = &interpreter.words;
+            let words = Escaped(&interpreter.words);
             let rounds = count(beside.rust.plan.rounds, "round");
             let title = format!(
                 "{}, {words}, and Rust, {rounds}: {flags}",
@@ -206,7 +207,7 @@ impl Page<'_> {
     }
 
     fn whereabouts(&self) -> String {
-        let path = self.samples.display().to_string();
+        let path = Escaped(self.samples).to_string();
         facts([["samples", &path]])
     }
 }

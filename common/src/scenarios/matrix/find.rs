@@ -1,24 +1,46 @@
 //! Finds the table that is meant in a database.
 
-use anyhow::{Result, bail};
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt as _,
+    path::Path,
+};
+
+use anyhow::{Context as _, Result, bail};
 use rusqlite::Connection;
 
 use super::TABLE;
-use crate::databases::said_once;
+use crate::{databases::said_once, escaped::Escaped};
 
 /// What a database calls a table or a view.
 struct Entry {
-    name: String,
+    name: OsString,
     is_view: bool,
+}
+
+impl Entry {
+    /// Only a name that is a text can stand in a query.
+    fn text(&self) -> Result<String> {
+        let text = self.name.to_str().map(Into::into);
+        text.with_context(|| {
+            format!(
+                "the name of its table \"{}\" is not UTF-8, and so no query \
+                 can have it: rename it",
+                Escaped(&self.name)
+            )
+        })
+    }
 }
 
 /// The table that is meant: `wanted`, in whatever case; without it the only
 /// one there is, or the one that is called as in the generated databases.
 pub(super) fn find(
     connection: &Connection,
+    path: &Path,
     wanted: Option<&str>,
 ) -> Result<String> {
-    choose(&entries(connection).map_err(said_once)?, wanted)
+    let entries = entries(connection).map_err(|error| said_once(path, error));
+    choose(&entries?, wanted)
 }
 
 /// The name as SQL has it.
@@ -35,7 +57,8 @@ fn entries(connection: &Connection) -> rusqlite::Result<Vec<Entry>> {
          AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
     )?;
     let entries = statement.query_map([], |row| {
-        Ok(Entry { name: row.get(0)?, is_view: row.get(1)? })
+        let name = OsStr::from_bytes(row.get_ref(0)?.as_bytes()?).to_owned();
+        Ok(Entry { name, is_view: row.get(1)? })
     })?;
     entries.collect()
 }
@@ -51,7 +74,7 @@ fn choose(entries: &[Entry], wanted: Option<&str>) -> Result<String> {
         (None, _, _) => named(TABLE),
     };
     match (found, wanted) {
-        (Some(entry), _) => Ok(entry.name.clone()),
+        (Some(entry), _) => entry.text(),
         (None, _) if entries.is_empty() => bail!("it has no table"),
         (None, Some(wanted)) => {
             bail!("it has no table {wanted:?}, only {}", list(entries))
@@ -63,6 +86,7 @@ fn choose(entries: &[Entry], wanted: Option<&str>) -> Result<String> {
 }
 
 fn list(entries: &[Entry]) -> String {
-    let names = entries.iter().map(|entry| format!("{:?}", entry.name));
+    let shown = |entry: &Entry| format!("\"{}\"", Escaped(&entry.name));
+    let names = entries.iter().map(shown);
     names.collect::<Vec<_>>().join(", ")
 }

@@ -21,10 +21,7 @@
 //! | `outcome` | the check against the serial reference, and the outcome |
 //! | `story` | the same for a person |
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum, builder::RangedU64ValueParser};
@@ -33,6 +30,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     arguments::{Arguments, Common, Switching, Workers},
     databases,
+    escaped::Escaped,
+    path_bytes,
 };
 
 mod find;
@@ -82,14 +81,12 @@ pub struct Args {
 
     /// An SQLite database of yours, instead of the generated (repeatable);
     /// --seed and --quick shape only those
-    // A `String`, because a path crosses to a worker as text: the door is
-    // where to refuse one that is no UTF-8.
     #[arg(
         long,
         value_name = "FILE",
         conflicts_with_all = ["rows", "columns"]
     )]
-    database: Vec<String>,
+    database: Vec<PathBuf>,
 
     /// The table in each of them [default: measurements, or the only one]
     #[arg(long, value_name = "NAME", requires = "database")]
@@ -182,6 +179,7 @@ pub struct Gil {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// The database.
+    #[serde(with = "path_bytes")]
     pub path: PathBuf,
     /// The table in it.
     pub table: String,
@@ -196,7 +194,7 @@ impl Source {
 
     /// Says of an error where it comes from.
     fn blame<T>(&self, result: Result<T>) -> Result<T> {
-        result.with_context(|| format!("database {}", self.path.display()))
+        result.with_context(|| format!("database {}", Escaped(&self.path)))
     }
 }
 
@@ -216,12 +214,11 @@ pub fn sources(args: &Args) -> Result<Vec<Source>> {
 
 fn given(args: &Args) -> Result<Vec<Source>> {
     let wanted = args.table.as_deref();
-    let source = |path: &String| {
-        let table = databases::open(Path::new(path))
-            .and_then(|connection| find::find(&connection, wanted))
-            .with_context(|| format!("database {path}"))?;
-        let path = path.into();
-        Ok(Source { path, table })
+    let source = |path: &PathBuf| {
+        let table = databases::open(path)
+            .and_then(|connection| find::find(&connection, path, wanted))
+            .with_context(|| format!("database {}", Escaped(path)))?;
+        Ok(Source { path: path.clone(), table })
     };
     args.database.iter().map(source).collect()
 }

@@ -10,10 +10,16 @@ use super::{
     Args, Figures, Finished, Report, Source, Timeline, load, story, transform,
 };
 use crate::{
+    databases::Version,
     digest::Digest,
     laps::Laps,
     outcome::{Better, Metric, Model, Outcome, Portable},
 };
+
+/// What is wrong if the reference is, because it was read later.
+const CHANGED: &str = "\
+the database changed while it was read; run again when nobody writes to it, \
+or with a copy, made by `sqlite3 FILE '.backup COPY'`";
 
 /// The outcome of a run, whose clock has stopped: `finished` has a place for
 /// each source, in the same order, and `gate_opened_at` is the
@@ -87,15 +93,30 @@ fn check<P: AsRef<[f64]>>(
 ) -> Result<f64> {
     let mut seconds = 0.0;
     for (source, finished) in sources.iter().zip(finished) {
-        let expected = reference(source)?;
-        let verdict = match difference(&expected, finished) {
-            None => Ok(()),
-            Some(what) => Err(anyhow!("{what} not as in the serial reference")),
-        };
-        source.blame(verdict)?;
+        let expected =
+            compare(source, finished).map_err(|error| {
+                match finished.report.version == Version::of(&source.path) {
+                    true => error,
+                    false => error.context(CHANGED),
+                }
+            })?;
         seconds += Busy::of(&[&expected.report]).seconds();
     }
     Ok(seconds)
+}
+
+/// The reference, if all is as there.
+fn compare<P: AsRef<[f64]>>(
+    source: &Source,
+    finished: &Finished<P>,
+) -> Result<Finished<Vec<f64>>> {
+    let expected = reference(source)?;
+    let verdict = match difference(&expected, finished) {
+        None => Ok(()),
+        Some(what) => Err(anyhow!("{what} not as in the serial reference")),
+    };
+    source.blame(verdict)?;
+    Ok(expected)
 }
 
 /// What any worker does, with nobody else around.
@@ -120,6 +141,10 @@ fn difference<P: AsRef<[f64]>>(
         (
             "columns left out are",
             one.columns_left_out == other.columns_left_out,
+        ),
+        (
+            "columns made constant are",
+            one.columns_made_constant == other.columns_made_constant,
         ),
         ("eigenvalues are", same_bits(&one.eigenvalues, &other.eigenvalues)),
         ("components kept are", one.components_kept == other.components_kept),
@@ -149,6 +174,8 @@ fn parameters(args: &Args, sources: &[Source]) -> Value {
         })
     });
     if args.has_databases() {
+        let named = |Source { path, table }: &Source| json!({"path": path.to_string_lossy(), "table": table});
+        let sources: Vec<_> = sources.iter().map(named).collect();
         return json!({"workers": workers, "gil": gil, "sources": sources});
     }
     let shape = args.shape();

@@ -5,12 +5,16 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::{databases::Version, escaped::Escaped};
+
 /// What a worker says of a database. It crosses a pipe where the worker is a
 /// process; the projection, which is large, does not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// What came out: the same whoever did it.
     pub figures: Figures,
+    /// The database's, before it was read.
+    pub version: Version,
     /// Who did it, and when.
     pub timeline: Timeline,
 }
@@ -28,6 +32,9 @@ pub struct Figures {
     pub columns_used: Vec<String>,
     /// The names of the others.
     pub columns_left_out: Vec<String>,
+    /// The names of those used that are constant only as floats: integers from
+    /// 2^53 on, which differ in what a float has no room for.
+    pub columns_made_constant: Vec<String>,
     /// One for each column used, the largest first.
     pub eigenvalues: Vec<f64>,
     /// How many components the projection has.
@@ -49,7 +56,9 @@ impl Figures {
             .with_context(|| {
                 format!(
                     "{}: {} rows of {} components are more than {most} numbers",
-                    self.name, self.rows_used, self.components_kept
+                    Escaped(&self.name),
+                    self.rows_used,
+                    self.components_kept
                 )
             })
     }

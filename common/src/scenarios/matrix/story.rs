@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::{Report, Span, Timeline, outcome::Busy};
-use crate::units;
+use super::{Figures, Report, Span, Timeline, outcome::Busy};
+use crate::{escaped::Escaped, units};
 
 /// What fits on a terminal, and beside another one of these.
 const WIDTH: usize = 80;
@@ -21,6 +21,7 @@ pub(super) fn lines(
 ) -> Vec<String> {
     let mut lines = table(reports);
     lines.extend(left_out(reports));
+    lines.extend(made_constant(reports));
     lines.push(String::new());
     lines.extend(chart(reports, zero));
     if let Some(seconds) = one_after_the_other {
@@ -72,7 +73,7 @@ fn row(report: &Report) -> [String; 8] {
     let (figures, timeline) = (&report.figures, &report.timeline);
     let count = |count: usize| units::human(count as f64, "1");
     [
-        figures.name.clone(),
+        Escaped(&figures.name).to_string(),
         count(figures.rows_used),
         count(figures.rows_left_out),
         count(figures.columns_used.len()),
@@ -86,16 +87,34 @@ fn row(report: &Report) -> [String; 8] {
 /// The names of the columns that are left out: once, where all databases leave
 /// out the same.
 fn left_out(reports: &[&Report]) -> Vec<String> {
-    let names = |report: &Report| report.figures.columns_left_out.clone();
+    listed("not numeric", reports, |figures| &figures.columns_left_out)
+}
+
+/// The same of columns that say nothing, though they are not constant.
+fn made_constant(reports: &[&Report]) -> Vec<String> {
+    let what = "constant once rounded to floats (integers of 2^53 or more)";
+    listed(what, reports, |figures| &figures.columns_made_constant)
+}
+
+/// Some names of each database: once, where all have the same.
+fn listed(
+    what: &str,
+    reports: &[&Report],
+    names: impl Fn(&Figures) -> &Vec<String>,
+) -> Vec<String> {
+    let shown = |name: &String| Escaped(name).to_string();
+    let names = |report: &Report| -> Vec<String> {
+        names(&report.figures).iter().map(shown).collect()
+    };
     let distinct: BTreeSet<Vec<String>> =
         reports.iter().map(|report| names(report)).collect();
     let mut paragraphs: Vec<(String, Vec<String>)> = match distinct.len() {
-        1 => vec![("not numeric:".into(), names(reports[0]))],
+        1 => vec![(format!("{what}:"), names(reports[0]))],
         _ => reports
             .iter()
             .map(|report| {
-                let name = &report.figures.name;
-                (format!("not numeric in {name}:"), names(report))
+                let name = Escaped(&report.figures.name);
+                (format!("{what} in {name}:"), names(report))
             })
             .collect(),
     };
@@ -109,7 +128,9 @@ fn wrapped(title: &str, names: &[String]) -> Vec<String> {
     for (index, name) in names.iter().enumerate() {
         let comma = if index + 1 < names.len() { "," } else { "" };
         match lines.last_mut() {
-            Some(line) if line.len() + name.len() + 2 <= WIDTH => {
+            Some(line)
+                if line.chars().count() + name.chars().count() + 2 <= WIDTH =>
+            {
                 *line += &format!(" {name}{comma}");
             }
             _ => lines.push(format!("  {name}{comma}")),

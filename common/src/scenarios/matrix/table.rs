@@ -1,12 +1,17 @@
 //! Reads the numeric columns of a table, in one pass.
 
-use std::ptr;
-
 use anyhow::{Context as _, Result, bail, ensure};
 use rusqlite::{Connection, ffi};
 
 use super::{Source, Span, find};
-use crate::{databases, laps::monotonic};
+use crate::{
+    databases::{self, Version},
+    escaped::Escaped,
+    laps::monotonic,
+};
+
+/// 2^53: from here on, a float stands for several integers.
+const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The numbers of a table: its numeric columns, its complete rows.
 ///
@@ -17,9 +22,16 @@ use crate::{databases, laps::monotonic};
 pub struct Table {
     pub(super) source: Source,
     pub(super) load: Span,
+    /// The database's, before it was read.
+    pub(super) version: Version,
     /// The used columns' names.
     pub(super) columns: Vec<String>,
+    /// Which of all columns those are.
+    places: Vec<usize>,
     pub(super) columns_left_out: Vec<String>,
+    /// Those of `columns` whose values are all the same as floats, and differ
+    /// as the integers that they are.
+    pub(super) columns_made_constant: Vec<String>,
     pub(super) rows_left_out: usize,
     pub(super) values: Vec<f64>,
 }
@@ -45,9 +57,21 @@ impl Table {
         self.rows_left_out
     }
 
+    /// The names of the numeric columns that are constant only as floats.
+    pub fn columns_made_constant(&self) -> &[String] {
+        &self.columns_made_constant
+    }
+
     /// The numbers, row by row.
     pub fn values(&self) -> &[f64] {
         &self.values
+    }
+
+    fn is_constant_beyond_integers(&self, column: usize) -> bool {
+        let first = self.values[column];
+        let mut values =
+            self.values[column..].iter().step_by(self.columns.len());
+        first.abs() >= LARGEST_EXACT && values.all(|value| *value == first)
     }
 }
 
@@ -71,12 +95,28 @@ pub fn load(source: &Source) -> Result<Table> {
 }
 
 fn read(source: &Source) -> Result<Table> {
-    let connection = databases::open(&source.path)?;
-    let name = find::find(&connection, Some(&source.table))?;
-    Raw::read(&connection, &name)
-        .map_err(databases::said_once)
-        .and_then(|raw| raw.sift(source))
+    let path = &source.path;
+    let version = Version::of(path);
+    let connection = databases::open(path)?;
+    let name = find::find(&connection, path, Some(&source.table))?;
+    read_table(&connection, &name, source)
+        .map(|table| Table { version, ..table })
         .with_context(|| format!("table {name:?}"))
+}
+
+/// In one transaction, so that all is asked of one state of the database.
+fn read_table(
+    connection: &Connection,
+    name: &str,
+    source: &Source,
+) -> Result<Table> {
+    let said_once = |error| databases::said_once(&source.path, error);
+    let snapshot = connection.unchecked_transaction().map_err(said_once)?;
+    let raw = Raw::read(&snapshot, name).map_err(said_once)?;
+    let table = raw.sift(source)?;
+    let columns_made_constant =
+        made_constant(&snapshot, name, &table).map_err(said_once)?;
+    Ok(Table { columns_made_constant, ..table })
 }
 
 /// A table as it comes: all columns, all rows, NaN where there is no number.
@@ -92,14 +132,10 @@ impl Raw {
     fn read(connection: &Connection, table: &str) -> rusqlite::Result<Self> {
         let query = format!("SELECT * FROM main.{}", find::quoted(table));
         let mut statement = connection.prepare(&query)?;
-        let names = statement.column_names().map(Into::into).collect();
-        let mut foreign = vec![false; statement.column_count()];
+        let names = databases::column_names(connection, &query);
+        let mut foreign = vec![false; names.len()];
         let mut values = Vec::new();
-        // SAFETY: the handle is only used for this one call.
-        let database = unsafe { connection.handle() };
-        // SAFETY: the database is open. Of its statements this is the first in
-        // the list, and the only one: the connection is ours alone.
-        let raw = unsafe { ffi::sqlite3_next_stmt(database, ptr::null_mut()) };
+        let raw = databases::prepared(connection, &query);
         let mut rows = statement.query([])?;
         while rows.next()?.is_some() {
             let columns = foreign.iter_mut().zip(0..);
@@ -125,15 +161,18 @@ impl Raw {
         ensure!(
             !used.is_empty(),
             "none of its columns is numeric: {}",
-            columns_left_out.join(", ")
+            Escaped(&columns_left_out.join(", "))
         );
         let columns = used.iter().copied().map(name).collect();
         let rows_left_out = self.keep_complete_rows(&used)?;
         Ok(Table {
             source: source.clone(),
             load: Span::default(),
+            version: Version::default(),
             columns,
+            places: used,
             columns_left_out,
+            columns_made_constant: Vec::new(),
             rows_left_out,
             values: self.values,
         })
@@ -197,6 +236,46 @@ impl Raw {
             ),
         }
     }
+}
+
+/// Which columns are constant only because floats have no room for what their
+/// integers differ in.
+fn made_constant(
+    connection: &Connection,
+    name: &str,
+    table: &Table,
+) -> rusqlite::Result<Vec<String>> {
+    let suspects: Vec<usize> = (0..table.columns.len())
+        .filter(|&column| table.is_constant_beyond_integers(column))
+        .collect();
+    let differ = |&column: &usize| {
+        let column = table.places[column];
+        format!(
+            "min(c{column}) < max(c{column}) AND \
+             CAST(min(c{column}) AS REAL) = CAST(max(c{column}) AS REAL)"
+        )
+    };
+    if suspects.is_empty() {
+        return Ok(Vec::new());
+    }
+    let all = 0..table.columns.len() + table.columns_left_out.len();
+    let all: Vec<_> = all.map(|column| format!("c{column}")).collect();
+    let differ: Vec<_> = suspects.iter().map(differ).collect();
+    let query = format!(
+        "WITH t({}) AS (SELECT * FROM main.{}) SELECT {} FROM t",
+        all.join(", "),
+        find::quoted(name),
+        differ.join(", ")
+    );
+    connection.query_row(&query, [], |row| {
+        let mut made_constant = Vec::new();
+        for (index, &column) in suspects.iter().enumerate() {
+            if row.get(index)? {
+                made_constant.push(table.columns[column].clone());
+            }
+        }
+        Ok(made_constant)
+    })
 }
 
 /// The value of a column, NaN for NULL; nothing, if it is not a number.

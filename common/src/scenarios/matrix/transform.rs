@@ -24,7 +24,7 @@ use faer::{
 };
 
 use super::{Figures, Report, Span, Table, Timeline};
-use crate::laps::monotonic;
+use crate::{databases::Version, laps::monotonic};
 
 /// The part of the variance that the kept components carry, at least.
 const SHARE: f64 = 0.95;
@@ -40,6 +40,7 @@ const STRIP: usize = 192;
 #[derive(Debug)]
 pub struct Components {
     figures: Figures,
+    version: Version,
     load: Span,
     transform_start: Duration,
     /// Row by row.
@@ -89,6 +90,7 @@ impl Components {
         let transform = Span { start: self.transform_start, end: monotonic() };
         Ok(Report {
             figures: self.figures,
+            version: self.version,
             timeline: Timeline { worker, load: self.load, transform },
         })
     }
@@ -151,9 +153,11 @@ fn decompose(
             rows_left_out: table.rows_left_out,
             columns_used: table.columns,
             columns_left_out: table.columns_left_out,
+            columns_made_constant: table.columns_made_constant,
             eigenvalues,
             components_kept: kept,
         },
+        version: table.version,
         load: table.load,
         transform_start,
         standardised: table.values,

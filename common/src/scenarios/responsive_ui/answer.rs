@@ -3,6 +3,7 @@
 
 use std::{
     mem,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -11,7 +12,7 @@ use anyhow::{Result, anyhow, ensure};
 use rusqlite::{Connection, ErrorCode, types::ValueRef};
 
 use super::message::{Event, News, Query, Row, Value};
-use crate::databases;
+use crate::{databases, escaped::Escaped};
 
 /// Rows go together, because each hand-over has its price: so many at most.
 const MOST_ROWS: usize = 256;
@@ -64,6 +65,7 @@ pub fn serve(link: impl Link) -> Result<()> {
         let Some(query) = lock(&desk).open() else {
             return Ok(());
         };
+        let ending = |error| ending(&query.database, error);
         let news = run(&query, &desk).unwrap_or_else(ending);
         lock(&desk).close(news)?;
     }
@@ -80,8 +82,9 @@ fn run<L: Link>(query: &Query, desk: &Arc<Mutex<Desk<L>>>) -> Result<News> {
     let ticking = desk.clone();
     connection.progress_handler(STEPS, Some(move || lock(&ticking).tick()))?;
     let mut statement = connection.prepare(&query.sql)?;
-    let columns = statement.column_names();
-    let columns = columns.into_iter().map(str::to_owned).collect();
+    let columns = databases::column_names(&connection, &query.sql);
+    let shown = |name| Escaped(&name).to_string();
+    let columns = columns.into_iter().map(shown).collect();
     lock(desk).give(News::Columns(columns))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -188,10 +191,13 @@ fn value(value: ValueRef<'_>) -> Value {
 const OTHER_DATABASE: &str = "choose another database, with Tab and ↓";
 
 /// How a query ended that did not come to its end.
-fn ending(error: anyhow::Error) -> News {
+fn ending(database: &Path, error: anyhow::Error) -> News {
     let Some(cause) = error.downcast_ref::<rusqlite::Error>() else {
         return News::Failed(format!("{error:#}"));
     };
+    if let Some(why) = databases::not_readable_yet(database, cause) {
+        return News::Failed(why.into());
+    }
     let advice = match cause.sqlite_error_code() {
         Some(ErrorCode::OperationInterrupted) => return News::Cancelled,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
@@ -207,7 +213,7 @@ fn ending(error: anyhow::Error) -> News {
         Some(ErrorCode::ReadOnly) => "here one can only read; ask a SELECT",
         _ => "correct the query, then Enter",
     };
-    News::Failed(format!("{}: {advice}", reason(cause)))
+    News::Failed(format!("{}: {advice}", Escaped(&reason(cause))))
 }
 
 /// What SQLite says, without the query, which stands above it.

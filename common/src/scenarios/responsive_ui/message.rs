@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
+use crate::{digest::Digest, escaped::Escaped, path_bytes};
 
 /// From the screen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,7 @@ pub struct Query {
     /// what comes late is not taken for the answer to a later one.
     pub id: u64,
     /// The database to ask.
+    #[serde(with = "path_bytes")]
     pub database: PathBuf,
     /// What to ask it.
     pub sql: String,
@@ -89,10 +90,7 @@ impl fmt::Display for Value {
             Value::Null => formatter.write_str("NULL"),
             Value::Integer(number) => write!(formatter, "{number}"),
             Value::Real(number) => write!(formatter, "{number:.4}"),
-            // What moves the cursor of a terminal has no place in a cell.
-            Value::Text(text) => {
-                formatter.write_str(&text.replace(char::is_control, "·"))
-            }
+            Value::Text(text) => write!(formatter, "{}", Escaped(text)),
             Value::Blob(length) => write!(formatter, "{length} bytes"),
         }
     }

@@ -31,6 +31,7 @@ use clap::Parser;
 use crate::{
     arguments::{Arguments, Common},
     databases::{Shape, generated},
+    escaped::Escaped,
 };
 
 mod answer;
@@ -146,7 +147,7 @@ impl Args {
         }
         let there = |path: &PathBuf| {
             fs::metadata(path)
-                .with_context(|| format!("database {}", path.display()))
+                .with_context(|| format!("database {}", Escaped(path)))
                 .map(|_| path.clone())
         };
         self.database.iter().map(there).collect()

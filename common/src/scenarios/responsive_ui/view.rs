@@ -20,7 +20,7 @@ use super::{
     message::{Row, Value},
     state::{Ending, Focus, Run, State},
 };
-use crate::units;
+use crate::{escaped::Escaped, units};
 
 /// What the plot of gaps has room for. What is longer fills it.
 const TALLEST_GAP: u64 = 100;
@@ -157,7 +157,7 @@ fn draw_databases(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let has_focus = state.focus == Focus::Databases;
     let name = |path: &PathBuf| {
         let stem = path.file_stem().unwrap_or(path.as_os_str());
-        ListItem::new(stem.to_string_lossy().into_owned())
+        ListItem::new(Escaped(stem).to_string())
     };
     let style = match has_focus {
         true => Style::new().reversed(),
@@ -419,7 +419,7 @@ mod tests {
     fn numbers_stand_right_and_texts_left() {
         let rows = drawn(&answered("SELECT"), (80, 24));
         assert!(rows.iter().any(|row| row.contains("│number  text")));
-        assert!(rows.iter().any(|row| row.contains("│   -12  a·b")));
+        assert!(rows.iter().any(|row| row.contains("│   -12  a\\nb")));
         assert!(rows.iter().any(|row| row.contains("Result: 300 rows")));
     }
 

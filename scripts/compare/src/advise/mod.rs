@@ -11,7 +11,7 @@ use std::{
     io::{self, IsTerminal as _, stderr, stdin},
 };
 
-use common::{machine::Machine, outcome::Model, scenarios};
+use common::{escaped::Escaped, machine::Machine, outcome::Model, scenarios};
 
 use crate::{
     plan::count,
@@ -185,7 +185,7 @@ fn source(results: &Results) -> String {
     };
     format!(
         "The figures are of {whose}: {}, {}, {}.",
-        machine.processor(),
+        Escaped(machine.processor()),
         count(machine.cores, "core"),
         heading.date
     )

@@ -1,6 +1,6 @@
 //! The page as a whole.
 
-use common::{estimate, outcome::Model, scenarios::Scenario};
+use common::{escaped::Escaped, estimate, outcome::Model, scenarios::Scenario};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::{
@@ -92,8 +92,9 @@ fn circumstances(report: &Report<'_>) -> Markup {
             @for words in Interpreter::introductions(interpreters) {
                 (words) "; "
             }
-            (machine.processor()) ", " (count(machine.cores, "core")) ", "
-            (machine.kernel) ", " (machine.rustc) "; "
+            (Escaped(machine.processor())) ", "
+            (count(machine.cores, "core")) ", "
+            (Escaped(&machine.kernel)) ", " (Escaped(&machine.rustc)) "; "
             (count(*rounds, "round")) "; " time datetime=(date) { (date) }
         }
         @if is_of_debug_builds(report) {
@@ -152,7 +153,7 @@ fn beside(report: &Report<'_>, scenario: &Scenario) -> Vec<Markup> {
     let tables = interpreters.iter().zip(0..).map(|(interpreter, number)| {
         html! {
             h3 {
-                (interpreter.words) ", and Rust at the same size, "
+                (Escaped(&interpreter.words)) ", and Rust at the same size, "
                 (count(beside.rust.plan.rounds, "round"))
             }
             p { code {
