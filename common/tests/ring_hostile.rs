@@ -617,9 +617,8 @@ fn a_tag_makes_no_message_longer_than_the_ring_says() {
     }
 }
 
-/// So long that nothing but a lost wake-up takes it, and half of it.
+/// Whatever takes so long hangs. A sleep that nobody ends would.
 const PATIENCE: Duration = Duration::from_secs(60);
-const HALF_OF_IT: Duration = Duration::from_secs(30);
 
 /// Messages of which each costs a slice of sleep.
 const MESSAGES: u8 = 20;
@@ -654,7 +653,7 @@ fn a_receiver_whose_sleep_is_hidden_wakes_by_itself() {
             assert_eq!(buffer, [message]);
         }
     });
-    assert!(start.elapsed() < HALF_OF_IT);
+    assert!(start.elapsed() < PATIENCE, "it hangs");
 }
 
 #[test]
@@ -676,7 +675,7 @@ fn a_sender_whose_sleep_is_hidden_wakes_by_itself() {
             sender.send(&[0; TINY as usize]).unwrap();
         }
     });
-    assert!(start.elapsed() < HALF_OF_IT);
+    assert!(start.elapsed() < PATIENCE, "it hangs");
 }
 
 #[test]
@@ -694,6 +693,60 @@ fn a_wake_up_for_nobody_is_harmless() {
             receiver.receive_into(&mut [0; TINY as usize]),
             Ok(TINY as usize)
         );
+    }
+}
+
+/// A peer that moves, and gives less than what is asked for.
+struct Trickle<'hand>(&'hand Hand);
+
+impl Trickle<'_> {
+    /// In single grains, so that all would take a minute.
+    const GRAINS: u32 = 1 << 15;
+    const PAUSE: Duration = Duration::from_millis(2);
+
+    fn hand() -> Hand {
+        Hand::new(Self::GRAINS as usize * GRAIN)
+    }
+
+    /// Moves that side until `wait` gives up. How far it came.
+    fn beside(
+        self,
+        side: Side,
+        wait: impl FnOnce() -> Result<(), Error> + Send,
+    ) -> (Result<(), Error>, u32) {
+        let mut grains = 0;
+        let result = thread::scope(|scope| {
+            let waiting = scope.spawn(wait);
+            while !waiting.is_finished() && grains + 1 < Self::GRAINS {
+                grains += 1;
+                self.0.position(side).store(grains * ONE, Relaxed);
+                let _woken = futex::wake(
+                    self.0.position(side),
+                    futex::Flags::empty(),
+                    1,
+                );
+                thread::sleep(Self::PAUSE);
+            }
+            waiting.join().unwrap()
+        });
+        (result, grains)
+    }
+}
+
+/// What comes a grain at a time is no reason to wait beyond the timeout.
+#[test]
+fn a_sender_beside_a_peer_that_trickles_gives_up_in_time() {
+    for manner in MANNERS {
+        let hand = Trickle::hand();
+        let timeout = Duration::from_millis(5);
+        let mut sender = hand.sender((manner, timeout));
+        let whole = hand.capacity;
+        sender.reserve(whole).unwrap().send();
+        let ask = || sender.reserve(whole).map(drop);
+        let (result, grains) = Trickle(&hand).beside(Side::Receiver, ask);
+        let side = Side::Receiver;
+        assert_eq!(result, Err(Error::Timeout { side, timeout }));
+        assert!(grains + 1 < Trickle::GRAINS, "it hangs: {manner:?}");
     }
 }
 
@@ -715,7 +768,7 @@ fn harass(manner: Manner, flicker: u32) -> Error {
         }
         receiving.join().unwrap()
     });
-    assert!(start.elapsed() < HALF_OF_IT);
+    assert!(start.elapsed() < PATIENCE, "it hangs");
     if error == (Error::Timeout { side: Side::Sender, timeout }) {
         assert!(start.elapsed() >= timeout);
     }
