@@ -7,6 +7,7 @@
 
 use std::{
     array,
+    cell::Cell,
     collections::VecDeque,
     ptr::NonNull,
     sync::{
@@ -387,23 +388,24 @@ impl Word for Untiring {
 }
 
 /// Where the ends of a ring of no bytes meet.
-struct Header(Arc<protocol::Header<Untiring>>);
+#[derive(Default)]
+struct Header<W>(Arc<protocol::Header<W>>);
 
-impl Place for Header {
-    type Word = Untiring;
+impl<W: Word> Place for Header<W> {
+    type Word = W;
 
-    fn header(&self) -> &protocol::Header<Untiring> {
+    fn header(&self) -> &protocol::Header<W> {
         &self.0
     }
 }
 
-fn send_a_grain(sender: &mut End<Header>) {
+fn send_a_grain(sender: &mut End<Header<Untiring>>) {
     sender.wait_for(protocol::GRAIN).unwrap();
     sender.advance(protocol::GRAIN);
     sender.publish(0);
 }
 
-fn receive_a_grain(receiver: &mut End<Header>) {
+fn receive_a_grain(receiver: &mut End<Header<Untiring>>) {
     receiver.wait_for(protocol::GRAIN).unwrap();
     receiver.advance(protocol::GRAIN);
     receiver.publish_at_times();
@@ -436,6 +438,79 @@ fn nobody_sleeps_through_a_message() {
             }
         });
     }
+}
+
+/// A word of a peer that gives a grain whenever we look.
+#[derive(Debug, Default)]
+struct Trickling(AtomicU32);
+
+impl Word for Trickling {
+    fn atomic(&self) -> &AtomicU32 {
+        self.0.fetch_add(protocol::GRAIN, Relaxed);
+        &self.0
+    }
+
+    fn pause() {}
+
+    fn park(&self, _expected: u32, _at_most: Duration) {}
+
+    fn wake(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn what_comes_a_grain_at_a_time_is_no_reason_to_wait_too_long() {
+    for manner in MANNERS {
+        let (capacity, timeout) = (1 << 16, Duration::from_nanos(1));
+        let waiting = Waiting::new(manner).with_timeout(timeout);
+        let place = Header::<Trickling>::default();
+        let mut sender = End::new(place, Side::Sender, capacity, waiting);
+        sender.advance(capacity);
+        let side = Side::Receiver;
+        let late = Err(Error::Timeout { side, timeout });
+        assert_eq!(sender.wait_for(capacity), late, "{manner:?}");
+    }
+}
+
+thread_local! {
+    /// How long an end would have slept, at most.
+    static LONGEST_SLEEP: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// A word that nobody else changes.
+#[derive(Debug, Default)]
+struct Silent(AtomicU32);
+
+impl Word for Silent {
+    fn atomic(&self) -> &AtomicU32 {
+        &self.0
+    }
+
+    fn pause() {}
+
+    fn park(&self, _expected: u32, at_most: Duration) {
+        LONGEST_SLEEP.set(LONGEST_SLEEP.get().max(at_most));
+    }
+
+    fn wake(&self) -> bool {
+        false
+    }
+}
+
+/// Room may be waited for twice in one call: to skip the ring's end, and for
+/// the message.
+#[test]
+fn all_waits_of_a_call_share_its_timeout() {
+    let timeout = Duration::from_millis(10);
+    let waiting = Waiting::new(Manner::Block).with_timeout(timeout);
+    let place = Header::<Silent>::default();
+    let mut receiver = End::new(place, Side::Receiver, 1024, waiting);
+    let late = Err(Error::Timeout { side: Side::Sender, timeout });
+    assert_eq!(receiver.wait_for(1), late);
+    LONGEST_SLEEP.set(Duration::ZERO);
+    assert_eq!(receiver.wait_for(1), late);
+    assert_eq!(LONGEST_SLEEP.get(), Duration::ZERO);
 }
 
 /// Positions count bytes in 32 bits. The messages that take them there are

@@ -696,60 +696,6 @@ fn a_wake_up_for_nobody_is_harmless() {
     }
 }
 
-/// A peer that moves, and gives less than what is asked for.
-struct Trickle<'hand>(&'hand Hand);
-
-impl Trickle<'_> {
-    /// In single grains, so that all would take a minute.
-    const GRAINS: u32 = 1 << 15;
-    const PAUSE: Duration = Duration::from_millis(2);
-
-    fn hand() -> Hand {
-        Hand::new(Self::GRAINS as usize * GRAIN)
-    }
-
-    /// Moves that side until `wait` gives up. How far it came.
-    fn beside(
-        self,
-        side: Side,
-        wait: impl FnOnce() -> Result<(), Error> + Send,
-    ) -> (Result<(), Error>, u32) {
-        let mut grains = 0;
-        let result = thread::scope(|scope| {
-            let waiting = scope.spawn(wait);
-            while !waiting.is_finished() && grains + 1 < Self::GRAINS {
-                grains += 1;
-                self.0.position(side).store(grains * ONE, Relaxed);
-                let _woken = futex::wake(
-                    self.0.position(side),
-                    futex::Flags::empty(),
-                    1,
-                );
-                thread::sleep(Self::PAUSE);
-            }
-            waiting.join().unwrap()
-        });
-        (result, grains)
-    }
-}
-
-/// What comes a grain at a time is no reason to wait beyond the timeout.
-#[test]
-fn a_sender_beside_a_peer_that_trickles_gives_up_in_time() {
-    for manner in MANNERS {
-        let hand = Trickle::hand();
-        let timeout = Duration::from_millis(5);
-        let mut sender = hand.sender((manner, timeout));
-        let whole = hand.capacity;
-        sender.reserve(whole).unwrap().send();
-        let ask = || sender.reserve(whole).map(drop);
-        let (result, grains) = Trickle(&hand).beside(Side::Receiver, ask);
-        let side = Side::Receiver;
-        assert_eq!(result, Err(Error::Timeout { side, timeout }));
-        assert!(grains + 1 < Trickle::GRAINS, "it hangs: {manner:?}");
-    }
-}
-
 /// However often an end is woken, and whatever is written meanwhile, it gives
 /// up in time.
 fn harass(manner: Manner, flicker: u32) -> Error {
