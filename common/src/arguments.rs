@@ -92,9 +92,26 @@ pub struct Switching {
 
 /// CPython takes no interval of zero either (`sys.setswitchinterval`).
 fn parse_interval(text: &str) -> Result<Duration, String> {
+    match parse_time(text)? {
+        Duration::ZERO => Err("it must be longer than 0s".into()),
+        interval => Ok(interval),
+    }
+}
+
+/// No clock overflows where a year is added to its time.
+const LONGEST_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Reads a time, such as `250ms` or `1h 30min`.
+///
+/// # Errors
+///
+/// Fails if it is no time, or more than a year.
+pub fn parse_time(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
-        Ok(Duration::ZERO) => Err("a time longer than none is needed".into()),
-        Ok(interval) => Ok(interval),
+        Ok(time) if time > LONGEST_TIME => {
+            Err("it must be at most a year, which is 365days".into())
+        }
+        Ok(time) => Ok(time),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -150,5 +167,22 @@ pub(crate) fn parse_workers(text: &str) -> Result<usize, String> {
         _ => Err(format!(
             "a number of workers from 1 to {MOST_WORKERS} is needed"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_time_is_longer_than_a_clock_can_bear() {
+        for long in ["366days", "18446744073709551615s", "584542046090y"] {
+            assert!(parse_time(long).is_err(), "{long}");
+        }
+        assert_eq!(parse_time("1h 1ns"), Ok(Duration::new(3600, 1)));
+        assert_eq!(parse_time("365days"), Ok(LONGEST_TIME));
+        for none in ["", "1", "-1s", "NaN", "soon"] {
+            assert!(parse_time(none).is_err(), "{none:?}");
+        }
     }
 }

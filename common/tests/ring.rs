@@ -7,11 +7,12 @@
 
 use std::{
     array,
+    cell::Cell,
     collections::VecDeque,
     ptr::NonNull,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
     },
     thread,
     time::{Duration, Instant},
@@ -21,8 +22,10 @@ use common::{
     input::Input,
     ring::{
         Error, Manner, Receiver, Sender, Side, Waiting,
-        memory::{BLOCK, Block, Heap, Memory, Region},
-        on_heap, protocol, size,
+        memory::{BLOCK, Block, Futex, Heap, Memory, Region},
+        on_heap,
+        protocol::{self, End, Place, Word},
+        size,
     },
 };
 use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
@@ -39,7 +42,7 @@ const TINY: usize = 1024;
 /// Round trips where each waits for the other.
 const ROUNDS: u32 = 10_000;
 
-/// So long that nothing but a lost wake-up takes it.
+/// Whatever takes so long hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 type Ends = (Sender<Arc<Heap>>, Receiver<Arc<Heap>>);
@@ -359,33 +362,155 @@ fn a_big_ring_passes_messages_between_threads() {
     }
 }
 
-/// Each end waits for the other at each message, so a wake-up that comes only
-/// with the end of a slice (20 ms) shows in the time.
+/// A word that sleeps until it is woken, and not for a slice: a wake-up that
+/// is lost is seen.
+#[derive(Debug, Default)]
+struct Untiring(Futex);
+
+impl Word for Untiring {
+    fn atomic(&self) -> &AtomicU32 {
+        self.0.atomic()
+    }
+
+    fn pause() {
+        Futex::pause();
+    }
+
+    fn park(&self, expected: u32, _at_most: Duration) {
+        let start = Instant::now();
+        self.0.park(expected, PATIENCE);
+        assert!(start.elapsed() < PATIENCE, "it hangs: nobody has woken it");
+    }
+
+    fn wake(&self) -> bool {
+        self.0.wake()
+    }
+}
+
+/// Where the ends of a ring of no bytes meet.
+#[derive(Default)]
+struct Header<W>(Arc<protocol::Header<W>>);
+
+impl<W: Word> Place for Header<W> {
+    type Word = W;
+
+    fn header(&self) -> &protocol::Header<W> {
+        &self.0
+    }
+}
+
+fn send_a_grain(sender: &mut End<Header<Untiring>>) {
+    sender.wait_for(protocol::GRAIN).unwrap();
+    sender.advance(protocol::GRAIN);
+    sender.publish(0);
+}
+
+fn receive_a_grain(receiver: &mut End<Header<Untiring>>) {
+    receiver.wait_for(protocol::GRAIN).unwrap();
+    receiver.advance(protocol::GRAIN);
+    receiver.publish_at_times();
+}
+
+/// Each end waits for the other at each message.
 #[test]
-fn nobody_sleeps_longer_than_he_must() {
+fn nobody_sleeps_through_a_message() {
     let _cores = have_the_cores();
     for manner in [Manner::SpinThenPark, Manner::Block] {
-        let (mut request, mut requests) = ends(TINY, manner, PATIENCE);
-        let (mut reply, mut replies) = ends(TINY, manner, PATIENCE);
-        let start = Instant::now();
+        let ends = || {
+            let header = Arc::default();
+            [Side::Sender, Side::Receiver].map(|side| {
+                let place = Header(Arc::clone(&header));
+                End::new(place, side, TINY as u32, Waiting::new(manner))
+            })
+        };
+        let [mut request, mut requests] = ends();
+        let [mut reply, mut replies] = ends();
         thread::scope(|scope| {
             scope.spawn(|| {
                 for _ in 0..ROUNDS {
-                    requests.receive().unwrap();
-                    reply.send(&[]).unwrap();
+                    receive_a_grain(&mut requests);
+                    send_a_grain(&mut reply);
                 }
             });
             for _ in 0..ROUNDS {
-                request.send(&[]).unwrap();
-                replies.receive().unwrap();
+                send_a_grain(&mut request);
+                receive_a_grain(&mut replies);
             }
         });
-        let (took, rounds) = (start.elapsed(), ROUNDS);
-        assert!(
-            took < ROUNDS * Duration::from_millis(10),
-            "{rounds}: {took:?}"
-        );
     }
+}
+
+/// A word of a peer that gives a grain whenever we look.
+#[derive(Debug, Default)]
+struct Trickling(AtomicU32);
+
+impl Word for Trickling {
+    fn atomic(&self) -> &AtomicU32 {
+        self.0.fetch_add(protocol::GRAIN, Relaxed);
+        &self.0
+    }
+
+    fn pause() {}
+
+    fn park(&self, _expected: u32, _at_most: Duration) {}
+
+    fn wake(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn what_comes_a_grain_at_a_time_is_no_reason_to_wait_too_long() {
+    for manner in MANNERS {
+        let (capacity, timeout) = (1 << 16, Duration::from_nanos(1));
+        let waiting = Waiting::new(manner).with_timeout(timeout);
+        let place = Header::<Trickling>::default();
+        let mut sender = End::new(place, Side::Sender, capacity, waiting);
+        sender.advance(capacity);
+        let side = Side::Receiver;
+        let late = Err(Error::Timeout { side, timeout });
+        assert_eq!(sender.wait_for(capacity), late, "{manner:?}");
+    }
+}
+
+thread_local! {
+    /// How long an end would have slept, at most.
+    static LONGEST_SLEEP: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// A word that nobody else changes.
+#[derive(Debug, Default)]
+struct Silent(AtomicU32);
+
+impl Word for Silent {
+    fn atomic(&self) -> &AtomicU32 {
+        &self.0
+    }
+
+    fn pause() {}
+
+    fn park(&self, _expected: u32, at_most: Duration) {
+        LONGEST_SLEEP.set(LONGEST_SLEEP.get().max(at_most));
+    }
+
+    fn wake(&self) -> bool {
+        false
+    }
+}
+
+/// Room may be waited for twice in one call: to skip the ring's end, and for
+/// the message.
+#[test]
+fn all_waits_of_a_call_share_its_timeout() {
+    let timeout = Duration::from_millis(10);
+    let waiting = Waiting::new(Manner::Block).with_timeout(timeout);
+    let place = Header::<Silent>::default();
+    let mut receiver = End::new(place, Side::Receiver, 1024, waiting);
+    let late = Err(Error::Timeout { side: Side::Sender, timeout });
+    assert_eq!(receiver.wait_for(1), late);
+    LONGEST_SLEEP.set(Duration::ZERO);
+    assert_eq!(receiver.wait_for(1), late);
+    assert_eq!(LONGEST_SLEEP.get(), Duration::ZERO);
 }
 
 /// Positions count bytes in 32 bits. The messages that take them there are

@@ -5,33 +5,34 @@
 //! It would find a wake-up that is lost (both sleep: loom calls it a
 //! deadlock), a grain that both ends touch (a race), and a message out of
 //! order (an assertion). `ring/memory.rs` is not in it: in its place are words
-//! with the same orderings, and a cell for each grain of the ring.
+//! that sleep in loom, and a cell for each grain of the ring. How a word is
+//! read and written, and where a fence stands, is in the protocol.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
     cell::Cell,
-    sync::{Arc, atomic},
+    sync::{Arc, atomic::AtomicU32 as NoStep},
     time::Duration,
 };
 
-use common::ring::{
-    Error, Manner, Side, Waiting,
-    protocol::{End, GRAIN, Header, LOAD, Place, STORE, Word},
-};
+use common::ring::{Error, Manner, Side, Waiting};
 use loom::{
     cell::UnsafeCell,
     model::Builder,
     sync::{
         Mutex,
-        atomic::{
-            AtomicU32,
-            Ordering::{Relaxed, SeqCst},
-            fence,
-        },
+        atomic::{self, AtomicU32, Ordering::Relaxed},
     },
     thread::{self, Thread},
 };
+use protocol::{End, GRAIN, Header, Place, Word};
+
+/// The same text as in the crate. What it finds beside it under the name
+/// `atomic` is loom's, its fences included.
+#[path = "../src/ring/protocol.rs"]
+#[expect(dead_code, reason = "a model does not do all that a ring does")]
+mod protocol;
 
 /// More looks in a row than of anybody who will sleep.
 const MANY_LOOKS: u32 = 1 << 12;
@@ -45,20 +46,14 @@ std::thread_local! {
     /// How often each side has slept in all runs of a model, which are all
     /// on the thread of their test: loom's threads are not the system's.
     static SLEPT: Cell<[u32; 2]> = const { Cell::new([0; 2]) };
-
-    /// How often anything was stored.
-    static STORES: Cell<u32> = const { Cell::new(0) };
 }
 
-/// A word of the header, with the orderings of `memory::Futex`.
+/// A word of the header.
 #[derive(Debug, Default)]
 struct LoomWord {
     value: AtomicU32,
-    looks: atomic::AtomicU32,
-    /// Before those looks.
-    stores: atomic::AtomicU32,
-    /// What the one end that reads this word has last seen in it.
-    seen: atomic::AtomicU32,
+    /// What the one end that reads this word has last seen in a spin.
+    seen: NoStep,
     /// Locked to compare and sleep, and to wake: futex(2) promises that each
     /// comes wholly before or after the other. It promises no more, so the
     /// comparison may see a stale value.
@@ -66,6 +61,10 @@ struct LoomWord {
 }
 
 impl Word for LoomWord {
+    fn atomic(&self) -> &AtomicU32 {
+        &self.value
+    }
+
     /// In a spin only the first look is a real one, and the others give
     /// again what it saw. Nothing is lost by that: looks change nothing, so
     /// a spin that sees something in its last look does as one that begins
@@ -73,27 +72,14 @@ impl Word for LoomWord {
     ///
     /// An end that never sleeps looks in earnest now and then, and lets the
     /// other one go on before.
-    fn load(&self) -> u32 {
-        let looks = self.count_a_look();
-        let is_late = looks.is_multiple_of(MANY_LOOKS);
-        if is_late {
-            thread::yield_now();
-        }
-        // Without a spin there are fewer in a row: the first of a wait, and
-        // the first of a spin.
-        if looks <= 3 || is_late {
-            self.seen.store(self.value.load(LOAD), Relaxed);
+    fn look(&self, nth: u32) -> u32 {
+        if nth.is_multiple_of(MANY_LOOKS) {
+            if nth > 0 {
+                thread::yield_now();
+            }
+            self.seen.store(self.load(), Relaxed);
         }
         self.seen.load(Relaxed)
-    }
-
-    fn store(&self, value: u32) {
-        STORES.set(STORES.get().wrapping_add(1));
-        self.value.store(value, STORE);
-    }
-
-    fn fence() {
-        fence(SeqCst);
     }
 
     fn pause() {}
@@ -101,7 +87,7 @@ impl Word for LoomWord {
     /// Sleeps for ever, so that nothing helps but to be woken.
     fn park(&self, expected: u32, _at_most: Duration) {
         let mut sleeper = self.sleeper.lock().unwrap();
-        if self.value.load(Relaxed) == expected {
+        if self.atomic().load(Relaxed) == expected {
             *sleeper = Some(thread::current());
             drop(sleeper);
             count_a_sleep();
@@ -112,20 +98,6 @@ impl Word for LoomWord {
     fn wake(&self) -> bool {
         let sleeper = self.sleeper.lock().unwrap().take();
         sleeper.inspect(Thread::unpark).is_some()
-    }
-}
-
-impl LoomWord {
-    /// How many there have been since anything was stored: whoever stores
-    /// something between two looks has to see what then is there.
-    fn count_a_look(&self) -> u32 {
-        let stores = STORES.get();
-        let looks = match self.stores.swap(stores, Relaxed) == stores {
-            true => self.looks.load(Relaxed) + 1,
-            false => 1,
-        };
-        self.looks.store(looks, Relaxed);
-        looks
     }
 }
 

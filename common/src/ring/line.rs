@@ -12,7 +12,8 @@ use std::{
         Arc,
         atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
     },
-    time::Instant,
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -155,40 +156,44 @@ impl<M: Memory> Receiver<M> {
     /// Waits for the stamp to change.
     #[inline]
     fn next(&self) -> Result<u32, Error> {
-        let mut since = None;
-        while !self.rest() {
-            self.check_the_other(&mut since)?;
+        let deadline = self.waiting.deadline();
+        while !self.rest(deadline) {
+            self.check_the_other(deadline)?;
         }
         Ok(self.laid.line().stamp.load())
     }
 
     /// Lets time pass. Whether a message has come.
     #[inline]
-    fn rest(&self) -> bool {
+    fn rest(&self, deadline: Option<Instant>) -> bool {
         let stamp = &self.laid.line().stamp;
         if self.waiting.manner == Manner::Spin {
-            return (0..SPINS).any(|_| stamp.load() != self.seen);
+            let has_come = (0..SPINS).any(|_| stamp.load() != self.seen);
+            if !has_come {
+                // The sender may wait for the core that we are on.
+                thread::yield_now();
+            }
+            return has_come;
         }
         if stamp.load() == self.seen {
-            stamp.park(self.seen, SLICE);
+            let left = deadline.map_or(SLICE, left_until);
+            stamp.park(self.seen, SLICE.min(left));
         }
         stamp.load() != self.seen
     }
 
     #[cold]
-    fn check_the_other(
-        &self,
-        since: &mut Option<Instant>,
-    ) -> Result<(), Error> {
+    fn check_the_other(&self, deadline: Option<Instant>) -> Result<(), Error> {
         let side = Side::Sender;
-        let waited = since.get_or_insert_with(Instant::now).elapsed();
         // It may have sent its last between our look at it and its death.
         let is_silent = || self.laid.line().stamp.load() == self.seen;
         match self.waiting.timeout {
             _ if self.waiting.is_other_dead() && is_silent() => {
                 Err(Error::Gone(side))
             }
-            Some(timeout) if waited >= timeout => {
+            Some(timeout)
+                if deadline.map(left_until) == Some(Duration::ZERO) =>
+            {
                 Err(Error::Timeout { side, timeout })
             }
             _ => Ok(()),
@@ -196,10 +201,14 @@ impl<M: Memory> Receiver<M> {
     }
 }
 
+fn left_until(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use std::{sync::Mutex, thread, time::Duration};
+    use std::sync::Mutex;
 
     use super::*;
 

@@ -15,11 +15,7 @@ use std::{
     ptr::NonNull,
     sync::{
         Arc,
-        atomic::{
-            AtomicU32, AtomicU64,
-            Ordering::{Relaxed, SeqCst},
-            fence,
-        },
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -28,7 +24,7 @@ use rustix::{thread::futex, time::Timespec};
 
 use super::{
     Error,
-    protocol::{GRAIN, Header, LOAD, Place, STORE, Word},
+    protocol::{GRAIN, Header, Place, Word},
 };
 
 /// Words in a block: as many as a cache line has.
@@ -264,18 +260,8 @@ pub struct Futex(AtomicU32);
 
 impl Word for Futex {
     #[inline]
-    fn load(&self) -> u32 {
-        self.0.load(LOAD)
-    }
-
-    #[inline]
-    fn store(&self, value: u32) {
-        self.0.store(value, STORE);
-    }
-
-    #[inline]
-    fn fence() {
-        fence(SeqCst);
+    fn atomic(&self) -> &AtomicU32 {
+        &self.0
     }
 
     #[inline]

@@ -32,8 +32,11 @@ pub mod protocol;
 
 use std::{
     fmt,
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
+    sync::{
+        Arc,
+        atomic::{self, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
 };
 
 use memory::{Heap, Laid, Memory, Region};
@@ -84,7 +87,8 @@ impl fmt::Display for Side {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Manner {
-    /// Look again and again. It takes a whole core for each end.
+    /// Look again and again. It takes a whole core for each end: where they
+    /// share one, each message waits until the other end gives it up.
     Spin,
     /// Look for as long as it has been worth it lately, then sleep.
     SpinThenPark,
@@ -94,8 +98,10 @@ pub enum Manner {
 
 /// How an end waits for the other, and when it gives up.
 pub struct Waiting {
-    manner: Manner,
-    timeout: Option<Duration>,
+    /// What an end does meanwhile.
+    pub manner: Manner,
+    /// It gives up after so long, or never.
+    pub timeout: Option<Duration>,
     lifeline: Option<Box<dyn Fn() -> bool + Send>>,
 }
 
@@ -119,7 +125,14 @@ impl Waiting {
         Waiting { timeout: Some(timeout), ..self }
     }
 
-    fn is_other_dead(&self) -> bool {
+    /// When a wait that begins now is given up. What no clock can count to
+    /// is no timeout.
+    pub fn deadline(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.timeout?)
+    }
+
+    /// Whether there is a lifeline, and it says so.
+    pub fn is_other_dead(&self) -> bool {
         self.lifeline.as_ref().is_some_and(|is_alive| !is_alive())
     }
 }
@@ -141,7 +154,7 @@ pub enum Error {
     /// The other end was dropped, or its process died. Of a sender who is
     /// gone, all messages were received.
     Gone(Side),
-    /// The other end lives, and has done nothing for so long.
+    /// The other end lives, and what was asked for did not come in so long.
     Timeout {
         /// Who was waited for.
         side: Side,
@@ -288,6 +301,7 @@ impl<M: Memory> Sender<M> {
             return Err(Error::TooLong { length, longest });
         }
         let length = length as u32;
+        end.begin();
         if record(length) > end.contiguous() {
             Self::skip(end)?;
         }
@@ -310,7 +324,7 @@ impl<M: Memory> Sender<M> {
         Ok(())
     }
 
-    /// Gives up waiting after so long, or never.
+    /// Gives up a call after so long, or never.
     pub fn set_timeout(&mut self, timeout: Option<Duration>) {
         self.0.waiting().timeout = timeout;
     }
@@ -395,6 +409,7 @@ impl<M: Memory> Receiver<M> {
     #[inline]
     fn next_record(&mut self) -> Result<u32, Error> {
         let end = &mut self.0;
+        end.begin();
         end.wait_for(GRAIN)?;
         let mut length = Self::length(end);
         // At the ring's start nothing is skipped: so it happens only once.
@@ -433,7 +448,7 @@ impl<M: Memory> Receiver<M> {
         }
     }
 
-    /// Gives up waiting after so long, or never.
+    /// Gives up a call after so long, or never.
     pub fn set_timeout(&mut self, timeout: Option<Duration>) {
         self.0.waiting().timeout = timeout;
     }

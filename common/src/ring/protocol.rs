@@ -17,15 +17,23 @@
 //! the sleeper comes around; and only its owner writes it, or a late waker
 //! would take back the mark of a later sleep.
 //!
-//! It is generic over the word, so that `tests/ring_loom.rs` can put exactly
-//! this text to every order of steps that the memory model allows.
+//! `tests/ring_loom.rs` puts exactly this text to every order of steps that
+//! the memory model allows: it includes this file with an `atomic` of loom's
+//! beside it, and words that sleep in loom.
 
 use std::{
-    sync::atomic::Ordering,
+    thread,
     time::{Duration, Instant},
 };
 
-use super::{Error, Manner, Side, Waiting};
+use super::{
+    Error, Manner, Side, Waiting,
+    atomic::{
+        AtomicU32,
+        Ordering::{Acquire, Release, SeqCst},
+        fence,
+    },
+};
 
 /// All that is counted is a multiple of this, which is a cache line: so that
 /// no two messages share one, and a short message takes no more than one.
@@ -70,22 +78,29 @@ const SLEEPS_IN_A_ROW: u32 = 32;
 /// where the bare line took 310 (Intel Xeon, 2026-11-23).
 const UNHURRIED: u32 = 64;
 
-/// How a [`Word`] is read: with all that was written before it was.
-pub const LOAD: Ordering = Ordering::Acquire;
-
-/// How a [`Word`] is written: after all that was written before.
-pub const STORE: Ordering = Ordering::Release;
-
 /// A word of memory that both ends see.
 pub trait Word {
-    /// Reads it, by [`LOAD`].
-    fn load(&self) -> u32;
+    /// What it is made of.
+    fn atomic(&self) -> &AtomicU32;
 
-    /// Writes it, by [`STORE`].
-    fn store(&self, value: u32);
+    /// Reads it, with all that was written before it was.
+    #[inline]
+    fn load(&self) -> u32 {
+        self.atomic().load(Acquire)
+    }
 
-    /// Orders what this end stored before against what it loads after.
-    fn fence();
+    /// Reads it in a spin, where it was read `nth` times before. A model may
+    /// leave out looks that see nothing new.
+    #[inline]
+    fn look(&self, _nth: u32) -> u32 {
+        self.load()
+    }
+
+    /// Writes it, after all that was written before.
+    #[inline]
+    fn store(&self, value: u32) {
+        self.atomic().store(value, Release);
+    }
 
     /// Lets time pass between two looks, if we will sleep in the end. On
     /// some processors that is 50 ns, too long for who cannot wait.
@@ -148,6 +163,8 @@ pub struct End<P: Place> {
     ended: u32,
     /// Looks before the next sleep.
     spin: u32,
+    /// When we give up what we are at, once we have had to wait.
+    deadline: Option<Instant>,
 }
 
 impl<P: Place> End<P> {
@@ -172,6 +189,7 @@ impl<P: Place> End<P> {
             sleeps,
             ended,
             spin,
+            deadline: None,
         }
     }
 
@@ -208,6 +226,13 @@ impl<P: Place> End<P> {
     /// How we wait from now on.
     pub fn waiting(&mut self) -> &mut Waiting {
         &mut self.waiting
+    }
+
+    /// Begins something new: its waits, however many they are, share one
+    /// timeout.
+    #[inline]
+    pub fn begin(&mut self) {
+        self.deadline = None;
     }
 
     /// Waits until so many bytes are ours.
@@ -259,7 +284,8 @@ impl<P: Place> End<P> {
     fn wait(&mut self, bytes: u32) -> Result<(), Error> {
         // Before we rest, the other end must know all that it may use.
         self.publish(0);
-        let (mut before, mut since) = (None, None);
+        self.deadline = self.deadline.or_else(|| self.waiting.deadline());
+        let mut before = None;
         loop {
             let seen = self.theirs().load();
             self.usable = self.checked(seen)?;
@@ -270,11 +296,10 @@ impl<P: Place> End<P> {
             if seen & GONE != 0 {
                 return Err(Error::Gone(self.side.other()));
             }
-            // It is not enough that the word has changed: it must have
-            // brought something, or a peer could keep us here with its tags.
-            if before.replace(self.usable) == Some(self.usable) {
-                self.check_the_other(seen, &mut since)?;
+            if before.is_some() {
+                self.check_the_other(seen, before)?;
             }
+            before = Some(self.usable);
             self.rest(seen);
         }
     }
@@ -302,7 +327,7 @@ impl<P: Place> End<P> {
             return;
         }
         match self.waiting.manner {
-            Manner::Spin => _ = self.spin(seen, SPINS),
+            Manner::Spin => self.spin_on(seen),
             Manner::SpinThenPark => self.spin_then_park(seen),
             Manner::Block => self.park(seen),
         }
@@ -311,7 +336,7 @@ impl<P: Place> End<P> {
     /// Whether the other end has moved after so many looks.
     fn spin(&self, seen: u32, looks: u32) -> bool {
         for look in 0..looks {
-            if self.theirs().load() != seen {
+            if self.theirs().look(look) != seen {
                 return true;
             }
             if look >= UNHURRIED && self.side == Side::Receiver {
@@ -322,6 +347,14 @@ impl<P: Place> End<P> {
             }
         }
         false
+    }
+
+    /// An end that has not moved for so many looks, which is many times a
+    /// round trip, does not run: it may wait for the core that we are on.
+    fn spin_on(&self, seen: u32) {
+        if !self.spin(seen, SPINS) {
+            thread::yield_now();
+        }
     }
 
     /// Spins longer where that was worth it, and shorter where it was not:
@@ -340,10 +373,10 @@ impl<P: Place> End<P> {
 
     fn park(&mut self, seen: u32) {
         self.count_a_sleep();
-        P::Word::fence();
+        fence(SeqCst);
         if self.theirs().load() == seen {
-            let patience = self.waiting.timeout.unwrap_or(SLICE);
-            self.theirs().park(seen, SLICE.min(patience));
+            let left = self.left().unwrap_or(SLICE);
+            self.theirs().park(seen, SLICE.min(left));
         }
         self.count_a_sleep();
     }
@@ -353,24 +386,35 @@ impl<P: Place> End<P> {
         self.place.header().sleeps[self.side as usize].0.store(self.sleeps);
     }
 
-    /// The other end has not moved. Is there hope?
+    /// We have rested, and it is not enough. Is there hope?
     #[cold]
     fn check_the_other(
         &self,
         seen: u32,
-        since: &mut Option<Instant>,
+        before: Option<u32>,
     ) -> Result<(), Error> {
-        let waited = since.get_or_insert_with(Instant::now).elapsed();
-        // It may have moved between our look at it and its death.
-        if self.waiting.is_other_dead() && self.theirs().load() == seen {
+        // Who has given us something lives. It may also have moved between
+        // our look at it and its death.
+        let is_still = before == Some(self.usable);
+        if is_still
+            && self.waiting.is_other_dead()
+            && self.theirs().load() == seen
+        {
             return Err(Error::Gone(self.side.other()));
         }
         match self.waiting.timeout {
-            Some(timeout) if waited >= timeout => {
+            // However much it has given: that may be a grain at a time.
+            Some(timeout) if self.left() == Some(Duration::ZERO) => {
                 Err(Error::Timeout { side: self.side.other(), timeout })
             }
             _ => Ok(()),
         }
+    }
+
+    /// The time until we give up, if we ever do.
+    fn left(&self) -> Option<Duration> {
+        let deadline = self.deadline?;
+        Some(deadline.saturating_duration_since(Instant::now()))
     }
 
     #[inline]
@@ -382,7 +426,7 @@ impl<P: Place> End<P> {
     }
 
     fn wake_the_other(&mut self) {
-        P::Word::fence();
+        fence(SeqCst);
         let other = self.side.other() as usize;
         let sleeps = self.place.header().sleeps[other].0.load();
         // If nobody was woken, he is on his way to sleep, and maybe for the

@@ -7,7 +7,6 @@
 use std::{
     fs::File,
     io::{self, Read as _, Write as _},
-    thread,
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -53,13 +52,13 @@ pub fn worker(mut job: Job) -> Result<Answer> {
 
 fn send_all(job: &mut Job, owner: &mut File) -> Result<()> {
     for (number, transfer) in job.plan.transfers(job.index, 0) {
+        job.victim.outlive_at(number);
         job.victim.die_at(number, Hold::Message, || {
             let words = LastWords::now(number.into()); // processes: the others go on
             let _ = send(owner, Order::farewell(job.index));
             words
         });
         send(owner, Order::new(job.index, number, transfer))?;
-        thread::yield_now();
     }
     Ok(())
 }

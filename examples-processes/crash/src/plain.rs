@@ -1,7 +1,7 @@
 //! A lock that tells nobody that its holder died, and is not given back: who
 //! comes next waits for ever. Only the supervisor sees that, as a watchdog.
 
-use std::{mem::ManuallyDrop, thread};
+use std::mem::ManuallyDrop;
 
 use anyhow::Result;
 use common::{
@@ -36,6 +36,7 @@ fn make_all(job: &mut Job, ledger: &PlainMutex<Ledger>) {
     let lock = || ledger.lock(); // processes: never poisoned
     let made = lock().made(job.index);
     for (number, transfer) in job.plan.transfers(job.index, made) {
+        job.victim.outlive_at(number);
         let mut ledger = ManuallyDrop::new(lock());
         ledger.begin(job.index, transfer);
         ledger.debit(transfer);
@@ -43,6 +44,5 @@ fn make_all(job: &mut Job, ledger: &PlainMutex<Ledger>) {
         ledger.credit(transfer);
         ledger.finish();
         drop(ManuallyDrop::into_inner(ledger));
-        thread::yield_now();
     }
 }

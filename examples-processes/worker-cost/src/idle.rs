@@ -16,7 +16,7 @@ use crate::{Job, scope};
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Crew> {
     let keeping = Keeping::begin()?;
-    let table = Lent::new(&common_table(plan))?; // processes: all map it
+    let table = Lent::new(&common_table(plan)?)?; // processes: all map it
     scope(|scope| {
         let mut crew = Vec::new();
         for _ in 0..plan.count {

@@ -1,10 +1,7 @@
 //! A lock that tells whoever takes it next that its holder died, so that the
 //! ledger can be repaired.
 
-use std::{
-    sync::{Mutex, MutexGuard},
-    thread,
-};
+use std::sync::{Mutex, MutexGuard};
 
 use anyhow::Result;
 use common::{
@@ -28,11 +25,11 @@ pub fn worker(all: Sacrifice) -> Result<Answer> {
     Ok(Answer { survivors, report })
 }
 
-/// Makes the transfers that are left. After each, others have their turn: so
-/// all are at work when one dies, however few the cores are.
+/// Makes the transfers that are left.
 fn make_all(job: &mut Job, ledger: &Mutex<Ledger>) {
     let made = repaired(ledger).made(job.index);
     for (number, transfer) in job.plan.transfers(job.index, made) {
+        job.victim.outlive_at(number);
         let victim = &mut job.victim;
         victim.die_at(number, Hold::Nothing, || repaired(ledger).last_words());
         let mut ledger = repaired(ledger);
@@ -42,7 +39,6 @@ fn make_all(job: &mut Job, ledger: &Mutex<Ledger>) {
         ledger.credit(transfer);
         ledger.finish();
         drop(ledger);
-        thread::yield_now();
     }
 }
 

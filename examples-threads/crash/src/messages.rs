@@ -45,13 +45,13 @@ pub fn worker(all: Sacrifice) -> Result<Answer> {
 
 fn send_all(job: &mut Job, owner: &Sender<Order>) -> Result<()> {
     for (number, transfer) in job.plan.transfers(job.index, 0) {
+        job.victim.outlive_at(number);
         job.victim.die_at(number, Hold::Message, || {
             let words = LastWords::now(SENT.load(Relaxed)); // threads: all is lost
             let _ = send(owner, Order::farewell(job.index));
             words
         });
         send(owner, Order::new(job.index, number, transfer))?;
-        thread::yield_now();
     }
     Ok(())
 }

@@ -4,7 +4,6 @@
 use std::{
     mem::ManuallyDrop,
     sync::{Mutex, PoisonError},
-    thread,
 };
 
 use anyhow::Result;
@@ -35,6 +34,7 @@ fn make_all(job: &mut Job, ledger: &Mutex<Ledger>) {
     let lock = || ledger.lock().unwrap_or_else(PoisonError::into_inner); // threads: never poisoned
     let made = lock().made(job.index);
     for (number, transfer) in job.plan.transfers(job.index, made) {
+        job.victim.outlive_at(number);
         let mut ledger = ManuallyDrop::new(lock());
         ledger.begin(job.index, transfer);
         ledger.debit(transfer);
@@ -42,6 +42,5 @@ fn make_all(job: &mut Job, ledger: &Mutex<Ledger>) {
         ledger.credit(transfer);
         ledger.finish();
         drop(ManuallyDrop::into_inner(ledger));
-        thread::yield_now();
     }
 }

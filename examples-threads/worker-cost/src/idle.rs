@@ -19,7 +19,7 @@ const MORE: usize = 64 << 10;
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Crew> {
     let keeping = Keeping::begin()?;
     let stack = USUAL_STACK + plan.count as usize * MORE; // threads: its own
-    let table = common_table(plan); // threads: all read it as it is
+    let table = common_table(plan)?; // threads: all read it as it is
     let (gate, exit) = (&Gate::new(), &Gate::new()); // threads: or their end would be next
     scope(|scope| {
         let (keeper, leave) = (gate.close(), exit.close());

@@ -15,7 +15,9 @@ use anyhow::{Context as _, Result};
 use bytemuck::{Pod, Zeroable};
 use clap::ValueEnum;
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     fs::{Mode, OFlags, open},
+    io::Errno,
     mm::{MapFlags, ProtFlags, mmap_anonymous},
     process::{
         DumpableBehavior, Resource, Rlimit, Signal, getrlimit,
@@ -199,17 +201,26 @@ impl LastWords {
     }
 }
 
-/// What becomes of a worker: it is the victim, or lives on, as by default.
+/// What a worker knows of the victim: that it is the victim itself, or whose
+/// death to wait for. By default it comes after the death.
 #[derive(Debug, Default)]
-pub struct Victim(Option<(Plan, Doom, io::PipeWriter)>);
+pub struct Victim(Option<Doomed>);
+
+#[derive(Debug)]
+struct Doomed {
+    plan: Plan,
+    doom: Doom,
+    is_this_worker: bool,
+    pipe: io::PipeWriter,
+}
 
 impl Victim {
-    /// This worker, if it is the one whom the plan dooms. Its last words go
-    /// into the pipe.
+    /// The one whom the plan dooms. Its last words go into the pipe, of which
+    /// each worker has the end.
     pub fn new(plan: &Plan, worker: usize, pipe: io::PipeWriter) -> Self {
         let doom = plan.doom();
-        let is_doomed = doom.worker == worker;
-        Victim(is_doomed.then_some((*plan, doom, pipe)))
+        let is_this_worker = doom.worker == worker;
+        Victim(Some(Doomed { plan: *plan, doom, is_this_worker, pipe }))
     }
 
     /// Dies, if that is planned at the worker's transfer of this number with
@@ -225,13 +236,91 @@ impl Victim {
         hold: Hold,
         last_words: impl FnOnce() -> LastWords,
     ) {
-        if let Some((plan, doom, pipe)) = &mut self.0
+        if let Some(Doomed { plan, doom, is_this_worker: true, pipe }) =
+            &mut self.0
             && (doom.number, plan.hold) == (number, hold)
         {
             let words = last_words();
             // Without a reader there is nobody to die for, nor a supervisor.
             let _ = pipe.write_all(bytemuck::bytes_of(&words));
             plan.way.die();
+        }
+    }
+
+    /// Lets no survivor begin the second half of its transfers before the
+    /// victim is dead: so all are at work when one dies, on however few cores,
+    /// and whatever else those have to do.
+    pub fn outlive_at(&mut self, number: u32) {
+        if let Some(Doomed { plan, is_this_worker: false, .. }) = self.0
+            && number == plan.transfers / 2
+            && let Some(doomed) = self.0.take()
+        {
+            wait_until_heard(&doomed.pipe);
+        }
+    }
+}
+
+/// A victim that says nothing for so long is lost. Then the pipe has to be
+/// closed, so that the supervisor finds it out.
+const LOST: Duration = Duration::from_secs(60);
+
+/// Waits until the supervisor has heard the last words: it closes its end of
+/// the pipe, and that is an error at this end (poll(2)).
+fn wait_until_heard(pipe: &io::PipeWriter) {
+    let deadline = monotonic() + LOST;
+    loop {
+        let left = deadline.saturating_sub(monotonic());
+        let left = Timespec::try_from(left).ok();
+        let mut ends = [PollFd::new(pipe, PollFlags::empty())];
+        if poll(&mut ends, left.as_ref()) != Err(Errno::INTR) {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::{sync::mpsc, thread};
+
+    use super::*;
+
+    /// A worker of two, and the end of the pipe that the supervisor has.
+    fn worker(is_victim: bool) -> (Victim, io::PipeReader, Plan) {
+        let (way, hold, death) = (Way::Abort, Hold::Nothing, 0);
+        let (transfers, workers, seed) = (9, 2, 1);
+        let plan = Plan { way, hold, death, transfers, workers, seed };
+        let doomed = plan.doom().worker;
+        let worker = if is_victim { doomed } else { 1 - doomed };
+        let (reader, writer) = io::pipe().unwrap();
+        (Victim::new(&plan, worker, writer), reader, plan)
+    }
+
+    #[test]
+    fn a_survivor_waits_at_its_half_until_the_victim_was_heard() {
+        let (mut survivor, reader, plan) = worker(false);
+        let half = plan.transfers / 2;
+        for number in 0..half {
+            survivor.outlive_at(number);
+        }
+        let (sender, past_its_half) = mpsc::channel();
+        thread::spawn(move || {
+            survivor.outlive_at(half);
+            sender.send(()).unwrap();
+        });
+        let moment = Duration::from_millis(100);
+        assert!(past_its_half.recv_timeout(moment).is_err(), "it goes on");
+        drop(reader);
+        past_its_half.recv_timeout(LOST / 2).unwrap();
+    }
+
+    #[test]
+    fn the_victim_and_its_heir_wait_for_nobody() {
+        let (mut victim, _reader, plan) = worker(true);
+        let mut heir = Victim::default();
+        for number in 0..plan.transfers {
+            victim.outlive_at(number);
+            heir.outlive_at(number);
         }
     }
 }

@@ -180,8 +180,8 @@ impl Plan {
         (0..).zip(all).skip(made as usize)
     }
 
-    /// Each death has a moment of its own: early, or the others might be done
-    /// before, where they got the cores first.
+    /// Each death has a moment of its own, before the half of the transfers,
+    /// where those who survive it wait: see [`Victim::outlive_at`].
     pub fn doom(&self) -> Doom {
         let place = 4 * self.way as u64 + self.hold as u64;
         let stream = u64::MAX - (u64::from(self.death) << 8 | place);

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use ureq::{Agent, Error};
 
-use super::Plan;
+use super::{Plan, addresses::shown_in};
 use crate::{arguments::name, digest::Digest, resources::Thread};
 
 /// The longest body that is taken. It is the limit of `ureq` itself, which a
@@ -49,7 +49,7 @@ pub struct Page {
 pub struct Failure {
     /// To be counted by.
     pub kind: Kind,
-    /// In the words of who found out.
+    /// In the words of who found out, without the passwords in them.
     pub reason: String,
 }
 
@@ -95,6 +95,10 @@ impl fmt::Display for Kind {
 /// 2026-11-23), and each of 64 waits for it.
 const BUFFER: usize = 16 << 10;
 
+/// The longest head of a reply. It is read in one piece: where the buffer is
+/// full and the head goes on, `ureq` would say that the server is gone.
+const LONGEST_HEAD: usize = BUFFER - 1;
+
 /// An agent that keeps as many connections as there are workers to use it.
 /// Between two requests each is idle for a moment, and of those that are idle
 /// at once the usual agent keeps three.
@@ -108,6 +112,7 @@ pub fn agent(plan: &Plan, workers: usize) -> Agent {
     let builder = Agent::config_builder()
         .input_buffer_size(BUFFER)
         .output_buffer_size(BUFFER)
+        .max_response_header_size(LONGEST_HEAD)
         .max_idle_connections(workers)
         .max_idle_connections_per_host(workers)
         .timeout_connect(limit)
@@ -142,7 +147,8 @@ fn fetch(agent: &Agent, url: &str) -> Result<Page, Error> {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Failure { kind: Kind::of(&error), reason: error.to_string() }
+        let reason = shown_in(&error.to_string());
+        Failure { kind: Kind::of(&error), reason }
     }
 }
 
@@ -152,7 +158,9 @@ impl Kind {
             Error::Timeout(_) => Kind::Timeout,
             Error::TooManyRedirects => Kind::Redirects,
             Error::StatusCode(_) => Kind::Status,
-            Error::BodyExceedsLimit(_) => Kind::Oversized,
+            Error::BodyExceedsLimit(_) | Error::LargeResponseHeader(..) => {
+                Kind::Oversized
+            }
             Error::Io(error) => match error.kind() {
                 ErrorKind::ConnectionRefused => Kind::Refused,
                 ErrorKind::UnexpectedEof

@@ -4,20 +4,19 @@
 //! waits and fails as an address asks, what a worker does with each, and the
 //! outcome.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 use clap::{Parser, ValueEnum as _, builder::RangedU64ValueParser};
-use humantime::parse_duration;
 use serde::{Deserialize, Serialize};
-use ureq::http::Uri;
 
 use crate::{
-    arguments::{Arguments, Common, parse_workers},
+    arguments::{Arguments, Common, parse_time, parse_workers},
     outcome::Model,
     units,
 };
 
+mod addresses;
 mod client;
 mod doors;
 mod others;
@@ -25,6 +24,7 @@ mod outcome;
 mod server;
 mod wish;
 
+use addresses::addresses;
 pub use client::{
     Address, Failure, Kind, LONGEST_BODY, Page, Reply, Report, agent,
 };
@@ -58,7 +58,7 @@ pub struct Args {
 
     /// How long the server waits before it replies
     #[arg(long, value_name = "TIME", default_value = "50ms",
-          value_parser = parse_duration)]
+          value_parser = parse_time)]
     delay: Duration,
 
     /// Bytes of a reply
@@ -74,7 +74,7 @@ pub struct Args {
 
     /// How long each step may take: to connect, the head of a reply, its body
     /// [default: 10s; 250ms beyond the delay where faults are expected]
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     timeout: Option<Duration>,
 
     /// Fetch the addresses in this file, one a line, and not our own
@@ -330,34 +330,6 @@ impl Load {
     }
 }
 
-/// The addresses in a file: one a line, but for lines that are empty or
-/// begin with `#`.
-fn addresses(file: &PathBuf) -> Result<Vec<String>> {
-    let shown = file.display();
-    let text = fs::read_to_string(file)
-        .with_context(|| format!("{shown}: no file of addresses"))?;
-    let lines = text.lines().map(str::trim).enumerate();
-    let said =
-        lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    let mut addresses = Vec::new();
-    for (index, line) in said {
-        ensure!(
-            is_address(line),
-            "{shown}, line {}: {line:?} is no address: it begins with http:// \
-             or https://",
-            index + 1
-        );
-        addresses.push(line.to_owned());
-    }
-    ensure!(!addresses.is_empty(), "{shown}: there is no address in it");
-    Ok(addresses)
-}
-
-fn is_address(text: &str) -> bool {
-    let scheme = text.starts_with("http://") || text.starts_with("https://");
-    scheme && text.parse::<Uri>().is_ok_and(|uri| uri.host().is_some())
-}
-
 /// A time as a person writes it.
 fn time(time: Duration) -> String {
     units::human(time.as_secs_f64(), "s")
@@ -433,26 +405,5 @@ mod tests {
         }
         assert_eq!(plan.address(63), None);
         assert_eq!(plan.address(-1), None);
-    }
-
-    #[test]
-    fn reads_addresses_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("addresses");
-        let read = |text: &str| {
-            fs::write(&file, text).unwrap();
-            addresses(&file).map_err(|error| format!("{error:#}"))
-        };
-        assert_eq!(
-            read("# two\n\n http://a/b?c \r\nhttps://d:1\n").unwrap(),
-            ["http://a/b?c", "https://d:1"]
-        );
-        assert!(read("# none\n").unwrap_err().contains("no address in it"));
-        for wrong in
-            ["a.example", "ftp://a", "http://", "http://a b", "http:///x"]
-        {
-            let error = read(&format!("http://a\n{wrong}\n")).unwrap_err();
-            assert!(error.contains("line 2: "), "{wrong}: {error}");
-        }
     }
 }

@@ -7,7 +7,8 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 
 use super::{
-    Failure, Fault, Kind, Load, Page, Plan, Report, Served, Source, Wish, time,
+    Failure, Fault, Kind, Load, Page, Plan, Report, Served, Source, Wish,
+    addresses::shown, time,
 };
 use crate::{
     digest::Digest,
@@ -129,11 +130,12 @@ impl<'a> Row<'a> {
         used / self.replies.len() as f64
     }
 
+    /// What failed, by an address that may be shown.
     fn failures(&self) -> impl Iterator<Item = (String, &'a Failure)> {
         let failed = |(place, reply): (i64, &&'a Result<Page, Failure>)| {
             let failure = reply.as_ref().err()?;
             let url = self.plan().address(place)?.url;
-            Some((url, failure))
+            Some((shown(&url), failure))
         };
         (0..).zip(&self.replies).filter_map(failed)
     }

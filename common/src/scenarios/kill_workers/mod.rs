@@ -7,11 +7,11 @@
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
-use humantime::{format_duration, parse_duration};
+use humantime::format_duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    arguments::{Arguments, Common, Variants, Workers},
+    arguments::{Arguments, Common, Variants, Workers, parse_time},
     outcome::Model,
     supervision::{Intensity, Supervision},
 };
@@ -50,12 +50,12 @@ pub struct Args {
 
     /// How long a job may take
     #[arg(long, value_name = "TIME", default_value = "25ms",
-          value_parser = parse_duration)]
+          value_parser = parse_time)]
     deadline: Duration,
 
     /// How long each way to stop it has, before the next is tried
     #[arg(long, value_name = "TIME", default_value = "50ms",
-          value_parser = parse_duration)]
+          value_parser = parse_time)]
     grace: Duration,
 
     /// Kill workers at the worst moments of their jobs, by this seed

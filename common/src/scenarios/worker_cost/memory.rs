@@ -201,11 +201,29 @@ fn kernel_stacks() -> Option<f64> {
 }
 
 /// The table that all workers of a crew read.
-pub fn common_table(plan: &Plan) -> Vec<u64> {
+///
+/// # Errors
+///
+/// Fails if there is not so much memory.
+pub fn common_table(plan: &Plan) -> Result<Vec<u64>> {
+    let (words, mut table) = (words(plan), Vec::new());
+    table.try_reserve_exact(words.len()).with_context(|| {
+        let size = units::binary(plan.table);
+        format!("a table of {size} cannot be had: try --table 0")
+    })?;
+    table.extend(words);
+    Ok(table)
+}
+
+/// What stands in it: whole words, and so at least one.
+fn words(plan: &Plan) -> impl ExactSizeIterator<Item = u64> {
     let mut input = Input::new(plan.seed, u64::from(plan.count));
     let first = u64::from(input.below(u32::MAX));
-    let words = plan.table / size_of::<u64>();
-    (first..).take(words).map(|word| word.wrapping_mul(word)).collect()
+    let words = plan.table.div_ceil(size_of::<u64>());
+    (0..words).map(move |word| {
+        let word = first + word as u64;
+        word.wrapping_mul(word)
+    })
 }
 
 /// What a worker finds in a table.
@@ -215,7 +233,8 @@ pub fn sum(table: &[u64]) -> u64 {
 
 /// What all workers of a crew find together.
 pub(super) fn reference(plan: &Plan) -> u64 {
-    sum(&common_table(plan)).wrapping_mul(plan.count.into())
+    let sum = words(plan).fold(0, u64::wrapping_add);
+    sum.wrapping_mul(plan.count.into())
 }
 
 #[cfg(test)]

@@ -7,8 +7,7 @@ use std::{
 };
 
 use clap::{Args, CommandFactory as _, Parser, ValueEnum};
-use common::units::parse_bytes;
-use humantime::parse_duration;
+use common::{arguments::parse_time, units::parse_bytes};
 
 /// What is asked. A question without an answer has a usual one.
 #[derive(Debug, Clone, Args)]
@@ -44,7 +43,7 @@ pub struct Task {
 
     /// How long does one task take? [default: 100ms]
     #[arg(long, value_name = "TIME", requires = "advise",
-          value_parser = parse_duration)]
+          value_parser = parse_time)]
     pub task_time: Option<Duration>,
 
     /// How much do workers share or hand over at a time? [default: 1KiB]

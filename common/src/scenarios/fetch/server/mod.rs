@@ -48,7 +48,7 @@ pub struct Served {
 ///
 /// # Errors
 ///
-/// Fails if the kernel has no room for one more connection.
+/// Fails if `listener` does not listen, or if the kernel lets nobody wait.
 pub fn serve(listener: &TcpListener, line: impl AsFd) -> Result<Served> {
     listener.set_nonblocking(true)?;
     // A descriptor for each client may be more than is usual.
@@ -68,7 +68,14 @@ struct Server {
     clients: Vec<Client>,
     /// Of those that are gone.
     served: Served,
+    /// Whether there was no descriptor for one more client. Then whoever
+    /// connects waits in the queue of the listener.
+    is_full: bool,
 }
+
+/// When to look for room again, if no client has left by then: descriptors
+/// and memory may be taken by others too.
+const RETRY: Duration = Duration::from_millis(100);
 
 struct Client {
     stream: TcpStream,
@@ -84,13 +91,16 @@ impl Server {
         listener: &TcpListener,
         line: &impl AsFd,
     ) -> Result<bool> {
+        // Without room, a client at the door would end each wait at once.
+        let mut newcomers = PollFlags::empty();
+        newcomers.set(PollFlags::IN, !self.is_full);
         let mut ends = vec![
             PollFd::new(line, PollFlags::empty()),
-            PollFd::new(listener, PollFlags::IN),
+            PollFd::new(listener, newcomers),
         ];
         let ends_of_clients = self.clients.iter().map(Client::awaits);
         ends.extend(ends_of_clients);
-        match poll(&mut ends, self.patience()?.as_ref()) {
+        match poll(&mut ends, self.patience().as_ref()) {
             Err(Errno::INTR) => return Ok(true),
             result => result?,
         };
@@ -101,20 +111,28 @@ impl Server {
         Ok(ready[0].is_empty())
     }
 
-    /// Until the next reply is due; for ever if none is.
-    fn patience(&self) -> Result<Option<Timespec>> {
+    /// Until the next reply is due, or there may be room again; without end
+    /// if there is neither.
+    fn patience(&self) -> Option<Timespec> {
+        let now = monotonic();
         let dues = self.clients.iter().filter_map(|one| one.connection.due());
-        let Some(due) = dues.min() else { return Ok(None) };
+        let retry = self.is_full.then(|| now + RETRY);
+        let due = dues.chain(retry).min()?;
         // What is due beyond the kernel's clock is never due.
-        Ok(Timespec::try_from(due.saturating_sub(monotonic())).ok())
+        Timespec::try_from(due.saturating_sub(now)).ok()
     }
 
-    /// Lets in all who stand at the door.
+    /// Lets in all who stand at the door, as long as there is room.
     fn welcome(&mut self, listener: &TcpListener) -> io::Result<()> {
+        self.is_full = false;
         loop {
             match listener.accept() {
-                Ok((stream, _)) => self.clients.push(Client::new(stream)?),
+                Ok((stream, _)) => self.clients.extend(Client::new(stream)),
                 Err(error) if is_for_later(&error) => return Ok(()),
+                Err(error) if is_for_want_of_room(&error) => {
+                    self.is_full = true;
+                    return Ok(());
+                }
                 // It is gone before it was let in (accept(2)).
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) => return Err(error),
@@ -197,6 +215,14 @@ impl Client {
         }
         Ok(())
     }
+}
+
+/// Whether this process, or the machine, has no descriptor or no memory for
+/// one more client.
+fn is_for_want_of_room(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    let full = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    errno.is_some_and(|errno| full.contains(&errno))
 }
 
 fn is_for_later(error: &io::Error) -> bool {
