@@ -51,6 +51,7 @@ pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
     outcome.result = result(model, finished);
     outcome.metrics = finished.iter().flat_map(Finished::metrics).collect();
     outcome.story = story(model, finished);
+    outcome.story.extend(link(model, &outcome.machine.link));
     outcome.is_told = true;
     outcome.meaning = meaning(model, finished);
     Ok(outcome)
@@ -176,6 +177,24 @@ fn story(model: Model, finished: &[Finished]) -> Vec<String> {
     }
     lines.extend(crew_table(model, finished));
     lines
+}
+
+/// A worker process is this program started again, and so costs what this one
+/// takes to start. Those of a reader are linked as programs usually are.
+fn link(model: Model, link: &str) -> Vec<String> {
+    let words = match (model, link) {
+        (Model::Threads, _) => return Vec::new(),
+        (Model::Processes, "static") => {
+            "This program is linked statically. One that is linked as usual \
+             takes\nlonger to start: LINK=dynamic cargo run --release -p \
+             worker-cost-processes"
+        }
+        (Model::Processes, _) => {
+            "This program is linked dynamically, as usual. One that is linked \
+             statically\nstarts sooner."
+        }
+    };
+    vec![String::new(), words.into()]
 }
 
 fn start_table(
