@@ -19,7 +19,7 @@ use libc::{F_GETFL, F_SETFL, F_SETOWN, O_ASYNC, c_int};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::retry_on_intr,
-    process::{Signal, getpid, kill_process},
+    process::{Signal, getpgrp, getpid, kill_process, kill_process_group},
 };
 
 /// Which signal `O_ASYNC` sends: `asm-generic/fcntl.h`, not yet in `libc`.
@@ -33,19 +33,40 @@ const F_SETSIG: c_int = 10;
 /// Fails if `pipe` is no pipe or socket: a file has no other end.
 pub fn hold(pipe: impl AsFd, signal: Signal) -> io::Result<()> {
     let pipe = pipe.as_fd();
-    // F_SETSIG and O_ASYNC: fcntl(2), "Managing signals".
-    control(pipe, F_SETOWN, getpid().as_raw_nonzero().get())?;
-    control(pipe, F_SETSIG, signal.as_raw())?;
-    let flags = control(pipe, F_GETFL, 0)?;
-    control(pipe, F_SETFL, flags | O_ASYNC)?;
-    if control(pipe, F_GETFL, 0)? & O_ASYNC == 0 {
-        return Err(io::Error::from(io::ErrorKind::Unsupported));
-    }
+    arm(pipe, getpid().as_raw_nonzero().get(), signal)?;
     // It may have been closed before the signal was armed.
     if is_cut(pipe)? {
         kill_process(getpid(), signal)?;
     }
     Ok(())
+}
+
+/// The same for all processes of this one's group, now and later: what is
+/// armed belongs to the pipe, and outlives execve(2).
+///
+/// # Errors
+///
+/// As [`hold`].
+pub fn hold_for_group(pipe: impl AsFd, signal: Signal) -> io::Result<()> {
+    let pipe = pipe.as_fd();
+    // A group is told from a process by its sign.
+    arm(pipe, -getpgrp().as_raw_nonzero().get(), signal)?;
+    if is_cut(pipe)? {
+        kill_process_group(getpgrp(), signal)?;
+    }
+    Ok(())
+}
+
+/// F_SETOWN, F_SETSIG and O_ASYNC: fcntl(2), "Managing signals".
+fn arm(pipe: BorrowedFd<'_>, owner: c_int, signal: Signal) -> io::Result<()> {
+    control(pipe, F_SETOWN, owner)?;
+    control(pipe, F_SETSIG, signal.as_raw())?;
+    let flags = control(pipe, F_GETFL, 0)?;
+    control(pipe, F_SETFL, flags | O_ASYNC)?;
+    match control(pipe, F_GETFL, 0)? & O_ASYNC {
+        0 => Err(io::Error::from(io::ErrorKind::Unsupported)),
+        _ => Ok(()),
+    }
 }
 
 /// Whether the other end of a pipe or socket is closed.

@@ -188,7 +188,8 @@ fn above(
 fn quota(place: &Place, spans: &[Span<'_>]) -> Option<Disturbance> {
     let cores =
         place.quota.filter(|&cores| cores < place.cores_online as f64)?;
-    let pauses: u64 = spans.iter().map(|span| span.pauses).sum();
+    let pauses = spans.iter().map(|span| span.pauses);
+    let pauses = pauses.fold(0, u64::saturating_add);
     let paused = match pauses {
         0 => "it was never used up".into(),
         1 => "the programs were stopped once, when it was used up".into(),

@@ -9,7 +9,7 @@ use crate::{
     plan::count,
     results::Results,
     samples::Heading,
-    table,
+    shell, table,
 };
 
 const HOW_TO_READ: &str = "\
@@ -88,7 +88,7 @@ fn circumstances(age: Age, results: &Results) -> String {
     );
     let what = format!(
         "compare {}, {} on {date}, {}",
-        command.join(" "),
+        shell::line(command),
         count(*rounds, "round"),
         machine.rustc
     );
