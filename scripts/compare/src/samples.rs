@@ -182,9 +182,10 @@ impl TryFrom<Kept> for Sample {
         let Kept { series, model, workers, round, position, wall, outcome } =
             kept;
         let run = Run { series, model, workers, round, position };
-        let wall = Duration::try_from_secs_f64(wall).with_context(|| {
-            format!("wall is {wall:?}, which is no number of seconds")
-        })?;
+        let wall =
+            Duration::try_from_secs_f64(wall).ok().with_context(|| {
+                format!("wall is {wall:?}, which is no number of seconds")
+            })?;
         let read: Outcome =
             serde_json::from_str(outcome.get()).context("outcome")?;
         ensure!(

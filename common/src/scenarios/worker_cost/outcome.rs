@@ -50,8 +50,7 @@ pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
     outcome.answer = answer(finished);
     outcome.result = result(model, finished);
     outcome.metrics = finished.iter().flat_map(Finished::metrics).collect();
-    outcome.story = story(model, finished);
-    outcome.story.extend(link(model, &outcome.machine.link));
+    outcome.story = story(model, &outcome.machine.link, finished);
     outcome.is_told = true;
     outcome.meaning = meaning(model, finished);
     Ok(outcome)
@@ -164,7 +163,7 @@ fn result(model: Model, finished: &[Finished]) -> Value {
     json!(rows.collect::<Vec<_>>())
 }
 
-fn story(model: Model, finished: &[Finished]) -> Vec<String> {
+fn story(model: Model, link: &str, finished: &[Finished]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut parents: Vec<_> =
         finished.iter().map(|one| one.plan.parent_memory).collect();
@@ -173,7 +172,9 @@ fn story(model: Model, finished: &[Finished]) -> Vec<String> {
         lines.extend(start_table(model, parent, finished));
     }
     if !lines.is_empty() {
-        lines.extend([REMARK.into(), String::new()]);
+        lines.push(REMARK.into());
+        lines.extend(remark_on_link(model, link));
+        lines.push(String::new());
     }
     lines.extend(crew_table(model, finished));
     lines
@@ -181,12 +182,12 @@ fn story(model: Model, finished: &[Finished]) -> Vec<String> {
 
 /// A worker process is this program started again, and so costs what this one
 /// takes to start. Those of a reader are linked as programs usually are.
-fn link(model: Model, link: &str) -> Vec<String> {
+fn remark_on_link(model: Model, link: &str) -> Option<String> {
     let words = match (model, link) {
-        (Model::Threads, _) => return Vec::new(),
+        (Model::Threads, _) => return None,
         (Model::Processes, "static") => {
             "This program is linked statically. One that is linked as usual \
-             takes\nlonger to start: LINK=dynamic cargo run --release -p \
+             takes longer\nto start: LINK=dynamic cargo run --release -p \
              worker-cost-processes"
         }
         (Model::Processes, _) => {
@@ -194,7 +195,7 @@ fn link(model: Model, link: &str) -> Vec<String> {
              statically\nstarts sooner."
         }
     };
-    vec![String::new(), words.into()]
+    Some(words.into())
 }
 
 fn start_table(
