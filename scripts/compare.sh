@@ -8,10 +8,9 @@ if ! command -v cargo >/dev/null; then
     exit 1
 fi
 
-case $0 in
-*/*) workspace=${0%/*}/.. ;;
-*) workspace=.. ;;
-esac
+# This file may have been called by a symbolic link, and from anywhere.
+script=$(readlink -f -- "$0")
+workspace=${script%/*}/..
 
 # What cargo is doing is of interest to a person who waits, not to a log.
 quiet=--quiet
@@ -19,7 +18,17 @@ if [ -t 2 ]; then
     quiet=
 fi
 # shellcheck disable=SC2086 # No flag at all, if there is none.
-cargo build $quiet --release --workspace --bins \
-    --manifest-path "$workspace/Cargo.toml" >&2
+built=$(cargo build $quiet --release --workspace --bins \
+    --message-format json-render-diagnostics \
+    --manifest-path "$workspace/Cargo.toml")
 
-exec "${CARGO_TARGET_DIR:-$workspace/target}/release/compare" "$@"
+# Only cargo knows where it builds: it reads files and variables of its own.
+# `cargo run` knows too, but sets variables that the programs would inherit.
+compare=$(printf '%s\n' "$built" | sed -En '
+    /"name":"compare"/ s/.*"executable":"(([^"\\]|\\.)*)".*/\1/p' |
+    sed 's/\\\(.\)/\1/g')
+if ! [ -x "$compare" ]; then
+    echo "error: cargo does not say where it has built compare" >&2
+    exit 1
+fi
+exec "$compare" "$@"

@@ -2,7 +2,9 @@
 # Installs what the tests need, where it can, and runs them all. What could
 # not be run is said at the end: it never passes in silence.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+# By the whole path, which CDPATH has no say in.
+script=$(readlink -f -- "$0")
+cd "${script%/*}/.."
 
 not_run=()
 
@@ -14,6 +16,7 @@ trap 'rm -f "$NOT_RUN"' EXIT
 main() {
     need cargo "https://rustup.rs installs it"
     need cc "on Debian: apt-get install gcc"
+    target_folder=$(target)
     step "Format" format
     step "Lints, as errors" lints
     step "Build" cargo build --quiet --workspace --bins
@@ -21,7 +24,8 @@ main() {
     step "Python, formatted and linted" ruff
     step "Tests" cargo test --quiet --workspace --all-features --no-fail-fast
     step "Documentation" documentation
-    step "A quick comparison" scripts/compare.sh --quick
+    step "A quick comparison" scripts/compare.sh --quick \
+        --json "$target_folder/test/samples.json"
     step "Its report, in a browser" browser
     conclude
 }
@@ -30,6 +34,13 @@ need() {
     command -v "$1" >/dev/null 2>&1 && return
     echo "$1 is missing: $2" >&2
     exit 1
+}
+
+# Where cargo builds: it reads files and variables of its own.
+target() {
+    cargo metadata --no-deps --format-version 1 |
+        sed -E 's/.*"target_directory":"(([^"\\]|\\.)*)".*/\1/' |
+        sed 's/\\\(.\)/\1/g'
 }
 
 step() {
@@ -66,7 +77,7 @@ documentation() {
 # with scipy's. They go into an environment of their own under target/, and
 # nothing on the machine is changed.
 python() {
-    local home=${CARGO_TARGET_DIR:-target}/python
+    local home=$target_folder/python
     if python3 -c 'import numpy, scipy, sqlite3' 2>/dev/null; then
         export PYTHON=python3
         return
@@ -76,8 +87,7 @@ python() {
             "$home/bin/pip" install --quiet numpy scipy >/dev/null 2>&1 || true
     fi
     if "$home/bin/python" -c 'import numpy, sqlite3' 2>/dev/null; then
-        PYTHON=$(realpath "$home/bin")/python
-        export PYTHON
+        export PYTHON=$home/bin/python
     else
         not_run+=("the comparison with numpy: apt-get install python3-numpy")
     fi
@@ -88,7 +98,7 @@ python() {
 
 # The version is pinned: another one formats otherwise.
 ruff() {
-    local version=0.17.6 home=${CARGO_TARGET_DIR:-target}/ruff
+    local version=0.17.6 home=$target_folder/ruff
     if ! "$home/bin/ruff" --version 2>/dev/null | grep -q " $version\$"; then
         python3 -m venv "$home" >/dev/null 2>&1 &&
             "$home/bin/pip" install --quiet "ruff==$version" \
@@ -105,9 +115,7 @@ ruff() {
 # The report is opened in Chromium. What drives it goes into a folder under
 # target/, with the versions that are pinned beside the tests.
 browser() {
-    local target home chromium
-    target=$(realpath "${CARGO_TARGET_DIR:-target}")
-    home=$target/browser
+    local home=$target_folder/browser chromium
     packages chromium chromium || return 0
     packages npm nodejs npm || return 0
     chromium=$(command -v chromium)
@@ -117,7 +125,7 @@ browser() {
         not_run+=("the report in a browser: npm ci failed, see $home/npm.log")
         return
     fi
-    REPORT=$target/compare/report.html CHROMIUM=$chromium \
+    REPORT=$target_folder/test/samples.html CHROMIUM=$chromium \
         npm test --silent --prefix "$home"
 }
 

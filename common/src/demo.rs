@@ -1,7 +1,7 @@
 //! The frame of every `main`: arguments in, outcome out, exit status.
 
 use std::{
-    env, io,
+    env, fmt, io,
     io::Write as _,
     path::Path,
     process::ExitCode,
@@ -34,30 +34,57 @@ pub fn main<A: Arguments>(
     inherited::put_in_order();
     let arguments = parse::<A>();
     if let Some(names) = arguments.list(model) {
-        println!("{names}");
-        return ExitCode::SUCCESS;
+        return status(print(format_args!("{names}\n")));
     }
     if let Err(reason) = arguments.check(model) {
         let mut command = A::command().bin_name(program());
         command.error(ErrorKind::ValueValidation, reason).exit();
     }
-    let done = obey_the_outside(&arguments).and_then(|()| {
+    status(obey_the_outside(&arguments).and_then(|()| {
         arguments.instead().unwrap_or_else(|| {
             let outcome = run(model, &arguments)?;
             let Common { json, expect, .. } = arguments.common();
             check(&outcome, expect.as_deref())?;
-            print(&outcome, *json)
+            print_outcome(&outcome, *json)
         })
-    });
+    }))
+}
+
+/// The exit status of a program that has done this. An error is told on
+/// stderr.
+pub fn status(done: anyhow::Result<()>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!(
-                "error: {}",
-                EscapedLines(&inherited::in_words(&error))
-            );
+            tell(format_args!("error: {}", inherited::in_words(&error)));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Writes a line to stderr. If that is full, nobody can be told that it is:
+/// `eprintln!` would panic, and the program end with another status.
+pub fn tell(line: impl fmt::Display) {
+    let line = line.to_string();
+    let line = format!("{}\n", EscapedLines(&line));
+    let _ = io::stderr().write_all(line.as_bytes());
+}
+
+/// Writes to stdout. A reader who has seen enough (`| head`) is not an error.
+///
+/// # Errors
+///
+/// Fails if it cannot be written for any other reason: the disk is full, say.
+pub fn print(text: impl fmt::Display) -> anyhow::Result<()> {
+    let text = EscapedLines(&text.to_string()).to_string();
+    let mut stdout = io::stdout();
+    let written =
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("what came out could not be written to stdout")
+        }
+        _ => Ok(()),
     }
 }
 
@@ -122,17 +149,7 @@ fn check(outcome: &Outcome, expected: Option<&str>) -> anyhow::Result<()> {
     }
 }
 
-/// A reader who has seen enough (`| head`) is not an error.
-fn print(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
-    let mut text = match json {
-        true => outcome.json()?,
-        false => EscapedLines(&outcome.human()).to_string(),
-    };
-    text.push('\n');
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("the outcome could not be written to stdout")
-        }
-        _ => Ok(()),
-    }
+fn print_outcome(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
+    let text = if json { outcome.json()? } else { outcome.human() };
+    print(format_args!("{text}\n"))
 }

@@ -19,7 +19,7 @@ use libc::{F_GETFL, F_SETFL, F_SETOWN, O_ASYNC, c_int};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::retry_on_intr,
-    process::{Signal, getpgrp, getpid, kill_process},
+    process::{Signal, getpgrp, getpid, kill_process, kill_process_group},
 };
 
 /// Which signal `O_ASYNC` sends: `asm-generic/fcntl.h`, not yet in `libc`.
@@ -32,41 +32,49 @@ const F_SETSIG: c_int = 10;
 ///
 /// Fails if `pipe` is no pipe or socket: a file has no other end.
 pub fn hold(pipe: impl AsFd, signal: Signal) -> io::Result<()> {
-    arm(pipe.as_fd(), signal, getpid().as_raw_pid())
+    let pipe = pipe.as_fd();
+    arm(pipe, signal, getpid().as_raw_pid())?;
+    // It may have been closed before the signal was armed.
+    if is_cut(pipe)? {
+        kill_process(getpid(), signal)?;
+    }
+    Ok(())
 }
 
-/// The same for the whole process group that this process leads: what it has
-/// started is sent the signal too, unless it has left the group or holds
-/// more rights (fcntl(2), `F_SETOWN` with a negative number).
+/// The same for the whole process group that this process leads, now and
+/// later: what it has started is sent the signal too, unless it has left the
+/// group or holds more rights. What is armed belongs to the pipe, and outlives
+/// execve(2).
 ///
 /// # Errors
 ///
 /// As [`hold`], and if this process does not lead its group.
 pub fn hold_for_group(pipe: impl AsFd, signal: Signal) -> io::Result<()> {
-    let group = getpgrp();
+    let (pipe, group) = (pipe.as_fd(), getpgrp());
     if group != getpid() {
         return Err(io::Error::other(format!(
             "this process is in group {} and does not lead it",
             group.as_raw_pid()
         )));
     }
-    arm(pipe.as_fd(), signal, -group.as_raw_pid())
+    // A group is told from a process by its sign.
+    arm(pipe, signal, -group.as_raw_pid())?;
+    if is_cut(pipe)? {
+        kill_process_group(group, signal)?;
+    }
+    Ok(())
 }
 
+/// F_SETOWN, F_SETSIG and O_ASYNC: fcntl(2), "Managing signals".
 fn arm(pipe: BorrowedFd<'_>, signal: Signal, owner: c_int) -> io::Result<()> {
-    // F_SETSIG and O_ASYNC: fcntl(2), "Managing signals".
     control(pipe, F_SETOWN, owner)?;
     control(pipe, F_SETSIG, signal.as_raw())?;
     let flags = control(pipe, F_GETFL, 0)?;
     control(pipe, F_SETFL, flags | O_ASYNC)?;
-    if control(pipe, F_GETFL, 0)? & O_ASYNC == 0 {
-        return Err(io::Error::from(io::ErrorKind::Unsupported));
+    match control(pipe, F_GETFL, 0)? & O_ASYNC {
+        0 => Err(io::Error::from(io::ErrorKind::Unsupported)),
+        _ => Ok(()),
     }
-    // It may have been closed before the signal was armed.
-    if is_cut(pipe)? {
-        kill_process(getpid(), signal)?;
-    }
-    Ok(())
 }
 
 /// Whether the other end of a pipe or socket is closed.

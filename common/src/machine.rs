@@ -26,6 +26,9 @@ pub struct Machine {
     pub interpreter: Option<String>,
     /// `release`, or `debug`: whose times mean nothing.
     pub profile: String,
+    /// `dynamic`, or `static`: which starts sooner.
+    #[serde(default)]
+    pub link: String,
 }
 
 impl Machine {
@@ -44,6 +47,7 @@ impl Machine {
             interpreter: None,
             profile: if cfg!(debug_assertions) { "debug" } else { "release" }
                 .into(),
+            link: if is_static() { "static" } else { "dynamic" }.into(),
         }
     }
 }
@@ -73,6 +77,12 @@ pub fn memory_left() -> u64 {
         machine.totalram as u64 * u64::from(machine.mem_unit)
     });
     cgroup::memory_left().map_or(machine, |group| group.min(machine))
+/// Whether no dynamic linker has started this program.
+fn is_static() -> bool {
+    // SAFETY: it reads a list that the kernel has made before the program
+    // began, and that nobody changes.
+    let linker = unsafe { libc::getauxval(libc::AT_BASE) };
+    linker == 0
 }
 
 /// Cores that this process may use: affinity and container quota respected.

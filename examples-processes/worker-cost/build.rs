@@ -10,68 +10,67 @@
 //! the compiler before it compiles anything, from the outside, and so holds
 //! for the whole workspace; and by itself it makes a program of which
 //! addresses have to be corrected still. Here only the linker is told.
-//! `LINK=dynamic` leaves all as usual.
+//! `LINK=dynamic` leaves all as usual. The program says which it is.
 
 use std::{
     env,
     error::Error,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
+    ffi::OsString,
+    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    path::Path,
 };
 
-/// What rustc asks the linker for under names that mean a shared library, and
-/// what is the same in archives. Rustc switches the linker back to shared
-/// libraries for these, after whatever a build script may say; but a linker
-/// looks in our folder first, and there finds what to take instead. The
-/// archives need one another, so the linker is told to go round them.
-const INSTEAD: [(&str, &str); 3] = [
-    ("libgcc_s.so", "GROUP(-l:libgcc_eh.a -l:libgcc.a -l:libc.a)\n"),
-    ("libm.so", "GROUP(-l:libm.a -l:libgcc.a -l:libc.a)\n"),
-    ("libc.so", "GROUP(-l:libc.a -l:libgcc.a -l:libgcc_eh.a)\n"),
-];
+use crate::link::Rustc;
+
+#[path = "build/link.rs"]
+mod link;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-env-changed=LINK");
-    let is_dynamic = env::var("LINK").is_ok_and(|link| link == "dynamic");
-    if is_dynamic || !is_gnu_linux() || !has("libc.a") || !has("libgcc_eh.a") {
+    println!("cargo:rerun-if-changed=build/link.rs");
+    for variable in ["LINK", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+        println!("cargo:rerun-if-env-changed={variable}");
+    }
+    if env::var("LINK").is_ok_and(|link| link == "dynamic") {
         return Ok(());
     }
-    let folder = PathBuf::from(env::var("OUT_DIR")?);
-    link_statically(&folder)
-}
-
-/// Our folder is named to the linker itself. By `rustc-link-search`, cargo
-/// would pass it on to the tests in the documentation of all other packages,
-/// which then are half static, and die without a word.
-fn link_statically(folder: &Path) -> Result<(), Box<dyn Error>> {
-    for (name, script) in INSTEAD {
-        fs::write(folder.join(name), script)?;
-    }
-    println!("cargo:rustc-link-arg=-L{}", folder.display());
-    for flag in ["-static", "-no-pie"] {
-        println!("cargo:rustc-link-arg={flag}");
+    let folder = env::var("OUT_DIR")?;
+    match arguments(Path::new(&folder)) {
+        Ok(arguments) => {
+            for argument in arguments {
+                println!("cargo:rustc-link-arg={argument}");
+            }
+        }
+        Err(reason) => println!(
+            "cargo:warning=linked dynamically, so that workers take longer to \
+             start: {reason}"
+        ),
     }
     Ok(())
 }
 
-/// Only there, and not on the way to another machine, is what the compiler
-/// of C has what rustc's linker will find.
-fn is_gnu_linux() -> bool {
-    let is = |name, value| env::var(name).is_ok_and(|found| found == value);
-    is("CARGO_CFG_TARGET_OS", "linux")
-        && is("CARGO_CFG_TARGET_ENV", "gnu")
-        && env::var("TARGET").ok() == env::var("HOST").ok()
+/// What the linker is to be told, in order to link statically.
+fn arguments(folder: &Path) -> Result<Vec<String>, Box<dyn Error>> {
+    if env::var("TARGET")? != env::var("HOST")? {
+        return Err("a program for another machine cannot be tried here".into());
+    }
+    link::statically(&rustc(), folder)
 }
 
-/// Whether the compiler of C knows where this library is: otherwise it prints
-/// the name as it was given.
-fn has(library: &str) -> bool {
-    let mut compiler = Command::new("cc");
-    let found = compiler.arg(format!("-print-file-name={library}")).output();
-    found.is_ok_and(|found| {
-        let path = String::from_utf8_lossy(&found.stdout);
-        Path::new(path.trim()).is_absolute()
-    })
+/// As cargo will call it: with the flags and the linker that it was given.
+fn rustc() -> Rustc {
+    let flags = env::var_os("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    let mut flags: Vec<OsString> = flags
+        .as_bytes()
+        .split(|byte| *byte == 0x1f)
+        .filter(|flag| !flag.is_empty())
+        .map(|flag| OsString::from_vec(flag.to_vec()))
+        .collect();
+    if let Some(linker) = env::var_os("RUSTC_LINKER") {
+        let mut flag = OsString::from("-Clinker=");
+        flag.push(linker);
+        flags.push(flag);
+    }
+    let program = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    Rustc { program, flags }
 }

@@ -69,8 +69,21 @@ def only_one_at_a_time(home: Path) -> Iterator[None]:
 
 
 def write(shape: Shape, index: int, unfinished: Path, path: Path) -> None:
-    """It gets its name when it is whole, and on the disk."""
+    """It gets its name when it is whole, and on the disk.
+
+    What cannot be finished is removed: it may be what has filled the disk.
+    """
     unfinished.unlink(missing_ok=True)
+    try:
+        fill(shape, index, unfinished)
+        unfinished.rename(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def fill(shape: Shape, index: int, unfinished: Path) -> None:
+    """Writes the table, and sees that it is on the disk."""
     with contextlib.closing(sqlite3.connect(unfinished)) as database:
         database.execute("PRAGMA page_size = 65536")
         # Whoever is killed on the way leaves nothing that is used.
@@ -87,7 +100,6 @@ def write(shape: Shape, index: int, unfinished: Path, path: Path) -> None:
         database.commit()
     with open(unfinished, "rb") as written:
         os.fsync(written.fileno())
-    unfinished.rename(path)
 
 
 def rows(shape: Shape, index: int) -> Iterator[list[object]]:

@@ -147,9 +147,23 @@ fn lock(folder: &Path) -> Result<File> {
         .with_context(|| format!("no lock on {}", Escaped(&path)))
 }
 
+/// What cannot be finished is removed: it may be what has filled the disk.
+fn write(
+    database: &mut Connection,
+    unfinished: &Path,
+    path: &Path,
+) -> Result<()> {
+    let finished = finish(database, unfinished, path);
+    if finished.is_err() {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(unfinished);
+    }
+    finished
+}
+
 /// It is on the disk before it gets its name, lest a power failure leave the
 /// name without the content.
-fn write(
+fn finish(
     database: &mut Connection,
     unfinished: &Path,
     path: &Path,

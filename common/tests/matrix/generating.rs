@@ -1,6 +1,6 @@
 //! The generated databases.
 
-use std::{fs, thread};
+use std::{fs, io::ErrorKind, os::unix::fs::symlink, thread};
 
 use common::{
     arguments::Arguments as _,
@@ -80,6 +80,17 @@ fn they_are_made_once() {
     assert_eq!(fs::read(&sources[3].path).unwrap(), b"whole, by its name");
     assert_eq!(load(&sources[4]).unwrap().columns().len(), 7);
     assert!(!folder.path("unfinished").exists());
+}
+
+/// Or it would keep a full disk full.
+#[test]
+fn what_cannot_be_finished_is_removed() {
+    let folder = Folder::new();
+    symlink("/dev/full", folder.path("unfinished")).unwrap();
+    let error = generate(folder.0.path(), &SHAPE).unwrap_err();
+    assert!(format!("{error:#}").contains("No space left"), "{error:#}");
+    let left = fs::symlink_metadata(folder.path("unfinished"));
+    assert_eq!(left.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use common::{inherited, lifeline};
+use common::{demo, inherited, lifeline};
 use rustix::{
     fs::{Mode, OFlags, open},
     io::fcntl_dupfd_cloexec,
@@ -110,13 +110,7 @@ impl Parent {
         mut self,
         work: impl FnOnce(J, &mut Parent) -> Result<A>,
     ) -> ExitCode {
-        match self.converse(work) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: a worker lost its parent: {error:#}");
-                ExitCode::FAILURE
-            }
-        }
+        demo::status(self.converse(work).context("a worker lost its parent"))
     }
 
     /// The next of the descriptors that came with the job.

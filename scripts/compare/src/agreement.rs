@@ -14,8 +14,8 @@ pub enum Disagreement {
     NoAnswer,
     /// Two of its metrics have this name.
     SameName(String),
-    /// No ratio can be made of a metric that is negative.
-    Negative(String, f64),
+    /// No ratio can be made of a figure that is negative or infinite.
+    NoFigure(String, f64),
     /// It has a metric that, as it says itself, only the other side has.
     OfTheOtherSide(String, Model),
     /// Both sides must be alike in something, and are not.
@@ -36,8 +36,8 @@ impl fmt::Display for Disagreement {
             Disagreement::SameName(metric) => {
                 format!("it has two metrics called {metric}")
             }
-            Disagreement::Negative(metric, value) => {
-                format!("its metric {metric} is {value}")
+            Disagreement::NoFigure(what, value) => {
+                format!("its {what} is {value}")
             }
             Disagreement::OfTheOtherSide(metric, model) => {
                 format!("it has {metric}, and says that only {model} have it")
@@ -127,9 +127,23 @@ fn beginning(answer: &str) -> String {
     answer.chars().take(8).collect()
 }
 
-fn check_alone(sample: &Sample) -> Result<(), Disagreement> {
-    if sample.outcome.answer.is_empty() {
+/// Looks at one sample alone: at all of which something is made without
+/// another.
+pub fn check_alone(sample: &Sample) -> Result<(), Disagreement> {
+    let Outcome { answer, laps, resources, .. } = &sample.outcome;
+    if answer.is_empty() {
         return Err(Disagreement::NoAnswer);
+    }
+    for (name, seconds) in [
+        ("laps.start", laps.start),
+        ("laps.work", laps.work),
+        ("laps.stop", laps.stop),
+        ("resources.cpu_user", resources.cpu_user),
+        ("resources.cpu_system", resources.cpu_system),
+    ] {
+        if !is_possible(seconds) {
+            return Err(Disagreement::NoFigure(name.into(), seconds));
+        }
     }
     for (index, metric) in sample.figures.iter().enumerate() {
         if figures::find(metric, &sample.figures[..index]).is_some() {
@@ -137,9 +151,10 @@ fn check_alone(sample: &Sample) -> Result<(), Disagreement> {
         }
         if let Some(value) = metric.value
             && metric.better != Better::Neither
-            && value < 0.0
+            && !is_possible(value)
         {
-            return Err(Disagreement::Negative(name(metric), value));
+            let name = format!("metric {}", name(metric));
+            return Err(Disagreement::NoFigure(name, value));
         }
         if let Some(only) = metric.only
             && only != sample.run.model
@@ -148,6 +163,10 @@ fn check_alone(sample: &Sample) -> Result<(), Disagreement> {
         }
     }
     Ok(())
+}
+
+fn is_possible(figure: f64) -> bool {
+    figure >= 0.0 && figure.is_finite()
 }
 
 fn check_answer(sample: &Sample, first: &Sample) -> Result<(), Disagreement> {

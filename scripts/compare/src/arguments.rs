@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -16,7 +17,7 @@ use common::{
 
 use crate::{
     advise::Task,
-    interpreter::Interpreter,
+    interpreter::Interpreters,
     plan::{Plan, Series},
 };
 
@@ -52,7 +53,14 @@ const MEASURING: [&str; 8] = [
 /// The usual number of rounds: the fewest whose interval leaves out the ratio
 /// at either end ([`estimate`] has the ranks), so that one disturbed round is
 /// borne. Eleven leave out no more, and take as much longer.
-const ROUNDS: usize = 9;
+const USUAL_ROUNDS: usize = 9;
+
+/// How many rounds there may be: fewer have no interval, and the upper bound
+/// keeps the binomial of [`estimate`] within a float's range.
+pub const ROUNDS: RangeInclusive<usize> = estimate::FEWEST..=1000;
+
+/// How many workers a side may have.
+pub const WORKERS: RangeInclusive<usize> = 1..=1024;
 
 /// Runs every pair on this machine, proves that both sides did the same
 /// work, and says in words which is faster
@@ -75,8 +83,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = parse_rounds)]
     rounds: Option<usize>,
 
-    /// Where to keep all samples; a file of that name is overwritten,
-    /// unless --advise or --readme read it
+    /// Where to keep all samples, and beside them, as .html, the report; a
+    /// file of that name is overwritten, unless --advise or --readme read it
     /// [default: compare/samples.json under target]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -184,10 +192,10 @@ impl Arguments {
     /// # Errors
     ///
     /// Fails if one that was asked for cannot run them.
-    pub fn interpreters(&self) -> anyhow::Result<Vec<Interpreter>> {
+    pub fn interpreters(&self) -> anyhow::Result<Interpreters> {
         match self.no_python {
-            true => Ok(Vec::new()),
-            false => Interpreter::all(&self.python, &self.scripts()),
+            true => Ok(Interpreters::default()),
+            false => Interpreters::find(&self.python, &self.scripts()),
         }
     }
 
@@ -196,7 +204,7 @@ impl Arguments {
         self.rounds.unwrap_or(if self.quick {
             estimate::FEWEST
         } else {
-            ROUNDS
+            USUAL_ROUNDS
         })
     }
 
@@ -271,10 +279,9 @@ fn beside_this_program() -> anyhow::Result<PathBuf> {
     Ok(program.parent().unwrap_or(Path::new("/")).to_path_buf())
 }
 
-/// The upper bound keeps the binomial of [`estimate`] within a float's range.
 fn parse_rounds(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(rounds @ estimate::FEWEST..=1000) => Ok(rounds),
+        Ok(rounds) if ROUNDS.contains(&rounds) => Ok(rounds),
         Ok(0..estimate::FEWEST) => Err(format!(
             "at least {} rounds are needed: below that even the range of \
              all ratios is no 95 % confidence interval for their median",
@@ -293,7 +300,7 @@ fn parse_comparisons(text: &str) -> Result<usize, String> {
 
 fn parse_workers(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(workers @ 1..=1024) => Ok(workers),
+        Ok(workers) if WORKERS.contains(&workers) => Ok(workers),
         _ => Err("a number of workers from 1 to 1024 is needed".into()),
     }
 }

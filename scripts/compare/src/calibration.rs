@@ -26,6 +26,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use common::{
+    demo,
     escaped::Escaped,
     outcome::{Better, Model},
     progress::Progress,
@@ -122,12 +123,12 @@ fn announce(
     subject.work(transfers)?;
     let runs = comparisons * 2 * 2 * (rounds + 1);
     let time = begin.elapsed().mul_f64(runs as f64);
-    eprintln!(
+    demo::tell(format_args!(
         "2 × {} of {}: about {}",
         count(comparisons, "comparison"),
         count(rounds, "round"),
         roughly(time)
-    );
+    ));
     Ok(())
 }
 

@@ -1,28 +1,44 @@
 //! The interpreters of Python that there are.
 
 use std::{
+    env,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
 
-use anyhow::{Context as _, ensure};
-use common::escaped::Escaped;
+use anyhow::{Context as _, anyhow, bail, ensure};
+use common::{
+    escaped::Escaped,
+    outcome::Model,
+    scenarios::{self, Scenario},
+};
 use serde::{Deserialize, Serialize};
 
-use crate::child::{self, Ending};
+use crate::{
+    beside::FIRST_LOOK,
+    child::{self, Ending},
+    document, guarded,
+    refusal::last_words,
+};
 
 /// The one that is used by itself, if there is one.
 const USUAL: &str = "python3";
 
-/// What it is asked, in the folder of the scripts.
-const WHO: &str = "import contract, models, sys
+/// What it is asked. The argument is the folder of the scripts.
+const WHO: &str = "import sys
+sys.path[0] = sys.argv[1]
 assert sys.version_info >= (3, 9), 'Python 3.9 or later is needed'
+import contract, models
 print(sys.executable)
 print(contract.interpreter(models.processes()))";
 
-/// How long it may think about that.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// As little work as there is, for one worker: to see that a script does it.
+const TRIAL: [&str; 5] =
+    ["--json", "--lifeline", "--workers=1", "--transfers=1", "--variant=lock"];
+
+/// How long it may take for either. It is there for one that hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An interpreter that the scripts can be run by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,38 +53,90 @@ pub struct Interpreter {
     pub words: String,
 }
 
-impl Interpreter {
-    /// Asks an interpreter what it is.
+/// What there is.
+#[derive(Debug, Clone, Default)]
+pub struct Interpreters {
+    /// Those that the scripts are run by.
+    pub all: Vec<Interpreter>,
+    /// Why the usual one is not among them, if it is not.
+    pub left_out: Option<String>,
+}
+
+impl Interpreters {
+    /// Those that were asked for, after the usual one, if that can do it.
     ///
     /// # Errors
     ///
-    /// Fails if there is none of that name, or none that can run the scripts.
-    pub fn ask(command: &Path, scripts: &Path) -> anyhow::Result<Self> {
-        Self::try_ask(command, scripts).with_context(|| {
-            format!("{} cannot run the scripts", Escaped(command))
-        })
+    /// Fails if one that was asked for cannot run the scripts.
+    pub fn find(asked: &[PathBuf], scripts: &Path) -> anyhow::Result<Self> {
+        let (mut all, mut left_out) = (Vec::new(), None);
+        match Interpreter::ask(Path::new(USUAL), scripts) {
+            Ok(usual) => all.push(usual),
+            Err(error) => left_out = Some(format!("left out: {error:#}")),
+        }
+        for command in asked {
+            all.push(Interpreter::ask(command, scripts)?);
+        }
+        Ok(Interpreters { all, left_out })
+    }
+}
+
+impl Interpreter {
+    /// Asks an interpreter what it is, and sees that it runs a script.
+    fn ask(command: &Path, scripts: &Path) -> anyhow::Result<Self> {
+        Self::introduce(command, scripts)
+            .and_then(|it| it.try_out(scripts).map(|()| it))
+            .with_context(|| {
+                format!("{} cannot run the scripts", Escaped(command))
+            })
     }
 
-    fn try_ask(command: &Path, scripts: &Path) -> anyhow::Result<Self> {
-        let mut question = Command::new(command);
-        question.args(["-c", WHO]).env("PYTHONPATH", scripts);
-        let report = child::run(&mut question, PATIENCE)?;
-        let said = String::from_utf8_lossy(&report.stderr);
-        let reason = said.trim().lines().last().unwrap_or("it said nothing");
+    fn introduce(command: &Path, scripts: &Path) -> anyhow::Result<Self> {
+        let mut question = undisturbed(command);
+        let answer = said(question.args(["-c", WHO]).arg(scripts))?;
+        let answer = String::from_utf8(answer)?;
+        let lines: Vec<&str> = answer.lines().collect();
+        let [executable, words] = lines[..] else {
+            let beginning: String = answer.chars().take(80).collect();
+            bail!("it does not say what it is, but {beginning:?}");
+        };
         ensure!(
-            report.ending == Ending::Ended && report.status.success(),
-            "{reason}"
+            Path::new(executable).is_file(),
+            "there is no program {executable:?}, which it says it is"
         );
-        let answer = String::from_utf8(report.stdout)?;
-        let (executable, words) = answer
-            .trim()
-            .split_once('\n')
-            .context("it does not say what it is")?;
         Ok(Interpreter {
             command: command.into(),
             executable: executable.into(),
             words: words.into(),
         })
+    }
+
+    /// What it prints must be the outcome, and nothing that it has to say of
+    /// its own.
+    fn try_out(&self, scripts: &Path) -> anyhow::Result<()> {
+        let mut all = scenarios::ALL.iter();
+        let scenario = all
+            .find(|scenario| scenario.name == FIRST_LOOK)
+            .with_context(|| format!("there is no scenario {FIRST_LOOK}"))?;
+        let mut trial = self.run(scenario, scripts, Model::Processes);
+        let printed = said(trial.args(TRIAL))?;
+        let outcome = document::read(&printed, scenario, Model::Processes);
+        outcome.map_err(|fault| anyhow!("{fault}"))?;
+        Ok(())
+    }
+
+    /// A run of a scenario, which takes its arguments.
+    pub fn run(
+        &self,
+        scenario: &Scenario,
+        scripts: &Path,
+        model: Model,
+    ) -> Command {
+        let mut command = undisturbed(&self.executable);
+        command
+            .arg(scripts.join(scenario.script()))
+            .args(["--model", &model.to_string()]);
+        command
     }
 
     /// What each of so many is called in short: where there are several, they
@@ -93,21 +161,36 @@ impl Interpreter {
         };
         names.iter().zip(all).map(introduction).collect()
     }
+}
 
-    /// Those that were asked for, after the usual one, if that is there.
-    ///
-    /// # Errors
-    ///
-    /// Fails if one that was asked for cannot run the scripts.
-    pub fn all(asked: &[PathBuf], scripts: &Path) -> anyhow::Result<Vec<Self>> {
-        let usual = Self::ask(Path::new(USUAL), scripts).ok();
-        let mut all: Vec<Self> = usual.into_iter().collect();
-        for command in asked {
-            let other = Self::ask(command, scripts)?;
-            all.push(other);
+/// An interpreter without the variables by which it may be told to do as it
+/// does for a person: to look for modules elsewhere, to print what it does.
+/// Those of a virtual environment have other names.
+fn undisturbed(interpreter: &Path) -> Command {
+    let mut command = guarded::command(interpreter);
+    for (name, _) in env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"PYTHON") {
+            command.env_remove(name);
         }
-        Ok(all)
     }
+    command
+}
+
+/// What it prints, if it does well.
+fn said(command: &mut Command) -> anyhow::Result<Vec<u8>> {
+    let report = child::run(command, PATIENCE)?;
+    let stderr = String::from_utf8_lossy(&report.stderr);
+    ensure!(
+        report.ending == Ending::Ended,
+        "it does not end within {} s",
+        PATIENCE.as_secs()
+    );
+    ensure!(
+        report.status.success(),
+        "{}",
+        last_words(&stderr).unwrap_or_else(|| report.status.to_string())
+    );
+    Ok(report.stdout)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! | [`interpreter`] | the interpreters of Python that there are |
 //! | [`beside`] | a scenario in two languages |
 //! | [`child`] | one run of one program: started, watched, ended |
+//! | [`guarded`] | a program that is not ours, and ends with this one |
 //! | [`document`] | from what a program printed to an outcome |
 //! | [`figures`] | what is compared |
 //! | [`agreement`] | whether both sides did the same work |
@@ -24,6 +25,7 @@
 //! | [`judge`] | what a ratio means: numbers only |
 //! | [`verdict`] | what the figures say, in words |
 //! | [`claims`] | what people say of both, judged by these figures |
+//! | [`shell`] | arguments as a person types them |
 //! | [`table`] | the page that a person reads |
 //! | [`change`] | what changed from one comparison to another |
 //! | [`side_by_side`] | the page of two comparisons |
@@ -33,7 +35,7 @@
 //! | [`advise`] | which side is for a task, by these results |
 //! | [`readme`] | the table of results in README.md |
 //!
-//! Linux only: [`child`], [`environment`], [`cgroup`].
+//! Linux only: [`child`], [`guarded`], [`environment`], [`cgroup`].
 
 mod advise;
 mod agreement;
@@ -49,6 +51,7 @@ mod disturbance;
 mod document;
 mod environment;
 mod figures;
+mod guarded;
 mod interpreter;
 mod judge;
 mod measure;
@@ -60,12 +63,13 @@ mod report;
 mod results;
 mod samples;
 mod scripts;
+mod shell;
 mod side_by_side;
 mod sources;
 mod table;
 mod verdict;
 
-use std::{fmt::Display, io, io::Write as _, path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -93,15 +97,12 @@ use crate::{
 
 fn main() -> ExitCode {
     inherited::put_in_order();
+    if let Some(command) = guarded::asked() {
+        return guarded::become_it(command);
+    }
     match run(&Arguments::parse()) {
         Ok(status) => status,
-        Err(error) => {
-            eprintln!(
-                "error: {}",
-                EscapedLines(&inherited::in_words(&error))
-            );
-            ExitCode::FAILURE
-        }
+        Err(error) => demo::status(Err(error)),
     }
 }
 
@@ -128,7 +129,7 @@ fn calibrate(
 ) -> anyhow::Result<ExitCode> {
     demo::end_on_signals()?;
     let calibration = calibration::calibrate(arguments, comparisons)?;
-    print(&calibration)?;
+    demo::print(&calibration)?;
     Ok(match calibration.is_wrong() {
         true => ExitCode::FAILURE,
         false => ExitCode::SUCCESS,
@@ -140,7 +141,11 @@ fn calibrate(
 fn compare_with(old: &Path, new: &Path) -> anyhow::Result<ExitCode> {
     let (old, new) = (Results::read(old)?, Results::read(new)?);
     let changes = change::changes(&old, &new)?;
-    print(&side_by_side::Page { old: &old, new: &new, changes: &changes })?;
+    demo::print(side_by_side::Page {
+        old: &old,
+        new: &new,
+        changes: &changes,
+    })?;
     let mut changes = changes.iter();
     Ok(match changes.any(|(_, changed)| changed.is_for_the_worse()) {
         true => ExitCode::FAILURE,
@@ -155,7 +160,9 @@ fn compare(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     demo::end_on_signals()?;
     let bench = Bench::new(arguments)?;
     let heading = Heading::of(arguments, &bench.interpreters);
-    let mut journal = Journal::create(&arguments.samples()?, &heading)?;
+    let samples = arguments.samples()?;
+    Report::check(&samples)?;
+    let mut journal = Journal::create(&samples, &heading)?;
     let mut environment = Environment::begin();
     let (scenarios, beside) =
         measure_all(&bench, arguments.plans(), &mut journal, &mut environment)?;
@@ -163,7 +170,7 @@ fn compare(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let results = Results { heading, scenarios, beside, environment };
     let (verdicts, claims) = (results.verdicts(), claims::judge(&results));
     journal.conclude(&Conclusion::new(&verdicts, &claims, &results))?;
-    print(&Page {
+    demo::print(Page {
         results: &results,
         verdicts: &verdicts,
         claims: &claims,
@@ -181,7 +188,6 @@ fn report_again(samples: &Path) -> anyhow::Result<ExitCode> {
     Ok(status(&results))
 }
 
-/// Beside the samples.
 fn write_report(
     results: &Results,
     verdicts: &[Verdict],
@@ -189,9 +195,8 @@ fn write_report(
     samples: &Path,
 ) -> anyhow::Result<()> {
     let report = Report { results, verdicts, claims };
-    let path = samples.with_file_name("report.html");
-    report.write(&path)?;
-    print(&format_args!("report    {}\n", Escaped(&path)))
+    let path = report.write(samples)?;
+    demo::print(format_args!("report    {}\n", Escaped(&path)))
 }
 
 fn status(results: &Results) -> ExitCode {
@@ -205,7 +210,7 @@ fn give_advice(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let results = last_results(arguments)?;
     let task = advise::complete(arguments.task.clone())?;
     let advice = Advice::new(&task, &results);
-    print(&advice)?;
+    demo::print(&advice)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -240,15 +245,4 @@ fn measure_all(
         scenarios.push(measured);
     }
     Ok((scenarios, all_beside))
-}
-
-/// A reader who has seen enough (`| head`) is not an error.
-fn print(page: &impl Display) -> anyhow::Result<()> {
-    let page = EscapedLines(&page.to_string()).to_string();
-    match io::stdout().write_all(page.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("the page could not be written to stdout")
-        }
-        _ => Ok(()),
-    }
 }

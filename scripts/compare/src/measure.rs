@@ -10,12 +10,17 @@ use crate::{
     beside::{self, Beside},
     child::{self, Ending, Report},
     document,
-    interpreter::Interpreter,
+    interpreter::Interpreters,
     plan::{Plan, Run, Series},
     progress::Progress,
     refusal::{Reason, Refusal},
     samples::{Journal, Sample},
 };
+
+/// Said where it holds, for it changes the figures.
+const STATIC: &str = "The processes are linked statically, and start sooner \
+    than a program that is linked as usual: with LINK=dynamic before the \
+    command they are.";
 
 /// What came of one scenario.
 #[derive(Debug)]
@@ -43,6 +48,17 @@ impl Measured {
     pub fn cores(&self) -> usize {
         let first = self.samples.first();
         first.map_or(1, |sample| sample.outcome.machine.cores)
+    }
+
+    /// What the rows measure, and by what programs.
+    pub fn legend(&self) -> String {
+        let rows = self.plan.scenario.rows;
+        let is_static =
+            |sample: &Sample| sample.outcome.machine.link == "static";
+        match self.samples.iter().any(is_static) {
+            true => format!("{rows} {STATIC}"),
+            false => rows.to_owned(),
+        }
     }
 
     /// What the first run has answered: all others must answer the same.
@@ -93,7 +109,7 @@ pub struct Bench {
     programs: PathBuf,
     scripts: PathBuf,
     /// Those that scripts are run by.
-    pub interpreters: Vec<Interpreter>,
+    pub interpreters: Interpreters,
     quick: bool,
     seed: u64,
     patience: Duration,
@@ -146,13 +162,14 @@ impl Bench {
 
     /// Whether a scenario is also run in two languages.
     pub fn compares_beside(&self, scenario: &Scenario) -> bool {
-        !self.interpreters.is_empty() && beside::is_wanted(scenario, self.quick)
+        !self.interpreters.all.is_empty()
+            && beside::is_wanted(scenario, self.quick)
     }
 
     /// How many runs a plan takes, in all languages.
     pub fn runs(&self, plan: &Plan) -> usize {
         let beside = match self.compares_beside(plan.scenario) {
-            true => Beside::empty(plan, self.interpreters.len()).runs(),
+            true => Beside::empty(plan, self.interpreters.all.len()).runs(),
             false => 0,
         };
         plan.runs().len() + beside
@@ -171,7 +188,7 @@ impl Bench {
         journal: &mut Journal,
         progress: &mut Progress,
     ) -> anyhow::Result<Beside> {
-        let mut beside = Beside::empty(plan, self.interpreters.len());
+        let mut beside = Beside::empty(plan, self.interpreters.all.len());
         self.look_for_programs(&mut beside.rust);
         for measured in &mut beside.cpython {
             self.look_for_programs(measured);
@@ -294,15 +311,21 @@ impl Bench {
     }
 
     fn program(&self, scenario: &Scenario, run: Run) -> Command {
-        let file = self.file(scenario, run.series, run.model);
-        match run.series {
+        let Run { series, model, .. } = run;
+        match series {
             Series::CPython(number) => {
-                let interpreter = &self.interpreters[number].executable;
-                let mut command = Command::new(interpreter);
-                command.arg(file).args(["--model", &run.model.to_string()]);
+                let interpreter = &self.interpreters.all[number];
+                let mut command =
+                    interpreter.run(scenario, &self.scripts, model);
+                // There it finds the databases that the pair has.
+                let target = self.programs.parent();
+                command
+                    .env("CARGO_TARGET_DIR", target.unwrap_or(&self.programs));
                 command
             }
-            Series::Pair | Series::Beside => Command::new(file),
+            Series::Pair | Series::Beside => {
+                Command::new(self.file(scenario, series, model))
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, ensure};
 use common::{digest::Digest, escaped::Escaped};
 
-use crate::{plan::count, results::Results, table, verdict::Verdict};
+use crate::{plan::count, results::Results, shell, table, verdict::Verdict};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
 
@@ -71,7 +71,8 @@ fn block(results: &Results) -> String {
     let verdicts = results.verdicts();
     let rows: String = ROWS.iter().map(|row| line(row, &verdicts)).collect();
     let heading = &results.heading;
-    let command = format!("scripts/compare.sh {}", heading.command.join(" "));
+    let command = shell::line(&heading.command);
+    let command = format!("scripts/compare.sh {command}");
     format!(
         "| pair | what | threads | processes | verdict |\n\
          |---|---|---|---|---|\n\

@@ -153,7 +153,7 @@ impl Refusal {
 
 /// The last line that says something: a panic ends with a note on how to see
 /// its backtrace.
-fn last_words(stderr: &str) -> Option<String> {
+pub fn last_words(stderr: &str) -> Option<String> {
     const MOST: usize = 160;
     let line = stderr
         .lines()

@@ -12,6 +12,8 @@ use common::{
 use serde::Deserialize;
 
 use crate::{
+    agreement,
+    arguments::WORKERS,
     beside::Beside,
     disturbance::{self, Disturbance},
     environment::Environment,
@@ -57,23 +59,62 @@ impl Results {
              measure again"
         );
         let document: Document = serde_json::from_str(text)?;
+        document.heading.check()?;
         let mut results = Results {
             heading: document.heading,
             scenarios: Vec::new(),
             beside: Vec::new(),
             environment: document.environment,
         };
-        for kept in document.samples {
-            let sample = Sample::try_from(kept)?;
-            let (series, name) = (sample.run.series, &sample.outcome.scenario);
-            let measured = results.of(series, name)?;
-            measured.samples.push(sample);
+        for (index, kept) in document.samples.into_iter().enumerate() {
+            let taken = Sample::try_from(kept).and_then(|it| results.take(it));
+            taken.with_context(|| format!("samples[{index}]"))?;
         }
         for refusal in document.refusals {
             let measured = results.of(refusal.series, &refusal.scenario)?;
             measured.refusals.push(refusal);
         }
+        results.check()?;
         Ok(results)
+    }
+
+    fn take(&mut self, sample: Sample) -> anyhow::Result<()> {
+        let run = sample.run;
+        let measured = self.of(run.series, &sample.outcome.scenario)?;
+        ensure!(
+            run.round <= measured.plan.rounds,
+            "round is {}, of {}",
+            run.round,
+            measured.plan.rounds
+        );
+        ensure!(
+            WORKERS.contains(&run.workers),
+            "workers is {}, which is not within {WORKERS:?}",
+            run.workers
+        );
+        ensure!(
+            measured.samples.iter().all(|other| other.run != run),
+            "it is the second of {run}, position {}",
+            run.position
+        );
+        measured.samples.push(sample);
+        Ok(())
+    }
+
+    /// A run that was found wrong is kept, with the reason why it does not
+    /// count. All others must be such that something can be made of them.
+    fn check(&self) -> anyhow::Result<()> {
+        let beside = self.beside.iter().flat_map(Beside::all);
+        let sound = |measured: &&Measured| measured.is_sound();
+        for measured in self.scenarios.iter().chain(beside).filter(sound) {
+            for sample in &measured.samples {
+                if let Err(fault) = agreement::check_alone(sample) {
+                    let name = measured.plan.scenario.name;
+                    bail!("{name}, {}: {fault}", sample.run);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The rows of every scenario that was not refused.
@@ -183,6 +224,10 @@ fn scenario(name: &str) -> anyhow::Result<&'static Scenario> {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test may panic")]
+mod hostile;
+
+#[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use common::{
@@ -253,7 +298,8 @@ mod tests {
         let words = |change: fn(&mut Value)| {
             let mut document = document();
             change(&mut document);
-            Results::parse(&document.to_string()).unwrap_err().to_string()
+            let error = Results::parse(&document.to_string()).unwrap_err();
+            format!("{error:#}")
         };
         let schema = words(|document| document["schema"] = 9.into());
         assert!(schema.contains("schema 9"), "{schema}");

@@ -24,18 +24,18 @@ use anyhow::{Context as _, bail, ensure};
 use common::{
     escaped::Escaped,
     machine::Machine,
-    outcome::{Metric, Model, Outcome},
+    outcome::{self, Metric, Model, Outcome},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    arguments::Arguments,
+    arguments::{self, Arguments},
     claims::Judged,
     disturbance::Disturbance,
     environment::Environment,
     figures,
-    interpreter::Interpreter,
+    interpreter::{Interpreter, Interpreters},
     plan::{Run, Series},
     refusal::Refusal,
     results::Results,
@@ -64,6 +64,9 @@ pub struct Heading {
     /// The interpreters of Python, if there are any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interpreters: Vec<Interpreter>,
+    /// Why the usual one is not among them, if it was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
     /// Here the samples will stand.
     #[serde(skip_deserializing)]
     samples: [Sample; 0],
@@ -71,7 +74,7 @@ pub struct Heading {
 
 impl Heading {
     /// Of the comparison that begins now.
-    pub fn of(arguments: &Arguments, interpreters: &[Interpreter]) -> Self {
+    pub fn of(arguments: &Arguments, interpreters: &Interpreters) -> Self {
         let command = env::args_os().skip(1);
         let now = humantime::format_rfc3339_seconds(SystemTime::now());
         Heading {
@@ -83,9 +86,35 @@ impl Heading {
             machine: Machine::this(),
             rounds: arguments.rounds(),
             workers: arguments.workers(),
-            interpreters: interpreters.to_vec(),
+            interpreters: interpreters.all.clone(),
+            left_out: interpreters.left_out.clone(),
             samples: [],
         }
+    }
+
+    /// Whether a comparison can have been begun so.
+    ///
+    /// # Errors
+    ///
+    /// Fails if not.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let Heading { date, machine, rounds, workers, .. } = self;
+        ensure!(
+            humantime::parse_rfc3339(date).is_ok(),
+            "date is {date:?}, which is no time as in 2026-11-22T10:00:00Z"
+        );
+        ensure!(machine.cores > 0, "machine.cores is 0");
+        ensure!(
+            arguments::ROUNDS.contains(rounds),
+            "rounds is {rounds}, which is not within {:?}",
+            arguments::ROUNDS
+        );
+        ensure!(
+            arguments::WORKERS.contains(workers),
+            "workers is {workers}, which is not within {:?}",
+            arguments::WORKERS
+        );
+        Ok(())
     }
 
     /// Whether it was measured on the smaller work load.
@@ -145,15 +174,32 @@ pub struct Kept {
     outcome: Box<RawValue>,
 }
 
+/// The file may be another's, or edited: each figure is looked at before
+/// anything is made of it.
 impl TryFrom<Kept> for Sample {
-    type Error = serde_json::Error;
+    type Error = anyhow::Error;
 
-    fn try_from(kept: Kept) -> Result<Self, Self::Error> {
+    fn try_from(kept: Kept) -> anyhow::Result<Self> {
         let Kept { series, model, workers, round, position, wall, outcome } =
             kept;
         let run = Run { series, model, workers, round, position };
-        let wall = Duration::from_secs_f64(wall);
-        let read = serde_json::from_str(outcome.get())?;
+        let wall =
+            Duration::try_from_secs_f64(wall).ok().with_context(|| {
+                format!("wall is {wall:?}, which is no number of seconds")
+            })?;
+        let read: Outcome =
+            serde_json::from_str(outcome.get()).context("outcome")?;
+        ensure!(
+            read.schema == outcome::SCHEMA,
+            "outcome.schema is {}, and {} is what can be read",
+            read.schema,
+            outcome::SCHEMA
+        );
+        ensure!(
+            read.model == model,
+            "it is of {model}, and outcome.model is {}",
+            read.model
+        );
         Ok(Sample::new(run, wall, outcome, read))
     }
 }

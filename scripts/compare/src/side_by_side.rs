@@ -9,7 +9,7 @@ use crate::{
     plan::count,
     results::Results,
     samples::Heading,
-    table,
+    shell, table,
 };
 
 const HOW_TO_READ: &str = "\
@@ -87,7 +87,7 @@ fn circumstances(age: Age, results: &Results) -> String {
     );
     let what = format!(
         "compare {}, {} on {date}, {}",
-        command.join(" "),
+        shell::line(command),
         count(*rounds, "round"),
         Escaped(&machine.rustc)
     );

@@ -17,6 +17,7 @@ use crate::{
     plan::{Series, count},
     refusal::Refusal,
     results::Results,
+    shell,
     verdict::Verdict,
 };
 
@@ -76,7 +77,8 @@ impl fmt::Display for Page<'_> {
         writeln!(formatter, "{}\n", self.circumstances())?;
         writeln!(formatter, "{disturbances}")?;
         for scenario in &self.results.scenarios {
-            let (title, legend) = (title(scenario), legend(scenario));
+            let (title, legend) =
+                (title(scenario), wrapped(&scenario.legend()));
             let group = self.group(scenario);
             writeln!(formatter, "{title}\n{legend}\n{group}\n")?;
             for beside in self.beside(scenario) {
@@ -101,8 +103,8 @@ impl Page<'_> {
             count(machine.cores, "core"),
             Escaped(&machine.kernel)
         );
-        let command =
-            format!("compare {}", self.results.heading.command.join(" "));
+        let command = shell::line(&self.results.heading.command);
+        let command = format!("compare {command}");
         let rounds = format!(
             "{} after a warm-up, either side first by turns; {} each, where \
              work is shared",
@@ -126,6 +128,7 @@ impl Page<'_> {
     fn interpreters(&self) -> Vec<String> {
         let interpreters = &self.results.heading.interpreters;
         let mut lines = Interpreter::introductions(interpreters);
+        lines.extend(self.results.heading.left_out.clone());
         if interpreters.is_empty() {
             lines.push(NO_PYTHON.into());
         } else if self.results.heading.is_quick() {
@@ -229,11 +232,6 @@ pub fn disturbances(disturbances: &[Disturbance]) -> String {
 fn title(scenario: &Measured) -> String {
     let scenario = scenario.plan.scenario;
     format!("{}: {}", scenario.name, scenario.question)
-}
-
-/// What the rows below measure.
-fn legend(scenario: &Measured) -> String {
-    wrapped(scenario.plan.scenario.rows)
 }
 
 fn wrapped(text: &str) -> String {

@@ -50,7 +50,7 @@ pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
     outcome.answer = answer(finished);
     outcome.result = result(model, finished);
     outcome.metrics = finished.iter().flat_map(Finished::metrics).collect();
-    outcome.story = story(model, finished);
+    outcome.story = story(model, &outcome.machine.link, finished);
     outcome.is_told = true;
     outcome.meaning = meaning(model, finished);
     Ok(outcome)
@@ -164,7 +164,7 @@ fn result(model: Model, finished: &[Finished]) -> Value {
     json!(rows.collect::<Vec<_>>())
 }
 
-fn story(model: Model, finished: &[Finished]) -> Vec<String> {
+fn story(model: Model, link: &str, finished: &[Finished]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut parents: Vec<_> =
         finished.iter().map(|one| one.plan.parent_memory).collect();
@@ -173,10 +173,30 @@ fn story(model: Model, finished: &[Finished]) -> Vec<String> {
         lines.extend(start_table(model, parent, finished));
     }
     if !lines.is_empty() {
-        lines.extend([REMARK.into(), String::new()]);
+        lines.push(REMARK.into());
+        lines.extend(remark_on_link(model, link));
+        lines.push(String::new());
     }
     lines.extend(crew_table(model, finished));
     lines
+}
+
+/// A worker process is this program started again, and so costs what this one
+/// takes to start. Those of a reader are linked as programs usually are.
+fn remark_on_link(model: Model, link: &str) -> Option<String> {
+    let words = match (model, link) {
+        (Model::Threads, _) => return None,
+        (Model::Processes, "static") => {
+            "This program is linked statically. One that is linked as usual \
+             takes longer\nto start: LINK=dynamic cargo run --release -p \
+             worker-cost-processes"
+        }
+        (Model::Processes, _) => {
+            "This program is linked dynamically, as usual. One that is linked \
+             statically\nstarts sooner."
+        }
+    };
+    Some(words.into())
 }
 
 fn start_table(

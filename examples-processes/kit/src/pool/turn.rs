@@ -7,8 +7,8 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Result, ensure};
-use common::supervision::JobId;
+use anyhow::{Context as _, Result, ensure};
+use common::{demo, supervision::JobId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -96,13 +96,7 @@ impl Parent {
             Ok(None) => Ok(()),
             Err(error) => Err(error),
         };
-        match served {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: a worker lost its pool: {error:#}");
-                ExitCode::FAILURE
-            }
-        }
+        demo::status(served.context("a worker lost its pool"))
     }
 
     fn take_post(&mut self) -> Result<Option<Post>> {

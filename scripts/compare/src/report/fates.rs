@@ -51,11 +51,16 @@ impl Attempts {
         if more.stopped > 0 {
             self.p50 = self.p50.max(more.p50);
         }
-        self.tried += more.tried;
-        self.stopped += more.stopped;
-        self.abandoned += more.abandoned;
-        self.locks_held += more.locks_held;
-        self.locks_poisoned += more.locks_poisoned;
+        // A file may say anything.
+        for (all, more) in [
+            (&mut self.tried, more.tried),
+            (&mut self.stopped, more.stopped),
+            (&mut self.abandoned, more.abandoned),
+            (&mut self.locks_held, more.locks_held),
+            (&mut self.locks_poisoned, more.locks_poisoned),
+        ] {
+            *all = all.saturating_add(more);
+        }
     }
 }
 

@@ -11,10 +11,15 @@ use crate::{
     plan::count,
     report::{Report, answer, claim, fates, listing, plots},
     samples::Heading,
+    shell,
     verdict::Verdict,
 };
 
 const STYLE: &str = include_str!("style.css");
+
+/// How every page begins, and nothing else does.
+pub const BEGINNING: &str = "<!DOCTYPE html><html lang=\"en\"><head>\
+    <meta name=\"generator\" content=\"scripts/compare.sh\">";
 
 /// The whole page.
 pub fn html(report: &Report<'_>) -> String {
@@ -23,6 +28,7 @@ pub fn html(report: &Report<'_>) -> String {
         (DOCTYPE)
         html lang="en" {
             head {
+                meta name="generator" content="scripts/compare.sh";
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width";
                 meta name="color-scheme" content="light dark";
@@ -85,13 +91,14 @@ fn sections(report: &Report<'_>) -> Markup {
 }
 
 fn circumstances(report: &Report<'_>) -> Markup {
-    let Heading { machine, rounds, date, interpreters, .. } =
+    let Heading { machine, rounds, date, interpreters, left_out, .. } =
         &report.results.heading;
     html! {
         p.quiet {
             @for words in Interpreter::introductions(interpreters) {
                 (words) "; "
             }
+            @if let Some(words) = left_out { (Escaped(words)) "; " }
             (Escaped(machine.processor())) ", "
             (count(machine.cores, "core")) ", "
             (Escaped(&machine.kernel)) ", " (Escaped(&machine.rustc)) "; "
@@ -122,7 +129,7 @@ fn section(
     html! {
         section id=(scenario.name) {
             h2 { (scenario.name) ": " (scenario.question) }
-            p { (scenario.rows) }
+            p { (measured.legend()) }
             @for refusal in &measured.refusals {
                 p.warning {
                     strong { "Refused" } ": " (refusal.model) ", "
@@ -262,9 +269,12 @@ fn method(report: &Report<'_>) -> Markup {
             }
             p { "To measure the same on this or another machine:" }
             pre tabindex="0" { code {
-                "scripts/compare.sh " (command.join(" "))
+                "scripts/compare.sh " (shell::line(command))
             } }
-            p { "To make this page again from the samples beside it:" }
+            p {
+                "To make this page again from its samples, the .json file "
+                "of the same name beside it:"
+            }
             pre tabindex="0" { code {
                 "scripts/compare.sh --report target/compare/samples.json"
             } }

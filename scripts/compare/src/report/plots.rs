@@ -342,7 +342,8 @@ fn timeline(model: Model, axis: Axis<'_>, databases: &[Database]) -> Chart {
     let lanes: Vec<(String, Vec<Bar>)> = databases
         .iter()
         .map(|Database { name, timeline }| {
-            let lane = format!("{name}, worker {}", timeline.worker + 1);
+            let lane =
+                format!("{name}, worker {}", timeline.worker.saturating_add(1));
             let load = bar("load", timeline.load);
             (lane, vec![load, bar("transform", timeline.transform)])
         })

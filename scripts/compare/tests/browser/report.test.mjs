@@ -1,7 +1,7 @@
 // Opens a report from disk in a real browser, and looks at it as a reader
 // does: on a phone, a laptop and a large screen, in the light and in the dark.
 //
-//   REPORT=target/compare/report.html CHROMIUM=/usr/bin/chromium npm test
+//   REPORT=target/compare/samples.html CHROMIUM=/usr/bin/chromium npm test
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

@@ -1,13 +1,19 @@
 //! A pair and CPython at one size: what is shown, and what is refused.
 
-use std::fs;
+use std::{
+    env, fs,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use common::{
     outcome::{Better, Metric, Model, Portable},
     scenarios,
 };
 
-use crate::planted::{Asked, BOTH, Result, Stage, run, told};
+use crate::planted::{
+    Asked, BOTH, Result, Stage, file_of, run, told, write_program,
+};
 
 const SCENARIO: &str = "shared-state";
 
@@ -177,7 +183,7 @@ fn without_python_a_line_says_how_to_get_it() {
 fn the_report_is_made_again_in_both_languages() {
     let stage = stage_with(|asked, _| asked.outcome.metrics.truncate(1));
     assert_eq!(compare(&stage).code, Some(0));
-    let report = stage.samples().with_file_name("report.html");
+    let report = stage.samples().with_extension("html");
     let first = fs::read_to_string(&report).unwrap();
     fs::remove_file(&report).unwrap();
     let mut again = assert_cmd::Command::new(crate::planted::COMPARE);
@@ -185,4 +191,107 @@ fn the_report_is_made_again_in_both_languages() {
     assert_eq!(run(&mut again).code, Some(0));
     assert_eq!(fs::read_to_string(&report).unwrap(), first);
     assert!(first.contains("Planted 3.99, GIL, fork, and Rust"));
+}
+
+/// Its scripts see nothing of what a person has set, nor does the question.
+#[test]
+fn what_is_set_for_python_changes_nothing() {
+    let stage = stage_with(|_, _| {});
+    let mut command = stage.compare_in_both(&[SCENARIO]);
+    let result = run(command.env("PYTHONSAFEPATH", "1").env("PYTHON_GIL", "0"));
+    assert_eq!(result.code, Some(0), "{}{}", result.stdout, result.stderr);
+    assert!(result.stdout.contains("Planted 3.99"), "{}", result.stdout);
+}
+
+/// What it prints of its own would stand before every outcome.
+#[test]
+fn an_interpreter_that_prints_of_its_own_is_refused_if_it_was_named() {
+    for lines in ["echo Hello", "echo Hello; echo and; echo welcome"] {
+        let stage = stage_with(|_, _| {});
+        let shim = fs::read_to_string(stage.python()).unwrap();
+        let talkative = shim.replacen('\n', &format!("\n{lines}\n"), 1);
+        write_program(&stage.python(), &talkative);
+        let result = compare(&stage);
+        assert_eq!(result.code, Some(1));
+        let words = "planted-python cannot run the scripts: it does not say";
+        assert!(result.stderr.contains(words), "{}", result.stderr);
+        assert!(!stage.samples().exists());
+    }
+}
+
+/// An answer is no proof: the run may fail, or say more than its outcome.
+#[test]
+fn an_interpreter_is_tried_out() {
+    for (script, words) in [
+        ("#!/bin/sh\necho Hello\n", "it did not print JSON"),
+        ("#!/bin/sh\necho 'no semaphores' >&2\nexit 1\n", "no semaphores"),
+        ("#!/bin/sh\nkill -ABRT $$\n", "signal: 6 (SIGABRT)"),
+    ] {
+        let stage = stage_with(|_, _| {});
+        write_program(&file_of(&stage.python(), "itself"), script);
+        let result = compare(&stage);
+        assert_eq!(result.code, Some(1));
+        let words = format!("planted-python cannot run the scripts: {words}");
+        assert!(result.stderr.contains(&words), "{}", result.stderr);
+    }
+}
+
+/// A stage whose python3 is another, found in the path.
+fn with_python3(stage: &Stage, text: &str) -> Result {
+    let folder = stage.programs().join("path");
+    fs::create_dir_all(&folder).unwrap();
+    write_program(&folder.join("python3"), text);
+    let mut arguments = stage.arguments(2, &[SCENARIO]);
+    arguments.retain(|argument| argument != "--no-python");
+    let path = format!("{}:{}", folder.display(), env::var("PATH").unwrap());
+    let mut command = assert_cmd::Command::new(crate::planted::COMPARE);
+    run(command.args(arguments).env("PATH", path))
+}
+
+#[test]
+fn the_usual_interpreter_is_left_out_in_words_if_it_cannot_do_it() {
+    let stage = Stage::with(SCENARIO);
+    let text = "#!/bin/sh\nprintf 'too \\033[1mold\\n' >&2\nexit 1\n";
+    let result = with_python3(&stage, text);
+    assert_eq!(result.code, Some(0), "{}{}", result.stdout, result.stderr);
+    let page = squeezed(&result.stdout);
+    let words = "left out: python3 cannot run the scripts: too [1mold";
+    assert!(page.contains(words), "{page}");
+    assert!(page.contains("python none. With a python3"), "{page}");
+    assert_eq!(stage.document()["refusals"].as_array().unwrap().len(), 0);
+    let report = stage.samples().with_extension("html");
+    assert!(fs::read_to_string(report).unwrap().contains(words));
+}
+
+/// The real one, in an environment of its own, where a module prints that
+/// every interpreter imports: no variable has a say in that.
+#[test]
+fn a_site_that_prints_is_no_row_that_nobody_asked_for() {
+    let stage = Stage::with(SCENARIO);
+    let home = stage.programs().join("environment");
+    let Some(site) = virtual_environment(&home) else {
+        eprintln!("Not run: there is no python3 with venv");
+        return;
+    };
+    let python = home.join("bin/python3");
+    let call = format!("#!/bin/sh\nexec '{}' \"$@\"\n", python.display());
+    fs::write(Path::new(&site).join("sitecustomize.py"), "print('Hello')\n")
+        .unwrap();
+    let result = with_python3(&stage, &call);
+    assert_eq!(result.code, Some(0), "{}{}", result.stdout, result.stderr);
+    let page = squeezed(&result.stdout);
+    assert!(page.contains("left out: python3 cannot run"), "{page}");
+    assert!(page.contains("it does not say what it is"), "{page}");
+}
+
+/// Where its packages are, or none if there is no python3 that can make one.
+fn virtual_environment(home: &Path) -> Option<String> {
+    let mut maker = Command::new("python3");
+    maker.args(["-m", "venv", "--without-pip"]).arg(home);
+    let made = maker.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    made.ok().filter(|made| made.success())?;
+    let mut asked = Command::new(home.join("bin/python3"));
+    let where_it_is = "import site; print(site.getsitepackages()[0])";
+    let answer = asked.args(["-c", where_it_is]).output().ok()?;
+    Some(String::from_utf8(answer.stdout).ok()?.trim().to_owned())
 }

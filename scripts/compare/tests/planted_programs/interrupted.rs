@@ -10,7 +10,7 @@ use std::{
 use common::outcome::Model;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::planted::{COMPARE, Fifo, SAY_HERE, Stage};
+use crate::planted::{COMPARE, Fifo, SAY_HERE, Stage, write_program};
 
 /// Ends when its lifeline is cut, and so does what it starts. Neither listens
 /// to a signal of the terminal.
@@ -59,6 +59,33 @@ fn by_the_terminal() {
 #[test]
 fn by_a_request_to_end() {
     assert_eq!(interrupt(Signal::TERM).code(), Some(143));
+}
+
+/// An interpreter that is asked what it is knows of no lifeline, and may be a
+/// script that starts the one that is meant.
+#[test]
+fn while_an_interpreter_is_asked() {
+    let stage = Stage::with("shared-state");
+    let python = stage.python();
+    let lines = "trap '' INT TERM; sleep 60 & sleep 60; exit 1";
+    write_program(&python, &format!("#!/bin/sh\n{SAY_HERE}\n{lines}\n"));
+    let mut fifo = Fifo::of(&python);
+    let mut arguments = stage.arguments(2, &["shared-state"]);
+    arguments.retain(|argument| argument != "--no-python");
+    let mut comparison = Command::new(COMPARE)
+        .args(arguments)
+        .arg("--python")
+        .arg(&python)
+        // Only the one that is planted, and what it needs.
+        .env("PATH", "/usr/bin:/bin")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    fifo.wait_for_here();
+    kill_process(Pid::from_child(&comparison), Signal::KILL).unwrap();
+    comparison.wait().unwrap();
+    fifo.wait_for_the_end();
 }
 
 #[test]

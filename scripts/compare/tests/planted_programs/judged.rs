@@ -1,5 +1,7 @@
 //! Pairs that do the same work are judged, in words.
 
+use std::fs;
+
 use assert_cmd::Command;
 use common::outcome::{Better, Metric, Model};
 use unicode_width::UnicodeWidthStr as _;
@@ -216,6 +218,24 @@ fn a_debug_build_is_called_one() {
     assert_eq!(result.stdout.matches("DEBUG BUILD").count(), 2);
     let release = run(&mut Stage::with("matrix").compare(&["matrix"]));
     assert!(!release.stdout.contains("DEBUG BUILD"));
+}
+
+/// It changes what they cost to start.
+#[test]
+fn processes_that_are_linked_statically_are_called_so() {
+    let words = "The processes are linked statically";
+    let stage = Stage::with("worker-cost");
+    let usual = run(&mut stage.compare(&["worker-cost"]));
+    assert!(!usual.stdout.contains(words), "{}", usual.stdout);
+    let stage = Stage::with("worker-cost");
+    stage.plant("worker-cost", Model::Processes, |asked| {
+        asked.outcome.machine.link = "static".into();
+    });
+    let result = run(&mut stage.compare(&["worker-cost"]));
+    assert_eq!(result.code, Some(0), "{}", result.stderr);
+    assert!(result.stdout.contains(words), "{}", result.stdout);
+    let report = stage.samples().with_extension("html");
+    assert!(fs::read_to_string(report).unwrap().contains(words));
 }
 
 fn wait(variant: &str) -> Metric {

@@ -5,10 +5,10 @@ use std::{fs, path::PathBuf};
 use assert_cmd::Command;
 use common::outcome::Model;
 
-use crate::planted::{COMPARE, Stage, run};
+use crate::planted::{BOTH, COMPARE, Stage, run};
 
 fn report_of(stage: &Stage) -> PathBuf {
-    stage.samples().with_file_name("report.html")
+    stage.samples().with_extension("html")
 }
 
 fn count(text: &str, what: &str) -> usize {
@@ -68,6 +68,57 @@ fn what_a_program_says_cannot_become_part_of_the_page() {
     let mut again = Command::new(COMPARE);
     again.arg("--report").arg(stage.samples());
     assert_eq!(run(&mut again).code, Some(1));
+}
+
+#[test]
+fn each_file_of_samples_has_a_report_of_its_own() {
+    let stage = Stage::with("shared-state");
+    run(&mut stage.compare(&["shared-state"]));
+    let newer = fs::read_to_string(report_of(&stage)).unwrap();
+    let mut document = stage.document();
+    document["date"] = "2001-02-03T04:05:06Z".into();
+    let older = stage.samples().with_file_name("older.json");
+    fs::write(&older, document.to_string()).unwrap();
+    let mut again = Command::new(COMPARE);
+    let result = run(again.arg("--report").arg(&older));
+    assert_eq!(result.code, Some(0), "{}", result.stderr);
+    assert_eq!(fs::read_to_string(report_of(&stage)).unwrap(), newer);
+    let page = fs::read_to_string(older.with_extension("html")).unwrap();
+    assert!(page.contains("2001-02-03T04:05:06Z"));
+}
+
+/// Of a page of one's own, nothing is lost: it is said before anything is
+/// measured, and by a report alone too.
+#[test]
+fn a_page_that_is_not_ours_is_left_as_it_is() {
+    let stage = Stage::with("shared-state");
+    let programs = BOTH
+        .map(|model| stage.programs().join(format!("shared-state-{model}")));
+    for page in ["<!DOCTYPE html><html><body>Mine.", "", "\u{e4}", "<!DOC"] {
+        let file = stage.programs().join("mine.json");
+        fs::write(file.with_extension("html"), page).unwrap();
+        let mut command = stage.compare(&["shared-state"]);
+        let result = run(command.arg("--json").arg(&file));
+        assert_eq!(result.code, Some(1), "{page}");
+        assert!(result.stderr.contains("mine.html, which is no report"));
+        let kept = fs::read_to_string(file.with_extension("html")).unwrap();
+        assert_eq!(kept, page);
+        assert!(!file.exists());
+    }
+    assert_eq!(programs.map(|program| stage.runs(&program)), [0, 0]);
+}
+
+/// What is named for samples is never taken for a report.
+#[test]
+fn samples_are_not_overwritten_by_their_report() {
+    let stage = Stage::with("shared-state");
+    let file = stage.programs().join("mine.html");
+    let mut command = stage.compare(&["shared-state"]);
+    let result = run(command.arg("--json").arg(&file));
+    assert_eq!(result.code, Some(1), "{}", result.stdout);
+    let words = "mine.html is where the report of these samples goes";
+    assert!(result.stderr.contains(words), "{}", result.stderr);
+    assert!(!file.exists());
 }
 
 #[test]
