@@ -236,6 +236,17 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     pub fn kill(mut self) -> Result<ExitStatus> {
         self.child.end()
     }
+
+    /// The same for one who must not wait: how the worker ended, if it is
+    /// gone. It takes a moment to go, or longer if it is stuck in the kernel,
+    /// so this is to be called again until then.
+    ///
+    /// # Errors
+    ///
+    /// As [`kill`](JoinHandle::kill).
+    pub fn try_kill(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.try_end()
+    }
 }
 
 /// To wait for an answer, along with others.
