@@ -6,6 +6,7 @@
 //! | `bounded`, `unbounded` | [`pipe`], [`socket_pair`] | bounded by the kernel, in bytes: a pipe holds 64 KiB (pipe(7)) |
 //! | `bounded` | [`ring`](ring()) | bounded in bytes, and no call of the kernel for a message |
 //! | `Sender::send` | [`Sender::send`] | the message is lent and encoded, not moved |
+//! | `Sender::try_send` | [`outbox`](outbox()) | what there is no room for is kept, and sent later |
 //! | `Receiver::recv` | [`Receiver::recv`] | the message is decoded, and can be corrupt |
 //! | `Receiver::recv_timeout` | [`Receiver::recv_timeout`] | the time may be up in the middle of a message, which is not lost |
 //! | `Receiver::iter` | [`Receiver::iter`] | of results, for errors must not look like an end |
@@ -51,6 +52,7 @@
 //! That both ends have the same `T` is for the program to see to, as for the
 //! job of a worker: what travels does not name its type.
 
+mod outbox;
 mod ring;
 mod transport;
 
@@ -66,6 +68,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Parent, frame};
 use transport::{Sink, Source};
+
+pub use outbox::{Outbox, outbox};
 
 pub use crate::error::{Corrupt, RecvError, RecvTimeoutError, SendError};
 

@@ -107,6 +107,16 @@ impl Child {
         self.reap()
     }
 
+    /// Kills it, unless it is dead already, and waits for nothing: how it
+    /// ended, if it has.
+    pub(crate) fn try_end(&mut self) -> Result<Option<ExitStatus>> {
+        let status = self.0.try_wait()?;
+        if status.is_none() {
+            self.signal(Signal::KILL)?;
+        }
+        Ok(status)
+    }
+
     /// Waits for its end, however long.
     pub(crate) fn reap(&mut self) -> Result<ExitStatus> {
         if let Some(status) = self.status {

@@ -60,6 +60,7 @@
 //!   child holds open can hide it.
 //! - The name of a segment goes with its owner: a [`sweeper`] waits for that.
 //! - A terminal is given back as it was: a [`Keeper`] waits for that.
+//! - A program that draws ends with its terminal, whatever it waits in.
 //! - What a worker prints goes to stderr; stdout is the parent's alone.
 //! - Bytes from another process are checked before they are used.
 //! - Who waits for messages learns that the sender is gone, and a message

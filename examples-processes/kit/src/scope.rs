@@ -264,6 +264,17 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
         self.child.end()
     }
 
+    /// The same for one who must not wait: how the worker ended, if it is
+    /// gone. It takes a moment to go, or longer if it is stuck in the kernel,
+    /// so this is to be called again until then.
+    ///
+    /// # Errors
+    ///
+    /// As [`kill`](JoinHandle::kill).
+    pub fn try_kill(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.try_end()
+    }
+
     /// Takes what has come, if it has something to say or is dead. Whether
     /// that is all: a whole answer, or the news that there will be none.
     pub(crate) fn hear(&self, [speaks, is_dead]: [bool; 2]) -> bool {

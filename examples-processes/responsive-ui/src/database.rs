@@ -9,7 +9,7 @@ use anyhow::Result;
 use common::scenarios::responsive_ui::{Database, Event, News, Query};
 use process_kit::{
     JoinHandle, Scope,
-    channel::{Receiver, RecvTimeoutError, Sender, pipe},
+    channel::{Outbox, Receiver, RecvTimeoutError, outbox, pipe},
 };
 
 use crate::link::Request;
@@ -22,11 +22,14 @@ pub struct DatabaseWorker<'scope> {
     scope: &'scope Scope, // processes: the kit's
     ties: Ties,
     process: JoinHandle<'scope, ()>, // processes: the kit's
+    /// Those before it, which were killed: nobody waits until they are gone.
+    leaving: Vec<JoinHandle<'scope, ()>>, // processes: one can be left behind
 }
 
 /// Our ends. Without them the worker ends, once its query has.
 struct Ties {
-    queries: Sender<Request>,
+    /// A worker that is stopped does not read: a long query would fill a pipe.
+    queries: Outbox<Request>, // processes: never waits
     events: Receiver<Event>,
     cancelled: Option<(u64, Instant)>, // processes: since when it should obey
     asked: u64,
@@ -36,12 +39,12 @@ impl<'scope> DatabaseWorker<'scope> {
     pub fn start(
         scope: &'scope Scope, // processes: the gate is in it
     ) -> Result<Self> {
-        let (queries, take) = pipe()?; // processes: the kernel's
+        let (queries, take) = outbox()?; // processes: the kernel's
         let (give, events) = pipe()?;
         let lent = [take.descriptors(), give.descriptors()].concat();
         let process = scope.spawn_with(&(), &lent)?; // processes: copied over
         let ties = Ties { queries, events, cancelled: None, asked: 0 };
-        Ok(DatabaseWorker { scope, ties, process })
+        Ok(DatabaseWorker { scope, ties, process, leaving: Vec::new() })
     }
 
     pub fn id(&self) -> u32 {
@@ -53,17 +56,23 @@ impl<'scope> DatabaseWorker<'scope> {
         self.process.kill().map(drop) // processes: whatever it does
     }
 
-    /// Puts another worker in the place of one that is gone.
-    fn restart(&mut self) -> Result<String> {
+    /// Puts another worker in its place, and hands over the old one.
+    fn replace(&mut self) -> Result<JoinHandle<'scope, ()>> {
         let new = Self::start(self.scope)?; // processes: as before
-        let reason = mem::replace(self, new).last_words()?;
-        Ok(format!("{reason}; there is a new one, Enter asks it"))
+        self.ties = new.ties;
+        Ok(mem::replace(&mut self.process, new.process))
     }
 
-    fn last_words(self) -> Result<String> {
-        let id = self.id();
-        let status = self.process.kill()?; // processes: it says how it died
-        Ok(format!("database process {id} ended: {status}"))
+    /// A new worker, once it is known how the old one ended.
+    fn replace_dead(&mut self) -> Result<Option<Event>> {
+        let Some(status) = self.process.try_kill()? else {
+            return self.insist(); // processes: it may take a while to go
+        };
+        let (id, worker) = (self.ties.asked, self.id());
+        let reason = format!("database process {worker} ended: {status}"); // processes: it says how it died
+        drop(self.replace()?);
+        let text = format!("{reason}; there is a new one, Enter asks it");
+        Ok(Some(Event { id, news: News::Failed(text) }))
     }
 
     fn send(&mut self, query: Query) -> Result<()> {
@@ -72,23 +81,31 @@ impl<'scope> DatabaseWorker<'scope> {
         Ok(self.ties.queries.send(&Request::Ask(query))?) // processes: encoded
     }
 
-    /// A new worker, if this one was told to give up a query and goes on.
+    /// A new worker, if this one was told to give up a query and goes on, or
+    /// was not even reached.
     fn insist(&mut self) -> Result<Option<Event>> {
         let is_late = |(_, since): &(u64, Instant)| since.elapsed() > GRACE; // processes: long enough
-        match self.ties.cancelled.filter(is_late) {
-            None => Ok(None),
-            Some((id, _)) => {
-                self.restart()?; // processes: nothing is left of it
-                Ok(Some(Event { id, news: News::Cancelled }))
-            }
-        }
+        let Some((id, _)) = self.ties.cancelled.filter(is_late) else {
+            return Ok(None);
+        };
+        let old = self.replace()?; // processes: nothing is left of it
+        self.leaving.push(old);
+        Ok(Some(Event { id, news: News::Cancelled }))
+    }
+
+    fn reap(&mut self) {
+        let is_left = |old: &mut JoinHandle<'_, ()>| {
+            !matches!(old.try_kill(), Ok(Some(_))) // processes: or a zombie stays
+        };
+        self.leaving.retain_mut(is_left);
     }
 }
 
 impl Database for DatabaseWorker<'_> {
     fn ask(&mut self, query: Query) -> Result<()> {
         if self.send(query.clone()).is_err() {
-            self.restart()?;
+            let old = self.replace()?;
+            self.leaving.push(old); // processes: killed, and reaped later
             self.send(query)?;
         }
         Ok(())
@@ -103,14 +120,13 @@ impl Database for DatabaseWorker<'_> {
     }
 
     fn next(&mut self) -> Result<Option<Event>> {
+        self.reap();
+        // That nobody reads it is seen by what comes next.
+        let _ = self.ties.queries.flush(); // processes: what there is room for
         match self.ties.events.recv_timeout(Duration::ZERO) {
             Ok(event) => Ok(Some(self.ties.note(event))), // processes: decoded
             Err(RecvTimeoutError::Timeout) => self.insist(), // processes: in time
-            Err(_gone) => {
-                let id = self.ties.asked;
-                let news = News::Failed(self.restart()?);
-                Ok(Some(Event { id, news }))
-            }
+            Err(_gone) => self.replace_dead(),
         }
     }
 }

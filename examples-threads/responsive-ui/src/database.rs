@@ -58,18 +58,25 @@ impl<'scope, 'env> DatabaseWorker<'scope, 'env> {
         joined.map(drop).map_err(|_| anyhow!("a database thread panicked"))
     }
 
-    /// Puts another worker in the place of one that is gone.
-    fn restart(&mut self) -> Result<String> {
+    /// Puts another worker in its place, and hands over the old one.
+    fn replace(&mut self) -> Result<ScopedJoinHandle<'scope, Result<()>>> {
         let new = Self::start(self.scope, self.gate)?; // threads: as before
-        let reason = mem::replace(self, new).last_words()?;
-        Ok(format!("{reason}; there is a new one, Enter asks it"))
+        self.ties = new.ties;
+        Ok(mem::replace(&mut self.thread, new.thread))
     }
 
-    fn last_words(self) -> Result<String> {
-        match self.stop() {
-            Ok(()) => Ok("the database thread ended".into()), // threads: how?
-            Err(panic) => Ok(panic.to_string()),
+    /// A new worker, once it is known how the old one ended.
+    fn replace_dead(&mut self) -> Result<Option<Event>> {
+        if !self.thread.is_finished() {
+            return Ok(None); // threads: one that did not end cannot be left
         }
+        let id = self.ties.asked;
+        let reason = match self.replace()?.join() {
+            Ok(_) => "the database thread ended", // threads: how?
+            Err(_) => "a database thread panicked",
+        };
+        let text = format!("{reason}; there is a new one, Enter asks it");
+        Ok(Some(Event { id, news: News::Failed(text) }))
     }
 
     fn send(&mut self, query: Query) -> Result<()> {
@@ -81,7 +88,7 @@ impl<'scope, 'env> DatabaseWorker<'scope, 'env> {
 impl Database for DatabaseWorker<'_, '_> {
     fn ask(&mut self, query: Query) -> Result<()> {
         if self.send(query.clone()).is_err() {
-            self.restart()?;
+            let _ = self.replace()?.join(); // threads: it is about to end
             self.send(query)?;
         }
         Ok(())
@@ -98,11 +105,7 @@ impl Database for DatabaseWorker<'_, '_> {
         match self.ties.events.try_recv() {
             Ok(event) => Ok(Some(event)), // threads: moved
             Err(TryRecvError::Empty) => Ok(None), // threads: no more to do
-            Err(_gone) => {
-                let id = self.ties.asked;
-                let news = News::Failed(self.restart()?);
-                Ok(Some(Event { id, news }))
-            }
+            Err(_gone) => self.replace_dead(),
         }
     }
 }

@@ -1160,6 +1160,34 @@ fn a_responsive_screen_gets_every_row() {
     }
 }
 
+/// A person's own database has none of the generated tables.
+#[test]
+fn a_script_walks_through_a_database_of_ones_own() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("mine.sqlite");
+    let ours = rusqlite::Connection::open(&path).unwrap();
+    let arguments = format!(
+        "--steps 30000 --cancels 3 --headless --database {}",
+        path.display()
+    );
+    for model in MODELS {
+        let refused = refusal("responsive-ui", model, &arguments, 1);
+        assert!(refused.contains("mine.sqlite"), "{refused}");
+        assert!(refused.contains("without --headless"), "{refused}");
+    }
+    ours.execute_batch(
+        "CREATE TABLE \"my things\" (name, size); \
+         INSERT INTO \"my things\" VALUES ('one', 1), ('two', 2.5)",
+    )
+    .unwrap();
+    let expected = walk(&[(String::new(), None)], 1, 30_000).0;
+    for model in MODELS {
+        let found = run("responsive-ui", model, &arguments);
+        let rows = &found.result["sessions"]["worker"]["rows"];
+        assert_eq!(rows, expected, "{model}");
+    }
+}
+
 fn walks(seed: u64, queries: usize, steps: u64) -> String {
     let shape = Shape::usual(seed, true);
     let databases = generated(&shape).unwrap();

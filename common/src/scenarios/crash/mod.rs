@@ -67,6 +67,22 @@ impl Arguments for Args {
     fn list(&self, _model: Model) -> Option<String> {
         self.variants.list(|_| true)
     }
+
+    fn check(&self, _model: Model) -> Result<(), String> {
+        can_all(&self.variants.chosen(), cfg!(panic = "unwind"))
+    }
+}
+
+/// Whether a program that was built so can die in these ways.
+fn can_all(ways: &[Way], unwinds: bool) -> Result<(), String> {
+    match ways.contains(&Way::Panic) && !unwinds {
+        true => Err("this program was built with panic = \"abort\", by its \
+                     profile or by CARGO_PROFILE_…_PANIC, and cannot unwind: \
+                     build it with panic = \"unwind\", or choose other ways \
+                     to die, such as --variant abort"
+            .into()),
+        false => Ok(()),
+    }
 }
 
 impl Args {
@@ -334,6 +350,14 @@ mod tests {
                 workers,
                 seed,
             })
+    }
+
+    #[test]
+    fn who_cannot_unwind_is_told_why() {
+        let refused = can_all(Way::value_variants(), false).unwrap_err();
+        assert!(refused.contains("built with panic = \"abort\""));
+        assert_eq!(can_all(&[Way::Abort, Way::Exit], false), Ok(()));
+        assert_eq!(can_all(Way::value_variants(), true), Ok(()));
     }
 
     proptest! {

@@ -13,8 +13,10 @@
 //! | `line` | the line that is typed into |
 //! | `state` | what is on the screen, and what keys and news do to it |
 //! | `view` | how it looks |
+//! | `walk` | what a script asks |
 //! | `session` | the loop: keys in, news in, a frame out |
 //! | `screen` | a person's terminal |
+//! | `keys` | what a terminal sends |
 //! | `script` | whoever presses keys where there is no person |
 //! | `perform` | the sessions of one run |
 //! | `outcome` | what came out |
@@ -36,6 +38,7 @@ use crate::{
 
 mod answer;
 mod database;
+mod keys;
 mod line;
 mod message;
 mod outcome;
@@ -45,12 +48,14 @@ mod script;
 mod session;
 mod state;
 mod view;
+mod walk;
 
 pub use answer::{Link, serve};
 pub use database::{Database, NoWorker};
 pub use message::{Event, News, Query, Row, Value};
 pub use outcome::outcome;
 pub use perform::{Record, perform};
+pub use walk::{Table, Walk};
 
 /// Does the screen keep up while a database is busy?
 #[derive(Debug, Parser)]
@@ -61,6 +66,8 @@ Examples:
   PROGRAM --database my.sqlite with a database of yours
   PROGRAM --headless           a script presses the keys, to measure
   PROGRAM --headless --queries 2
+  PROGRAM --headless --database my.sqlite
+                               of yours it reads the first table
   PROGRAM --quick --json       for a script
 
 Without a terminal it runs as with --headless.")]
@@ -125,6 +132,10 @@ impl Args {
         let Common { seed, quick, .. } = self.common;
         let usual = if quick { 1_000_000 } else { 2_000_000 };
         let cancels = if quick { 15 } else { 20 };
+        if self.is_interactive() {
+            screen::check_terminal()?;
+        }
+        let databases = self.databases()?;
         Ok(Plan {
             is_interactive: self.is_interactive(),
             no_worker: self.no_worker,
@@ -133,11 +144,21 @@ impl Args {
             walk: Walk {
                 seed,
                 steps: self.steps.unwrap_or(usual),
-                rows: Shape::usual(seed, quick).rows,
+                table: self.table(&databases)?,
             },
             has_own_databases: !self.database.is_empty(),
-            databases: self.databases()?,
+            databases,
         })
+    }
+
+    /// Where the script walks. A person asks what they like.
+    fn table(&self, databases: &[PathBuf]) -> Result<Table> {
+        let Common { seed, quick, .. } = self.common;
+        if self.database.is_empty() || self.is_interactive() {
+            return Ok(Table::Generated(Shape::usual(seed, quick).rows));
+        }
+        let asked = databases.iter().take(self.queries.into());
+        Table::of_all(&asked.cloned().collect::<Vec<_>>())
     }
 
     fn databases(&self) -> Result<Vec<PathBuf>> {
@@ -176,9 +197,12 @@ pub struct Plan {
 impl Plan {
     /// What a person may try. The first is what the script asks.
     fn examples(&self) -> Vec<String> {
-        let mut examples = match self.has_own_databases {
-            true => vec!["SELECT * FROM sqlite_schema".into()],
-            false => vec![
+        let mut examples = match self.walk.table {
+            Table::Own(_) => vec![self.walk.sql()],
+            Table::Generated(_) if self.has_own_databases => {
+                vec!["SELECT * FROM sqlite_schema".into()]
+            }
+            Table::Generated(_) => vec![
                 self.walk.sql(),
                 "SELECT station, count(*), avg(m0), max(m1) \
                  FROM measurements GROUP BY station"
@@ -198,34 +222,4 @@ fn counting(condition: &str) -> String {
         "WITH RECURSIVE t(n) AS (VALUES (1) \
          UNION ALL SELECT n + 1 FROM t WHERE n {condition}"
     )
-}
-
-/// A query that keeps a core busy and yields rows all along: a walk from row
-/// to row of the table, of which every 256th step or so is told. The steps are
-/// those of the minimal standard generator (Park and Miller, 1993), which
-/// every language repeats in a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Walk {
-    /// Where it begins.
-    pub seed: u64,
-    /// How many steps.
-    pub steps: u64,
-    /// How many rows the table has.
-    pub rows: usize,
-}
-
-impl Walk {
-    /// As SQLite has it.
-    pub fn sql(&self) -> String {
-        let Walk { steps, rows, .. } = self;
-        let first = 1 + self.seed % 2_147_483_646;
-        format!(
-            "WITH RECURSIVE walk(step, place) AS (VALUES (0, {first}) \
-             UNION ALL SELECT step + 1, place * 48271 % 2147483647 \
-             FROM walk WHERE step < {steps}) \
-             SELECT step, station, m2 FROM walk CROSS JOIN measurements \
-             ON measurements.rowid = 1 + place % {rows} \
-             WHERE place % 256 = 0"
-        )
-    }
 }

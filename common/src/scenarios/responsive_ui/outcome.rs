@@ -33,7 +33,8 @@ pub fn outcome(
         record.sessions().map(|(_, it)| it.answer()).collect();
     ensure!(
         answers.windows(2).all(|pair| pair[0] == pair[1]),
-        "{model} have other rows than one gets without a worker: {answers:?}"
+        "{model} have other rows than one gets without a worker: {}",
+        answers.join(" and ")
     );
     let mut outcome = Outcome::new("responsive-ui", model, laps);
     outcome.parameters = parameters(plan);

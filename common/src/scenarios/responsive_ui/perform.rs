@@ -97,11 +97,12 @@ fn typing(
     let mut terminal = Terminal::new(TestBackend::new(SIZE.0, SIZE.1))?;
     let mut typist = Typist::new();
     let (felt, _) = session(&mut terminal, &mut state, &mut typist, databases)?;
-    for run in &state.runs {
-        let ending = run.ended.as_ref().map(|(_, ending)| ending);
+    for Run { ended, .. } in &state.runs {
+        let ending = ended.as_ref().map(|(_, ending)| ending);
         ensure!(
             ending == Some(&Ending::Done),
-            "{title}: the script's query ended so: {ending:?}"
+            "{title}: the script's query {}",
+            ending.unwrap_or(&Ending::Cancelled)
         );
     }
     Ok(Session { felt, runs: state.runs })
@@ -113,7 +114,7 @@ fn cancelling(
 ) -> Result<(Option<Quantiles>, u32)> {
     let mut state = plan.state("cancels");
     let mut terminal = Terminal::new(TestBackend::new(SIZE.0, SIZE.1))?;
-    let endless = Walk { steps: i64::MAX as u64, ..plan.walk };
+    let endless = Walk { steps: i64::MAX as u64, ..plan.walk.clone() };
     let (sql, seed) = (endless.sql(), plan.walk.seed);
     let mut canceller = Canceller::new(plan.cancels, &sql, seed);
     session(&mut terminal, &mut state, &mut canceller, databases)?;

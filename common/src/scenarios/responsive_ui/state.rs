@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
     path::PathBuf,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::{Duration, Instant},
@@ -41,8 +42,6 @@ pub enum Input {
     Key(KeyEvent),
     /// Pastes a text.
     Paste(String),
-    /// Makes the window larger or smaller.
-    Resize,
     /// Ends the program from outside, by a signal.
     Signal(i32),
 }
@@ -67,6 +66,16 @@ pub enum Ending {
     Cancelled,
     /// For a reason.
     Failed(String),
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ending::Done => formatter.write_str("came to its end"),
+            Ending::Cancelled => formatter.write_str("was cancelled"),
+            Ending::Failed(reason) => write!(formatter, "failed: {reason}"),
+        }
+    }
 }
 
 /// A query that was asked, and what came of it.
@@ -162,7 +171,6 @@ impl State {
                 self.line.insert(&text);
                 None
             }
-            Input::Resize => None,
             Input::Signal(signal) => Some(Action::Leave(Some(signal))),
         }
     }

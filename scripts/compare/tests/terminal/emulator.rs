@@ -2,11 +2,13 @@
 //! what is on the screen is read.
 
 use std::{
-    fmt,
-    io::{Read as _, Write as _},
+    fmt, fs,
+    io::{ErrorKind, Read as _, Write as _},
     num::NonZeroU16,
-    os::unix::process::ExitStatusExt as _,
-    process::{Child, ExitStatus},
+    os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
+    path::{Path, PathBuf},
+    process::{self, Child, ExitStatus, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -17,6 +19,7 @@ use pty_process::{
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    io::ioctl_fionbio,
     process::{Pid, Signal, kill_process},
     termios::tcgetattr,
 };
@@ -42,7 +45,8 @@ pub mod key {
 
 /// The program and the terminal around it.
 pub struct Emulator {
-    pty: Pty,
+    /// Nothing, once the window is closed.
+    pty: Option<Pty>,
     pts: Pts,
     parser: Parser,
     child: Child,
@@ -50,27 +54,127 @@ pub struct Emulator {
     before: String,
 }
 
+/// What a program has to do with its terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tie {
+    /// It is the controlling terminal: its end is told by SIGHUP.
+    Controlling,
+    /// It is where the program reads and draws, and no more.
+    Plain,
+}
+
 impl Emulator {
-    /// Starts one side in a terminal of that many rows and columns.
+    /// Starts the screen of one side in a terminal of that many rows and
+    /// columns.
     pub fn start(model: Model, arguments: &str, size: (u16, u16)) -> Self {
-        let scenario = ALL.iter().find(|one| one.name == "responsive-ui");
-        let program = scenario.unwrap().program(model);
-        let (pty, pts) = open().unwrap();
-        pty.resize(Size::new(size.0, size.1)).unwrap();
-        let before = modes(&pts);
-        let mut command = Command::new(programs().join(program))
-            .args(arguments.split_whitespace())
-            .env("TERM", "xterm-256color");
-        let child = command.spawn_borrowed(&pts).unwrap();
-        let parser = Parser::new(number(size.0), number(size.1), 0);
-        let mut emulator = Emulator { pty, pts, parser, child, before };
+        let mut emulator = Self::tied(Tie::Controlling, model, arguments, size);
         emulator.wait_for("Ctrl-Q leave");
         emulator
     }
 
-    /// Presses keys.
+    /// The same in a terminal that it is tied to so.
+    pub fn tied(
+        tie: Tie,
+        model: Model,
+        arguments: &str,
+        size: (u16, u16),
+    ) -> Self {
+        let program = program("responsive-ui", model);
+        Self::run(tie, &program, arguments, size, "xterm-256color")
+    }
+
+    /// Starts any program in a terminal of that kind.
+    pub fn run(
+        tie: Tie,
+        program: &Path,
+        arguments: &str,
+        size: (u16, u16),
+        kind: &str,
+    ) -> Self {
+        let (pty, pts) = open().unwrap();
+        pty.resize(Size::new(size.0, size.1)).unwrap();
+        // Whoever types while nobody reads must not wait for it.
+        ioctl_fionbio(&pty, true).unwrap();
+        let before = modes(&pts);
+        let arguments = arguments.split_whitespace();
+        let child = match tie {
+            Tie::Controlling => Command::new(program)
+                .args(arguments)
+                .env("TERM", kind)
+                .spawn_borrowed(&pts),
+            Tie::Plain => Ok(process::Command::new(program)
+                .args(arguments)
+                .env("TERM", kind)
+                .stdin(end(&pts))
+                .stdout(end(&pts))
+                .stderr(end(&pts))
+                .spawn()
+                .unwrap()),
+        };
+        let child = child.unwrap();
+        let parser = Parser::new(number(size.0), number(size.1), 0);
+        Emulator { pty: Some(pty), pts, parser, child, before }
+    }
+
+    /// Presses keys, and takes meanwhile what the program writes.
     pub fn press(&mut self, keys: &str) {
-        self.pty.write_all(keys.as_bytes()).unwrap();
+        let mut rest = keys.as_bytes();
+        let deadline = Instant::now() + DEADLINE;
+        while !rest.is_empty() {
+            assert!(Instant::now() < deadline, "nobody reads:\n{self}");
+            match self.pty.as_mut().unwrap().write(rest) {
+                Ok(count) => rest = &rest[count..],
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                    self.read();
+                }
+            }
+        }
+    }
+
+    /// Closes the window.
+    pub fn close(&mut self) {
+        self.pty = None;
+    }
+
+    /// The program and all that it has started, and so on.
+    pub fn family(&self) -> Vec<u32> {
+        let mut family = vec![self.id()];
+        for place in 0.. {
+            match family.get(place) {
+                Some(&member) => family.extend(children_of(member)),
+                None => break,
+            }
+        }
+        family
+    }
+
+    /// Waits until it has used a tenth of a second of a processor, or ended.
+    pub fn wait_until_it_works(&mut self) {
+        let ticks = |one: &u32| stat(*one, 13).parse().unwrap_or(0_u64);
+        self.wait_while("it does nothing", |it| {
+            let family = it.family();
+            it.is_alive(it.id()) && family.iter().map(ticks).sum::<u64>() < 10
+        });
+    }
+
+    /// Waits until all of these are gone.
+    pub fn wait_for_the_end_of(&mut self, family: &[u32]) {
+        let deadline = Instant::now() + DEADLINE;
+        while let Some(&one) = family.iter().find(|one| self.is_alive(**one)) {
+            assert!(
+                Instant::now() < deadline,
+                "{} goes on, and has used the processor for {} ticks:\n{self}",
+                stat(one, 1),
+                stat(one, 13),
+            );
+            self.read();
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn is_alive(&self, process: u32) -> bool {
+        !["", "Z", "X"].contains(&&*stat(process, 2))
     }
 
     /// Replaces the query in the line, and asks.
@@ -109,7 +213,8 @@ impl Emulator {
     /// Makes the window larger or smaller.
     pub fn resize(&mut self, rows: u16, columns: u16) {
         self.parser.screen_mut().set_size(number(rows), number(columns));
-        self.pty.resize(Size::new(rows, columns)).unwrap();
+        let pty = self.pty.as_ref().unwrap();
+        pty.resize(Size::new(rows, columns)).unwrap();
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -133,21 +238,10 @@ impl Emulator {
         screen.rows(0, columns).collect()
     }
 
-    /// The same, if it is told to until it does: two signals that come close
-    /// together are one (signal(7)).
-    pub fn end_by(&mut self, signal: Signal) -> i32 {
-        self.end_while(|it| it.signal(signal))
-    }
-
     /// The status with which the program ends, as a shell tells it.
     pub fn end(&mut self) -> i32 {
-        self.end_while(|_| ())
-    }
-
-    fn end_while(&mut self, insist: impl Fn(&Self)) -> i32 {
         let deadline = Instant::now() + DEADLINE;
         loop {
-            insist(self);
             self.read();
             if let Some(status) = self.child.try_wait().unwrap() {
                 return as_a_shell(status);
@@ -181,11 +275,14 @@ impl Emulator {
 
     /// Takes what the program writes, if it writes something now.
     fn read(&mut self) {
-        let mut ends = [PollFd::new(&self.pty, PollFlags::IN)];
+        let Some(pty) = &mut self.pty else {
+            return;
+        };
+        let mut ends = [PollFd::new(&*pty, PollFlags::IN)];
         let patience = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
         if poll(&mut ends, Some(&patience)).unwrap() > 0 {
             let mut bytes = [0; 1 << 14];
-            let count = self.pty.read(&mut bytes).unwrap();
+            let count = pty.read(&mut bytes).unwrap();
             self.parser.process(&bytes[..count]);
         }
     }
@@ -203,6 +300,30 @@ impl fmt::Display for Emulator {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.rows().iter().try_for_each(|row| writeln!(formatter, "{row}"))
     }
+}
+
+/// One side of a pair.
+pub fn program(scenario: &str, model: Model) -> PathBuf {
+    let scenario = ALL.iter().find(|one| one.name == scenario);
+    programs().join(scenario.unwrap().program(model))
+}
+
+fn end(pts: &Pts) -> Stdio {
+    pts.as_fd().try_clone_to_owned().unwrap().into()
+}
+
+fn children_of(process: u32) -> Vec<u32> {
+    let children = format!("/proc/{process}/task/{process}/children");
+    let children = fs::read_to_string(children).unwrap_or_default();
+    children.split_whitespace().map(|id| id.parse().unwrap()).collect()
+}
+
+/// A field of `/proc/PID/stat`, counted from 0 (proc(5)), if there is such a
+/// process. No name of ours has a space in it.
+fn stat(process: u32, field: usize) -> String {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"));
+    let stat = stat.unwrap_or_default();
+    stat.split(' ').nth(field).unwrap_or_default().to_owned()
 }
 
 fn modes(pts: &Pts) -> String {

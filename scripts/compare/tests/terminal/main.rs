@@ -9,10 +9,14 @@ mod support;
 
 mod emulator;
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, OpenOptions},
+    io::Write as _,
+    path::Path,
+};
 
 use common::outcome::Model;
-use emulator::{Emulator, key};
+use emulator::{Emulator, Tie, key, program};
 use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 use support::MODELS;
@@ -72,11 +76,8 @@ fn one_types_while_a_query_runs_and_cancels_it() {
 #[test]
 fn without_a_worker_nothing_is_seen_before_the_query_is_done() {
     for model in MODELS {
-        let mut ui = Emulator::start(
-            model,
-            "--quick --no-worker --steps 4000000",
-            USUAL,
-        );
+        let mut ui =
+            Emulator::start(model, "--quick --no-worker --steps 600000", USUAL);
         ui.wait_for("responsive-ui, no worker");
         ui.press(key::ENTER);
         ui.press("typed");
@@ -145,7 +146,8 @@ fn the_window_may_change_its_size() {
 fn all_of_it_is_seen() {
     for model in MODELS {
         for size in [(24, 80), (50, 200)] {
-            let mut ui = Emulator::start(model, "--quick", size);
+            let arguments = "--quick --steps 100000";
+            let mut ui = Emulator::start(model, arguments, size);
             ui.press(key::ENTER);
             ui.wait_for("Done: ");
             println!("{ui}");
@@ -207,14 +209,210 @@ fn one_can_type_a_q() {
     }
 }
 
-/// Its own thread cannot serve a signal then: the second one ends it.
+/// Its own thread cannot serve a signal then, and nobody sends a second one.
 #[test]
-fn a_frozen_program_can_be_ended() {
+fn a_frozen_program_ends_by_one_signal() {
     for model in MODELS {
-        let mut ui = Emulator::start(model, "--quick --no-worker", USUAL);
-        ui.ask(ENDLESS);
-        assert_eq!(ui.end_by(Signal::TERM), 143);
+        for (signal, status) in [(Signal::TERM, 143), (Signal::HUP, 129)] {
+            let mut ui = frozen(Tie::Controlling, model);
+            ui.signal(signal);
+            assert_eq!(ui.end(), status);
+            ui.wait_for_peace();
+        }
+    }
+}
+
+/// A program whose own thread is in a query that does not end.
+fn frozen(tie: Tie, model: Model) -> Emulator {
+    let mut ui = Emulator::tied(tie, model, "--quick --no-worker", USUAL);
+    ui.wait_for("Ctrl-Q leave");
+    ui.ask(ENDLESS);
+    ui.wait_until_it_works();
+    ui
+}
+
+/// Whatever the program waits in, and whether or not it is told by a signal.
+#[test]
+fn it_ends_with_its_window() {
+    for tie in [Tie::Controlling, Tie::Plain] {
+        for model in MODELS {
+            for keys in ["", HALF_A_PASTE, "\x1b["] {
+                let mut ui = Emulator::tied(tie, model, "--quick", USUAL);
+                ui.wait_for("Ctrl-Q leave");
+                ui.press(keys);
+                ends_with_its_window(ui);
+            }
+            let mut ui = Emulator::tied(tie, model, "--quick", USUAL);
+            ui.wait_for("Ctrl-Q leave");
+            ui.ask(ENDLESS);
+            ui.wait_for("Running");
+            ends_with_its_window(ui);
+            ends_with_its_window(frozen(tie, model));
+        }
+    }
+}
+
+/// The rest of it may be long in coming.
+const HALF_A_PASTE: &str = "\x1b[200~SELECT 'what came so far', ";
+
+fn ends_with_its_window(mut ui: Emulator) {
+    let family = ui.family();
+    assert!(family.len() > 1, "it has no keeper");
+    ui.close();
+    ui.wait_for_the_end_of(&family);
+}
+
+#[test]
+fn half_a_paste_keeps_nobody_waiting() {
+    for model in MODELS {
+        let mut ui = start(model);
+        ui.press(&format!("{}{HALF_A_PASTE}", key::CONTROL_U));
+        ui.wait_for("what came");
+        ui.signal(Signal::TERM);
+        assert_eq!(ui.end(), 143);
         ui.wait_for_peace();
+    }
+}
+
+#[test]
+fn on_a_terminal_that_cannot_draw_it_says_what_to_do() {
+    for model in MODELS {
+        for kind in ["dumb", ""] {
+            let program = program("responsive-ui", model);
+            let tie = Tie::Controlling;
+            let mut ui = Emulator::run(tie, &program, "--quick", USUAL, kind);
+            assert_eq!(ui.end(), 1);
+            ui.wait_for("--headless");
+            assert!(ui.contents().contains(&format!("TERM={kind}:")), "{ui}");
+        }
+    }
+}
+
+/// Demos that draw nothing: SIGHUP ends them, as it ends anything.
+#[test]
+fn a_demo_ends_with_its_window() {
+    for model in MODELS {
+        for (name, arguments) in [
+            ("shared-state", "--transfers 1000000000"),
+            ("responsive-ui", "--headless --steps 1000000000"),
+        ] {
+            let (tie, program) = (Tie::Controlling, program(name, model));
+            let mut ui =
+                Emulator::run(tie, &program, arguments, USUAL, "xterm");
+            ui.wait_until_it_works();
+            let family = ui.family();
+            ui.close();
+            ui.wait_for_the_end_of(&family);
+        }
+    }
+}
+
+/// `nohup` has SIGHUP ignored by what it starts.
+#[test]
+fn a_demo_goes_on_under_nohup() {
+    let home = tempfile::tempdir().unwrap();
+    let script = home.path().join("script");
+    for model in MODELS {
+        for (name, arguments) in [
+            ("shared-state", "--transfers 20000"),
+            ("responsive-ui", "--headless --steps 200000 --cancels 1"),
+        ] {
+            let program = program(name, model);
+            let run = format!("{} {arguments} >/dev/null", program.display());
+            fs::write(&script, format!("trap '' HUP; echo begun; exec {run}"))
+                .unwrap();
+            let (tie, shell) = (Tie::Controlling, Path::new("/bin/sh"));
+            let script = script.to_str().unwrap();
+            let mut ui = Emulator::run(tie, shell, script, USUAL, "xterm");
+            ui.wait_for("begun");
+            ui.signal(Signal::HUP);
+            ui.wait_until_it_works();
+            ui.signal(Signal::HUP);
+            assert_eq!(ui.end(), 0, "{ui}");
+        }
+    }
+}
+
+/// A worker that does not read, and a query for which no pipe has room.
+#[test]
+fn a_stopped_worker_does_not_stop_the_screen() {
+    let long = format!("SELECT 1 AS one -- {}", "very long ".repeat(10_000));
+    for leave in [key::CONTROL_Q, key::ESCAPE, ""] {
+        let mut ui = start(Model::Processes);
+        let worker = worker_of(&ui);
+        kill_process(worker, Signal::STOP).unwrap();
+        ui.ask(&long);
+        ui.wait_for("Running");
+        ui.press("typed");
+        ui.wait_for("typed");
+        ui.press(leave);
+        match leave {
+            key::ESCAPE => {
+                ui.wait_for("Cancelled");
+                assert_ne!(worker_of(&ui), worker);
+                ui.ask("SELECT 40 + 6 AS sum");
+                ui.wait_for("46");
+                ui.wait_for_the_end_of(&[worker.as_raw_nonzero().get() as u32]);
+                ui.press(key::CONTROL_Q);
+                assert_eq!(ui.end(), 0);
+            }
+            key::CONTROL_Q => assert_eq!(ui.end(), 0),
+            _ => {
+                ui.signal(Signal::TERM);
+                assert_eq!(ui.end(), 143);
+            }
+        }
+        ui.wait_for_peace();
+    }
+}
+
+/// A worker that reads late reads all of it.
+#[test]
+fn a_long_query_is_answered() {
+    let blanks = " ".repeat(300_000);
+    let mut ui = start(Model::Processes);
+    let worker = worker_of(&ui);
+    kill_process(worker, Signal::STOP).unwrap();
+    ui.ask(&format!("SELECT{blanks}40 + 7 AS sum"));
+    ui.wait_for("Running");
+    kill_process(worker, Signal::CONT).unwrap();
+    ui.wait_for("Done: 1 row");
+    ui.wait_for("47");
+    assert_eq!(worker_of(&ui), worker);
+}
+
+#[test]
+fn what_is_said_on_stderr_is_not_on_the_screen() {
+    for model in MODELS {
+        for ending in [key::CONTROL_Q, ""] {
+            let mut ui = start(model);
+            let mut speakers = vec![(ui.id(), 2)];
+            if model == Model::Processes {
+                let worker = worker_of(&ui).as_raw_nonzero().get() as u32;
+                speakers.extend([(worker, 2), (worker, 1)]);
+            }
+            for (process, end) in &speakers {
+                let end = format!("/proc/{process}/fd/{end}");
+                let mut end = OpenOptions::new().write(true).open(end).unwrap();
+                end.write_all(b"across the screen\n").unwrap();
+            }
+            // It would have been seen before this is.
+            ui.ask("SELECT 40 + 8 AS sum");
+            ui.wait_until("the answer", |screen| {
+                assert!(!screen.contains("across"), "{screen}");
+                screen.contains("48")
+            });
+            match ending {
+                "" => ui.signal(Signal::KILL),
+                keys => ui.press(keys),
+            }
+            ui.end();
+            ui.wait_until("what was said, when it is over", |screen| {
+                let said = screen.matches("across the screen").count();
+                said == speakers.len()
+            });
+            ui.wait_for_peace();
+        }
     }
 }
 

@@ -1,0 +1,126 @@
+//! The sending end for one who must not wait.
+
+use std::{
+    collections::VecDeque,
+    io::{self, ErrorKind, PipeWriter, Write as _},
+    marker::PhantomData,
+};
+
+use rustix::io::ioctl_fionbio;
+use serde::Serialize;
+
+use super::{Receiver, SendError, transport::Source};
+use crate::frame::{LONGEST_PAYLOAD, encode};
+
+/// A pipe whose sender never waits: what there is no room for is kept, and
+/// sent later.
+///
+/// # Errors
+///
+/// Fails if the kernel gives no pipe.
+pub fn outbox<T>() -> io::Result<(Outbox<T>, Receiver<T>)> {
+    let (reader, pipe) = io::pipe()?;
+    // A flag of this end alone: the other still waits for what comes.
+    ioctl_fionbio(&pipe, true)?;
+    let (kept, frame) = (VecDeque::new(), Vec::new());
+    let outbox = Outbox { pipe, kept, frame, message: PhantomData };
+    Ok((outbox, Receiver::of(Source::pipe(reader))))
+}
+
+/// The end that sends. It stays in the process that made it.
+#[derive(Debug)]
+pub struct Outbox<T> {
+    pipe: PipeWriter,
+    /// What there was no room for.
+    kept: VecDeque<u8>,
+    /// Memory for the next frame.
+    frame: Vec<u8>,
+    message: PhantomData<fn(&T)>,
+}
+
+impl<T: Serialize> Outbox<T> {
+    /// Sends a message, or keeps what there is no room for. A message is
+    /// refused while more is kept than the longest of them has.
+    ///
+    /// # Errors
+    ///
+    /// See [`SendError`]: a message that is refused is an `Io` of the kind
+    /// `WouldBlock`.
+    pub fn send(&mut self, message: &T) -> Result<(), SendError> {
+        if self.kept.len() > LONGEST_PAYLOAD {
+            return Err(SendError::Io(ErrorKind::WouldBlock.into()));
+        }
+        encode(message, &mut self.frame)?;
+        self.kept.extend(&self.frame);
+        self.flush()
+    }
+}
+
+impl<T> Outbox<T> {
+    /// Sends as much of what is kept as there is room for by now.
+    ///
+    /// # Errors
+    ///
+    /// See [`SendError`].
+    pub fn flush(&mut self) -> Result<(), SendError> {
+        while !self.kept.is_empty() {
+            match self.pipe.write(self.kept.as_slices().0) {
+                Ok(count) => drop(self.kept.drain(..count)),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => break,
+                    ErrorKind::Interrupted => {}
+                    ErrorKind::BrokenPipe => {
+                        return Err(SendError::Disconnected);
+                    }
+                    _ => return Err(SendError::Io(error)),
+                },
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::{super::RecvTimeoutError, *};
+
+    #[test]
+    fn sends_without_waiting_and_loses_nothing() {
+        let (mut outbox, mut receiver) = outbox().unwrap();
+        let long = vec![7_u8; 3 << 20];
+        for message in [&long, &vec![1], &long] {
+            outbox.send(message).unwrap();
+        }
+        assert!(outbox.kept.len() > long.len(), "more than a pipe holds");
+        for message in [&long, &vec![1], &long] {
+            let received = loop {
+                outbox.flush().unwrap();
+                match receiver.recv_timeout(Default::default()) {
+                    Err(RecvTimeoutError::Timeout) => {}
+                    received => break received.unwrap(),
+                }
+            };
+            assert!(&received == message);
+        }
+        assert!(outbox.kept.is_empty());
+    }
+
+    #[test]
+    fn keeps_no_more_than_so_much() {
+        let (mut outbox, _receiver) = outbox().unwrap();
+        let long = vec![7_u8; LONGEST_PAYLOAD - 10];
+        let sent = (0..3).map(|_| outbox.send(&long)).collect::<Vec<_>>();
+        assert!(matches!(&sent[..], [Ok(()), Ok(()), Err(SendError::Io(_))]));
+    }
+
+    #[test]
+    fn tells_that_nobody_receives() {
+        let (mut outbox, receiver) = outbox().unwrap();
+        outbox.send(&vec![7_u8; 1 << 20]).unwrap();
+        drop(receiver);
+        for gone in [outbox.flush(), outbox.send(&vec![7])] {
+            assert!(matches!(gone, Err(SendError::Disconnected)));
+        }
+    }
+}
