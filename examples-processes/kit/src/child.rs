@@ -110,11 +110,8 @@ impl Child {
     /// Kills it, unless it is dead already, and waits for nothing: how it
     /// ended, if it has.
     pub(crate) fn try_end(&mut self) -> Result<Option<ExitStatus>> {
-        let status = self.0.try_wait()?;
-        if status.is_none() {
-            self.signal(Signal::KILL)?;
-        }
-        Ok(status)
+        self.kill()?;
+        self.is_dead().then(|| self.reap()).transpose()
     }
 
     /// Waits for its end, however long.

@@ -38,16 +38,24 @@ pub enum Role {
 /// else is done, so that a worker costs no more than it must.
 ///
 /// In a [sweeper] and in a [keeper](crate::Keeper) it does not return: there
-/// is nothing to do for the program.
+/// is nothing to do for the program. They keep what they inherit: a sweeper
+/// is deaf to signals from its start, on purpose.
 pub fn role() -> Role {
-    inherited::put_in_order();
     let mut arguments = env::args_os().skip(1);
-    match arguments.next() {
-        Some(role) if role == WORKER => Role::Worker(Parent::unmet(false)),
-        Some(role) if role == POOL_WORKER => Role::Worker(Parent::unmet(true)),
-        Some(role) if role == sweeper::SWEEPER => sweeper::sweep(arguments),
-        Some(role) if role == terminal::KEEPER => terminal::keep(),
-        _ => Role::Main,
+    let role = arguments.next().unwrap_or_default();
+    if role == sweeper::SWEEPER {
+        sweeper::sweep(arguments);
+    }
+    if role == terminal::KEEPER {
+        terminal::keep();
+    }
+    inherited::put_in_order();
+    if role == WORKER {
+        Role::Worker(Parent::unmet(false))
+    } else if role == POOL_WORKER {
+        Role::Worker(Parent::unmet(true))
+    } else {
+        Role::Main
     }
 }
 
