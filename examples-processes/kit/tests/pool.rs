@@ -8,13 +8,16 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
+#[path = "support/trouble.rs"]
+mod trouble;
 
 use std::{
     env, fs,
     hint::{black_box, spin_loop},
+    io::{self, Read as _, Write as _},
     os::fd::BorrowedFd,
     panic::resume_unwind,
-    process::{Command, ExitCode, abort},
+    process::{Command, ExitCode, Stdio, abort},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -27,32 +30,38 @@ use anyhow::{Context as _, Result, bail, ensure};
 use common::{
     digest::Digest,
     input::Input,
+    lifeline,
     supervision::{
         Ending, Failure, Finished, Intensity, JobId, Stopped, Supervision, Way,
     },
 };
 use libtest_mimic::Trial;
 use process_kit::{Pool, Role, Turn, chaos::Chaos, role};
-use rustix::process::{Pid, Signal, getpid, kill_process};
-use serde::{Deserialize, Serialize};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, getpid, kill_process, waitid,
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use signal_hook::consts::SIGTERM;
 use support::{DEADLINE, no_child_is_left};
+use trouble::{Watchdog, kill_the_escaped};
 
-/// The first argument of a program whose workers are never ready.
-const LATE: &str = "late";
+/// Says which program this is, if it is not the test itself.
+const PART: &str = "PART";
 
 fn main() -> ExitCode {
-    let is_late = env::var_os(LATE).is_some();
-    match role() {
-        Role::Worker(_) if is_late => loop {
+    let part = env::var(PART).unwrap_or_default();
+    match (role(), part.as_str()) {
+        (Role::Worker(_), "late") => loop {
             thread::park();
         },
-        Role::Worker(parent) => {
+        (Role::Worker(_), "broken") => ExitCode::from(3),
+        (Role::Worker(parent), _) => {
             assert!(parent.has_a_pool());
             parent.serve_each(worker)
         }
-        Role::Main if is_late => late(),
-        Role::Main => support::run(tests()),
+        (Role::Main, "late" | "broken") => never_ready(),
+        (Role::Main, "victim") => victim(),
+        (Role::Main, _) => support::run(tests()),
     }
 }
 
@@ -73,8 +82,38 @@ enum Job {
     Stop,
     HearTerm,
     Length(Vec<u64>),
+    Poison(Poison),
+    /// Has a child of its own, which holds all that the worker holds.
+    Fork(Fork),
+    StartAnother,
+    LingerInExit,
     /// Says these bytes to its supervisor, before its answer.
     Say(Vec<u8>),
+}
+
+/// What the child of a worker, or the worker itself, does then.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+enum Fork {
+    ThenDie,
+    ThenLoop,
+    /// The child leaves the worker's process group.
+    AndEscapeThenDie,
+}
+
+/// To decode it is the end of a worker.
+#[derive(Debug, Clone)]
+struct Poison;
+
+impl Serialize for Poison {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_unit()
+    }
+}
+
+impl<'de> Deserialize<'de> for Poison {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        abort()
+    }
 }
 
 fn worker(job: Job, turn: &Turn) -> Result<u64> {
@@ -113,6 +152,24 @@ fn worker(job: Job, turn: &Turn) -> Result<u64> {
             bail!("terminated")
         }
         Job::Length(words) => return Ok(words.len() as u64),
+        Job::Poison(Poison) => {}
+        Job::Fork(fork) => {
+            trouble::fork(matches!(fork, Fork::AndEscapeThenDie))?;
+            match fork {
+                Fork::ThenLoop => loop {
+                    spin_loop();
+                },
+                Fork::ThenDie | Fork::AndEscapeThenDie => abort(),
+            }
+        }
+        Job::StartAnother => {
+            trouble::start_another()?;
+            return Ok(7);
+        }
+        Job::LingerInExit => {
+            trouble::linger_in_exit();
+            return Ok(7);
+        }
         Job::Say(bytes) => {
             say(&bytes)?;
             return Ok(0);
@@ -175,7 +232,14 @@ fn tests() -> Vec<Trial> {
         trial("what_is_too_long_is_refused", what_is_too_long_is_refused),
         trial("deaths_without_end_are_an_error", deaths_without_end),
         trial("who_dies_idle_is_replaced", who_dies_idle_is_replaced),
+        trial("a_job_that_nobody_took_is_innocent", nobody_took_it),
+        trial("a_job_that_cannot_be_decoded_is_not", who_cannot_decode_it),
+        trial("no_child_hides_a_death", no_child_hides_a_death),
+        trial("what_a_job_started_dies_too", what_a_job_started_dies_too),
+        trial("all_die_with_their_pool", all_die_with_their_pool),
+        trial("who_lingers_in_exit_is_killed", who_lingers_in_exit_is_killed),
         trial("who_is_never_ready_is_replaced", who_is_never_ready),
+        trial("who_dies_at_the_start_is_replaced", who_dies_at_the_start),
         trial("who_says_what_is_wrong_is_killed", who_says_what_is_wrong),
         trial("a_dropped_pool_is_gone", a_dropped_pool_is_gone),
         trial("a_pool_of_none_is_refused", a_pool_of_none_is_refused),
@@ -184,17 +248,37 @@ fn tests() -> Vec<Trial> {
     ]
 }
 
-fn rules(workers: usize) -> Supervision {
+fn without_deadline(workers: usize) -> Supervision {
+    Supervision { workers, ..Supervision::default() }
+}
+
+/// With a deadline that every job overruns which these tests want to be
+/// stopped, and all the time that a worker may need to stop.
+fn impatient(workers: usize) -> Supervision {
     Supervision {
-        workers,
         deadline: Some(Duration::from_millis(20)),
-        grace: Duration::from_millis(20),
-        ..Supervision::default()
+        grace: DEADLINE,
+        ..without_deadline(workers)
     }
 }
 
-fn without_deadline(workers: usize) -> Supervision {
-    Supervision { deadline: None, ..rules(workers) }
+/// Tests with a short deadline and a short grace, of which both must be over
+/// for some jobs and be enough for others. How long that takes is for the
+/// machine to say: what fails gets ten times as long, up to a time that is
+/// enough on any.
+fn with_enough_time(test: impl Fn(Supervision) -> Result<()>) -> Result<()> {
+    let mut time = Duration::from_millis(20);
+    loop {
+        let rules = Supervision {
+            deadline: Some(time),
+            grace: time,
+            ..without_deadline(1)
+        };
+        match test(rules) {
+            Err(_) if time < DEADLINE / 3 => time *= 10,
+            done => return done,
+        }
+    }
 }
 
 /// All that becomes of the jobs, and how often a worker was replaced.
@@ -250,7 +334,7 @@ fn workers_serve_job_after_job() -> Result<()> {
 }
 
 fn an_error_is_an_answer() -> Result<()> {
-    let (all, restarts) = run(rules(1), vec![Job::Fail])?;
+    let (all, restarts) = run(without_deadline(1), vec![Job::Fail])?;
     let failed = Failure::Failed("attempt 0 failed".into());
     ensure!(all[0].result == Err(failed) && all[0].endings.is_empty());
     ensure!(restarts == 0);
@@ -291,7 +375,7 @@ fn three_deaths_are_enough() -> Result<()> {
 }
 
 fn who_is_asked_may_stay() -> Result<()> {
-    let rules = Supervision { attempts: 1, ..rules(1) };
+    let rules = Supervision { attempts: 1, ..impatient(1) };
     let jobs = vec![Job::LoopUntilCancelled, Job::LoopUntilCancelled];
     let (all, restarts) = run(rules, jobs)?;
     for finished in all {
@@ -305,61 +389,64 @@ fn who_is_asked_may_stay() -> Result<()> {
 }
 
 fn a_late_answer_is_an_answer() -> Result<()> {
-    let (all, restarts) = run(rules(1), vec![Job::AnswerWhenCancelled])?;
+    let (all, restarts) = run(impatient(1), vec![Job::AnswerWhenCancelled])?;
     ensure!(all[0].result == Ok(7) && all[0].endings.is_empty());
     ensure!(restarts == 0);
     Ok(())
 }
 
 fn the_deaf_are_terminated() -> Result<()> {
-    for job in [Job::Loop, Job::Sleep] {
-        let (all, restarts) = run(rules(1), vec![job, Job::Attempt])?;
-        let endings: Vec<_> =
-            all[0].endings.iter().map(stopped).collect::<Result<_>>()?;
-        let ways = endings.iter().map(|one| (one.first, one.by));
-        ensure!(ways.eq([
-            (Way::Ask, Way::Interrupt),
-            (Way::Interrupt, Way::Interrupt),
-            (Way::Force, Way::Force),
-        ]));
-        ensure!(all[1].result == Ok(0) && restarts == 3);
-    }
-    Ok(())
+    with_enough_time(|rules| {
+        for job in [Job::Loop, Job::Sleep] {
+            let (all, restarts) = run(rules, vec![job, Job::Attempt])?;
+            let endings: Vec<_> =
+                all[0].endings.iter().map(stopped).collect::<Result<_>>()?;
+            let ways = endings.iter().map(|one| (one.first, one.by));
+            ensure!(ways.eq([
+                (Way::Ask, Way::Interrupt),
+                (Way::Interrupt, Way::Interrupt),
+                (Way::Force, Way::Force),
+            ]));
+            ensure!(all[1].result == Ok(0) && restarts == 3);
+        }
+        Ok(())
+    })
 }
 
 /// It has a handler, and says that its job is over. It is to end all the same.
 fn who_hears_the_signal_is_replaced() -> Result<()> {
-    let rules = Supervision { attempts: 1, ..rules(1) };
-    let mut pool = Jobs::start(rules)?;
-    pool.wait_for_all()?;
-    let before = pool.ids();
-    pool.submit(Job::HearTerm);
-    let finished = pool.join_next()?.context("no job is done")?;
-    ensure!(stopped(&finished.endings[0])?.by == Way::Interrupt);
-    ensure!(pool.restarts() == 1 && pool.ids() != before);
-    pool.join()?;
-    Ok(())
+    with_enough_time(|rules| {
+        let mut pool = Jobs::start(Supervision { attempts: 1, ..rules })?;
+        pool.wait_for_all()?;
+        let before = pool.ids();
+        pool.submit(Job::HearTerm);
+        let finished = pool.join_next()?.context("no job is done")?;
+        ensure!(stopped(&finished.endings[0])?.by == Way::Interrupt);
+        pool.wait_for_all()?;
+        ensure!(pool.restarts() == 1 && pool.ids() != before);
+        pool.join()?;
+        Ok(())
+    })
 }
 
 fn the_stopped_are_killed() -> Result<()> {
-    let rules = Supervision { attempts: 1, ..rules(1) };
-    let (all, _) = run(rules, vec![Job::Stop, Job::Mix(1)])?;
-    let ending = stopped(&all[0].endings[0])?;
-    ensure!(ending.by == Way::Force, "{ending:?}");
-    ensure!(ending.in_all >= 2 * rules.grace, "{ending:?}");
-    ensure!(all[1].result == Ok(mix(1)));
-    Ok(())
+    with_enough_time(|rules| {
+        let rules = Supervision { attempts: 1, ..rules };
+        let (all, _) = run(rules, vec![Job::Stop, Job::Mix(1)])?;
+        let ending = stopped(&all[0].endings[0])?;
+        ensure!(ending.by == Way::Force, "{ending:?}");
+        ensure!(ending.in_all >= 2 * rules.grace, "{ending:?}");
+        ensure!(all[1].result == Ok(mix(1)));
+        Ok(())
+    })
 }
 
 /// The first worker is stopped before it reads what is more than its socket
-/// holds. The second goes on meanwhile.
+/// holds. The second goes on meanwhile, and does that job too when the first
+/// is dead.
 fn hold_up_nobody() -> Result<()> {
-    let rules = Supervision {
-        deadline: Some(Duration::from_millis(200)),
-        attempts: 9,
-        ..rules(2)
-    };
-    let mut pool = Jobs::start(rules)?;
+    let mut pool =
+        Jobs::start(Supervision { attempts: 1, ..without_deadline(2) })?;
     pool.wait_for_all()?;
     let asleep = Pid::from_raw(pool.ids()[0] as i32).context("no id")?;
     kill_process(asleep, Signal::STOP)?;
@@ -367,9 +454,10 @@ fn hold_up_nobody() -> Result<()> {
     pool.submit(Job::Mix(1));
     let first = pool.join_next()?.context("no job is done")?;
     ensure!(first.id == JobId(1) && first.result == Ok(mix(1)));
+    kill_process(asleep, Signal::KILL)?;
     let second = pool.join_next()?.context("no second job is done")?;
     ensure!(second.result == Ok(1 << 24), "{second:?}");
-    ensure!(stopped(&second.endings[0])?.by == Way::Force);
+    ensure!(second.endings.is_empty(), "blamed, and never read: {second:?}");
     ensure!(pool.join()?.is_empty());
     Ok(())
 }
@@ -384,7 +472,7 @@ fn what_is_too_long_is_refused() -> Result<()> {
 }
 
 fn deaths_without_end() -> Result<()> {
-    let within = Duration::from_secs(60);
+    let within = 10 * DEADLINE;
     let intensity = Intensity { restarts: 5, within };
     let rules = Supervision { intensity, attempts: 99, ..without_deadline(2) };
     let mut pool = Jobs::start(rules)?;
@@ -412,24 +500,158 @@ fn who_dies_idle_is_replaced() -> Result<()> {
     Ok(())
 }
 
-fn who_is_never_ready() -> Result<()> {
-    let mut program = Command::new(env::current_exe()?);
-    let output = program.env(LATE, "").output()?;
-    let error = String::from_utf8(output.stderr)?;
-    ensure!(error.contains("the pool gives up: 4 workers"), "{error}");
+/// With one attempt for each job: a death that is none of its fault is none
+/// of its attempts either.
+fn nobody_took_it() -> Result<()> {
+    let rules = Supervision { attempts: 1, ..without_deadline(1) };
+    let mut pool = Jobs::start(rules)?;
+    for before_the_job in [true, false] {
+        pool.wait_for_all()?;
+        let worker = Pid::from_raw(pool.ids()[0] as i32).context("no id")?;
+        if before_the_job {
+            kill_process(worker, Signal::KILL)?;
+            waitid(
+                WaitId::Pid(worker),
+                WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
+            )?;
+            pool.submit(Job::Attempt);
+        } else {
+            kill_process(worker, Signal::STOP)?;
+            waitid(WaitId::Pid(worker), WaitIdOptions::STOPPED)?;
+            pool.submit(Job::Attempt);
+            kill_process(worker, Signal::KILL)?;
+        }
+        let finished = pool.join_next()?.context("no job is done")?;
+        ensure!(finished.result == Ok(0), "{finished:?}");
+        ensure!(finished.endings.is_empty(), "{finished:?}");
+    }
+    ensure!(pool.restarts() == 2);
+    pool.join()?;
     Ok(())
 }
 
-fn late() -> ExitCode {
-    let within = Duration::from_secs(60);
+/// Or it would kill workers without end.
+fn who_cannot_decode_it() -> Result<()> {
+    let rules = Supervision { attempts: 2, ..without_deadline(1) };
+    let (all, restarts) = run(rules, vec![Job::Poison(Poison), Job::Mix(1)])?;
+    ensure!(all[0].endings.len() == 2 && restarts == 2, "{all:?}");
+    ensure!(all[1].result == Ok(mix(1)));
+    Ok(())
+}
+
+/// The child keeps its worker's socket open.
+fn no_child_hides_a_death() -> Result<()> {
+    let _watchdog = Watchdog::over("a pool whose worker forked and died");
+    let rules = Supervision { attempts: 1, ..without_deadline(1) };
+    for fork in [Fork::ThenDie, Fork::AndEscapeThenDie] {
+        let (all, restarts) = run(rules, vec![Job::Fork(fork), Job::Mix(1)])?;
+        ensure!(restarts == 1 && all[0].endings.len() == 1, "{all:?}");
+        let ending = all[0].endings[0].to_string();
+        ensure!(ending.contains("signal: 6"), "{ending}");
+        ensure!(all[1].result == Ok(mix(1)));
+    }
+    kill_the_escaped()?;
+    no_child_is_left(DEADLINE)
+}
+
+/// Whether its worker ends, dies, is stopped or dropped.
+fn what_a_job_started_dies_too() -> Result<()> {
+    let rules = Supervision { attempts: 1, ..without_deadline(1) };
+    run(rules, vec![Job::StartAnother])?;
+    no_child_is_left(DEADLINE).context("left by one that ended")?;
+    run(rules, vec![Job::Fork(Fork::ThenDie)])?;
+    no_child_is_left(DEADLINE).context("left by one that died")?;
+    let grace = Duration::from_millis(20);
+    let rules = Supervision { attempts: 1, grace, ..impatient(1) };
+    run(rules, vec![Job::Fork(Fork::ThenLoop)])?;
+    no_child_is_left(DEADLINE).context("left by one that was stopped")?;
+    let mut pool = Jobs::start(without_deadline(1))?;
+    pool.submit(Job::StartAnother);
+    pool.join_next()?.context("no job is done")?;
+    drop(pool);
+    no_child_is_left(DEADLINE).context("left by one that was dropped")
+}
+
+/// What a job has started too, when nobody is left to kill it.
+fn all_die_with_their_pool() -> Result<()> {
+    let mut victim = Command::new(env::current_exe()?)
+        .env(PART, "victim")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut stdout = victim.stdout.take().context("no stdout")?;
+    stdout.read_exact(&mut [0; 6])?;
+    victim.kill()?;
+    victim.wait()?;
+    no_child_is_left(DEADLINE)
+}
+
+fn victim() -> ExitCode {
+    // If this test fails, nobody else will end it.
+    lifeline::hold(io::stdin(), Signal::KILL).unwrap();
+    let mut pool = Jobs::start(without_deadline(2)).unwrap();
+    for _ in 0..2 {
+        pool.submit(Job::StartAnother);
+    }
+    for _ in 0..2 {
+        pool.join_next().unwrap();
+    }
+    println!("ready");
+    io::stdout().flush().unwrap();
+    loop {
+        thread::park();
+    }
+}
+
+/// In a handler that the program has for its exit.
+fn who_lingers_in_exit_is_killed() -> Result<()> {
+    let _watchdog = Watchdog::over("a pool whose workers linger in exit");
+    let jobs = vec![Job::LingerInExit; 4];
+    let (all, _) = run(without_deadline(3), jobs)?;
+    ensure!(all.iter().all(|finished| finished.result == Ok(7)));
+    Ok(())
+}
+
+fn who_is_never_ready() -> Result<()> {
+    for (part, how) in [("late", "signal: 9"), ("broken", "exit status: 3")] {
+        let mut program = Command::new(env::current_exe()?);
+        let output = program.env(PART, part).output()?;
+        let error = String::from_utf8(output.stderr)?;
+        ensure!(error.contains("the pool gives up: 4 workers"), "{error}");
+        ensure!(error.contains(how), "{error}");
+    }
+    Ok(())
+}
+
+fn never_ready() -> ExitCode {
+    let within = 10 * DEADLINE;
     let rules = Supervision {
         start: Duration::from_millis(50),
         intensity: Intensity { restarts: 3, within },
-        ..rules(2)
+        ..without_deadline(2)
     };
     let waited = Jobs::start(rules).and_then(|mut pool| pool.wait_for_all());
     eprintln!("{:#}", waited.unwrap_err());
     ExitCode::FAILURE
+}
+
+/// Before it is told how to begin, and before it says that it is ready.
+fn who_dies_at_the_start() -> Result<()> {
+    let intensity = Intensity { restarts: 1000, within: DEADLINE };
+    let rules = Supervision { attempts: 1, intensity, ..without_deadline(2) };
+    let mut restarts = 0;
+    for seed in 0..20 {
+        let chaos = Some(Chaos { seed, life: 1000 });
+        let mut pool = Jobs::start_with(rules, chaos)?;
+        pool.wait_for_all()?;
+        pool.submit(Job::Attempt);
+        restarts += pool.restarts();
+        let finished = pool.join_next()?.context("no job is done")?;
+        ensure!(finished.result == Ok(0), "{finished:?}");
+        pool.join()?;
+    }
+    ensure!(restarts > 0, "nobody died");
+    Ok(())
 }
 
 /// Garbage, half a frame, and the answer to a job that it does not have.
@@ -477,12 +699,13 @@ fn a_pool_of_none_is_refused() -> Result<()> {
     Ok(())
 }
 
-/// SIGKILLs at the worst moments, and the digest of a serial run.
+/// SIGKILLs at the worst moments, with one attempt for each job, and the
+/// digest of a serial run.
 fn no_fault() -> Result<()> {
     let (jobs, seed) = (number("POOL_JOBS", 1000)?, number("POOL_SEED", 1)?);
     let within = Duration::from_secs(1);
     let intensity = Intensity { restarts: usize::MAX, within };
-    let rules = Supervision { intensity, ..without_deadline(4) };
+    let rules = Supervision { intensity, attempts: 1, ..without_deadline(4) };
     let chaos = Some(Chaos { seed, life: 9 });
     let start = Instant::now();
     let mut pool = Jobs::start_with(rules, chaos)?;
@@ -497,6 +720,8 @@ fn no_fault() -> Result<()> {
     let kills = pool.restarts();
     pool.join()?;
     all.sort_by_key(|finished| finished.id);
+    let blamed = all.iter().find(|finished| !finished.endings.is_empty());
+    ensure!(blamed.is_none(), "an innocent is blamed: {blamed:?}");
     let results = all.into_iter().map(|finished| finished.result);
     let results: Vec<_> = results.collect::<Result<_, _>>()?;
     ensure!(digest(results) == digest((0..jobs).map(mix)));

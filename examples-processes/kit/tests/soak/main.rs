@@ -54,11 +54,11 @@ use serde::{Deserialize, Serialize};
 use ends::{Access, Transport};
 use message::Flow;
 use meter::Meter;
-use support::{no_child_is_left, run, trial};
+use support::{DEADLINE, no_child_is_left, run, trial};
 use tally::Tally;
 
 /// For all transports together, if that is not too short for rounds of all
-/// kinds.
+/// kinds that meet all that they are to meet.
 const SECONDS: f64 = 6.0;
 
 /// So many rounds, whose seeds follow each other, are of all kinds.
@@ -118,7 +118,8 @@ fn worker(part: Part, parent: &mut Parent) -> Result<()> {
     play::play(end, part.flow(), &meter).map(|_| ())
 }
 
-/// Rounds of each kind at least, and as many as there is time for.
+/// Rounds of each kind at least, as many as there is time for, and as many as
+/// it takes, within reason, to meet all that was to be met.
 fn soak(name: &str, transport: Transport) -> Result<()> {
     let first: u64 = variable("SOAK_SEED")?.unwrap_or_default();
     let seconds: Option<f64> = variable("SOAK_SECONDS")?;
@@ -135,7 +136,12 @@ fn rounds(transport: Transport, first: u64, seconds: f64) -> Result<Tally> {
     let (start, mut tally) = (Instant::now(), Tally::default());
     for seed in (0..).map(|round| first.wrapping_add(round)) {
         let is_kind_missing = seed.wrapping_sub(first) < KINDS;
-        if !is_kind_missing && start.elapsed().as_secs_f64() >= seconds {
+        let is_over = start.elapsed().as_secs_f64() >= seconds;
+        let is_met = tally.check(transport).is_ok();
+        if !is_kind_missing
+            && is_over
+            && (is_met || start.elapsed() >= DEADLINE)
+        {
             break;
         }
         tally += round::round(transport, seed).with_context(|| {

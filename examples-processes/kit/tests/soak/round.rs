@@ -10,10 +10,9 @@ use std::{
 
 use anyhow::{Context as _, Error, Result, anyhow, bail, ensure};
 use common::input::Input;
-use process_kit::{JoinHandle, scope};
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid},
+use process_kit::{JoinHandle, first_ready, scope};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid,
 };
 
 use crate::{
@@ -192,9 +191,7 @@ fn said<T>(result: Result<T>) -> String {
 }
 
 fn is_answered(worker: &JoinHandle<'_, ()>, patience: Duration) -> bool {
-    let patience = Timespec::try_from(patience).ok();
-    let mut ends = [PollFd::new(worker, PollFlags::IN)];
-    poll(&mut ends, patience.as_ref()) != Ok(0)
+    !matches!(first_ready([worker], Some(patience)), Ok(None))
 }
 
 /// What our end has seen. It gives up by itself, if it is not to blame.
