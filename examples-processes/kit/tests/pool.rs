@@ -85,6 +85,7 @@ enum Job {
     Poison(Poison),
     /// Has a child of its own, which holds all that the worker holds.
     Fork(Fork),
+    StartAnother,
     LingerInExit,
     /// Says these bytes to its supervisor, before its answer.
     Say(Vec<u8>),
@@ -93,7 +94,6 @@ enum Job {
 /// What the child of a worker, or the worker itself, does then.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 enum Fork {
-    ThenAnswer,
     ThenDie,
     ThenLoop,
     /// The child leaves the worker's process group.
@@ -156,12 +156,15 @@ fn worker(job: Job, turn: &Turn) -> Result<u64> {
         Job::Fork(fork) => {
             trouble::fork(matches!(fork, Fork::AndEscapeThenDie))?;
             match fork {
-                Fork::ThenAnswer => return Ok(7),
                 Fork::ThenLoop => loop {
                     spin_loop();
                 },
                 Fork::ThenDie | Fork::AndEscapeThenDie => abort(),
             }
+        }
+        Job::StartAnother => {
+            trouble::start_another()?;
+            return Ok(7);
         }
         Job::LingerInExit => {
             trouble::linger_in_exit();
@@ -554,7 +557,7 @@ fn no_child_hides_a_death() -> Result<()> {
 /// Whether its worker ends, dies, is stopped or dropped.
 fn what_a_job_started_dies_too() -> Result<()> {
     let rules = Supervision { attempts: 1, ..without_deadline(1) };
-    run(rules, vec![Job::Fork(Fork::ThenAnswer)])?;
+    run(rules, vec![Job::StartAnother])?;
     no_child_is_left(DEADLINE).context("left by one that ended")?;
     run(rules, vec![Job::Fork(Fork::ThenDie)])?;
     no_child_is_left(DEADLINE).context("left by one that died")?;
@@ -563,7 +566,7 @@ fn what_a_job_started_dies_too() -> Result<()> {
     run(rules, vec![Job::Fork(Fork::ThenLoop)])?;
     no_child_is_left(DEADLINE).context("left by one that was stopped")?;
     let mut pool = Jobs::start(without_deadline(1))?;
-    pool.submit(Job::Fork(Fork::ThenAnswer));
+    pool.submit(Job::StartAnother);
     pool.join_next()?.context("no job is done")?;
     drop(pool);
     no_child_is_left(DEADLINE).context("left by one that was dropped")
@@ -588,7 +591,7 @@ fn victim() -> ExitCode {
     lifeline::hold(io::stdin(), Signal::KILL).unwrap();
     let mut pool = Jobs::start(without_deadline(2)).unwrap();
     for _ in 0..2 {
-        pool.submit(Job::Fork(Fork::ThenAnswer));
+        pool.submit(Job::StartAnother);
     }
     for _ in 0..2 {
         pool.join_next().unwrap();

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
 enum Job {
     Square(u64),
     Die,
-    ForkThenAnswer,
+    StartAnother,
     ForkThenLoop,
     ForkThenDie,
     ForkEscapeThenDie,
@@ -68,7 +68,7 @@ fn worker(job: Job, parent: &mut Parent) -> Result<u64> {
     match job {
         Job::Square(number) => return Ok(number * number),
         Job::Die => abort(),
-        Job::ForkThenAnswer => trouble::fork(false)?,
+        Job::StartAnother => trouble::start_another()?,
         Job::ForkThenLoop => {
             trouble::fork(false)?;
             parent.gate.wait()?;
@@ -290,7 +290,7 @@ fn who_lingers_in_exit_is_killed() -> Result<()> {
 /// Whether its worker ends, is killed, or is dropped.
 fn what_a_job_started_dies_too() -> Result<()> {
     scope(|scope| {
-        scope.spawn::<_, u64>(&Job::ForkThenAnswer)?.join()?;
+        scope.spawn::<_, u64>(&Job::StartAnother)?.join()?;
         no_child_is_left(DEADLINE).context("left by one that ended")?;
         let killed = scope.spawn::<_, u64>(&Job::ForkThenLoop)?;
         scope.wait_for_all()?;

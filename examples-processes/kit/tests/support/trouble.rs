@@ -3,8 +3,9 @@
 use std::{
     fs,
     io::{self, Read as _},
+    mem::forget,
     os::fd::AsRawFd as _,
-    process::exit,
+    process::{Command, exit},
     sync::mpsc::{self, RecvTimeoutError::Timeout, Sender},
     thread,
 };
@@ -36,6 +37,12 @@ pub fn fork(escapes: bool) -> Result<()> {
         // SAFETY: it only waits.
         unsafe { libc::pause() };
     }
+}
+
+/// Has a child that is another program, and holds nothing of this process.
+pub fn start_another() -> Result<()> {
+    forget(Command::new("sleep").arg("infinity").spawn()?);
+    Ok(())
 }
 
 /// Has this process never come to the end of its exit.
