@@ -113,7 +113,7 @@ fn memory_that_a_kernel_does_not_tell_is_not_judged() {
 /// Rounds are compared in pairs: a figure of some of them is none of all.
 #[test]
 fn a_figure_that_one_round_lacks_is_not_judged() {
-    let stage = Stage::new();
+    let stage = Stage::with("shared-state");
     stage.plant("shared-state", Model::Threads, |asked| {
         if asked.run == 2 {
             asked.outcome.metrics[0].value = None;
