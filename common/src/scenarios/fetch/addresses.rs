@@ -43,10 +43,15 @@ fn check(address: &str) -> Result<(), String> {
                     http://xn--bcher-kva.example for bücher.example"
             .into());
     }
-    match address.parse::<Uri>() {
-        Ok(uri) if uri.host().is_some_and(|host| !host.is_empty()) => Ok(()),
-        Ok(_) => Err("there is no host in it".into()),
-        Err(error) => Err(error.to_string()),
+    let uri: Uri = address.parse().map_err(|error| format!("{error}"))?;
+    let host = uri.host().filter(|host| !host.is_empty());
+    let host = host.ok_or("there is no host in it")?;
+    let port = authority(rest).rsplit_once(host).map_or("", |(_, port)| port);
+    match port {
+        "" | ":" => Ok(()),
+        _ if uri.port_u16().is_some() => Ok(()),
+        // It may be the beginning of a password with a slash in it.
+        _ => Err("its port must be a number up to 65535".into()),
     }
 }
 
