@@ -77,6 +77,8 @@ pub fn memory_left() -> u64 {
         machine.totalram as u64 * u64::from(machine.mem_unit)
     });
     cgroup::memory_left().map_or(machine, |group| group.min(machine))
+}
+
 /// Whether no dynamic linker has started this program.
 fn is_static() -> bool {
     // SAFETY: it reads a list that the kernel has made before the program

@@ -31,7 +31,7 @@ pub struct Supervision {
     /// it is replaced. It is for processes: a thread is ready, or is none.
     pub start: Duration,
     /// How long an attempt may take, the way to the worker included, before
-    /// it is stopped.
+    /// it is stopped. A job may be submitted with a deadline of its own.
     pub deadline: Option<Duration>,
     /// How long a way to stop has, before the next one is tried.
     pub grace: Duration,
@@ -234,6 +234,8 @@ pub struct Entry<J> {
     pub id: JobId,
     /// The job, as the pool sends it to a worker.
     pub job: J,
+    /// How long an attempt may take.
+    pub deadline: Option<Duration>,
     /// The attempts that came to nothing.
     pub endings: Vec<Ending>,
 }
@@ -252,10 +254,10 @@ impl<J, A> Docket<J, A> {
     }
 
     /// One more job.
-    pub fn submit(&mut self, job: J) -> JobId {
-        let id = JobId(self.submitted);
+    pub fn submit(&mut self, job: J, deadline: Option<Duration>) -> JobId {
+        let (id, endings) = (JobId(self.submitted), Vec::new());
         self.submitted += 1;
-        self.waiting.push_back(Entry { id, job, endings: Vec::new() });
+        self.waiting.push_back(Entry { id, job, deadline, endings });
         id
     }
 
@@ -329,9 +331,14 @@ struct Stopping {
 
 impl Watch {
     /// Over an attempt that begins now.
-    pub fn new(rules: &Supervision, first: Way, now: Instant) -> Self {
-        let due = rules.deadline.and_then(|time| now.checked_add(time));
-        Watch { grace: rules.grace, due, first, stopping: None }
+    pub fn new(
+        deadline: Option<Duration>,
+        grace: Duration,
+        first: Way,
+        now: Instant,
+    ) -> Self {
+        let due = deadline.and_then(|time| now.checked_add(time));
+        Watch { grace, due, first, stopping: None }
     }
 
     /// When to look next; never, if there is no deadline.
@@ -428,7 +435,7 @@ mod tests {
         ) {
             let mut docket = Docket::<u64, u64>::new(attempts);
             for job in 0..jobs {
-                prop_assert_eq!(docket.submit(job * 7), JobId(job));
+                prop_assert_eq!(docket.submit(job * 7, None), JobId(job));
             }
             let mut hands = Vec::new();
             let mut given = Vec::new();
@@ -488,8 +495,8 @@ mod tests {
     #[test]
     fn a_job_that_kills_its_worker_three_times_is_quarantined_and_named() {
         let mut docket = Docket::<_, ()>::new(3);
-        docket.submit("good");
-        docket.submit("bad");
+        docket.submit("good", None);
+        docket.submit("bad", None);
         docket.take().unwrap();
         for _ in 0..3 {
             let entry = docket.take().unwrap();
@@ -506,7 +513,7 @@ mod tests {
     #[test]
     fn who_cannot_be_stopped_gets_no_second_worker() {
         let mut docket = Docket::<_, ()>::new(3);
-        docket.submit(());
+        docket.submit((), None);
         let entry = docket.take().unwrap();
         docket.fail(entry, Ending::Abandoned);
         assert!(docket.pop_finished().unwrap().result.is_err());
@@ -515,14 +522,10 @@ mod tests {
 
     #[test]
     fn ways_are_tried_one_after_the_other_each_for_its_grace() {
-        let rules = Supervision {
-            deadline: Some(10 * SECOND),
-            grace: SECOND,
-            ..Supervision::default()
-        };
         let begin = Instant::now();
         let at = |seconds| begin + seconds * SECOND;
-        let mut watch = Watch::new(&rules, Way::Ask, begin);
+        let deadline = Some(10 * SECOND);
+        let mut watch = Watch::new(deadline, SECOND, Way::Ask, begin);
         assert_eq!(watch.escalate(at(9)), None);
         assert_eq!(watch.stopped(at(9)), None);
         assert_eq!(watch.escalate(at(10)), Some(Way::Ask));
@@ -539,8 +542,8 @@ mod tests {
 
     #[test]
     fn without_a_deadline_nothing_is_stopped() {
-        let rules = Supervision::default();
-        let mut watch = Watch::new(&rules, Way::Ask, Instant::now());
+        let begin = Instant::now();
+        let mut watch = Watch::new(None, SECOND, Way::Ask, begin);
         assert_eq!(watch.due(), None);
         assert_eq!(watch.escalate(Instant::now() + 1000 * SECOND), None);
     }

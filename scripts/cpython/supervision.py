@@ -33,7 +33,6 @@ class Rules:
     """By which the workers are kept going. All times in seconds."""
 
     workers: int
-    deadline: float
     grace: float
     #: How often workers may be replaced: without a bound, a pool whose
     #: workers die at once does nothing but start workers.
@@ -62,6 +61,8 @@ class Job:
 
     kind: str
     number: int
+    #: How long an attempt may take, in seconds.
+    deadline: float
     endings: list[Ending] = field(default_factory=list)
     result: Optional[int] = None
 
@@ -104,12 +105,12 @@ class Turn:
 class Watch:
     """When an attempt must be stopped, by which way, and until when."""
 
-    def __init__(self, rules: Rules, first: str) -> None:
-        self._grace = rules.grace
+    def __init__(self, deadline: float, grace: float, first: str) -> None:
+        self._grace = grace
         self._first = first
         self._by: Optional[str] = None
         self._since = 0.0
-        self.due: Optional[float] = time.monotonic() + rules.deadline
+        self.due: Optional[float] = time.monotonic() + deadline
 
     def escalate(self) -> Optional[str]:
         """The way to try, if it is time for one."""
@@ -155,14 +156,15 @@ class Worker:
         self.job: Optional[Job] = None
         self.watch: Optional[Watch] = None
 
-    def deliver(self, job: Job, rules: Rules) -> None:
+    def deliver(self, job: Job, grace: float) -> None:
         """Hands out a job. With each attempt the first way to stop it is one
         further up; but to abandon a thread is no way to stop it.
         """
         attempt = len(job.endings)
         most = 1 if self._is_thread else 2
         self.turn.begin()
-        self.job, self.watch = job, Watch(rules, WAYS[min(attempt, most)])
+        first = WAYS[min(attempt, most)]
+        self.job, self.watch = job, Watch(job.deadline, grace, first)
         self.pipe.send((job.kind, job.number, attempt))
 
     def stop(self, way: str) -> bool:
@@ -314,7 +316,7 @@ class Pool:
     def _deliver(self) -> None:
         for worker in self._workers:
             if worker.is_ready and worker.job is None and self._waiting:
-                worker.deliver(self._waiting.popleft(), self._rules)
+                worker.deliver(self._waiting.popleft(), self._rules.grace)
 
 
 def serve(

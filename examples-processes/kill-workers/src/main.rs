@@ -81,11 +81,11 @@ fn spawn_and_join(
     laps.started();
     let mut record = Record::new(plan);
     for job in record.first() {
-        pool.submit(task(job)); // processes: sent
+        pool.submit_within(plan.deadline(&job), task(job)); // processes: sent
     }
     while let Some(finished) = pool.join_next()? {
         if let Some(job) = record.note(finished)? {
-            pool.submit(task(job)); // processes: sent
+            pool.submit_within(plan.deadline(&job), task(job)); // processes: sent
         }
         progress.step();
     }

@@ -88,7 +88,10 @@
 mod turn;
 mod worker;
 
-use std::{process::ExitStatus, time::Instant};
+use std::{
+    process::ExitStatus,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use common::supervision::{
@@ -173,7 +176,17 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
 
     /// Adds a job. An idle worker gets it at once.
     pub fn submit(&mut self, job: J) -> JobId {
-        let id = self.docket.submit(job);
+        self.submit_within(self.rules.deadline, job)
+    }
+
+    /// The same for a job whose attempts have a deadline of their own, or
+    /// none.
+    pub fn submit_within(
+        &mut self,
+        deadline: Option<Duration>,
+        job: J,
+    ) -> JobId {
+        let id = self.docket.submit(job, deadline);
         self.deliver();
         id
     }
@@ -390,7 +403,8 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
                 && let Some(entry) = self.docket.take()
             {
                 self.flags.lower(index);
-                if let Err((entry, error)) = worker.deliver(entry, &self.rules)
+                if let Err((entry, error)) =
+                    worker.deliver(entry, self.rules.grace)
                 {
                     self.docket.finish(entry, Err(error.to_string()));
                 }

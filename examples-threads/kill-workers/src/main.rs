@@ -67,11 +67,11 @@ fn spawn_and_join(
     laps.started();
     let mut record = Record::new(plan);
     for job in record.first() {
-        pool.submit(job);
+        pool.submit_within(plan.deadline(&job), job);
     }
     while let Some(finished) = pool.join_next()? {
         if let Some(job) = record.note(finished)? {
-            pool.submit(job);
+            pool.submit_within(plan.deadline(&job), job);
         }
         progress.step();
     }

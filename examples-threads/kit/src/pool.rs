@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, anyhow, ensure};
@@ -115,7 +115,17 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
 
     /// Adds a job. An idle worker gets it at once.
     pub fn submit(&mut self, job: J) -> JobId {
-        let id = self.docket.submit(job);
+        self.submit_within(self.rules.deadline, job)
+    }
+
+    /// The same for a job whose attempts have a deadline of their own, or
+    /// none.
+    pub fn submit_within(
+        &mut self,
+        deadline: Option<Duration>,
+        job: J,
+    ) -> JobId {
+        let id = self.docket.submit(job, deadline);
         self.deliver();
         id
     }
@@ -258,7 +268,7 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
             if worker.is_idle()
                 && let Some(entry) = self.docket.take()
             {
-                worker.deliver(entry, &self.rules);
+                worker.deliver(entry, self.rules.grace);
             }
         }
     }
@@ -295,11 +305,11 @@ impl<J: Clone> Worker<J> {
 
     /// Sends a clone of a job. To abandon a worker is no way to stop it, so
     /// that it is never the first.
-    fn deliver(&mut self, entry: Entry<J>, rules: &Supervision) {
+    fn deliver(&mut self, entry: Entry<J>, grace: Duration) {
         let attempt = entry.endings.len();
         let turn = Turn::new(entry.id, attempt);
         let first = Way::first(attempt).min(Way::Interrupt);
-        let watch = Watch::new(rules, first, Instant::now());
+        let watch = Watch::new(entry.deadline, grace, first, Instant::now());
         // It receives until this end is dropped.
         let _ = self.jobs.send((entry.job.clone(), turn.clone()));
         self.state = State::Busy(Attempt { entry, watch, turn });

@@ -205,9 +205,9 @@ fn quota(place: &Place, spans: &[Span<'_>]) -> Option<Disturbance> {
     let online = place.cores_online;
     let is_limit = |cores: &f64| online.is_none_or(|all| *cores < all as f64);
     let cores = place.quota.filter(is_limit)?;
-    let pauses = spans.iter().try_fold(0_u64, |sum, span| {
-        Some(sum.saturating_add(span.pauses?))
-    });
+    let pauses = spans
+        .iter()
+        .try_fold(0_u64, |sum, span| Some(sum.saturating_add(span.pauses?)));
     let paused = match pauses {
         None => "how often it was used up is not known".into(),
         Some(0) => "it was never used up".into(),

@@ -73,11 +73,7 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use common::{
-    demo,
-    escaped::{Escaped, EscapedLines},
-    inherited,
-};
+use common::{demo, escaped::Escaped, inherited};
 
 use crate::{
     advise::Advice,

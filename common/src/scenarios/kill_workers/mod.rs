@@ -48,7 +48,8 @@ pub struct Args {
           value_parser = clap::value_parser!(u16).range(0..=1000))]
     stuck: Option<u16>,
 
-    /// How long a job may take
+    /// How long a stuck job may take. A good one has at least a minute: it
+    /// ends by itself, sooner or later
     #[arg(long, value_name = "TIME", default_value = "25ms",
           value_parser = parse_time)]
     deadline: Duration,
@@ -170,6 +171,17 @@ impl Plan {
     /// The lock that this attempt takes.
     pub fn lock(&self, place: usize, attempt: usize) -> usize {
         1 + place * self.rules.attempts + attempt
+    }
+
+    /// How long an attempt at this job may take. A good job does a little
+    /// work, for which a busy machine may need long: to stop it for that would
+    /// tell about the machine and not about the pool.
+    pub fn deadline(&self, job: &Job) -> Option<Duration> {
+        const ENOUGH: Duration = Duration::from_secs(60);
+        self.rules.deadline.map(|deadline| match job {
+            Job::Good { .. } => deadline.max(ENOUGH),
+            Job::Stuck { .. } => deadline,
+        })
     }
 
     /// The stuck job at this place among them. Those of one kind follow one

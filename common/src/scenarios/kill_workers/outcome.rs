@@ -256,8 +256,8 @@ fn story(
     if !cells.0.is_empty() {
         story.push(format!(
             "Beside them, one after the other, are stuck jobs, {stuck} of each \
-             kind.\nAfter {} a worker is stopped: each way has {} before the \
-             next one.\nA job is tried {} times, and each time the first way \
+             kind.\nAfter {} it is stopped: each way has {} before the next \
+             one.\nA job is tried {} times, and each time the first way \
              is one further up.\n\n{}\n",
             rules.deadline.map(time).unwrap_or_default(),
             time(rules.grace),
@@ -267,7 +267,8 @@ fn story(
     }
     if let Some(seed) = record.plan.chaos {
         story.push(format!(
-            "Workers are killed before, in and after their jobs, by the seed \
+            "Workers are killed as they start, and before, in and after \
+             their jobs, by the seed \
              {seed}."
         ));
     }

@@ -121,6 +121,7 @@ mod tests {
             rows_left_out: 0,
             columns_used: Vec::new(),
             columns_left_out: Vec::new(),
+            columns_made_constant: Vec::new(),
             eigenvalues: Vec::new(),
             components_kept,
         };

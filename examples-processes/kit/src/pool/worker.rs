@@ -5,7 +5,7 @@ use std::{
     mem,
     os::fd::AsFd as _,
     process::ExitStatus,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
@@ -129,7 +129,7 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
     pub(super) fn deliver(
         &mut self,
         entry: Entry<J>,
-        rules: &Supervision,
+        grace: Duration,
     ) -> Result<(), (Entry<J>, SendError)> {
         let attempt = entry.endings.len();
         let delivery = Delivery { id: entry.id, attempt, job: &entry.job };
@@ -137,7 +137,8 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
             return Err((entry, error));
         }
         self.delivered += 1;
-        let watch = Watch::new(rules, Way::first(attempt), Instant::now());
+        let first = Way::first(attempt);
+        let watch = Watch::new(entry.deadline, grace, first, Instant::now());
         self.state = State::Busy(Attempt { entry, watch });
         Ok(())
     }

@@ -95,11 +95,12 @@ fn environment() -> Environment {
         busy: Some(time),
         stolen: Some(time),
         memory_stall: Some(time),
-        pauses: 1,
+        pauses: Some(1),
         spin: 1.0,
         ..Reading::default()
     };
-    let place = Place { quota: Some(1.0), cores_online: 2, ..Place::default() };
+    let place =
+        Place { quota: Some(1.0), cores_online: Some(2), ..Place::default() };
     Environment { place, readings: vec![reading(1.0), reading(2.0)] }
 }
 
