@@ -8,39 +8,52 @@ use std::sync::{Condvar, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
 /// What workers stand at. It starts nothing, and holds no lock while anyone
 /// works.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Gate {
     standing: Mutex<usize>,
     arrived: Condvar,
-    /// Locked for writing while the gate is closed. Workers ask to read.
-    bar: RwLock<()>,
+    /// Locked for writing while the gate is closed. Workers ask to read: they
+    /// find whether they should begin.
+    bar: RwLock<bool>,
 }
 
-/// The right to open a gate. It opens too when this is dropped, as an early
-/// `?` of the parent does, so that nobody stands at it for ever.
+/// The right to open a gate. Dropped without that, as by an early `?` of the
+/// parent, it calls the work off: nobody is left standing there.
 #[derive(Debug)]
 pub struct GateKeeper<'gate> {
     gate: &'gate Gate,
-    _bar: RwLockWriteGuard<'gate, ()>,
+    bar: RwLockWriteGuard<'gate, bool>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Gate::new()
+    }
 }
 
 impl Gate {
     /// A gate that stands open.
     pub fn new() -> Self {
-        Gate::default()
+        Gate {
+            standing: Mutex::new(0),
+            arrived: Condvar::new(),
+            bar: RwLock::new(true),
+        }
     }
 
     /// Closes the gate, before the first worker comes.
     pub fn close(&self) -> GateKeeper<'_> {
-        let bar = self.bar.write().unwrap_or_else(PoisonError::into_inner);
-        GateKeeper { gate: self, _bar: bar }
+        let mut bar = self.bar.write().unwrap_or_else(PoisonError::into_inner);
+        *bar = false;
+        GateKeeper { gate: self, bar }
     }
 
-    /// Stands at the gate until it opens.
-    pub fn wait(&self) {
+    /// Stands at the gate until it opens, or the work is called off: whether
+    /// to begin.
+    pub fn wait(&self) -> bool {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         self.arrived.notify_one();
-        drop(self.bar.read());
+        *self.bar.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -54,7 +67,9 @@ impl GateKeeper<'_> {
     }
 
     /// Releases them all at once.
-    pub fn open(self) {}
+    pub fn open(mut self) {
+        *self.bar = true;
+    }
 }
 
 #[cfg(test)]
@@ -73,8 +88,7 @@ mod tests {
             let keeper = gate.close();
             for _ in 0..4 {
                 scope.spawn(|| {
-                    gate.wait();
-                    passed.fetch_add(1, SeqCst);
+                    passed.fetch_add(usize::from(gate.wait()), SeqCst);
                 });
             }
             keeper.wait_for(4);
@@ -89,8 +103,9 @@ mod tests {
         let gate = Gate::new();
         thread::scope(|scope| {
             let keeper = gate.close();
-            scope.spawn(|| gate.wait());
+            let worker = scope.spawn(|| gate.wait());
             drop(keeper);
+            assert!(worker.join().is_ok_and(|begins| !begins));
         });
     }
 }

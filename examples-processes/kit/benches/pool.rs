@@ -69,7 +69,9 @@ fn run() -> Result<()> {
     // which only wants to see that it works.
     let measures = env::args().any(|flag| flag == "--bench");
     let rounds = |usual| if measures { usual } else { 2 };
-    let Machine { cpu, cores, kernel, rustc, profile, .. } = Machine::this();
+    let machine = Machine::this();
+    let cpu = machine.processor();
+    let Machine { cores, kernel, rustc, profile, .. } = &machine;
     println!("{cpu}, {cores} cores, {kernel}, {rustc}, {profile}\n");
     kill(rounds(60))?;
     restart(rounds(60))?;

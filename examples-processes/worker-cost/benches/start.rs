@@ -35,7 +35,7 @@ use common::{
     scenarios::worker_cost::{
         Ballast, Keeping, Plan, Stamp, Starts, Way, measure,
     },
-    units::{human, three_digits},
+    units::{human, known, three_digits},
 };
 use process_kit::{Parent, Role, role, scope};
 use rustix::{
@@ -93,7 +93,9 @@ fn run() -> Result<()> {
     // which only wants to see that it works.
     let measures = env::args().any(|flag| flag == "--bench");
     let rounds = if measures { 40 } else { 2 };
-    let Machine { cpu, cores, kernel, rustc, profile, .. } = Machine::this();
+    let machine = Machine::this();
+    let cpu = machine.processor();
+    let Machine { cores, kernel, rustc, profile, .. } = &machine;
     println!("{cpu}, {cores} cores, {kernel}, {rustc}, {profile}\n");
     let program = static_program()?;
     starts("a small parent", rounds, &program)?;
@@ -272,12 +274,12 @@ fn memory() -> Result<()> {
     Ok(())
 }
 
-fn tell(what: &str, bytes: f64, asked: &str) {
-    let bytes = human(bytes, "B");
+fn tell(what: &str, bytes: Option<f64>, asked: &str) {
+    let bytes = known(bytes, "B");
     println!("private memory of an idle {what}: {bytes}; asked: {asked}");
 }
 
-fn private_of_a_thread() -> Result<f64> {
+fn private_of_a_thread() -> Result<Option<f64>> {
     let (gate, keeping) = (&Gate::new(), Keeping::begin()?);
     thread::scope(|scope| {
         let keeper = gate.close();

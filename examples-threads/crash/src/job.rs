@@ -67,7 +67,10 @@ impl Sacrifice {
         let (gate, work) = (&Gate::new(), &work);
         thread::scope(|scope| {
             let spawn = |mut job: Job| {
-                let job = move || (gate.wait(), work(&mut job)).1; // threads: moved
+                let job = move || match gate.wait() {
+                    true => work(&mut job), // threads: moved
+                    false => Ok(()),        // threads: one could not be started
+                };
                 let thread = thread::Builder::new().spawn_scoped(scope, job);
                 thread.context("no worker can be started")
             };
@@ -77,8 +80,10 @@ impl Sacrifice {
             if handles.iter().all(Result::is_ok) {
                 keeper.wait_for(self.plan.workers);
                 self.gate.wait()?; // threads: now the process is ready
+                keeper.open();
+            } else {
+                drop(keeper);
             }
-            keeper.open();
             // All of them, also if one could not be started: a panic of whom
             // nobody joined would be the scope's own.
             let joined: Vec<_> = handles

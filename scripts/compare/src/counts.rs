@@ -449,7 +449,7 @@ mod tests {
         let kit = kit(Model::Processes).unwrap();
         let has = |name| kit.iter().any(|file| file.name() == name);
         assert!(has("src/lib.rs") && has("src/frame.rs"));
-        assert!(has("src/pool/link.rs"));
+        assert!(has("src/pool/turn.rs"));
         for of_tests in ["src/frame/tests.rs", "src/frame/tests/heap.rs"] {
             assert!(!has(of_tests), "{of_tests}");
         }

@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn the_kit_of_processes_is_there() {
         let kit = files("kit", Model::Processes);
-        assert!(kit.into_iter().any(|file| file.name() == "src/pool/link.rs"));
+        assert!(kit.into_iter().any(|file| file.name() == "src/pool/turn.rs"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //!
 //! - SIGKILL to the program.
 //! - SIGTERM to the program: it ends with the status that shells expect.
-//! - Ctrl-C: a terminal sends SIGINT to the whole group, workers included.
+//! - Ctrl-C: a terminal sends SIGINT to the program's whole group.
 //!
 //! It says how long it took at worst until nothing was left, and holds no
 //! time against the machine.
@@ -20,6 +20,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(dead_code, reason = "not every test needs all of the support")]
 
+#[path = "support/interrupts.rs"]
+mod interrupts;
 mod support;
 #[path = "support/traces.rs"]
 mod traces;
@@ -33,14 +35,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{demo::end_on_signals, input::Input, scenarios::ALL};
+use common::{input::Input, scenarios::ALL};
+use interrupts::hear_ctrl_c;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use support::{MODELS, programs};
 use traces::{become_subreaper, nothing_is_left, orphaned_names};
 
 /// Random moments for each program and signal, unless the environment asks
 /// for others.
-const MOMENTS: u64 = 8;
+const MOMENTS: u64 = 4;
 
 /// The latest of them. Where a program is done by then, it is started again
 /// and given half the time.
@@ -65,9 +68,7 @@ const ENDS: [End; 3] = [
 
 #[test]
 fn nothing_is_left_however_it_ends() {
-    // A shell's background job ignores Ctrl-C, and so would all that it starts.
-    // What is handled here, programs have by default (execve(2)).
-    end_on_signals().unwrap();
+    hear_ctrl_c();
     become_subreaper();
     generate_databases();
     let moments = variable("AFTERMATH_MOMENTS").unwrap_or(MOMENTS);
@@ -116,12 +117,13 @@ impl End {
     /// one, and says how long it took until nothing was left of it.
     fn by(&self, program: &[String], latest: Duration) -> Duration {
         let mut moment = latest;
-        loop {
+        while moment > Duration::ZERO {
             match self.at(program, moment) {
                 Some(took) => return took,
                 None => moment /= 2,
             }
         }
+        panic!("{program:?} does not end for {}", self.name);
     }
 
     /// The same at this very moment, or nothing if it was done before.

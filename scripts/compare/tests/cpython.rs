@@ -12,6 +12,8 @@
 
 #[path = "../src/document.rs"]
 mod document;
+#[path = "support/interrupts.rs"]
+mod interrupts;
 mod support;
 
 use std::{
@@ -29,11 +31,11 @@ use std::{
 };
 
 use common::{
-    demo::end_on_signals,
     input::Input,
     outcome::{Better, Metric, Model, Outcome, Portable},
     scenarios::{ALL, Scenario},
 };
+use interrupts::hear_ctrl_c;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 use support::{MODELS, demo, outcome, programs, workspace};
@@ -319,9 +321,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 #[test]
 fn nothing_is_left_however_it_ends() {
     let (scripts, _turn) = scripts();
-    // A shell's background job ignores Ctrl-C, and so would all that it starts.
-    // What is handled here, programs have by default (execve(2)).
-    end_on_signals().unwrap();
+    hear_ctrl_c();
     let moments = variable("CPYTHON_MOMENTS").unwrap_or(MOMENTS);
     let mut input = Input::new(variable("CPYTHON_SEED").unwrap_or(2026), 0);
     for script in scripts {

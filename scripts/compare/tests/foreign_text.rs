@@ -232,7 +232,7 @@ fn a_comparison_shows_no_text_as_it_came() {
     assert!(told.contains(&format!("{SHOWN}<script>")), "{told}");
     let mut report = compare();
     obeyed_by_none(&report.arg("--report").arg(&samples).output().unwrap());
-    let page = fs::read(home.path().join("report.html")).unwrap();
+    let page = fs::read(home.path().join("samples.html")).unwrap();
     is_harmless(&page);
     let page = String::from_utf8(page).unwrap();
     assert!(page.contains(&format!("{SHOWN}&lt;script&gt;")), "{page}");

@@ -7,8 +7,8 @@
 //!
 //! - an assertion that something took *less* than a time. That it took *at
 //!   least* as long as a timeout may be asserted: it holds on any machine.
-//! - a sleep, unless it is the pause between two looks at an event, or is
-//!   listed below with its reason.
+//! - a sleep, unless it is the short pause in a loop that looks for an event,
+//!   or is listed below with its reason.
 //! - a deadline or a patience that is too short to mean "it hangs".
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
@@ -22,16 +22,53 @@ use std::{
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{
-    Attribute, Expr, ExprCall, Ident, ItemConst, ItemMod, Lit, Local, Macro,
-    Pat, Signature,
+    Attribute, Expr, ExprCall, ExprLoop, ExprWhile, Ident, ItemConst, ItemMod,
+    Lit, Local, Macro, Pat, Signature,
     visit::{self, Visit},
 };
 
 /// The least that a deadline is, if all it says is that something hangs.
 const HANGS: Duration = Duration::from_secs(30);
 
-/// The functions of tests that sleep for another reason than to look again.
-const SLEEPERS: [(&str, &str, &str); 0] = [];
+/// The functions of tests that sleep for another reason than to look again:
+/// file, function, and why what is tested holds however long it is.
+const SLEEPERS: [(&str, &str, &str); 7] = [
+    (
+        "common/tests/matrix/reading.rs",
+        "who_is_writing_is_waited_for",
+        "the lock is there before the reader is, and is held for a moment",
+    ),
+    (
+        "examples-processes/kit/tests/deaths.rs",
+        "die",
+        "somebody waits for the lock by then, or finds it poisoned",
+    ),
+    (
+        "examples-processes/kit/tests/deaths.rs",
+        "is_killed",
+        "the moment of a death is random",
+    ),
+    (
+        "examples-processes/kit/tests/soak/play.rs",
+        "keep",
+        "an end pauses at random, so that the other one waits",
+    ),
+    (
+        "examples-processes/kit/tests/soak/round.rs",
+        "rest",
+        "a worker is stopped for a random time",
+    ),
+    (
+        "scripts/compare/tests/aftermath.rs",
+        "at",
+        "the moment of an end is random",
+    ),
+    (
+        "scripts/compare/tests/cpython.rs",
+        "end",
+        "the moment of an end is random",
+    ),
+];
 
 #[test]
 fn no_test_depends_on_how_fast_the_machine_is() {
@@ -65,7 +102,8 @@ fn what_depends_on_it_is_found() {
         "assert!(LIMIT > start.elapsed());",
         "let took = start.elapsed(); assert!(took <= LIMIT);",
         "let (took, n) = (start.elapsed(), 7); ensure!(took < n * LIMIT);",
-        "thread::sleep(Duration::from_millis(200));",
+        "thread::sleep(Duration::from_millis(1));",
+        "loop { look()?; thread::sleep(Duration::from_millis(200)); }",
         "sleep(MOMENT);",
         "const DEADLINE: Duration = Duration::from_secs(29);",
         "const OUR_PATIENCE: Duration = Duration::from_millis(400);",
@@ -86,7 +124,8 @@ fn what_holds_on_any_machine_is_not_found() {
         "assert!(start.elapsed() < DEADLINE, \"it hangs\");",
         "let took = start.elapsed(); assert!(took < 2 * DEADLINE);",
         "let count = 3; assert!(count < 7);",
-        "thread::sleep(Duration::from_millis(1));",
+        "while !is_there() { thread::sleep(Duration::from_millis(1)); }",
+        "loop { look()?; thread::sleep(Duration::from_millis(10)); }",
         "thread::sleep(Duration::MAX);",
         "const DEADLINE: Duration = Duration::from_secs(30);",
         "const INTERVAL: Duration = Duration::from_millis(1);",
@@ -136,6 +175,8 @@ fn faults(source: &str, is_test: bool) -> Vec<Fault> {
 struct Search {
     is_test: bool,
     function: String,
+    /// In how many loops it is.
+    loops: usize,
     /// Variables that hold how long something took.
     times: BTreeSet<String>,
     faults: Vec<Fault>,
@@ -148,6 +189,14 @@ impl Search {
         }
     }
 
+    /// Whether a sleep is the pause between two looks at an event, or has no
+    /// end.
+    fn is_pause(&self, time: &Expr) -> bool {
+        let is_short = |time| time <= Duration::from_millis(10);
+        self.loops > 0 && duration(time).is_some_and(is_short)
+            || is_path_to(time, "MAX")
+    }
+
     /// Whether some words name a time that was taken.
     fn is_time(&self, words: &[String]) -> bool {
         words.iter().any(|word| word == "elapsed" || self.times.contains(word))
@@ -157,9 +206,8 @@ impl Search {
     /// long to be missed by one that does not hang.
     fn is_timed(&self, assertion: TokenStream) -> bool {
         let words = words(assertion);
-        let is_deadline = |words: &[String]| {
-            words.iter().any(|word| word.contains("DEADLINE"))
-        };
+        let is_deadline =
+            |words: &[String]| words.iter().any(|word| is_for_hangs(word));
         let compared = |sign: &str| {
             let place = words.iter().position(|word| word == sign)?;
             Some((&words[..place], &words[place + 1..]))
@@ -185,6 +233,18 @@ impl<'ast> Visit<'ast> for Search {
     fn visit_signature(&mut self, signature: &'ast Signature) {
         self.function = signature.ident.to_string();
         self.times.clear();
+    }
+
+    fn visit_expr_loop(&mut self, looped: &'ast ExprLoop) {
+        self.loops += 1;
+        visit::visit_expr_loop(self, looped);
+        self.loops -= 1;
+    }
+
+    fn visit_expr_while(&mut self, looped: &'ast ExprWhile) {
+        self.loops += 1;
+        visit::visit_expr_while(self, looped);
+        self.loops -= 1;
     }
 
     fn visit_local(&mut self, local: &'ast Local) {
@@ -214,7 +274,7 @@ impl<'ast> Visit<'ast> for Search {
     }
 
     fn visit_expr_call(&mut self, call: &'ast ExprCall) {
-        if is_path_to(&call.func, "sleep") && !is_pause(&call.args[0]) {
+        if is_path_to(&call.func, "sleep") && !self.is_pause(&call.args[0]) {
             self.note(SLEEP);
         }
         visit::visit_expr_call(self, call);
@@ -222,9 +282,8 @@ impl<'ast> Visit<'ast> for Search {
 
     fn visit_item_const(&mut self, constant: &'ast ItemConst) {
         let name = constant.ident.to_string();
-        let is_deadline =
-            name.contains("DEADLINE") || name.contains("PATIENCE");
-        if is_deadline && duration(&constant.expr).is_some_and(|it| it < HANGS)
+        let is_short = |time: Duration| time < HANGS;
+        if is_for_hangs(&name) && duration(&constant.expr).is_some_and(is_short)
         {
             self.note(SHORT);
         }
@@ -255,9 +314,9 @@ fn is_elapsed(value: &Expr) -> bool {
     }
 }
 
-/// The pause between two looks at an event, and one without an end.
-fn is_pause(time: &Expr) -> bool {
-    duration(time) == Some(Duration::from_millis(1)) || is_path_to(time, "MAX")
+/// Whether this constant says when it is clear that something hangs.
+fn is_for_hangs(name: &str) -> bool {
+    name.contains("DEADLINE") || name.contains("PATIENCE")
 }
 
 fn is_path_to(expression: &Expr, name: &str) -> bool {

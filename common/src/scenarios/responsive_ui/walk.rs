@@ -146,7 +146,7 @@ mod tests {
              INSERT INTO \"a \"\"b\" (_rowid_, c) VALUES
                 (-5, 1), (3, 2), (700, 3), (9000000000, 4)",
         );
-        let table = Table::of_all(&[path.clone()]).unwrap();
+        let table = Table::of_all(std::slice::from_ref(&path)).unwrap();
         assert_eq!(table, Table::Own("a \"b".into()));
         let walk = Walk { seed: 1, steps: 100_000, table };
         let connection = databases::open(&path).unwrap();

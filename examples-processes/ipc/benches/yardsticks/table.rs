@@ -60,7 +60,8 @@ impl Samples {
 }
 
 fn heading(machine: &Machine, rounds: usize) -> String {
-    let Machine { cpu, cores, kernel, rustc, profile, .. } = machine;
+    let cpu = machine.processor();
+    let Machine { cores, kernel, rustc, profile, .. } = machine;
     format!(
         "cargo bench -p ipc-processes\n\
          {cpu}, {cores} cores, {kernel}, {rustc}, {profile}\n\

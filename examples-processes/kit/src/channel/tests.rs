@@ -15,7 +15,7 @@ use super::*;
 use crate::signal::interrupt;
 
 /// Far beyond what anything here takes, also on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What no pipe or socket has room for.
 const MUCH: usize = 4 << 20;

@@ -17,9 +17,11 @@ use rustix::{
 
 use crate::limit::private_mounts;
 
-/// By the names that they have between test and limiter, and what creates
-/// them: in the process that becomes the program.
-pub static ALL: [(&str, fn() -> Result<()>); 9] = [
+/// What creates a circumstance, in the process that becomes the program.
+type Create = fn() -> Result<()>;
+
+/// By the names that they have between test and limiter.
+pub static ALL: [(&str, Create); 9] = [
     ("signals-ignored", ignore_signals),
     ("signals-blocked", block_signals),
     ("strict-umask", forbid_new_files_to_everybody),
