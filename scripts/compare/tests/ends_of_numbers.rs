@@ -75,7 +75,7 @@ const HANGS: Duration = Duration::from_secs(120);
 /// How long a program is watched that has much to do. It is no measure of
 /// anything: what fails by the size of a number does so before the work
 /// begins, and where that comes later, it is missed and not misjudged.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(150);
 
 /// A program without the flag that is tried, and that flag.
 struct Case {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use common::{placement::pin_in_turn, scenarios::ALL};
-use support::{MODELS, demo};
+use support::{MODELS, demo, programs};
 
 /// Many times what it takes where nobody gives up the core for nothing.
 const HANGS: Duration = Duration::from_secs(120);
@@ -38,6 +38,8 @@ impl Drop for Busy {
 /// so all of them must be at work when one dies with it.
 #[test]
 fn a_crash_beside_a_busy_program_comes_to_an_end() {
+    // To build them beside a busy program would take its time.
+    programs();
     pin_in_turn(0).unwrap();
     let _busy = Busy::begin();
     let crash = ALL.iter().find(|scenario| scenario.name == "crash").unwrap();
