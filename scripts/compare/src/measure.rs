@@ -19,8 +19,8 @@ use crate::{
 
 /// Said where it holds, for it changes the figures.
 const STATIC: &str = "The processes are linked statically, and start sooner \
-    than a program that is linked as usual: with LINK=dynamic before the \
-    command they are.";
+    than a program that is linked as usual: to have that, set LINK=dynamic \
+    before the command.";
 
 /// What came of one scenario.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use common::{
 };
 
 use crate::planted::{
-    Asked, BOTH, Result, Stage, file_of, run, told, write_program,
+    Asked, BOTH, Result, Stage, file_of, run, squeezed, told, write_program,
 };
 
 const SCENARIO: &str = "shared-state";
@@ -26,10 +26,6 @@ fn stage_with(alter: impl Fn(&mut Asked, Model)) -> Stage {
 
 fn compare(stage: &Stage) -> Result {
     run(&mut stage.compare_in_both(&[SCENARIO]))
-}
-
-fn squeezed(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Its flags in both languages.
@@ -255,7 +251,7 @@ fn the_usual_interpreter_is_left_out_in_words_if_it_cannot_do_it() {
     let result = with_python3(&stage, text);
     assert_eq!(result.code, Some(0), "{}{}", result.stdout, result.stderr);
     let page = squeezed(&result.stdout);
-    let words = "left out: python3 cannot run the scripts: too [1mold";
+    let words = "left out: python3 cannot run the scripts: too \\u{1b}[1mold";
     assert!(page.contains(words), "{page}");
     assert!(page.contains("python none. With a python3"), "{page}");
     assert_eq!(stage.document()["refusals"].as_array().unwrap().len(), 0);

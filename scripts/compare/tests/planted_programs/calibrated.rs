@@ -6,7 +6,7 @@ use std::fs;
 use assert_cmd::Command;
 use common::outcome::Model;
 
-use crate::planted::{COMPARE, Result, Stage, run, told};
+use crate::planted::{COMPARE, Result, Stage, run, squeezed, told};
 
 /// Prints the usual outcome, of work that takes a nanosecond a transfer,
 /// times a factor in percent that the lines of shell set.
@@ -36,16 +36,12 @@ fn calibrate(stage: &Stage, comparisons: usize) -> Command {
     command
 }
 
-fn spaced(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 /// Noise of a hundredth, and a machine that grows slower all the time.
 #[test]
 fn on_a_quiet_machine_the_judge_may_be_trusted() {
     let (stage, result) = calibrated(3, "factor=$((100 + run % 2 + run / 20))");
     assert_eq!(result.code, Some(0), "{}{}", result.stdout, result.stderr);
-    let page = spaced(&result.stdout);
+    let page = squeezed(&result.stdout);
     for words in [
         "3 comparisons of 6 rounds each",
         "threads against themselves no clear difference in 3 of 3, a false \
@@ -73,7 +69,7 @@ fn on_a_quiet_machine_the_judge_may_be_trusted() {
 fn the_warm_up_does_not_count() {
     let (_, result) =
         calibrated(2, "case $(((run + 10) % 14)) in 0) factor=900;; esac");
-    let page = spaced(&result.stdout);
+    let page = squeezed(&result.stdout);
     assert!(page.contains("no clear difference in 2 of 2"), "{page}");
     assert!(page.contains("found in 2 of 2"), "{page}");
 }
@@ -86,7 +82,7 @@ fn on_a_noisy_machine_the_judge_says_so_and_is_not_wrong() {
          shift $((run * 7 % 11)); factor=$1",
     );
     assert_eq!(result.code, Some(0), "{}{}", result.stdout, result.stderr);
-    let page = spaced(&result.stdout);
+    let page = squeezed(&result.stdout);
     assert!(
         page.contains("a false one in 0, too noisy to tell in 2"),
         "{page}"
@@ -101,7 +97,7 @@ fn a_false_difference_is_told_and_fails() {
     let (_, result) =
         calibrated(2, "case $((run % 4)) in 1|2) factor=130;; esac");
     assert_eq!(result.code, Some(1), "{}{}", result.stdout, result.stderr);
-    let page = spaced(&result.stdout);
+    let page = squeezed(&result.stdout);
     assert!(page.contains("no clear difference in 0 of 2, a false one in 2"));
     assert!(page.contains("THE JUDGE IS WRONG"), "{page}");
 }
@@ -111,7 +107,7 @@ fn a_false_difference_is_told_and_fails() {
 fn a_slow_down_that_is_missed_is_told_and_fails() {
     let (_, result) = calibrated(2, "transfers=25000000");
     assert_eq!(result.code, Some(1), "{}{}", result.stdout, result.stderr);
-    let page = spaced(&result.stdout);
+    let page = squeezed(&result.stdout);
     assert!(page.contains("a slow-down of 10 % found in 0 of 2, missed in 2"));
     assert!(page.contains("no clear difference in 2 of 2"), "{page}");
 }

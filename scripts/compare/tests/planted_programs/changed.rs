@@ -7,7 +7,7 @@ use common::outcome::{Better, Metric, Model};
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::planted::{Asked, BOTH, COMPARE, Result, Stage, run};
+use crate::planted::{Asked, BOTH, COMPARE, Result, Stage, run, squeezed};
 
 /// A file of samples of planted programs, both sides altered alike.
 fn measured(stage: &Stage, name: &str, alter: impl Fn(&mut Asked)) -> PathBuf {
@@ -55,15 +55,11 @@ fn edited(change: impl Fn(&mut Value)) -> Result {
     against(&[old, new])
 }
 
-fn spaced(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 #[test]
 fn a_file_against_itself_did_not_change() {
     let result = edited(|_| {});
     assert_eq!(result.code, Some(0), "{}", result.stdout);
-    let page = spaced(&result.stdout);
+    let page = squeezed(&result.stdout);
     assert!(page.contains(
         "threads: transfers, lock 19.0 Mop/s 19.0 Mop/s no clear difference \
          [1.00, 1.00]"
@@ -82,7 +78,7 @@ fn what_got_slower_is_named_and_fails() {
         asked.scale_memory(2.0);
     });
     assert_eq!(result.code, Some(1), "{}", result.stdout);
-    let page = spaced(&result.stdout);
+    let page = squeezed(&result.stdout);
     for row in [
         "processes: total 802 ms 1.00 s 1.25× slower now [1.25, 1.25]",
         "processes: transfers, lock 19.0 Mop/s 15.2 Mop/s 1.25× slower now",
@@ -101,7 +97,7 @@ fn what_got_faster_is_named_and_does_not_fail() {
         asked.scale_memory(0.5);
     });
     assert_eq!(result.code, Some(0), "{}", result.stdout);
-    let page = spaced(&result.stdout);
+    let page = squeezed(&result.stdout);
     assert!(page.contains("threads: total 802 ms 642 ms 1.25× faster now"));
     assert!(page.contains("2.0× smaller now"));
     assert!(
@@ -131,7 +127,7 @@ fn figures_are_paired_by_the_number_of_their_round() {
     document["samples"].as_array_mut().unwrap().reverse();
     let new = stage.programs().join("new.json");
     fs::write(&new, document.to_string()).unwrap();
-    let page = spaced(&against(&[old, new]).stdout);
+    let page = squeezed(&against(&[old, new]).stdout);
     assert!(page.contains("1.60 s 1.60 s") || page.contains("[1.00, 1.00]"));
     assert!(!page.contains("too noisy"), "{page}");
 }
@@ -142,7 +138,7 @@ fn too_few_rounds_in_common_tell_nothing() {
         let samples = document["samples"].as_array_mut().unwrap();
         samples.retain(|sample| sample["round"].as_u64().unwrap() < 6);
     });
-    let page = spaced(&result.stdout);
+    let page = squeezed(&result.stdout);
     assert_eq!(page.matches("too noisy to tell [0.00, ∞]").count(), 8);
     assert_eq!(result.code, Some(0));
 }
@@ -161,7 +157,7 @@ fn other_work_is_refused_in_words() {
             }
         });
         assert_eq!(result.code, Some(1), "{path}: {}", result.stdout);
-        let page = spaced(&result.stdout);
+        let page = squeezed(&result.stdout);
         assert!(page.contains("it is not the same work"), "{path}: {page}");
         let joined = page.replace(' ', "");
         assert!(joined.contains(&words.replace(' ', "")), "{path}: {page}");
@@ -193,7 +189,7 @@ fn what_only_one_file_has_is_said() {
         let wait = Metric::new("wait", "s", Better::Lower, 1e-3);
         asked.outcome.metrics[1] = wait;
     });
-    let page = spaced(&row.stdout);
+    let page = squeezed(&row.stdout);
     assert!(page.contains("threads: wait 1.00 ms only in the new file"));
     assert!(
         page.contains("threads: transfers, atomic 140 Mop/s only in the old")
@@ -273,5 +269,5 @@ fn no_line_of_two_files_is_wider_than_a_hundred_columns() {
         assert_eq!(line.trim_end(), line, "white space at the end");
     }
     let side = format!("of {}", Model::Threads);
-    assert!(spaced(&result.stdout).contains(&side));
+    assert!(squeezed(&result.stdout).contains(&side));
 }

@@ -6,7 +6,9 @@ use assert_cmd::Command;
 use common::outcome::{Better, Metric, Model};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::planted::{BOTH, COMPARE, Stage, run, told, write_program};
+use crate::planted::{
+    BOTH, COMPARE, Stage, run, squeezed, told, write_program,
+};
 
 /// The row of the table that begins with these words, single-spaced.
 fn row(table: &str, beginning: &str) -> String {
@@ -233,7 +235,7 @@ fn processes_that_are_linked_statically_are_called_so() {
     });
     let result = run(&mut stage.compare(&["worker-cost"]));
     assert_eq!(result.code, Some(0), "{}", result.stderr);
-    assert!(result.stdout.contains(words), "{}", result.stdout);
+    assert!(squeezed(&result.stdout).contains(words), "{}", result.stdout);
     let report = stage.samples().with_extension("html");
     assert!(fs::read_to_string(report).unwrap().contains(words));
 }

@@ -333,6 +333,11 @@ pub fn run(command: &mut Command) -> Result {
     }
 }
 
+/// A page on one line, however it was wrapped.
+pub fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Lines of shell by which a program says "here", and then holds the FIFO
 /// open for as long as it, or anything that it starts, lives. It opens both
 /// ends, and so does not wait for a test that may be gone.

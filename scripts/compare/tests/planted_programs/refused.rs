@@ -2,7 +2,7 @@
 
 use common::outcome::{Better, Metric, Model, Outcome};
 
-use crate::planted::{BOTH, Fifo, Result, SAY_HERE, Stage, run};
+use crate::planted::{BOTH, Fifo, Result, SAY_HERE, Stage, run, squeezed};
 
 /// A stage whose processes do something wrong, by a few lines of shell.
 fn stage_with(lines: &str) -> Stage {
@@ -38,10 +38,6 @@ fn assert_refused(result: &Result, words: &str) {
         assert!(!table.contains(judgement), "{}", result.stdout);
     }
     assert_eq!(result.code, Some(1));
-}
-
-fn squeezed(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
