@@ -38,8 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub fn open(path: &Path) -> Result<Connection> {
     let metadata = fs::metadata(path)?;
     ensure!(metadata.is_file(), "it is a directory or device, not a file");
-    // Not by opening it: closing it again would take the locks of this
-    // process away from whoever else reads it here (fcntl(2)).
+    // Not by opening it: closing it would drop the locks that other readers
+    // in this process hold on it (fcntl(2)).
     access(path, Access::READ_OK)?;
     switch_statistics_off();
     let connection = Connection::open_with_flags(

@@ -150,7 +150,7 @@ fn a_head_that_is_too_long_is_named_as_that() {
 /// Descriptors of a server, of which it needs a few for itself.
 const DESCRIPTORS: usize = 32;
 
-/// Whoever finds no room is served when others have left.
+/// A client that finds no room is served when others have left.
 #[test]
 fn a_server_without_room_goes_on() {
     for model in MODELS {

@@ -93,7 +93,7 @@ impl Emulator {
     ) -> Self {
         let (pty, pts) = open().unwrap();
         pty.resize(Size::new(size.0, size.1)).unwrap();
-        // Whoever types while nobody reads must not wait for it.
+        // To type while nobody reads must not block.
         ioctl_fionbio(&pty, true).unwrap();
         let before = modes(&pts);
         let arguments = arguments.split_whitespace();

@@ -68,8 +68,8 @@ struct Server {
     clients: Vec<Client>,
     /// Of those that are gone.
     served: Served,
-    /// Whether there was no descriptor for one more client. Then whoever
-    /// connects waits in the queue of the listener.
+    /// Whether there was no descriptor for one more client. Then those who
+    /// connect wait in the queue of the listener.
     is_full: bool,
 }
 
