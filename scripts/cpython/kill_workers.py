@@ -294,8 +294,7 @@ class Record:
     def _note_good(self, job: Job) -> None:
         if job.result is None:
             raise Failure(
-                f"good job {job.number} was not done within "
-                f"{job.deadline:g} s"
+                f"good job {job.number} was not done within {job.deadline:g} s"
             )
         if job.number in self.results:
             raise Failure(f"good job {job.number} was done twice")
