@@ -156,7 +156,7 @@ impl Keeping {
         }
         let stacks = kernel_stacks().zip(self.before.kernel_stack);
         all.kernel_stack = stacks.map(|(now, before)| now - before);
-        Ok(Footprint::ZERO.plus(&all, 1.0 / f64::from(workers)))
+        Ok(Footprint::ZERO.plus(&all, 1.0 / f64::from(workers)).if_possible())
     }
 }
 
@@ -177,6 +177,19 @@ impl Footprint {
             proportional: sum(|it| it.proportional),
             page_tables: sum(|it| it.page_tables),
             kernel_stack: sum(|it| it.kernel_stack),
+        }
+    }
+
+    /// Pages that are shared with other programs count in parts, and those
+    /// programs come and go: what a crew holds can then seem to be less than
+    /// nothing. It is not known.
+    fn if_possible(self) -> Self {
+        let possible = |bytes: Option<f64>| bytes.filter(|it| *it >= 0.0);
+        Footprint {
+            private: possible(self.private),
+            proportional: possible(self.proportional),
+            page_tables: possible(self.page_tables),
+            kernel_stack: possible(self.kernel_stack),
         }
     }
 }
@@ -263,9 +276,16 @@ mod tests {
         assert!(with.page_tables.unwrap() > 0.0, "{with:?}");
         assert_eq!(ballast.length(), workers * each_holds);
         drop(ballast);
-        let private = each().private.unwrap();
+        let private = each().private.unwrap_or_default();
         assert!(private < 0.1 * each_holds as f64, "{private}");
         assert_eq!(Ballast::of(0).unwrap().length(), 0);
+    }
+
+    #[test]
+    fn less_than_nothing_is_not_known() {
+        let odd = Footprint { proportional: Some(-16384.0), ..Footprint::ZERO };
+        let told = odd.if_possible();
+        assert_eq!((told.private, told.proportional), (Some(0.0), None));
     }
 
     #[test]
