@@ -333,8 +333,12 @@ class Footprint:
 def difference(
     last: Optional[float], first: Optional[float]
 ) -> Optional[float]:
-    """Of two figures that are known."""
-    return None if last is None or first is None else last - first
+    """Of two figures that are known. Others that share pages come and go: what
+    seems to be less than nothing is not known.
+    """
+    if last is None or first is None or last < first:
+        return None
+    return last - first
 
 
 def footprint(process: int) -> Footprint:
