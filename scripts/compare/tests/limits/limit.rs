@@ -59,13 +59,14 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// The program, under this limit.
+    /// The program, under this limit. It prints no backtraces: for one that
+    /// finds no memory std waits for a lock that it holds.
     pub fn command(self, program: &Path) -> Command {
         let is_this = |(_, of): &&(_, Resource)| *of == self.of;
         let (name, _) = RESOURCES.iter().find(is_this).unwrap();
         let mut command = Command::new(env::current_exe().unwrap());
         command.args([LIMITER, name]).arg(self.value.to_string());
-        command.arg(program);
+        command.arg(program).env_remove("RUST_BACKTRACE");
         command
     }
 }
