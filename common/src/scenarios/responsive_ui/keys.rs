@@ -62,7 +62,9 @@ impl Keys {
         let end = self.bytes.windows(mark).position(|it| it == END_OF_PASTE);
         let safe = end.unwrap_or_else(|| {
             let longest = self.bytes.len().saturating_sub(mark);
-            let is_first = |place: &usize| self.bytes[*place] & 0xc0 != 0x80;
+            let is_first = |place: &usize| {
+                self.bytes.get(*place).is_none_or(|it| it & 0xc0 != 0x80)
+            };
             (0..=longest).rev().find(is_first).unwrap_or(0)
         });
         let text = String::from_utf8_lossy(&self.bytes[..safe]).into_owned();
@@ -129,16 +131,15 @@ fn control(byte: u8) -> Option<KeyEvent> {
 
 /// A character in UTF-8. A byte that belongs to none is passed over.
 fn letter(bytes: &[u8]) -> Option<First> {
-    let length = match bytes[0] {
-        0xc0..0xe0 => 2,
-        0xe0..0xf0 => 3,
-        0xf0.. => 4,
-        _ => 1,
-    };
-    let text = str::from_utf8(bytes.get(..length)?).ok();
-    let letter = text.and_then(|text| text.chars().next());
-    let key = letter.map(|letter| KeyCode::Char(letter).into());
-    Some((if key.is_some() { length } else { 1 }, key))
+    let longest = &bytes[..bytes.len().min(4)];
+    let valid = longest.utf8_chunks().next()?.valid();
+    match valid.chars().next() {
+        Some(letter) => {
+            Some((letter.len_utf8(), Some(KeyCode::Char(letter).into())))
+        }
+        // Without a length of the error, the rest is yet to come.
+        None => str::from_utf8(longest).err()?.error_len().map(|_| (1, None)),
+    }
 }
 
 #[cfg(test)]
