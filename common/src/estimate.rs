@@ -39,9 +39,15 @@ impl Estimate {
     /// Of ratios that were measured in rounds, in any order. Fewer than
     /// [`FEWEST`] tell nothing: then the interval holds all ratios there are.
     pub fn of(ratios: &[f64]) -> Self {
+        Self::with_rank(ratios, rank(ratios.len()))
+    }
+
+    /// The same, where it is known which ratios are the bounds, counted from
+    /// either end. With none, the interval holds all ratios there are.
+    pub fn with_rank(ratios: &[f64], rank: usize) -> Self {
         let mut sorted = ratios.to_vec();
         sorted.sort_by(f64::total_cmp);
-        let (low, high) = match rank(sorted.len()) {
+        let (low, high) = match rank {
             0 => (0.0, f64::INFINITY),
             rank => (sorted[rank - 1], sorted[sorted.len() - rank]),
         };
@@ -68,14 +74,23 @@ impl Estimate {
 }
 
 /// The ratio of figures that were measured in pairs, none of them negative.
-/// Two zeros are alike.
 pub fn ratio(numerators: &[f64], denominators: &[f64]) -> Estimate {
+    Estimate::of(&ratios(numerators, denominators))
+}
+
+/// The ratio of each pair. Two zeros are alike.
+pub fn ratios(numerators: &[f64], denominators: &[f64]) -> Vec<f64> {
     let pairs = numerators.iter().zip(denominators);
-    let ratios = pairs.map(|(above, below)| match above == below {
-        true => 1.0,
-        false => above / below,
-    });
-    Estimate::of(&ratios.collect::<Vec<_>>())
+    let ratio = |(above, below)| if above == below { 1.0 } else { above / below };
+    pairs.map(ratio).collect()
+}
+
+/// The median of ratios, which inverts when the sides are swapped. Not a
+/// number for none.
+pub fn median_ratio(ratios: &[f64]) -> f64 {
+    let mut sorted = ratios.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    middle(&sorted, geometric_mean)
 }
 
 /// The median of one side's figures. None for a side that has none.

@@ -3,6 +3,7 @@
 use std::ops::{AddAssign, Sub};
 
 use libc::{
+    pid_t, timespec,
     RUSAGE_CHILDREN, RUSAGE_SELF, RUSAGE_THREAD, c_int, rusage, timeval,
 };
 use procfs::{ProcError, ProcResult, process::Process};
@@ -182,6 +183,23 @@ pub fn cpu_of_this() -> f64 {
 pub fn cpu_of_reaped() -> f64 {
     let reaped = usage(RUSAGE_CHILDREN);
     seconds(reaped.ru_utime) + seconds(reaped.ru_stime)
+}
+
+/// CPU seconds of another process so far, all its threads included. None if it
+/// is gone, or the kernel does not tell.
+pub fn cpu_of(process: u32) -> Option<f64> {
+    let mut clock = 0;
+    let mut time = timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the clock's number is written to where we may write.
+    let found = unsafe {
+        libc::clock_getcpuclockid(pid_t::try_from(process).ok()?, &mut clock)
+    };
+    // SAFETY: the time is written to where we may write. Of a clock that is
+    // not there any more, nothing is.
+    let mut read =
+        || unsafe { libc::clock_gettime(clock, &mut time) };
+    let is_known = found == 0 && read() == 0;
+    is_known.then(|| time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9)
 }
 
 fn usage(of: c_int) -> rusage {

@@ -23,6 +23,19 @@ use std::time::Duration;
 /// because a report holds frames against it without running any.
 pub const FRAME: Duration = Duration::from_micros(16_667);
 
+/// A piece of a scenario's work.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    /// A stable key.
+    pub name: &'static str,
+    /// Flags.
+    pub flags: &'static [&'static str],
+    /// Whether total and memory are rows.
+    pub whole: bool,
+    /// The ids of the metrics that answer.
+    pub headlines: &'static [&'static str],
+}
+
 /// A question, put to threads and to processes.
 #[derive(Debug, Clone, Copy)]
 pub struct Scenario {
@@ -40,7 +53,9 @@ pub struct Scenario {
     pub scales: bool,
     /// With which flags it is compared with CPython, if it is: a size at which
     /// Python takes a second or less. The Rust pair runs with the same.
-    pub cpython: Option<&'static [&'static str]>,
+    pub cpython: &'static [Part],
+    /// parts
+    pub parts: &'static [Part],
 }
 
 impl Scenario {
@@ -65,7 +80,7 @@ pub const ALL: &[Scenario] = &[
                of those that race on purpose.",
         crew: true,
         scales: false,
-        cpython: Some(&[
+        cpython: &[Part { name: "all", flags: &[
             "--accounts=64",
             "--transfers=100000",
             "--variant=racy",
@@ -73,7 +88,8 @@ pub const ALL: &[Scenario] = &[
             "--variant=lock-per-account",
             "--variant=owner",
             "--variant=partition",
-        ]),
+        ], whole: true, headlines: &[] }],
+        parts: &[Part { name: "all", flags: &[], whole: true, headlines: &[] }],
     },
     Scenario {
         name: "ipc",
@@ -83,12 +99,13 @@ pub const ALL: &[Scenario] = &[
                how its ends wait.",
         crew: false,
         scales: false,
-        cpython: Some(&[
+        cpython: &[Part { name: "all", flags: &[
             "--messages=80",
             "--waiting=block",
             "--size=64",
             "--size=65536",
-        ]),
+        ], whole: true, headlines: &[] }],
+        parts: &[Part { name: "all", flags: &[], whole: true, headlines: &[] }],
     },
     Scenario {
         name: "responsive-ui",
@@ -98,7 +115,8 @@ pub const ALL: &[Scenario] = &[
                the worker to the screen.",
         crew: false,
         scales: false,
-        cpython: Some(&["--steps=1200000", "--cancels=4"]),
+        cpython: &[Part { name: "all", flags: &["--steps=1200000", "--cancels=4"], whole: true, headlines: &[] }],
+        parts: &[Part { name: "all", flags: &[], whole: true, headlines: &[] }],
     },
     Scenario {
         name: "matrix",
@@ -107,7 +125,8 @@ pub const ALL: &[Scenario] = &[
                long loading and transforming takes, of all six together.",
         crew: true,
         scales: true,
-        cpython: Some(&["--rows=400", "--columns=40"]),
+        cpython: &[Part { name: "all", flags: &["--rows=400", "--columns=40"], whole: true, headlines: &[] }],
+        parts: &[Part { name: "all", flags: &[], whole: true, headlines: &[] }],
     },
     Scenario {
         name: "kill-workers",
@@ -117,13 +136,14 @@ pub const ALL: &[Scenario] = &[
                and lost: what can never be stopped.",
         crew: true,
         scales: false,
-        cpython: Some(&[
+        cpython: &[Part { name: "all", flags: &[
             "--variant=loop",
             "--variant=sleep",
             "--jobs=8",
             "--deadline=100ms",
             "--grace=20ms",
-        ]),
+        ], whole: true, headlines: &[] }],
+        parts: &[Part { name: "all", flags: &[], whole: true, headlines: &[] }],
     },
     Scenario {
         name: "crash",
@@ -133,13 +153,14 @@ pub const ALL: &[Scenario] = &[
                new start. Lost: transfers of the ledger.",
         crew: true,
         scales: false,
-        cpython: Some(&[
+        cpython: &[Part { name: "all", flags: &[
             "--variant=panic",
             "--variant=abort",
             "--variant=segfault",
             "--transfers=200",
             "--deaths=1",
-        ]),
+        ], whole: true, headlines: &[] }],
+        parts: &[Part { name: "all", flags: &[], whole: true, headlines: &[] }],
     },
     Scenario {
         name: "worker-cost",
@@ -153,7 +174,7 @@ pub const ALL: &[Scenario] = &[
                so many that wait.",
         crew: false,
         scales: false,
-        cpython: Some(&[
+        cpython: &[Part { name: "all", flags: &[
             "--variant=anew",
             "--variant=borrowed",
             "--variant=served",
@@ -163,7 +184,8 @@ pub const ALL: &[Scenario] = &[
             "--parent-memory=0",
             "--crew=16",
             "--table=0",
-        ]),
+        ], whole: true, headlines: &[] }],
+        parts: &[Part { name: "all", flags: &[], whole: true, headlines: &[] }],
     },
     Scenario {
         name: "fetch",
@@ -173,7 +195,8 @@ pub const ALL: &[Scenario] = &[
                without the server's.",
         crew: false,
         scales: false,
-        cpython: Some(&["--workers=16", "--requests=48", "--faults=0"]),
+        cpython: &[Part { name: "all", flags: &["--workers=16", "--requests=48", "--faults=0"], whole: true, headlines: &[] }],
+        parts: &[Part { name: "all", flags: &[], whole: true, headlines: &[] }],
     },
     Scenario {
         name: "address-space",
@@ -183,6 +206,7 @@ pub const ALL: &[Scenario] = &[
                worker.",
         crew: true,
         scales: false,
-        cpython: None,
+        cpython: &[],
+        parts: &[Part { name: "all", flags: &[], whole: true, headlines: &[] }],
     },
 ];

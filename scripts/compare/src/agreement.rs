@@ -5,7 +5,7 @@ use std::fmt;
 use common::outcome::{Better, Metric, Model, Outcome};
 use serde_json::Value;
 
-use crate::{figures, plan::Run, samples::Sample};
+use crate::{figures, plan::Slice, samples::Sample};
 
 /// Why an outcome cannot be compared with those before it.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub enum Disagreement {
         /// What an earlier one did.
         that: String,
         /// The earlier one.
-        earlier: Run,
+        earlier: Slice,
     },
 }
 
@@ -50,27 +50,30 @@ impl fmt::Display for Disagreement {
     }
 }
 
-/// Holds a sample against what came before it in its scenario.
+/// Holds a sample against what came before it of the same part.
 ///
-/// The answer must be the same in all runs: one worker and many share out
+/// The answer must be the same in all slices: one worker and many share out
 /// the same work, where a scenario is run with both. What may depend on the
-/// number of workers is held against a run with as many: of the other side,
+/// number of workers is held against a slice with as many: of the other side,
 /// and of its own, which alone has what only one side can do.
 pub fn check(sample: &Sample, earlier: &[Sample]) -> Result<(), Disagreement> {
-    let alike = |model| {
-        earlier.iter().find(|Sample { run, .. }| {
-            run.model == model && run.workers == sample.run.workers
-        })
-    };
     check_alone(sample)?;
+    let is_like = |other: &&Sample| other.slice.part == sample.slice.part;
+    let alike = || earlier.iter().filter(is_like);
     if let Some(first) = earlier.first() {
-        check_answer(sample, first)?;
         check_build(sample, first)?;
     }
-    let sides = [Model::Threads, Model::Processes];
-    for first in sides.into_iter().filter_map(alike) {
-        check_parameters(sample, first)?;
-        check_metrics(sample, first)?;
+    if let Some(first) = alike().next() {
+        check_answer(sample, first)?;
+    }
+    for model in [Model::Threads, Model::Processes] {
+        let first = alike().find(|Sample { slice, .. }| {
+            slice.model == model && slice.workers == sample.slice.workers
+        });
+        if let Some(first) = first {
+            check_parameters(sample, first)?;
+            check_metrics(sample, first)?;
+        }
     }
     Ok(())
 }
@@ -157,7 +160,7 @@ pub fn check_alone(sample: &Sample) -> Result<(), Disagreement> {
             return Err(Disagreement::NoFigure(name, value));
         }
         if let Some(only) = metric.only
-            && only != sample.run.model
+            && only != sample.outcome.model
         {
             return Err(Disagreement::OfTheOtherSide(name(metric), only));
         }
@@ -232,7 +235,7 @@ fn check_metrics(sample: &Sample, first: &Sample) -> Result<(), Disagreement> {
         Some(metric) => Err(Disagreement::Unlike {
             this: has(sample, metric),
             that: has(first, metric),
-            earlier: first.run,
+            earlier: first.slice,
         }),
     }
 }
@@ -245,7 +248,7 @@ fn is_in_order(metric: &Metric, sample: &Sample, first: &Sample) -> bool {
         [sample, first].map(|one| figures::find(metric, &one.figures));
     match (this, that) {
         (Some(this), Some(that)) => sense(this) == sense(that),
-        _ => metric.only.is_some() && sample.run.model != first.run.model,
+        _ => metric.only.is_some() && sample.slice.model != first.slice.model,
     }
 }
 
@@ -257,7 +260,7 @@ fn unlike(
     Disagreement::Unlike {
         this: did(&sample.outcome),
         that: did(&first.outcome),
-        earlier: first.run,
+        earlier: first.slice,
     }
 }
 
@@ -285,8 +288,6 @@ fn sense(metric: &Metric) -> String {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use std::time::Duration;
-
     use common::laps::Laps;
     use proptest::{prelude::*, sample::Index};
     use serde_json::value::RawValue;
@@ -294,7 +295,7 @@ mod tests {
     use super::*;
     use crate::plan::Series;
 
-    /// Two rounds and their warm-up, as [`crate::plan`] has them.
+    /// The first of each side, and some more.
     const ORDER: [Model; 6] = [
         Model::Threads,
         Model::Processes,
@@ -305,12 +306,13 @@ mod tests {
     ];
 
     fn sample(model: Model, metrics: Vec<Metric>) -> Sample {
-        let run = Run {
+        let slice = Slice {
             series: Series::Pair,
             model,
+            part: "planted",
             workers: 2,
-            round: 0,
-            position: 1,
+            pair: 1,
+            slice: 1,
         };
         let document = RawValue::from_string("null".into()).unwrap();
         let outcome = Outcome {
@@ -318,7 +320,7 @@ mod tests {
             metrics,
             ..Outcome::new("ipc", model, &Laps::none())
         };
-        Sample::new(run, Duration::ZERO, document, outcome)
+        Sample::new(slice, document, outcome)
     }
 
     /// The position of the first sample that disagrees, and why.

@@ -11,22 +11,22 @@ use anyhow::Context as _;
 use clap::{Parser, builder::PossibleValuesParser};
 use common::{
     escaped::Escaped,
-    estimate, machine,
+    machine,
     scenarios::{self, Scenario},
 };
 
 use crate::{
     advise::Task,
     interpreter::Interpreters,
-    plan::{Plan, Series},
+    plan::Plan,
 };
 
 const EXAMPLES: &str = "\
 Examples:
-  scripts/compare.sh --quick               a first look, in a minute
-  scripts/compare.sh                       every pair
+  scripts/compare.sh --quick               the answer, in a minute
+  scripts/compare.sh                       every figure, in six minutes
   scripts/compare.sh --scenario matrix     one pair
-  scripts/compare.sh --rounds 31           narrower intervals
+  scripts/compare.sh --budget 900          until more of it is decided
   scripts/compare.sh --calibrate           may the judge be trusted here?
   scripts/compare.sh --compare-with OLD.json
                                            what changed since
@@ -42,7 +42,7 @@ with --calibrate, 1 if more than 5 of a hundred verdicts were false;
 const MEASURING: [&str; 8] = [
     "quick",
     "scenarios",
-    "rounds",
+    "budget",
     "workers",
     "seed",
     "deadline",
@@ -50,14 +50,8 @@ const MEASURING: [&str; 8] = [
     "no_python",
 ];
 
-/// The usual number of rounds: the fewest whose interval leaves out the ratio
-/// at either end ([`estimate`] has the ranks), so that one disturbed round is
-/// borne. Eleven leave out no more, and take as much longer.
-const USUAL_ROUNDS: usize = 9;
-
-/// How many rounds there may be: fewer have no interval, and the upper bound
-/// keeps the binomial of [`estimate`] within a float's range.
-pub const ROUNDS: RangeInclusive<usize> = estimate::FEWEST..=1000;
+/// How many seconds are measured: with `--quick`, and without.
+const BUDGETS: [u64; 2] = [50, 330];
 
 /// How many workers a side may have.
 pub const WORKERS: RangeInclusive<usize> = 1..=1024;
@@ -67,7 +61,7 @@ pub const WORKERS: RangeInclusive<usize> = 1..=1024;
 #[derive(Debug, Parser)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// A smaller work load and fewer rounds, for a first look
+    /// Only what answers each scenario's question
     #[arg(long)]
     pub quick: bool,
 
@@ -79,9 +73,11 @@ pub struct Arguments {
     )]
     scenarios: Vec<String>,
 
-    /// How many rounds to measure, at least 6 [default: 9, quick: 6]
-    #[arg(long, value_name = "N", value_parser = parse_rounds)]
-    rounds: Option<usize>,
+    /// How long to measure: what is not decided by then is too noisy to tell.
+    /// Each figure has eight pairs of programs, however long those take
+    /// [default: 330, quick: 50]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_budget)]
+    budget: Option<Duration>,
 
     /// Where to keep all samples, and beside them, as .html, the report; a
     /// file of that name is overwritten, unless --advise or --readme read it
@@ -89,18 +85,13 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Judge the judge, in a few minutes: let it compare a program with
-    /// itself, and with itself slowed by 10 %, so many times each [default
-    /// of N: 100]
+    /// Judge the judge, in some ten minutes: let it compare each program with
+    /// itself, as it is and made to look slower by 3 and by 10 %
     #[arg(
         long,
-        value_name = "N",
-        num_args = 0..=1,
-        default_missing_value = "100",
-        value_parser = parse_comparisons,
-        conflicts_with_all = ["scenarios", "json", "compare_with"]
+        conflicts_with_all = ["quick", "budget", "json", "compare_with"]
     )]
-    pub calibrate: Option<usize>,
+    pub calibrate: bool,
 
     /// Measure nothing: compare a file of samples with an older one, each
     /// side with itself [default of NEW: where the samples are kept]
@@ -129,12 +120,11 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
-    /// How many workers each side gets [default: one for each core; with
-    /// --calibrate one less]
+    /// How many workers each side gets [default: one for each core]
     #[arg(long, value_name = "N", value_parser = parse_workers)]
     workers: Option<usize>,
 
-    /// How long one run may take before it is killed and refused
+    /// How long one slice may take before its program is killed and refused
     #[arg(
         long,
         value_name = "SECONDS",
@@ -167,17 +157,9 @@ pub struct Arguments {
 impl Arguments {
     /// One plan for each scenario that was chosen, in the order of the list.
     pub fn plans(&self) -> Vec<Plan> {
-        let (rounds, workers) = (self.rounds(), self.workers());
-        scenarios::ALL
-            .iter()
-            .filter(|scenario| self.chose(scenario))
-            .map(|scenario| Plan {
-                scenario,
-                rounds,
-                workers,
-                series: Series::Pair,
-            })
-            .collect()
+        let plan = |scenario| Plan::of(scenario, self.workers(), self.quick);
+        let all = scenarios::ALL.iter();
+        all.filter(|scenario| self.chose(scenario)).map(plan).collect()
     }
 
     /// Where the scripts are: in the workspace that this program was built
@@ -199,25 +181,16 @@ impl Arguments {
         }
     }
 
-    /// How many rounds count.
-    pub fn rounds(&self) -> usize {
-        self.rounds.unwrap_or(if self.quick {
-            estimate::FEWEST
-        } else {
-            USUAL_ROUNDS
-        })
+    /// How long to measure, once every figure has had its first look.
+    pub fn budget(&self) -> Duration {
+        let [quick, full] = BUDGETS.map(Duration::from_secs);
+        self.budget.unwrap_or(if self.quick { quick } else { full })
     }
 
     /// How many workers each side gets, where one side's speed-up is not in
     /// question.
     pub fn workers(&self) -> usize {
         self.workers.unwrap_or_else(machine::cores)
-    }
-
-    /// The same where a core is left to whoever else there is.
-    pub fn workers_beside_others(&self) -> usize {
-        let usual = machine::cores().saturating_sub(1).max(1);
-        self.workers.unwrap_or(usual)
     }
 
     /// The folder that holds the programs.
@@ -279,25 +252,6 @@ fn beside_this_program() -> anyhow::Result<PathBuf> {
     Ok(program.parent().unwrap_or(Path::new("/")).to_path_buf())
 }
 
-fn parse_rounds(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(rounds) if ROUNDS.contains(&rounds) => Ok(rounds),
-        Ok(0..estimate::FEWEST) => Err(format!(
-            "at least {} rounds are needed: below that even the range of \
-             all ratios is no 95 % confidence interval for their median",
-            estimate::FEWEST
-        )),
-        _ => Err("a number of rounds from 6 to 1000 is needed".into()),
-    }
-}
-
-fn parse_comparisons(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(comparisons @ 1..=1000) => Ok(comparisons),
-        _ => Err("a number of comparisons from 1 to 1000 is needed".into()),
-    }
-}
-
 fn parse_workers(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(workers) if WORKERS.contains(&workers) => Ok(workers),
@@ -307,11 +261,20 @@ fn parse_workers(text: &str) -> Result<usize, String> {
 
 /// A part of a second is understood too.
 fn parse_deadline(text: &str) -> Result<Duration, String> {
-    const DAY: f64 = 86_400.0;
-    match text.parse() {
-        Ok(seconds) if seconds > 0.0 && seconds <= DAY => {
-            Ok(Duration::from_secs_f64(seconds))
-        }
+    match parse_seconds(text) {
+        Some(time) if !time.is_zero() => Ok(time),
         _ => Err("a number of seconds above 0, up to a day, is needed".into()),
     }
+}
+
+/// With none, each row has its first look, and no more.
+fn parse_budget(text: &str) -> Result<Duration, String> {
+    let needed = "a number of seconds from 0, up to a day, is needed";
+    parse_seconds(text).ok_or_else(|| needed.into())
+}
+
+fn parse_seconds(text: &str) -> Option<Duration> {
+    const DAY: f64 = 86_400.0;
+    let seconds = text.parse().ok().filter(|it| (0.0..=DAY).contains(it))?;
+    Some(Duration::from_secs_f64(seconds))
 }

@@ -1,38 +1,18 @@
 //! A scenario in two languages, at one size.
 //!
 //! CPython takes tens of times as long as Rust for what is pure Python. So
-//! the pair is run once more, at a size that suits CPython, in rounds that
-//! both take turns in: each language's two sides are compared by the judge
-//! as ever, and the figures of both languages are of the same work.
+//! the pair is run once more, at a size that suits CPython, and all programs
+//! take turns: each language's two sides are compared by the judge as ever,
+//! and the figures of both languages are of the same work.
 
-use common::{estimate, outcome::Model, scenarios::Scenario};
+use common::outcome::Model;
 
 use crate::{
-    measure::Measured,
+    measured::Measured,
     plan::{Plan, Series},
     refusal::Refusal,
     verdict::{self, Verdict},
 };
-
-/// The fewest that have an interval: what is found in two languages differs by
-/// much, and CPython takes its time. But an interval of so few is as wide as
-/// the worst of them; where the figures are speed-ups, of phases that are
-/// short, all rounds are run.
-fn rounds(plan: &Plan) -> usize {
-    match plan.scenario.scales {
-        true => plan.rounds,
-        false => plan.rounds.min(estimate::FEWEST),
-    }
-}
-
-/// What is compared in two languages for a first look: it takes little time.
-pub const FIRST_LOOK: &str = "shared-state";
-
-/// Whether a scenario is compared in two languages.
-pub fn is_wanted(scenario: &Scenario, is_quick: bool) -> bool {
-    let is_first = scenario.name == FIRST_LOOK;
-    scenario.cpython.is_some() && (is_first || !is_quick)
-}
 
 /// What came of one scenario in two languages.
 #[derive(Debug)]
@@ -47,17 +27,11 @@ impl Beside {
     /// Of nothing yet: as the plan has it, but in this size and for so many
     /// interpreters.
     pub fn empty(plan: &Plan, interpreters: usize) -> Self {
-        let rounds = rounds(plan);
-        let of = |series| Measured::empty(Plan { series, rounds, ..*plan });
+        let of = |series| Measured::empty(Plan { series, ..*plan });
         Beside {
             rust: of(Series::Beside),
             cpython: (0..interpreters).map(Series::CPython).map(of).collect(),
         }
-    }
-
-    /// How many runs they take.
-    pub fn runs(&self) -> usize {
-        self.all().map(|measured| measured.plan.runs().len()).sum()
     }
 
     /// All of them, the pair first.
@@ -123,25 +97,4 @@ pub struct Row {
 
 fn figures(verdict: &Verdict) -> [String; 2] {
     [Model::Threads, Model::Processes].map(|model| verdict.figure(model))
-}
-
-#[cfg(test)]
-mod tests {
-    use common::scenarios::ALL;
-
-    use super::*;
-
-    #[test]
-    fn speed_ups_have_all_rounds() {
-        for scenario in ALL {
-            let of = |rounds| {
-                let series = Series::Pair;
-                let plan = Plan { scenario, rounds, workers: 2, series };
-                Beside::empty(&plan, 1).rust.plan.rounds
-            };
-            let few = estimate::FEWEST;
-            let expected = if scenario.scales { few + 3 } else { few };
-            assert_eq!([of(few), of(few + 3)], [few, expected]);
-        }
-    }
 }

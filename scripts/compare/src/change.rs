@@ -1,12 +1,12 @@
 //! What changed from one comparison to another: each side against itself,
 //! by the judge that elsewhere sets the sides against one another.
 //!
-//! The figures of a round are a pair here too, but the rounds of two files
-//! were not taken in turns. A machine that has become slower in between looks
-//! like a program that has: the interval covers what changed from round to
-//! round, and not what changed from one day to the next.
+//! The figures of two programs of the same number are a pair here too, but the
+//! programs of two files did not take turns. A machine that has become slower
+//! in between looks like a program that has: the interval covers what changed
+//! from pair to pair, and not what changed from one day to the next.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use anyhow::ensure;
 use common::{
@@ -17,7 +17,7 @@ use common::{
 use crate::{
     figures,
     judge::{self, Finding},
-    measure::Measured,
+    measured::Measured,
     results::Results,
     verdict::{TIMES, comparative, interval, times},
 };
@@ -49,9 +49,9 @@ pub struct Change {
     pub name: String,
     /// In what, see [`Metric::unit`].
     pub unit: String,
-    /// The median of the old rounds.
+    /// The median of the old pairs.
     pub old: Option<f64>,
-    /// The median of the new rounds.
+    /// The median of the new pairs.
     pub new: Option<f64>,
     /// None if there is nothing to compare, or no better and worse.
     pub finding: Option<Finding<Age>>,
@@ -142,33 +142,32 @@ fn objection(old: &Measured, new: &Measured) -> Option<String> {
     BOTH.into_iter().find_map(|model| unlike(old, new, model))
 }
 
-/// What a run was asked, what it answered, and how it was built.
+/// What a side was asked, what it answered, and how it was built.
 fn unlike(old: &Measured, new: &Measured, model: Model) -> Option<String> {
-    let first = |measured: &Measured| {
-        let mut samples = measured.counted(model, measured.plan.workers);
-        samples.next().map(|sample| {
-            let outcome = &sample.outcome;
-            [
-                ("parameters", outcome.parameters.to_string()),
-                ("answer", outcome.answer.clone()),
-                ("build", outcome.machine.profile.clone()),
-            ]
-        })
+    let of = |measured: &Measured, part: &str| {
+        let mut samples = measured.of(model);
+        let sample = samples.find(|sample| sample.slice.part == part)?;
+        let outcome = &sample.outcome;
+        Some([
+            ("parameters", outcome.parameters.to_string()),
+            ("answer", outcome.answer.clone()),
+            ("build", outcome.machine.profile.clone()),
+        ])
     };
-    let mut pairs = first(old)?.into_iter().zip(first(new)?);
-    let ((what, old), (_, new)) = pairs.find(|(old, new)| old != new)?;
-    Some(format!(
-        "it is not the same work: the {what} of {model} was {old}, and is \
-         {new} now; measure both with the same arguments"
-    ))
+    new.plan.parts().find_map(|part| {
+        let pairs = of(old, part.name)?.into_iter().zip(of(new, part.name)?);
+        let ((what, old), (_, new)) = pairs.into_iter().find(|(a, b)| a != b)?;
+        Some(format!(
+            "it is not the same work: the {what} of {model}, {}, was {old}, \
+             and is {new} now; measure both with the same arguments",
+            part.name
+        ))
+    })
 }
 
 /// The rows of one side.
 fn side(old: &Measured, new: &Measured, model: Model) -> Vec<Change> {
-    let [before, now] = [old, new].map(|measured| {
-        let mut samples = measured.counted(model, measured.plan.workers);
-        samples.next().map_or(&[][..], |first| &first.figures)
-    });
+    let [before, now] = [old, new].map(|measured| measured.metrics(model));
     figures::merged(now, before)
         .into_iter()
         .filter(|metric| !metric.detail)
@@ -183,14 +182,14 @@ fn change(
     metric: &Metric,
 ) -> Change {
     let [before, now] =
-        [old, new].map(|measured| rounds(measured, model, metric));
+        [old, new].map(|measured| pairs(measured, model, metric));
     let ratio = advantage(&before, &now, metric.better);
     let name = figures::name(&metric.name, metric.variant.as_deref());
     Change {
         name: format!("{model}: {name}"),
         unit: metric.unit.clone(),
-        old: median(&before),
-        new: median(&now),
+        old: estimate::median(&before),
+        new: estimate::median(&now),
         finding: ratio.map(finding),
         words: match ratio {
             _ if !has(old, model, metric) => "only in the new file".into(),
@@ -203,52 +202,36 @@ fn change(
     }
 }
 
-/// The figure of each round. A figure that is now in another unit is another.
-type Rounds = BTreeMap<usize, f64>;
-
-fn rounds(measured: &Measured, model: Model, metric: &Metric) -> Rounds {
-    let samples = measured.counted(model, measured.plan.workers);
-    let figures = samples.filter_map(|sample| {
+/// The figure of each pair. Empty if there is none, or if it is not known. A
+/// figure that is now in another unit is another.
+fn pairs(measured: &Measured, model: Model, metric: &Metric) -> Vec<f64> {
+    let figure = measured.by_pair(model, measured.plan.workers, |sample| {
         let figure = figures::find(metric, &sample.figures)?;
-        let alike = figure.unit == metric.unit;
-        alike.then_some((sample.run.round, figure.value?))
+        (figure.unit == metric.unit).then_some(figure.value)
     });
-    figures.collect()
+    figure.unwrap_or_default()
 }
 
 /// Whether there is such a figure, known or not.
 fn has(measured: &Measured, model: Model, metric: &Metric) -> bool {
-    let mut samples = measured.counted(model, measured.plan.workers);
-    samples.any(|sample| {
+    measured.of(model).any(|sample| {
         let figure = figures::find(metric, &sample.figures);
         figure.is_some_and(|figure| figure.unit == metric.unit)
     })
 }
 
-/// How many times better it is now, over the rounds that both files have.
-/// None if there are none, or no better and worse.
-fn advantage(
-    before: &Rounds,
-    now: &Rounds,
-    better: Better,
-) -> Option<Estimate> {
-    let pairs = now.iter().filter_map(|(round, now)| {
-        let before = before.get(round)?;
-        Some((*now, *before))
-    });
-    let (now, before): (Vec<f64>, Vec<f64>) = pairs.unzip();
-    match now.is_empty() {
-        true => None,
-        false => judge::advantage(&now, &before, better),
+/// How many times better it is now, over the pairs that both files have. None
+/// if there are none, or no better and worse.
+fn advantage(before: &[f64], now: &[f64], better: Better) -> Option<Estimate> {
+    let both = before.len().min(now.len());
+    match both {
+        0 => None,
+        _ => judge::advantage(&now[..both], &before[..both], better),
     }
 }
 
 fn finding(ratio: Estimate) -> Finding<Age> {
     Finding::between(ratio, [Age::New, Age::Old])
-}
-
-fn median(rounds: &Rounds) -> Option<f64> {
-    estimate::median(&rounds.values().copied().collect::<Vec<_>>())
 }
 
 fn words(ratio: Estimate, metric: &Metric) -> String {

@@ -1,5 +1,5 @@
-//! One run of one program: started, watched, and ended, whatever it does.
-//! Linux only.
+//! A program that is started, watched, and ended, whatever it does: for one
+//! run, or alive between one slice of work and the next. Linux only.
 //!
 //! The wait is one poll(2) on three descriptors: the program's pidfd and the
 //! pipes of its stdout and stderr, with the time that is left as the timeout.
@@ -15,7 +15,8 @@
 //! for the grandchild; SIGCHLD is one flag for a whole process.
 
 use std::{
-    io,
+    io::{self, Write as _},
+    mem::take,
     os::{fd::OwnedFd, unix::process::CommandExt as _},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -44,9 +45,11 @@ const LOOK: Duration = Duration::from_millis(1);
 /// At most so much is read at once: what a pipe holds by default.
 const CHUNK: usize = 64 << 10;
 
-/// How a run came to its end.
+/// What a wait for a program came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
+    /// It printed a line.
+    Line,
     /// The program ended, in whatever way its status tells.
     Ended,
     /// It was killed, for the time was up.
@@ -65,8 +68,6 @@ pub struct Report {
     /// Whether something that the program started outlived it, and held its
     /// stdout or stderr open.
     pub left_behind: bool,
-    /// From before the start until the kernel told the end.
-    pub wall: Duration,
     /// All that was printed.
     pub stdout: Vec<u8>,
     /// The end of what was printed on stderr.
@@ -80,35 +81,36 @@ pub struct Report {
 ///
 /// Fails if the program cannot be started or watched.
 pub fn run(command: &mut Command, patience: Duration) -> io::Result<Report> {
-    let begin = Instant::now();
     let mut program = Program::start(command)?;
-    let ending = program.watch(begin + patience)?;
-    let wall = begin.elapsed();
-    let left_behind = !program.drain()?;
-    let status = program.group.end()?;
-    Ok(Report {
-        ending,
-        status,
-        left_behind,
-        wall,
-        stdout: program.stdout.bytes,
-        stderr: program.stderr.bytes,
-    })
+    let ending = program.watch(Until::End, patience)?;
+    program.report(ending)
 }
 
-/// A program that runs, and what there is to watch.
-struct Program {
+/// A program that runs, and what there is to watch. Dropped, it is killed with
+/// all that it has started in its group, and reaped.
+pub struct Program {
     group: Group,
     pidfd: Option<OwnedFd>,
     stdout: Stream,
     stderr: Stream,
 }
 
+/// What is waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    Line,
+    End,
+}
+
 impl Program {
     /// The group makes it possible to kill what the program started, too. It
     /// keeps a Ctrl-C of the terminal from the program: the lifeline brings
     /// the news. There is no `pre_exec`, so `Command` uses posix_spawn.
-    fn start(command: &mut Command) -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// Fails if the program cannot be started or watched.
+    pub fn start(command: &mut Command) -> io::Result<Self> {
         let child = command
             .process_group(0)
             .stdin(Stdio::piped())
@@ -126,9 +128,92 @@ impl Program {
         })
     }
 
-    /// Reads until the program ends, or must be ended.
-    fn watch(&mut self, deadline: Instant) -> io::Result<Ending> {
+    /// The program's number.
+    pub fn id(&self) -> u32 {
+        self.group.child.id()
+    }
+
+    /// Writes a line to it. What cannot be written, because it has ended, is
+    /// found out by the wait for its answer.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the pipe is broken in any other way.
+    pub fn tell(&mut self, line: &str) -> io::Result<()> {
+        let Some(stdin) = &mut self.group.child.stdin else {
+            return Ok(());
+        };
+        match stdin.write_all(line.as_bytes()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it has printed anything that was not taken.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it cannot be watched.
+    pub fn has_printed(&mut self) -> io::Result<bool> {
+        self.stdout.read()?;
+        Ok(!self.stdout.bytes.is_empty())
+    }
+
+    /// Waits for the next line that it prints: [`Ending::Line`], and then the
+    /// line is there to be taken.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it cannot be watched.
+    pub fn wait_for_line(&mut self, patience: Duration) -> io::Result<Ending> {
+        self.watch(Until::Line, patience)
+    }
+
+    /// The first line that was printed and not yet taken.
+    pub fn take_line(&mut self) -> Vec<u8> {
+        let printed = &mut self.stdout.bytes;
+        let end = printed.iter().position(|byte| *byte == b'\n');
+        printed.drain(..end.map_or(printed.len(), |end| end + 1)).collect()
+    }
+
+    /// Tells it by the end of its stdin that there is no more to do, and waits
+    /// until it has ended.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it cannot be watched.
+    pub fn finish(mut self, patience: Duration) -> io::Result<Report> {
+        drop(self.group.child.stdin.take());
+        let ending = self.watch(Until::End, patience)?;
+        self.report(ending)
+    }
+
+    /// Ends it, and says what became of it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it cannot be reaped.
+    pub fn report(mut self, ending: Ending) -> io::Result<Report> {
+        let left_behind = !self.drain()?;
+        let status = self.group.end()?;
+        Ok(Report {
+            ending,
+            status,
+            left_behind,
+            stdout: take(&mut self.stdout.bytes),
+            stderr: take(&mut self.stderr.bytes),
+        })
+    }
+
+    /// Reads until what is waited for has come, or the program must be ended.
+    fn watch(&mut self, until: Until, patience: Duration) -> io::Result<Ending> {
+        let deadline = Instant::now() + patience;
         loop {
+            if until == Until::Line && self.stdout.bytes.contains(&b'\n') {
+                return Ok(Ending::Line);
+            }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(Ending::Deadline);
@@ -174,8 +259,9 @@ impl Program {
 
 /// The guard of a program and of whatever it started in its group.
 struct Group {
-    /// Its stdin is the program's lifeline: nothing is ever written to it,
-    /// and it closes when this process ends, however that comes about.
+    /// Its stdin is the program's lifeline: nothing is written to it while the
+    /// program works, and it closes when this process ends, however that comes
+    /// about.
     child: Child,
     /// Known once it is reaped. From then on its id may be another's.
     status: Option<ExitStatus>,

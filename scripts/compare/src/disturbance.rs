@@ -62,7 +62,7 @@ pub fn of(results: &Results) -> Vec<Disturbance> {
 
 /// The same of the surroundings alone.
 pub fn around(environment: &Environment) -> Vec<Disturbance> {
-    let Environment { place, readings } = environment;
+    let Environment { place, readings, .. } = environment;
     let spans: Vec<Span> = readings
         .windows(2)
         .map(|pair| Span::between(&pair[0], &pair[1], place.cores_online))
@@ -71,6 +71,7 @@ pub fn around(environment: &Environment) -> Vec<Disturbance> {
         unknown(&spans),
         load(&spans),
         stolen(&spans),
+        dropped(environment),
         stalled(&spans),
         quota(place, &spans),
         drift(readings),
@@ -166,6 +167,22 @@ fn stolen(spans: &[Span<'_>]) -> Option<Disturbance> {
         format!("the host of this virtual machine took of it {shares}"),
         "measure at another hour, or on a machine whose cores are its own",
     ))
+}
+
+fn dropped(environment: &Environment) -> Option<Disturbance> {
+    let dropped = environment.dropped.iter();
+    let words: Vec<String> = dropped
+        .map(|(scenario, pairs)| format!("{} of {scenario}", count(*pairs, "pair")))
+        .collect();
+    (!words.is_empty()).then(|| {
+        Disturbance::new(
+            format!(
+                "left out, because the host took their time: {}",
+                words.join(", ")
+            ),
+            "nothing needs to be done: others were measured in their place",
+        )
+    })
 }
 
 fn stalled(spans: &[Span<'_>]) -> Option<Disturbance> {
@@ -279,6 +296,8 @@ fn not_pinned(place: &Place) -> Option<Disturbance> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     /// Ten seconds on two cores, with nothing to say of them.
@@ -304,13 +323,14 @@ mod tests {
             cores_allowed: Some(1),
             ..Place::default()
         };
-        Environment { place, readings: vec![first, last] }
+        let dropped = BTreeMap::new();
+        Environment { place, readings: vec![first, last], dropped }
     }
 
     /// What is said when one thing is other than usual.
     fn said(change: impl Fn(&mut Place, &mut Reading)) -> Vec<String> {
         let mut environment = quiet();
-        let Environment { place, readings } = &mut environment;
+        let Environment { place, readings, .. } = &mut environment;
         change(place, readings.last_mut().unwrap());
         let said = around(&environment).into_iter();
         said.inspect(|it| assert!(!it.remedy.is_empty()))

@@ -49,14 +49,55 @@ impl fmt::Display for NoOutcome {
     }
 }
 
-/// The outcome that a program printed, as it was printed and as it is read.
+/// What a living program has to say, one a line: see [`common::slices`].
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// It waits for the first request, by this version of the protocol.
+    Ready(u32),
+    /// What came of a slice.
+    Outcome(Box<RawValue>),
+    /// Why nothing did.
+    Error(String),
+}
+
+/// What is in a line that a program printed.
+///
+/// # Errors
+///
+/// Fails if it is no answer.
+pub fn answer(line: &[u8]) -> Result<Answer, NoOutcome> {
+    match serde_json::from_slice(line) {
+        Ok(answer) => Ok(answer),
+        Err(error) if error.is_data() => Err(NoOutcome::Malformed(error)),
+        Err(error) => Err(NoOutcome::NotJson(error)),
+    }
+}
+
+/// The outcome that a program printed which was run once.
+///
+/// # Errors
+///
+/// Fails if it is none of this program.
 pub fn read(
     stdout: &[u8],
     scenario: &Scenario,
     model: Model,
-) -> Result<(Box<RawValue>, Outcome), NoOutcome> {
-    let document = only_document(stdout)?;
-    let schema = schema(&document)?;
+) -> Result<Outcome, NoOutcome> {
+    outcome(&*only_document(stdout)?, scenario, model)
+}
+
+/// The outcome that stands in a document.
+///
+/// # Errors
+///
+/// Fails if it is none of this program.
+pub fn outcome(
+    document: &RawValue,
+    scenario: &Scenario,
+    model: Model,
+) -> Result<Outcome, NoOutcome> {
+    let schema = schema(document)?;
     if schema != SCHEMA {
         return Err(NoOutcome::Schema(schema));
     }
@@ -64,7 +105,7 @@ pub fn read(
         serde_json::from_str(document.get()).map_err(NoOutcome::Malformed)?;
     let name = format!("{}-{}", outcome.scenario, outcome.model);
     match name == scenario.program(model) {
-        true => Ok((document, outcome)),
+        true => Ok(outcome),
         false => Err(NoOutcome::Impostor(name)),
     }
 }

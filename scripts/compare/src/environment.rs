@@ -10,7 +10,7 @@
 //!
 //! [`disturbance`]: crate::disturbance
 
-use std::{collections::BTreeMap, fs, hint::black_box};
+use std::{collections::BTreeMap, fs, hint::black_box, time::Instant};
 
 use common::{laps, resources};
 use procfs::{
@@ -28,6 +28,10 @@ pub struct Environment {
     pub place: Place,
     /// The first before anything ran, the others after a scenario each.
     pub readings: Vec<Reading>,
+    /// How many pairs of programs were left out, by scenario, because the host
+    /// took their time.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dropped: BTreeMap<String, usize>,
 }
 
 impl Environment {
@@ -36,7 +40,13 @@ impl Environment {
         Environment {
             place: Place::this(),
             readings: vec![Reading::now("nothing yet")],
+            dropped: BTreeMap::new(),
         }
+    }
+
+    /// So many pairs of a scenario were left out.
+    pub fn drop_pairs(&mut self, scenario: &str, pairs: usize) {
+        *self.dropped.entry(scenario.into()).or_default() += pairs;
     }
 
     /// After the runs of a scenario.
@@ -106,6 +116,42 @@ impl Reading {
             spin: spin(),
         }
     }
+}
+
+/// What the host of a virtual machine takes meanwhile.
+#[derive(Debug)]
+pub struct Stolen {
+    begin: Instant,
+    before: Option<f64>,
+}
+
+/// More of the cores' time than this disturbs a pair: what is left to compare
+/// is what the host has left to each side. Fixed here, before anything is
+/// measured, so that nobody drops what does not please.
+const MOST_STOLEN: f64 = 0.05;
+
+/// The kernel counts in ticks of a hundredth of a second: fewer than these
+/// tell nothing of a pair, however short.
+const FEWEST_TICKS: f64 = 0.02;
+
+impl Stolen {
+    /// From now on.
+    pub fn begin() -> Self {
+        Stolen { begin: Instant::now(), before: stolen_so_far() }
+    }
+
+    /// Whether it was so much that what ran meanwhile must not count.
+    pub fn disturbs(&self) -> bool {
+        let stolen = stolen_so_far().zip(self.before);
+        let stolen = stolen.map_or(0.0, |(now, before)| now - before);
+        let cores = cores_online().unwrap_or(1) as f64;
+        let all = self.begin.elapsed().as_secs_f64() * cores;
+        stolen > FEWEST_TICKS && stolen > MOST_STOLEN * all
+    }
+}
+
+fn stolen_so_far() -> Option<f64> {
+    stolen(&KernelStats::current().ok()?.total)
 }
 
 /// A guest's time is in the user's already (proc_stat(5)).

@@ -2,15 +2,17 @@
 
 use common::outcome::{Better, Metric, Outcome};
 
-/// What a user waits for, then the outcome's own metrics, then the memory
-/// that all of it takes.
-pub fn of(outcome: &Outcome) -> Vec<Metric> {
-    let memory = outcome.resources.peak_proportional_memory;
-    let memory = memory.map(|bytes| bytes as f64);
-    let total = outcome.laps.total();
-    let mut figures = vec![Metric::new("total", "s", Better::Lower, total)];
-    figures.extend(outcome.metrics.iter().cloned());
-    figures.push(Metric::new("memory", "B", Better::Lower, memory));
+/// The outcome's own metrics. If it stands for the whole scenario, what a user
+/// waits for comes before them, and the memory that all of it takes behind.
+pub fn of(outcome: &Outcome, is_whole: bool) -> Vec<Metric> {
+    let mut figures = outcome.metrics.clone();
+    if is_whole {
+        let total = outcome.laps.total();
+        figures.insert(0, Metric::new("total", "s", Better::Lower, total));
+        let memory = outcome.resources.peak_proportional_memory;
+        let memory = memory.map(|bytes| bytes as f64);
+        figures.push(Metric::new("memory", "B", Better::Lower, memory));
+    }
     figures
 }
 
@@ -18,12 +20,13 @@ pub fn of(outcome: &Outcome) -> Vec<Metric> {
 /// have comes right before what follows it among theirs: so it stands where
 /// they have it, and below what only threads have at the same place.
 pub fn merged<'all>(
-    threads: &'all [Metric],
-    processes: &'all [Metric],
+    threads: impl IntoIterator<Item = &'all Metric>,
+    processes: impl IntoIterator<Item = &'all Metric>,
 ) -> Vec<&'all Metric> {
-    let mut rows: Vec<&Metric> = threads.iter().collect();
+    let mut rows: Vec<&Metric> = threads.into_iter().collect();
+    let processes: Vec<&Metric> = processes.into_iter().collect();
     let mut place = rows.len();
-    for metric in processes.iter().rev() {
+    for metric in processes.into_iter().rev() {
         match rows.iter().position(|row| is_called_as(row, metric)) {
             Some(found) => place = found,
             None => rows.insert(place, metric),
@@ -42,6 +45,11 @@ pub fn find<'all>(
 
 fn is_called_as(this: &Metric, that: &Metric) -> bool {
     this.name == that.name && this.variant == that.variant
+}
+
+/// The key of a metric.
+pub fn id(metric: &Metric) -> String {
+    name(&metric.name, metric.variant.as_deref())
 }
 
 /// As people call it: the metric, and its variant if it has one.

@@ -16,7 +16,6 @@ use common::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    beside::FIRST_LOOK,
     child::{self, Ending},
     document, guarded,
     refusal::last_words,
@@ -32,6 +31,9 @@ assert sys.version_info >= (3, 9), 'Python 3.9 or later is needed'
 import contract, models
 print(sys.executable)
 print(contract.interpreter(models.processes()))";
+
+/// The script that is tried out.
+const TRIED: &str = "shared-state";
 
 /// As little work as there is, for one worker: to see that a script does it.
 const TRIAL: [&str; 5] =
@@ -116,8 +118,8 @@ impl Interpreter {
     fn try_out(&self, scripts: &Path) -> anyhow::Result<()> {
         let mut all = scenarios::ALL.iter();
         let scenario = all
-            .find(|scenario| scenario.name == FIRST_LOOK)
-            .with_context(|| format!("there is no scenario {FIRST_LOOK}"))?;
+            .find(|scenario| scenario.name == TRIED)
+            .with_context(|| format!("there is no scenario {TRIED}"))?;
         let mut trial = self.run(scenario, scripts, Model::Processes);
         let printed = said(trial.args(TRIAL))?;
         let outcome = document::read(&printed, scenario, Model::Processes);

@@ -2,10 +2,12 @@
 //! is in [`common::estimate`].
 
 use common::{
-    estimate::{Estimate, ratio},
+    estimate::{Estimate, ratios},
     outcome::{Better, Model},
 };
 use serde::Serialize;
+
+use crate::stopping;
 
 /// A difference that lies within 2 % is none: nobody should choose by it, and
 /// a program against itself differs by as much, by the order of the runs and
@@ -24,7 +26,7 @@ pub enum Finding<Side = Model> {
     Better(Side),
     /// The sides are alike, for all practical purposes.
     NoClearDifference,
-    /// The rounds differ too much from one another.
+    /// The pairs differ too much from one another.
     TooNoisy,
 }
 
@@ -51,26 +53,35 @@ impl<Side> Finding<Side> {
     }
 }
 
-/// How many times better the first did than the second, round by round. None
-/// for a figure that has no better and worse.
+/// How many times better the first did than the second, one by one. None for
+/// a figure that has no better and worse.
+pub fn advantages(
+    first: &[f64],
+    second: &[f64],
+    better: Better,
+) -> Option<Vec<f64>> {
+    match better {
+        Better::Higher => Some(ratios(first, second)),
+        Better::Lower => Some(ratios(second, first)),
+        Better::Neither => None,
+    }
+}
+
+/// The same over all of them, which were taken in pairs.
 pub fn advantage(
     first: &[f64],
     second: &[f64],
     better: Better,
 ) -> Option<Estimate> {
-    match better {
-        Better::Higher => Some(ratio(first, second)),
-        Better::Lower => Some(ratio(second, first)),
-        Better::Neither => None,
-    }
+    advantages(first, second, better).map(|ratios| stopping::estimate(&ratios))
 }
 
 #[cfg(test)]
 mod tests {
-    use common::estimate::FEWEST;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::stopping::FEWEST;
 
     #[test]
     fn a_finding_needs_the_whole_interval() {
@@ -121,7 +132,9 @@ mod tests {
         #[test]
         fn a_side_against_itself_is_no_difference(pairs in figures()) {
             let (threads, _) = sides(&pairs);
-            let finding = Finding::of(ratio(&threads, &threads));
+            let better = Better::Lower;
+            let ratio = advantage(&threads, &threads, better).unwrap();
+            let finding = Finding::of(ratio);
             prop_assert_eq!(finding, Finding::NoClearDifference);
         }
 

@@ -4,11 +4,14 @@
 //! | module | holds |
 //! |---|---|
 //! | [`arguments`] | what the comparison is asked to do |
-//! | [`plan`] | which run comes when |
-//! | [`measure`] | the runs of one scenario, up to the first that is refused |
+//! | [`plan`] | what is asked of which program |
+//! | [`schedule`] | which pair of programs comes next |
+//! | [`session`] | what is measured together |
+//! | [`bench`](mod@bench) | pairs of programs: started, asked, ended |
+//! | [`measured`] | what came of one scenario, by pairs of programs |
 //! | [`interpreter`] | the interpreters of Python that there are |
 //! | [`beside`] | a scenario in two languages |
-//! | [`child`] | one run of one program: started, watched, ended |
+//! | [`child`] | a program: started, watched, ended |
 //! | [`guarded`] | a program that is not ours, and ends with this one |
 //! | [`document`] | from what a program printed to an outcome |
 //! | [`figures`] | what is compared |
@@ -23,6 +26,7 @@
 //! | [`cgroup`] | what a container leaves to them |
 //! | [`disturbance`] | what of that may have disturbed the figures |
 //! | [`judge`] | what a ratio means: numbers only |
+//! | [`stopping`] | when a row is decided |
 //! | [`verdict`] | what the figures say, in words |
 //! | [`claims`] | what people say of both, judged by these figures |
 //! | [`shell`] | arguments as a person types them |
@@ -40,6 +44,7 @@
 mod advise;
 mod agreement;
 mod arguments;
+mod bench;
 mod beside;
 mod calibration;
 mod cgroup;
@@ -54,7 +59,7 @@ mod figures;
 mod guarded;
 mod interpreter;
 mod judge;
-mod measure;
+mod measured;
 mod plan;
 mod progress;
 mod readme;
@@ -62,10 +67,13 @@ mod refusal;
 mod report;
 mod results;
 mod samples;
+mod schedule;
 mod scripts;
+mod session;
 mod shell;
 mod side_by_side;
 mod sources;
+mod stopping;
 mod table;
 mod verdict;
 
@@ -78,12 +86,9 @@ use common::{demo, escaped::Escaped, inherited};
 use crate::{
     advise::Advice,
     arguments::Arguments,
-    beside::Beside,
+    bench::Bench,
     claims::Judged,
     environment::Environment,
-    measure::{Bench, Measured},
-    plan::Plan,
-    progress::Progress,
     report::Report,
     results::Results,
     samples::{Conclusion, Heading, Journal},
@@ -105,8 +110,8 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some([old, new]) = arguments.compare_with()? {
         compare_with(&old, &new)
-    } else if let Some(comparisons) = arguments.calibrate {
-        calibrate(arguments, comparisons)
+    } else if arguments.calibrate {
+        calibrate(arguments)
     } else if let Some(samples) = &arguments.report {
         report_again(samples)
     } else if arguments.advise {
@@ -119,12 +124,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// The exit status is 0 unless the judge is wrong too often.
-fn calibrate(
-    arguments: &Arguments,
-    comparisons: usize,
-) -> anyhow::Result<ExitCode> {
+fn calibrate(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     demo::end_on_signals()?;
-    let calibration = calibration::calibrate(arguments, comparisons)?;
+    let calibration = calibration::calibrate(arguments)?;
     demo::print(&calibration)?;
     Ok(match calibration.is_wrong() {
         true => ExitCode::FAILURE,
@@ -160,10 +162,18 @@ fn compare(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Report::check(&samples)?;
     let mut journal = Journal::create(&samples, &heading)?;
     let mut environment = Environment::begin();
-    let (scenarios, beside) =
-        measure_all(&bench, arguments.plans(), &mut journal, &mut environment)?;
-    let environment = Some(environment);
-    let results = Results { heading, scenarios, beside, environment };
+    let plans = arguments.plans().into_iter();
+    let mut sessions: Vec<_> =
+        plans.flat_map(|plan| bench.sessions(plan)).collect();
+    let budget = arguments.budget();
+    schedule::measure(
+        &bench,
+        &mut sessions,
+        budget,
+        Some(&mut journal),
+        &mut environment,
+    )?;
+    let results = Results::of_sessions(heading, sessions, environment);
     let (verdicts, claims) = (results.verdicts(), claims::judge(&results));
     journal.conclude(&Conclusion::new(&verdicts, &claims, &results))?;
     demo::print(Page {
@@ -220,25 +230,4 @@ fn last_results(arguments: &Arguments) -> anyhow::Result<Results> {
         "there is nothing to go by: run scripts/compare.sh first, which \
          measures",
     )
-}
-
-fn measure_all(
-    bench: &Bench,
-    plans: Vec<Plan>,
-    journal: &mut Journal,
-    environment: &mut Environment,
-) -> anyhow::Result<(Vec<Measured>, Vec<Beside>)> {
-    let mut progress = Progress::new(plans.iter().map(|plan| bench.runs(plan)));
-    let (mut scenarios, mut all_beside) = (Vec::new(), Vec::new());
-    for plan in plans {
-        let measured = bench.measure(plan, journal, &mut progress)?;
-        let plan = &measured.plan;
-        if bench.compares_beside(plan.scenario) {
-            let beside = bench.measure_beside(plan, journal, &mut progress)?;
-            all_beside.push(beside);
-        }
-        environment.read_after(plan.scenario.name);
-        scenarios.push(measured);
-    }
-    Ok((scenarios, all_beside))
 }

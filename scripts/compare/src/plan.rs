@@ -1,11 +1,15 @@
-//! Which run comes when.
+//! What is asked of which program.
 
 use std::fmt;
 
-use common::{outcome::Model, scenarios::Scenario};
-use serde::{Deserialize, Serialize};
+use anyhow::Context as _;
+use common::{
+    outcome::Model,
+    scenarios::{self, Part, Scenario},
+};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-/// What a run belongs to: the comparison of a pair, or of the same scenario
+/// What a slice belongs to: the comparison of a pair, or of the same scenario
 /// in two languages, at a size that suits the slower one.
 #[derive(
     Debug,
@@ -35,39 +39,50 @@ impl Series {
     pub fn is_pair(&self) -> bool {
         *self == Series::Pair
     }
+
+    /// The parts of a scenario that are measured in this series.
+    pub fn parts(self, scenario: &Scenario) -> &'static [Part] {
+        match self {
+            Series::Pair => scenario.parts,
+            Series::Beside | Series::CPython(_) => scenario.cpython,
+        }
+    }
 }
 
-/// One run of one program.
+/// Of a part that some scenario has. By another name, because serde takes a
+/// reference that it sees for one into the text that it reads.
+type PartName = &'static str;
+
+/// One slice of work that one program was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
+pub struct Slice {
     /// What it belongs to.
     #[serde(default, skip_serializing_if = "Series::is_pair")]
     pub series: Series,
     /// The side.
     pub model: Model,
+    /// The name of the part that was asked for.
+    #[serde(deserialize_with = "read_part")]
+    pub part: PartName,
     /// With how many workers.
     pub workers: usize,
-    /// In which round, from 1. Round 0 is the warm-up, which fills caches
-    /// and generates input: it must be right, but its figures do not count.
-    pub round: usize,
-    /// Which run of its round it is, from 1.
-    pub position: usize,
+    /// By which pair of programs, from 1.
+    pub pair: usize,
+    /// Which slice of this part it was in that pair, from 1.
+    pub slice: usize,
 }
 
-impl Run {
-    /// `warm-up`, or `round 3`.
-    pub fn moment(&self) -> String {
-        match self.round {
-            0 => "warm-up".into(),
-            round => format!("round {round}"),
-        }
+/// As a refusal names it: `threads, lock, pair 3`.
+impl fmt::Display for Slice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}{}, {}", self.series, self.model, self.moment())
     }
 }
 
-/// As a refusal names it: `threads, round 3`.
-impl fmt::Display for Run {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}{}, {}", self.series, self.model, self.moment())
+impl Slice {
+    /// `lock, pair 3`.
+    pub fn moment(&self) -> String {
+        format!("{}, pair {}", self.part, self.pair)
     }
 }
 
@@ -82,6 +97,27 @@ impl fmt::Display for Series {
     }
 }
 
+/// The name of a part that some scenario has: of any other nothing can be
+/// made.
+///
+/// # Errors
+///
+/// Fails if there is none of that name.
+pub fn known_part(name: &str) -> anyhow::Result<&'static str> {
+    let all = scenarios::ALL.iter();
+    let mut parts = all.flat_map(|it| it.parts.iter().chain(it.cpython));
+    let known = parts.find(|part| part.name == name);
+    let known = known.map(|part| part.name);
+    known.with_context(|| format!("{name:?} is the name of no part"))
+}
+
+fn read_part<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<&'static str, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    known_part(&name).map_err(D::Error::custom)
+}
+
 /// `1 worker`, or `2 workers`.
 pub fn count(number: usize, noun: &str) -> String {
     match number {
@@ -91,128 +127,73 @@ pub fn count(number: usize, noun: &str) -> String {
 }
 
 /// What is asked of one scenario.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Plan {
     /// What is compared.
     pub scenario: &'static Scenario,
-    /// How many rounds count.
-    pub rounds: usize,
     /// With how many workers the sides are compared.
     pub workers: usize,
-    /// What the runs belong to.
+    /// What the slices belong to.
     pub series: Series,
+    /// Whether only the parts that answer the scenario's question are
+    /// measured.
+    pub quick: bool,
+    /// Whose program stands for threads, and whose for processes: to judge the
+    /// judge, one stands for both.
+    pub sides: [Model; 2],
+    /// How many times as good the first side is made to look: once.
+    pub planted: f64,
 }
 
 impl Plan {
-    /// All runs in their order: a warm-up of both sides, then the rounds.
-    pub fn runs(&self) -> Vec<Run> {
-        let warm_up = self.numbered(0, sides(self.workers).into());
-        let rounds = (1..=self.rounds).flat_map(|number| self.round(number));
-        warm_up.into_iter().chain(rounds).collect()
+    /// Of a scenario, with so many workers.
+    pub fn of(
+        scenario: &'static Scenario,
+        workers: usize,
+        quick: bool,
+    ) -> Self {
+        let (series, planted) = (Series::Pair, 1.0);
+        let sides = [Model::Threads, Model::Processes];
+        Plan { scenario, workers, series, quick, sides, planted }
     }
 
-    /// Each round mirrors the one before it (ABBA), so that neither side
-    /// always comes second: a machine that grows slower as it grows warm then
-    /// favours neither.
-    fn round(&self, number: usize) -> Vec<Run> {
-        let mut order = match self.measures_speed_up() {
-            true => [sides(1), sides(self.workers)].concat(),
-            false => sides(self.workers).into(),
-        };
-        if number.is_multiple_of(2) {
-            order.reverse();
+    /// Whose program stands for a side.
+    pub fn program(&self, side: Model) -> Model {
+        let [threads, processes] = self.sides;
+        match side {
+            Model::Threads => threads,
+            Model::Processes => processes,
         }
-        self.numbered(number, order)
     }
 
-    fn numbered(&self, round: usize, order: Vec<(Model, usize)>) -> Vec<Run> {
-        let series = self.series;
-        order
-            .into_iter()
-            .zip(1..)
-            .map(|((model, workers), position)| Run {
-                series,
-                model,
-                workers,
-                round,
-                position,
-            })
-            .collect()
+    /// How many figures answer the question.
+    pub fn headlines(&self) -> usize {
+        self.parts().map(|part| part.headlines.len()).sum()
     }
 
-    /// Whether each round also has runs with one worker.
+    /// What is measured, in its order.
+    pub fn parts(&self) -> impl Iterator<Item = &'static Part> + use<> {
+        let Plan { scenario, series, quick, .. } = *self;
+        let parts = series.parts(scenario).iter();
+        parts.filter(move |part| !quick || !part.headlines.is_empty())
+    }
+
+    /// With how many workers each part is asked for.
+    pub fn crews(&self) -> Vec<usize> {
+        match self.measures_speed_up() {
+            true => vec![1, self.workers],
+            false => vec![self.workers],
+        }
+    }
+
+    /// Whether each part is also asked for with one worker.
     pub fn measures_speed_up(&self) -> bool {
         self.scenario.scales && self.workers > 1
     }
-}
 
-fn sides(workers: usize) -> [(Model, usize); 2] {
-    [(Model::Threads, workers), (Model::Processes, workers)]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FLAT: Scenario = Scenario { scales: false, ..SCALING };
-    const SCALING: Scenario = Scenario {
-        name: "scaling",
-        question: "",
-        rows: "",
-        crew: true,
-        scales: true,
-        cpython: None,
-    };
-
-    /// A round as a word: T2 is threads with two workers.
-    fn order(plan: &Plan, round: usize) -> String {
-        let runs = plan.runs().into_iter();
-        let names =
-            runs.filter(|run| run.round == round).map(|run| match run.model {
-                Model::Threads => format!("T{}", run.workers),
-                Model::Processes => format!("P{}", run.workers),
-            });
-        names.collect::<Vec<_>>().join(" ")
-    }
-
-    #[test]
-    fn each_round_mirrors_the_one_before() {
-        let plan = Plan {
-            scenario: &FLAT,
-            rounds: 6,
-            workers: 2,
-            series: Series::Pair,
-        };
-        assert_eq!(order(&plan, 0), "T2 P2");
-        assert_eq!(order(&plan, 1), "T2 P2");
-        assert_eq!(order(&plan, 2), "P2 T2");
-        assert_eq!(order(&plan, 3), "T2 P2");
-        assert_eq!(plan.runs().len(), 2 + 6 * 2);
-    }
-
-    #[test]
-    fn a_round_of_a_scaling_scenario_has_one_worker_and_all() {
-        let plan = Plan {
-            scenario: &SCALING,
-            rounds: 6,
-            workers: 4,
-            series: Series::Pair,
-        };
-        assert_eq!(order(&plan, 0), "T4 P4");
-        assert_eq!(order(&plan, 1), "T1 P1 T4 P4");
-        assert_eq!(order(&plan, 2), "P4 T4 P1 T1");
-        assert!(plan.measures_speed_up());
-    }
-
-    #[test]
-    fn one_worker_has_no_speed_up_to_measure() {
-        let plan = Plan {
-            scenario: &SCALING,
-            rounds: 6,
-            workers: 1,
-            series: Series::Pair,
-        };
-        assert_eq!(order(&plan, 1), "T1 P1");
-        assert!(!plan.measures_speed_up());
+    /// Whether a metric is one of those that answer the scenario's question.
+    pub fn is_headline(&self, id: &str) -> bool {
+        let parts = self.series.parts(self.scenario).iter();
+        parts.flat_map(|part| part.headlines).any(|headline| *headline == id)
     }
 }

@@ -5,66 +5,40 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::plan::{Plan, Run, count};
+use crate::session::Session;
 
 /// How far the comparison is.
 ///
-/// The line is drawn between the runs, in this thread. A bar that ticks would
+/// The line is drawn between the pairs, in this thread. A bar that ticks would
 /// be a thread of its own, and would wake up in the middle of what is being
 /// measured.
 #[derive(Debug)]
 pub struct Progress {
     line: ProgressBar,
-    begin: Instant,
-    done: usize,
-    left: usize,
+    end: Instant,
 }
 
 impl Progress {
-    /// Of so many runs.
-    pub fn new(runs: impl Iterator<Item = usize>) -> Self {
+    /// Of a measurement that ends then.
+    pub fn until(end: Instant) -> Self {
         let line = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
             line.set_style(style);
         }
-        Progress { line, begin: Instant::now(), done: 0, left: runs.sum() }
+        Progress { line, end }
     }
 
-    /// A run begins.
-    pub fn begin(&self, plan: &Plan, run: Run) {
-        let of_all = match run.round {
-            0 => String::new(),
-            _ => format!(" of {}", plan.rounds),
-        };
-        let mut message = format!(
-            "{} · {}{of_all} · {}{}, {}",
-            plan.scenario.name,
-            run.moment(),
-            run.series,
-            run.model,
-            count(run.workers, "worker")
-        );
-        if let Some(left) = self.time_left() {
-            message += &format!(" · about {left} left");
-        }
-        self.line.set_message(message);
-    }
-
-    /// The run has ended.
-    pub fn end(&mut self) {
-        self.done += 1;
-        self.left -= 1;
-    }
-
-    /// So many runs will not take place.
-    pub fn leave_out(&mut self, runs: usize) {
-        self.left -= runs;
-    }
-
-    /// As if the runs to come took as long as those before them.
-    fn time_left(&self) -> Option<String> {
-        let each = self.begin.elapsed().div_f64(self.done.max(1) as f64);
-        (self.done > 0).then(|| roughly(each.mul_f64(self.left as f64)))
+    /// A pair begins.
+    pub fn show(&self, session: &Session) {
+        let left = self.end.saturating_duration_since(Instant::now());
+        let series = session.measured.last().map(|it| it.plan.series);
+        let series = series.unwrap_or_default();
+        self.line.set_message(format!(
+            "{series}{} · pair {} · at most {} left",
+            session.name(),
+            session.pairs + 1,
+            roughly(left)
+        ));
     }
 }
 

@@ -5,7 +5,9 @@ use std::{
     process::ExitStatus, time::Duration,
 };
 
-use common::{escaped::Escaped, outcome::Model, scenarios::Scenario};
+use common::{
+    escaped::Escaped, outcome::Model, scenarios::Scenario, units,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use signal_hook::low_level::signal_name;
 
@@ -13,10 +15,10 @@ use crate::{
     agreement::Disagreement,
     child::MOST_OUTPUT,
     document::NoOutcome,
-    plan::{Run, Series},
+    plan::{Series, Slice},
 };
 
-/// A run that does not count, and with it its scenario: of a pair whose two
+/// A slice that does not count, and with it its scenario: of a pair whose two
 /// sides did not do the same work, no ratio says anything.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Refusal {
@@ -27,8 +29,9 @@ pub struct Refusal {
     pub series: Series,
     /// The side.
     pub model: Model,
-    /// The run. None if the program cannot be run at all.
-    pub run: Option<Run>,
+    /// The slice. None if it was none of them: the program cannot be run at
+    /// all, say.
+    pub slice: Option<Slice>,
     /// Why.
     #[serde(serialize_with = "in_words", deserialize_with = "as_told")]
     pub reason: Reason,
@@ -51,6 +54,16 @@ pub enum Reason {
     Flood,
     /// It ended before what it had started.
     LeftBehind,
+    /// It said itself what went wrong with a slice.
+    Said(String),
+    /// It ended, with its stdin still open. None until it is reaped.
+    Gone(Option<ExitStatus>),
+    /// It did something else before it was ready to be asked.
+    NotReady,
+    /// It printed more than it was asked for.
+    MoreThanAsked,
+    /// It used so many seconds of CPU time between two slices.
+    Awake(f64),
     /// What it printed is not the outcome that was asked for.
     NoOutcome(NoOutcome),
     /// Its outcome is not that of the same work.
@@ -77,6 +90,21 @@ impl fmt::Display for Reason {
             Reason::LeftBehind => {
                 "it left a process behind that holds its output open".into()
             }
+            Reason::Said(words) => Escaped(words).to_string(),
+            Reason::Gone(status) => {
+                let end = status.map_or("no status".into(), end);
+                format!("it ended too early: {end}")
+            }
+            Reason::NotReady => {
+                "it answered before it was asked for anything".into()
+            }
+            Reason::MoreThanAsked => {
+                "it printed more than it was asked for".into()
+            }
+            Reason::Awake(seconds) => format!(
+                "it did not sleep between two slices, but used {} of CPU time",
+                units::human(*seconds, "s")
+            ),
             Reason::NoOutcome(fault) => fault.to_string(),
             Reason::Disagreement(fault) => fault.to_string(),
             Reason::Told(words) => words.clone(),
@@ -91,6 +119,12 @@ impl From<NoOutcome> for Reason {
     }
 }
 
+impl From<io::Error> for Reason {
+    fn from(error: io::Error) -> Self {
+        Reason::NotRun(error)
+    }
+}
+
 impl From<Disagreement> for Reason {
     fn from(fault: Disagreement) -> Self {
         Reason::Disagreement(fault)
@@ -98,7 +132,7 @@ impl From<Disagreement> for Reason {
 }
 
 impl Refusal {
-    /// A program that cannot be run.
+    /// A program that cannot be run, or does wrong between its slices.
     pub fn outright(
         scenario: &Scenario,
         series: Series,
@@ -109,23 +143,23 @@ impl Refusal {
             scenario: scenario.name.into(),
             series,
             model,
-            run: None,
+            slice: None,
             reason,
             stderr: String::new(),
         }
     }
 
-    /// A run that went wrong.
+    /// A slice that went wrong.
     pub fn of(
         scenario: &Scenario,
-        run: Run,
+        slice: Slice,
         reason: Reason,
         stderr: String,
     ) -> Self {
         Refusal {
-            run: Some(run),
+            slice: Some(slice),
             stderr,
-            ..Refusal::outright(scenario, run.series, run.model, reason)
+            ..Refusal::outright(scenario, slice.series, slice.model, reason)
         }
     }
 
@@ -135,6 +169,7 @@ impl Refusal {
         let explained = matches!(
             self.reason,
             Reason::Failed(_)
+                | Reason::Gone(_)
                 | Reason::Deadline(_)
                 | Reason::Flood
                 | Reason::NoOutcome(_)
@@ -145,9 +180,9 @@ impl Refusal {
         }
     }
 
-    /// When it happened: `round 3`, say.
+    /// When it happened: `lock, pair 3`, say.
     pub fn moment(&self) -> String {
-        self.run.map_or("before any run".into(), |run| run.moment())
+        self.slice.map_or("between slices".into(), |slice| slice.moment())
     }
 }
 

@@ -17,10 +17,12 @@ use crate::{
     beside::Beside,
     disturbance::{self, Disturbance},
     environment::Environment,
-    measure::Measured,
+    measured::Measured,
     plan::{Plan, Series},
     refusal::Refusal,
     samples::{Heading, Kept, SCHEMA, Sample},
+    session::Session,
+    stopping::MOST,
     verdict::{self, Verdict},
 };
 
@@ -38,6 +40,28 @@ pub struct Results {
 }
 
 impl Results {
+    /// Of what was measured just now.
+    pub fn of_sessions(
+        heading: Heading,
+        sessions: Vec<Session>,
+        environment: Environment,
+    ) -> Self {
+        let (mut scenarios, mut beside) = (Vec::new(), Vec::new());
+        for session in sessions {
+            let mut measured = session.measured.into_iter();
+            let first = measured.next();
+            let others: Vec<Measured> = measured.collect();
+            match first {
+                Some(rust) if rust.plan.series == Series::Beside => {
+                    beside.push(Beside { rust, cpython: others });
+                }
+                first => scenarios.extend(first),
+            }
+        }
+        let environment = Some(environment);
+        Results { heading, scenarios, beside, environment }
+    }
+
     /// Reads a file of samples.
     ///
     /// # Errors
@@ -79,23 +103,22 @@ impl Results {
     }
 
     fn take(&mut self, sample: Sample) -> anyhow::Result<()> {
-        let run = sample.run;
-        let measured = self.of(run.series, &sample.outcome.scenario)?;
+        let slice = sample.slice;
+        let measured = self.of(slice.series, &sample.outcome.scenario)?;
         ensure!(
-            run.round <= measured.plan.rounds,
-            "round is {}, of {}",
-            run.round,
-            measured.plan.rounds
+            (1..=MOST).contains(&slice.pair),
+            "pair is {}, which is not within 1..={MOST}",
+            slice.pair
         );
         ensure!(
-            WORKERS.contains(&run.workers),
+            WORKERS.contains(&slice.workers),
             "workers is {}, which is not within {WORKERS:?}",
-            run.workers
+            slice.workers
         );
         ensure!(
-            measured.samples.iter().all(|other| other.run != run),
-            "it is the second of {run}, position {}",
-            run.position
+            measured.samples.iter().all(|other| other.slice != slice),
+            "it is the second of {slice}, slice {}",
+            slice.slice
         );
         measured.samples.push(sample);
         Ok(())
@@ -110,7 +133,7 @@ impl Results {
             for sample in &measured.samples {
                 if let Err(fault) = agreement::check_alone(sample) {
                     let name = measured.plan.scenario.name;
-                    bail!("{name}, {}: {fault}", sample.run);
+                    bail!("{name}, {}: {fault}", sample.slice);
                 }
             }
         }
@@ -191,9 +214,8 @@ impl Results {
     }
 
     fn plan(&self, name: &str) -> anyhow::Result<Plan> {
-        let (rounds, workers) = (self.heading.rounds, self.heading.workers);
-        let (scenario, series) = (scenario(name)?, Series::Pair);
-        Ok(Plan { scenario, rounds, workers, series })
+        let (workers, quick) = (self.heading.workers, self.heading.is_quick());
+        Ok(Plan::of(scenario(name)?, workers, quick))
     }
 }
 
@@ -244,8 +266,8 @@ mod tests {
             ..Outcome::new(scenario, model, &Laps::none())
         };
         json!({
-            "model": model, "workers": 2, "round": 1, "position": 1,
-            "wall": 0.5, "outcome": outcome,
+            "model": model, "part": "lock", "workers": 2, "pair": 1,
+            "slice": 1, "outcome": outcome,
         })
     }
 
@@ -254,7 +276,7 @@ mod tests {
         json!({
             "schema": SCHEMA, "command": ["--quick"],
             "date": "2026-11-22T10:00:00Z", "machine": machine,
-            "rounds": 6, "workers": 2,
+            "budget": 1.0, "workers": 2,
             "samples": [
                 sample("ipc", Model::Threads),
                 sample("ipc", Model::Processes),
@@ -262,7 +284,7 @@ mod tests {
             ],
             "verdicts": [],
             "refusals": [{
-                "scenario": "crash", "model": "processes", "run": null,
+                "scenario": "crash", "model": "processes", "slice": null,
                 "reason": "there is no program", "stderr": "",
             }],
         })
@@ -271,7 +293,7 @@ mod tests {
     #[test]
     fn results_are_read_back_by_scenario() {
         let results = Results::parse(&document().to_string()).unwrap();
-        assert_eq!(results.heading.rounds, 6);
+        assert_eq!(results.heading.workers, 2);
         let names: Vec<&str> = results
             .scenarios
             .iter()

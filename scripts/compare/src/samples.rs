@@ -17,7 +17,7 @@ use std::{
     io,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use anyhow::{Context as _, bail, ensure};
@@ -25,6 +25,7 @@ use common::{
     escaped::Escaped,
     machine::Machine,
     outcome::{self, Metric, Model, Outcome},
+    scenarios,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -36,14 +37,14 @@ use crate::{
     environment::Environment,
     figures,
     interpreter::{Interpreter, Interpreters},
-    plan::{Run, Series},
+    plan::{self, Series, Slice},
     refusal::Refusal,
     results::Results,
     verdict::Verdict,
 };
 
 /// The version of the file.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 const TAIL: &str = "\n]}";
 
@@ -57,8 +58,8 @@ pub struct Heading {
     pub date: String,
     /// Where.
     pub machine: Machine,
-    /// How many rounds count.
-    pub rounds: usize,
+    /// How many seconds were to be measured, see [`crate::schedule`].
+    pub budget: f64,
     /// With how many workers the sides are compared.
     pub workers: usize,
     /// The interpreters of Python, if there are any.
@@ -84,7 +85,7 @@ impl Heading {
                 .collect(),
             date: now.to_string(),
             machine: Machine::this(),
-            rounds: arguments.rounds(),
+            budget: arguments.budget().as_secs_f64(),
             workers: arguments.workers(),
             interpreters: interpreters.all.clone(),
             left_out: interpreters.left_out.clone(),
@@ -98,16 +99,15 @@ impl Heading {
     ///
     /// Fails if not.
     pub fn check(&self) -> anyhow::Result<()> {
-        let Heading { date, machine, rounds, workers, .. } = self;
+        let Heading { date, machine, budget, workers, .. } = self;
         ensure!(
             humantime::parse_rfc3339(date).is_ok(),
             "date is {date:?}, which is no time as in 2026-11-22T10:00:00Z"
         );
         ensure!(machine.cores > 0, "machine.cores is 0");
         ensure!(
-            arguments::ROUNDS.contains(rounds),
-            "rounds is {rounds}, which is not within {:?}",
-            arguments::ROUNDS
+            budget.is_finite() && *budget >= 0.0,
+            "budget is {budget:?}, which is no number of seconds"
         );
         ensure!(
             arguments::WORKERS.contains(workers),
@@ -123,14 +123,12 @@ impl Heading {
     }
 }
 
-/// One run whose outcome could be read.
+/// One slice whose outcome could be read.
 #[derive(Debug, Serialize)]
 pub struct Sample {
-    /// Which run it was.
+    /// Which slice it was.
     #[serde(flatten)]
-    pub run: Run,
-    /// Seconds of the whole process, seen from outside.
-    wall: f64,
+    pub slice: Slice,
     /// What it printed, to the byte.
     #[serde(rename = "outcome")]
     document: Box<RawValue>,
@@ -143,34 +141,32 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// A run and what it printed.
+    /// A slice and what it printed.
     pub fn new(
-        run: Run,
-        wall: Duration,
+        slice: Slice,
         document: Box<RawValue>,
         outcome: Outcome,
     ) -> Self {
-        Sample {
-            run,
-            wall: wall.as_secs_f64(),
-            document,
-            figures: figures::of(&outcome),
-            outcome,
-        }
+        let mut all = scenarios::ALL.iter();
+        let scenario = all.find(|one| one.name == outcome.scenario);
+        let mut parts = scenario.into_iter().flat_map(|it| slice.series.parts(it));
+        let is_whole = parts.any(|it| it.name == slice.part && it.whole);
+        let figures = figures::of(&outcome, is_whole);
+        Sample { slice, document, figures, outcome }
     }
 }
 
-/// A sample as it stands in the file. It names each part of its [`Run`],
+/// A sample as it stands in the file. It names each part of its [`Slice`],
 /// because a [`RawValue`] cannot stand beside what is flattened.
 #[derive(Debug, Deserialize)]
 pub struct Kept {
     #[serde(default)]
     series: Series,
     model: Model,
+    part: String,
     workers: usize,
-    round: usize,
-    position: usize,
-    wall: f64,
+    pair: usize,
+    slice: usize,
     outcome: Box<RawValue>,
 }
 
@@ -180,13 +176,9 @@ impl TryFrom<Kept> for Sample {
     type Error = anyhow::Error;
 
     fn try_from(kept: Kept) -> anyhow::Result<Self> {
-        let Kept { series, model, workers, round, position, wall, outcome } =
-            kept;
-        let run = Run { series, model, workers, round, position };
-        let wall =
-            Duration::try_from_secs_f64(wall).ok().with_context(|| {
-                format!("wall is {wall:?}, which is no number of seconds")
-            })?;
+        let Kept { series, model, part, workers, pair, slice, outcome } = kept;
+        let part = plan::known_part(&part).context("part")?;
+        let slice = Slice { series, model, part, workers, pair, slice };
         let read: Outcome =
             serde_json::from_str(outcome.get()).context("outcome")?;
         ensure!(
@@ -200,7 +192,7 @@ impl TryFrom<Kept> for Sample {
             "it is of {model}, and outcome.model is {}",
             read.model
         );
-        Ok(Sample::new(run, wall, outcome, read))
+        Ok(Sample::new(slice, outcome, read))
     }
 }
 

@@ -13,11 +13,11 @@ use crate::{
 };
 
 const HOW_TO_READ: &str = "\
-“1.08× slower now [1.05, 1.11]”: the median over the rounds, new against old \
-by their numbers,
-and its 95 % confidence interval. Without a change, a ratio above 1 is for \
+“1.08× slower now [1.05, 1.11]”: the median over pairs of programs, new \
+against old by their numbers,
+and its interval. Without a change, a ratio above 1 is for \
 the better.
-The rounds of two files were not taken in turns: a machine that has become \
+The programs of two files did not take turns: a machine that has become \
 slower in between
 looks like a program that has. And of forty rows that did not change, one \
 may say so by chance.
@@ -78,7 +78,7 @@ impl Page<'_> {
 }
 
 fn circumstances(age: Age, results: &Results) -> String {
-    let Heading { command, date, machine, rounds, .. } = &results.heading;
+    let Heading { command, date, machine, .. } = &results.heading;
     let place = format!(
         "{}, {}, {}",
         Escaped(machine.processor()),
@@ -86,9 +86,8 @@ fn circumstances(age: Age, results: &Results) -> String {
         Escaped(&machine.kernel)
     );
     let what = format!(
-        "compare {}, {} on {date}, {}",
+        "compare {} on {date}, {}",
         shell::line(command),
-        count(*rounds, "round"),
         Escaped(&machine.rustc)
     );
     let facts = table::facts([[age.to_string().as_str(), &place], ["", &what]]);

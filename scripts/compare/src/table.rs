@@ -9,11 +9,11 @@ use comfy_table::{
 use common::{escaped::Escaped, outcome::Model};
 
 use crate::{
-    beside::{Beside, FIRST_LOOK, Row},
+    beside::{Beside, Row},
     claims::{GROUPS, Group, Judged, Ruling},
     disturbance::Disturbance,
     interpreter::Interpreter,
-    measure::Measured,
+    measured::Measured,
     plan::{Series, count},
     refusal::Refusal,
     results::Results,
@@ -51,8 +51,8 @@ const STYLE: TableStyle = TableStyle::new()
     .header_separator(LineStyle::none().fill('─').junction('─'));
 
 const HOW_TO_READ: &str = "\
-“threads 1.08× faster [1.05, 1.11]”: the median over the rounds, and its \
-95 % confidence interval.
+“threads 1.08× faster [1.05, 1.11]”: the median over pairs of programs, \
+and its interval.
 Without a winner, a ratio above 1 is in favour of threads.
 Total: a whole run, from the first start to the last stop. Memory: of all its \
 processes, when
@@ -105,12 +105,8 @@ impl Page<'_> {
         );
         let command = shell::line(&self.results.heading.command);
         let command = format!("compare {command}");
-        let rounds = format!(
-            "{} after a warm-up, either side first by turns; {} each, where \
-             work is shared",
-            self.results.heading.rounds,
-            count(self.results.heading.workers, "worker")
-        );
+        let workers = count(self.results.heading.workers, "worker");
+        let workers = format!("{workers} each, where work is shared");
         let rustc = Escaped(&machine.rustc).to_string();
         let interpreters = self.interpreters();
         let mut lines = vec![
@@ -118,7 +114,7 @@ impl Page<'_> {
             ["compiler", &rustc],
             ["command", command.trim_end()],
             ["date", &self.results.heading.date],
-            ["rounds", &rounds],
+            ["workers", &workers],
         ];
         lines.extend(interpreters.iter().map(|words| ["python", words]));
         facts(lines)
@@ -131,8 +127,6 @@ impl Page<'_> {
         lines.extend(self.results.heading.left_out.clone());
         if interpreters.is_empty() {
             lines.push(NO_PYTHON.into());
-        } else if self.results.heading.is_quick() {
-            lines.push(format!("with --quick only in {FIRST_LOOK}"));
         }
         lines
     }
@@ -143,15 +137,11 @@ impl Page<'_> {
         let Some(beside) = self.results.find_beside(scenario.name) else {
             return Vec::new();
         };
-        let flags = scenario.cpython.unwrap_or_default().join(" ");
         let interpreters = self.results.heading.interpreters.iter();
         let tables = interpreters.zip(0..).map(|(interpreter, number)| {
             let words = Escaped(&interpreter.words);
-            let rounds = count(beside.rust.plan.rounds, "round");
-            let title = format!(
-                "{}, {words}, and Rust, {rounds}: {flags}",
-                scenario.name
-            );
+            let title =
+                format!("{}, {words}, and Rust at that size", scenario.name);
             let rows = beside.rows(number).into_iter().map(row_beside);
             let refused = beside.refusals(number).map(refused_row_beside);
             let header = HEADER_BESIDE;

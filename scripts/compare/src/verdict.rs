@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use crate::{
     figures,
-    judge::{self, Finding},
-    measure::Measured,
+    judge::Finding,
+    measured::Measured,
     plan::count,
     samples::Sample,
+    stopping::{self, Aim},
 };
 
 /// The unit of a speed-up.
@@ -29,6 +30,8 @@ pub struct Verdict {
     pub variant: Option<String>,
     /// In what, see [`Metric::unit`].
     pub unit: String,
+    /// Whether it answers its scenario's question.
+    pub is_headline: bool,
     /// The median of threads, if the row has a figure of theirs.
     pub threads: Option<f64>,
     /// The median of processes, if the row has a figure of theirs.
@@ -75,33 +78,27 @@ pub fn verdicts(measured: &Measured) -> Vec<Verdict> {
         .collect()
 }
 
-/// What is shown, in its order. All runs of a side have the same metrics.
+/// What is shown, in its order. All slices of a part have the same metrics.
 fn rows(measured: &Measured) -> Vec<&Metric> {
     let [threads, processes] =
-        [Model::Threads, Model::Processes].map(|model| {
-            let mut samples = measured.counted(model, measured.plan.workers);
-            samples.next().map_or(&[][..], |first| &first.figures)
-        });
+        [Model::Threads, Model::Processes].map(|model| measured.metrics(model));
     let mut rows = figures::merged(threads, processes);
     rows.retain(|metric| !metric.detail);
     rows
 }
 
 fn row(measured: &Measured, metric: &Metric) -> Verdict {
+    let workers = measured.plan.workers;
     let [threads, processes] = [Model::Threads, Model::Processes]
-        .map(|model| values(measured, metric, model));
-    let ratio = match (metric.only, &threads, &processes) {
-        (None, Some(threads), Some(processes)) => {
-            judge::advantage(threads, processes, metric.better)
-        }
-        _ => None,
-    };
+        .map(|model| measured.figure(metric, model, workers));
+    let ratio = ratio(measured, metric);
     let is_known = threads.is_some() && processes.is_some();
     Verdict {
         scenario: measured.plan.scenario.name,
         metric: metric.name.clone(),
         variant: metric.variant.clone(),
         unit: metric.unit.clone(),
+        is_headline: measured.plan.is_headline(&figures::id(metric)),
         threads: threads.as_deref().and_then(estimate::median),
         processes: processes.as_deref().and_then(estimate::median),
         ratio,
@@ -113,18 +110,57 @@ fn row(measured: &Measured, metric: &Metric) -> Verdict {
     }
 }
 
-/// One side's figures of this name, round by round. None if one of them is
-/// not known: rounds are compared in pairs.
-fn values(
-    measured: &Measured,
-    metric: &Metric,
-    model: Model,
-) -> Option<Vec<f64>> {
-    measured
-        .counted(model, measured.plan.workers)
-        .flat_map(|sample| figures::find(metric, &sample.figures))
-        .map(|figure| figure.value)
+/// How many times better threads are. None if nothing is judged.
+fn ratio(measured: &Measured, metric: &Metric) -> Option<Estimate> {
+    let ratios = measured.advantage(metric)?;
+    metric.only.is_none().then(|| stopping::estimate(&ratios))
+}
+
+/// The figures of a part by which the sides are judged.
+pub fn judged<'all>(
+    measured: &'all Measured,
+    part: &str,
+) -> impl Iterator<Item = &'all Metric> {
+    let mut samples = measured.of(Model::Threads);
+    let first = samples.find(|sample| sample.slice.part == part);
+    let figures = first.into_iter().flat_map(|sample| &sample.figures);
+    figures.filter(|metric| {
+        let is_shown = metric.detail || metric.better == Better::Neither;
+        metric.only.is_none() && !is_shown
+    })
+}
+
+/// What was found of all rows that are judged and answer a question.
+pub fn findings(measured: &Measured) -> Vec<Finding> {
+    let parts = measured.plan.parts();
+    let rows = parts.flat_map(|part| judged(measured, part.name));
+    rows.filter(|it| measured.plan.is_headline(&figures::id(it)))
+        .filter_map(|metric| Some(Finding::of(ratio(measured, metric)?)))
         .collect()
+}
+
+/// How many times as many pairs would decide all rows of a part, as far as one
+/// can tell. None if they are decided, or will never be.
+pub fn effort(measured: &Measured, part: &str) -> Option<f64> {
+    let rows = judged(measured, part).filter_map(|metric| {
+        let ratio = ratio(measured, metric)?;
+        let aim = match measured.plan.is_headline(&figures::id(metric)) {
+            true => Aim::HEADLINE,
+            false => Aim::OTHER,
+        };
+        match Finding::of(ratio) {
+            Finding::NoClearDifference => None,
+            Finding::Better(_) if aim.is_met(ratio) => None,
+            // Nobody can say how near to a threshold the truth lies.
+            _ => Some(aim.effort(ratio).max(1.01)),
+        }
+    });
+    let speed_ups = speed_ups(measured).filter_map(|row| {
+        let ratio = row.ratio.filter(|_| row.is_headline)?;
+        let aim = Aim::HEADLINE;
+        (!aim.is_met(ratio)).then(|| aim.effort(ratio))
+    });
+    rows.chain(speed_ups).reduce(f64::max)
 }
 
 fn conclusion(metric: &Metric, ratio: Option<Estimate>) -> String {
@@ -165,19 +201,16 @@ pub fn comparative(unit: &str, better: Better) -> &'static str {
 
 /// What one worker took over what all took, for each side; part by part, if
 /// the programs tell what each part of the work took.
-fn speed_ups(measured: &Measured) -> Vec<Verdict> {
-    if !measured.plan.scenario.scales {
-        return Vec::new();
-    }
+fn speed_ups(measured: &Measured) -> impl Iterator<Item = Verdict> {
     let parts: Vec<Option<&str>> = match parts(measured) {
+        _ if !measured.plan.scenario.scales => Vec::new(),
         parts if parts.is_empty() => vec![None],
         parts => parts.into_iter().map(Some).collect(),
     };
     let sides = [Model::Threads, Model::Processes];
     parts
         .into_iter()
-        .flat_map(|part| sides.map(|side| speed_up(measured, side, part)))
-        .collect()
+        .flat_map(move |part| sides.map(|side| speed_up(measured, side, part)))
 }
 
 /// How a metric is called that tells what a part of the work took.
@@ -196,18 +229,20 @@ fn parts(measured: &Measured) -> Vec<&str> {
 
 fn speed_up(measured: &Measured, model: Model, part: Option<&str>) -> Verdict {
     let plan = &measured.plan;
-    let work = |workers| -> Vec<f64> {
-        let samples = measured.counted(model, workers);
-        samples.filter_map(|sample| work(sample, part)).collect()
+    let work = |workers| {
+        measured.by_pair(model, workers, |sample| Some(work(sample, part)))
     };
-    let speed_up = plan
-        .measures_speed_up()
-        .then(|| estimate::ratio(&work(1), &work(plan.workers)));
+    let speed_up = plan.measures_speed_up().then(|| {
+        let [one, all] = [1, plan.workers].map(|it| work(it).unwrap_or_default());
+        stopping::estimate(&estimate::ratios(&one, &all))
+    });
     let median = speed_up.map(|speed_up| speed_up.median);
     let figure = |side| median.filter(|_| side == model);
+    let metric = format!("speed-up of {model}");
     Verdict {
         scenario: plan.scenario.name,
-        metric: format!("speed-up of {model}"),
+        is_headline: plan.is_headline(&figures::name(&metric, part)),
+        metric,
         variant: part.map(str::to_owned),
         unit: TIMES.into(),
         threads: figure(Model::Threads),

@@ -58,9 +58,9 @@ fn scripts() -> (Vec<Script>, MutexGuard<'static, ()>) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let there = |scenario: &'static Scenario| {
-        scenario.cpython.map(|flags| (scenario, flags))
+        scenario.cpython.iter().map(move |part| (scenario, part.flags))
     };
-    let scripts: Vec<_> = ALL.iter().filter_map(there).collect();
+    let scripts: Vec<_> = ALL.iter().flat_map(there).collect();
     assert!(!scripts.is_empty());
     match is_there() {
         true => (scripts, turn),
@@ -140,7 +140,7 @@ fn of_python(scenario: &Scenario, way: &[&str], flags: &[&str]) -> Outcome {
     assert_eq!(errors, "", "{python:?} says nothing but its outcome");
     let read = document::read(&output.stdout, scenario, model(way));
     let found = match read {
-        Ok((_, found)) => found,
+        Ok(found) => found,
         Err(fault) => panic!("{python:?}: {fault}"),
     };
     let interpreter = found.machine.interpreter.clone().unwrap();

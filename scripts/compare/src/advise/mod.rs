@@ -215,6 +215,7 @@ mod tests {
             metric: metric.into(),
             variant: Some(variant.to_owned()).filter(|it| !it.is_empty()),
             unit: unit.into(),
+            is_headline: false,
             threads: Some(threads),
             processes: Some(processes),
             ratio: None,

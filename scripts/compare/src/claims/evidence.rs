@@ -10,8 +10,8 @@ use common::{
 use serde_json::Value;
 
 use crate::{
-    claims::Missing, figures, measure::Measured, results::Results,
-    samples::Sample,
+    claims::Missing, figures, measured::Measured, results::Results,
+    samples::Sample, stopping,
 };
 
 /// One figure of one side: which, and whose.
@@ -111,12 +111,10 @@ impl<'all> Evidence<'all> {
         figure: Figure<'_>,
     ) -> Result<Vec<f64>, Missing> {
         let measured = self.sound(figure.scenario)?;
-        let rounds: Option<Vec<f64>> = measured
-            .counted(figure.model, workers)
-            .flat_map(|sample| &sample.figures)
-            .filter(|metric| figure.is(metric))
-            .map(|metric| metric.value)
-            .collect();
+        let rounds = measured.by_pair(figure.model, workers, |sample| {
+            let mut figures = sample.figures.iter();
+            figures.find(|metric| figure.is(metric)).map(|it| it.value)
+        });
         rounds.filter(|rounds| !rounds.is_empty()).ok_or_else(|| {
             absent(figure.scenario, figure.model, &figure.name())
         })
@@ -128,7 +126,7 @@ impl<'all> Evidence<'all> {
     ///
     /// As [`Evidence::rounds`].
     pub fn estimate(self, figure: Figure<'_>) -> Result<Estimate, Missing> {
-        self.rounds(figure).map(|rounds| Estimate::of(&rounds))
+        self.rounds(figure).map(|rounds| stopping::estimate(&rounds))
     }
 
     /// A figure's median alone.
@@ -152,7 +150,7 @@ impl<'all> Evidence<'all> {
         below: Figure<'_>,
     ) -> Result<Estimate, Missing> {
         let (above, below) = (self.rounds(above)?, self.rounds(below)?);
-        Ok(estimate::ratio(&above, &below))
+        Ok(ratio(&above, &below))
     }
 
     /// The same figure of the variant that has the greatest number in its
@@ -184,7 +182,7 @@ impl<'all> Evidence<'all> {
         figure: Figure<'_>,
     ) -> Result<BTreeSet<&'all str>, Missing> {
         let measured = self.sound(figure.scenario)?;
-        let samples = measured.counted(figure.model, measured.plan.workers);
+        let samples = measured.of(figure.model);
         Ok(samples
             .flat_map(|sample| &sample.figures)
             .filter(|metric| metric.name == figure.metric)
@@ -203,11 +201,11 @@ impl<'all> Evidence<'all> {
         model: Model,
     ) -> Result<Estimate, Missing> {
         let measured = self.scaling(scenario)?;
-        let work = |workers| -> Vec<f64> {
-            let samples = measured.counted(model, workers);
-            samples.map(|sample| sample.outcome.laps.work).collect()
+        let work = |workers| {
+            let work = |sample: &Sample| Some(Some(sample.outcome.laps.work));
+            measured.by_pair(model, workers, work).unwrap_or_default()
         };
-        Ok(estimate::ratio(&work(1), &work(measured.plan.workers)))
+        Ok(ratio(&work(1), &work(measured.plan.workers)))
     }
 
     /// How many times faster all workers are than one at these parts of the
@@ -222,7 +220,7 @@ impl<'all> Evidence<'all> {
     ) -> Result<Estimate, Missing> {
         let one = self.time_of(parts, |_| 1)?;
         let all = self.time_of(parts, |measured| measured.plan.workers)?;
-        Ok(estimate::ratio(&one, &all))
+        Ok(ratio(&one, &all))
     }
 
     /// What these parts of the work take together, round by round.
@@ -276,15 +274,12 @@ impl<'all> Evidence<'all> {
         model: Model,
     ) -> Result<Estimate, Missing> {
         let measured = self.sound(scenario)?;
-        let samples = measured.counted(model, measured.plan.workers);
-        let busy: Vec<f64> = samples
-            .map(|Sample { outcome, .. }| {
-                let used = outcome.resources;
-                let cpu = used.cpu_user + used.cpu_system;
-                cpu / outcome.laps.total()
-            })
-            .collect();
-        Ok(Estimate::of(&busy))
+        let busy = measured.by_pair(model, measured.plan.workers, |sample| {
+            let used = sample.outcome.resources;
+            let cpu = used.cpu_user + used.cpu_system;
+            Some(Some(cpu / sample.outcome.laps.total()))
+        });
+        Ok(stopping::estimate(&busy.unwrap_or_default()))
     }
 
     /// What a side called its result, in each round: at this JSON pointer
@@ -301,12 +296,13 @@ impl<'all> Evidence<'all> {
         pointer: &str,
     ) -> Result<Vec<&'all Value>, Missing> {
         let measured = self.sound(scenario)?;
-        let at = |sample: &'all Sample| sample.outcome.result.pointer(pointer);
-        let results: Option<Vec<&Value>> =
-            measured.counted(model, measured.plan.workers).map(at).collect();
-        match results {
-            Some(results) if !results.is_empty() => Ok(results),
-            _ => Err(absent(scenario, model, pointer)),
+        let results: Vec<&Value> = measured
+            .of(model)
+            .filter_map(|sample| sample.outcome.result.pointer(pointer))
+            .collect();
+        match results.is_empty() {
+            false => Ok(results),
+            true => Err(absent(scenario, model, pointer)),
         }
     }
 
@@ -342,8 +338,12 @@ impl<'all> Evidence<'all> {
     }
 }
 
+fn ratio(above: &[f64], below: &[f64]) -> Estimate {
+    stopping::estimate(&estimate::ratios(above, below))
+}
+
 fn has_script(scenario: &str) -> bool {
-    ALL.iter().any(|one| one.name == scenario && one.cpython.is_some())
+    ALL.iter().any(|one| one.name == scenario && !one.cpython.is_empty())
 }
 
 fn absent(scenario: &str, model: Model, what: &str) -> Missing {

@@ -2,10 +2,9 @@
 //! way it can.
 #![expect(clippy::expect_used, reason = "a test may panic")]
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use common::{
-    estimate::FEWEST,
     laps::Laps,
     outcome::{Better, Metric, Model, Outcome},
     scenarios,
@@ -16,11 +15,12 @@ use crate::{
     beside::Beside,
     claims::{Claim, GROUPS, Ruling, evidence::Evidence},
     interpreter::Interpreter,
-    measure::Measured,
-    plan::{Plan, Run, Series},
+    measured::Measured,
+    plan::{Plan, Series, Slice},
     refusal::{Reason, Refusal},
     results::Results,
     samples::{Heading, Sample},
+    stopping::FEWEST,
 };
 
 const WORKERS: usize = 2;
@@ -261,7 +261,7 @@ impl Planted {
         keys.dedup();
         let [workers, _] = self.workers_and_cores();
         Measured {
-            plan: Plan { scenario, rounds: FEWEST, workers, series },
+            plan: Plan { series, ..Plan::of(scenario, workers, false) },
             samples: keys
                 .iter()
                 .flat_map(|&key| self.samples(series, key))
@@ -306,10 +306,10 @@ impl Planted {
         outcome.resources.cpu_user = cpu / 2.0;
         outcome.resources.cpu_system = cpu / 2.0;
         let workers = if planted_for == 1 { 1 } else { workers };
-        let (round, position) = (round + 1, 1);
-        let run = Run { series, model, workers, round, position };
+        let (part, pair) = ("planted", round + 1);
+        let slice = Slice { series, model, part, workers, pair, slice: 1 };
         let document = RawValue::NULL.to_owned();
-        Sample::new(run, Duration::from_secs(1), document, outcome)
+        Sample::new(slice, document, outcome)
     }
 }
 
@@ -329,7 +329,7 @@ fn heading() -> Heading {
         "schema": crate::samples::SCHEMA, "command": [],
         "date": "2026-11-22T10:00:00Z",
         "machine": common::machine::Machine::this(),
-        "rounds": FEWEST, "workers": WORKERS,
+        "budget": 1.0, "workers": WORKERS,
     });
     serde_json::from_value(heading).expect("it is a heading")
 }

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use crate::{
     claims::{Judged, Standing},
     judge::Finding,
-    measure::Measured,
+    measured::Measured,
     plan::count,
     report::Report,
     verdict::Verdict,
@@ -167,6 +167,7 @@ mod tests {
             metric: format!("from {low} to {high}"),
             variant: None,
             unit: "s".into(),
+            is_headline: false,
             threads: Some(1.0),
             processes: Some(1.0),
             ratio: Some(ratio),

@@ -6,7 +6,7 @@ use common::{outcome::Model, units};
 use maud::{Markup, html};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::{measure::Measured, plan::count};
+use crate::{measured::Measured, plan::count};
 
 /// The table of a scenario that has one.
 pub fn of(measured: &Measured) -> Markup {
@@ -19,13 +19,13 @@ pub fn of(measured: &Measured) -> Markup {
     }
 }
 
-/// What every round found, of those whose result has this form.
+/// What every slice found, of those whose result has this form.
 fn results<Found: DeserializeOwned>(
     measured: &Measured,
     model: Model,
 ) -> Vec<Found> {
     measured
-        .counted(model, measured.plan.workers)
+        .of(model)
         .filter_map(|sample| Found::deserialize(&sample.outcome.result).ok())
         .collect()
 }

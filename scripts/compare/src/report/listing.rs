@@ -270,6 +270,7 @@ mod tests {
             metric: "trip".into(),
             variant: variant.map(str::to_owned),
             unit: "s".into(),
+            is_headline: false,
             threads: None,
             processes: None,
             ratio: None,

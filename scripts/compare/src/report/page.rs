@@ -1,17 +1,18 @@
 //! The page as a whole.
 
-use common::{escaped::Escaped, estimate, outcome::Model, scenarios::Scenario};
+use common::{escaped::Escaped, outcome::Model, scenarios::Scenario};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::{
     beside::Row,
     interpreter::Interpreter,
     judge::{CLEAR, Finding, NEAR},
-    measure::Measured,
+    measured::Measured,
     plan::count,
     report::{Report, answer, claim, fates, listing, plots},
     samples::Heading,
     shell,
+    stopping::LOOKS,
     verdict::Verdict,
 };
 
@@ -91,7 +92,7 @@ fn sections(report: &Report<'_>) -> Markup {
 }
 
 fn circumstances(report: &Report<'_>) -> Markup {
-    let Heading { machine, rounds, date, interpreters, left_out, .. } =
+    let Heading { machine, date, interpreters, left_out, .. } =
         &report.results.heading;
     html! {
         p.quiet {
@@ -102,7 +103,7 @@ fn circumstances(report: &Report<'_>) -> Markup {
             (Escaped(machine.processor())) ", "
             (count(machine.cores, "core")) ", "
             (Escaped(&machine.kernel)) ", " (Escaped(&machine.rustc)) "; "
-            (count(*rounds, "round")) "; " time datetime=(date) { (date) }
+            time datetime=(date) { (date) }
         }
         @if is_of_debug_builds(report) {
             p.warning {
@@ -160,12 +161,8 @@ fn beside(report: &Report<'_>, scenario: &Scenario) -> Vec<Markup> {
     let tables = interpreters.iter().zip(0..).map(|(interpreter, number)| {
         html! {
             h3 {
-                (Escaped(&interpreter.words)) ", and Rust at the same size, "
-                (count(beside.rust.plan.rounds, "round"))
+                (Escaped(&interpreter.words)) ", and Rust at the same size"
             }
-            p { code {
-                (scenario.cpython.unwrap_or_default().join(" "))
-            } }
             @for refusal in beside.refusals(number) {
                 p.warning {
                     strong { "Refused" } ": " (refusal.series)
@@ -240,23 +237,26 @@ fn winner(verdict: &Verdict) -> Option<String> {
 }
 
 fn method(report: &Report<'_>) -> Markup {
-    let Heading { command, rounds, workers, .. } = &report.results.heading;
+    let Heading { command, workers, .. } = &report.results.heading;
     html! {
         section #method {
             h2 { "Method, and how to reproduce it" }
             p {
-                "Every pair is built once, in release. A warm-up is followed "
-                "by " (count(*rounds, "round")) ", in each of which both "
-                "sides run, either first by turns. Where work is shared, each "
-                "side has " (count(*workers, "worker")) ". An outcome counts "
-                "only if both sides give the same, right answer; if not, the "
-                "scenario is refused, and nothing is said of it."
+                "Every program is built once, in release. A pair of programs "
+                "stays alive and is asked for one short slice of work after "
+                "the other, in an order that is drawn; then the next pair is "
+                "started. Where work is shared, each side has "
+                (count(*workers, "worker")) ". An outcome counts only if both "
+                "sides give the same, right answer; if not, the scenario is "
+                "refused, and nothing is said of it."
             }
             p {
-                "What is judged is the ratio within each round: its median, "
-                "and the exact interval, from order statistics, that holds "
-                "the true median with 95 % confidence or more; which takes "
-                "at least " (estimate::FEWEST) " rounds. A side is ahead if "
+                "What is judged is one ratio for each pair of programs, the "
+                "median of its slices: the median over the pairs, and the "
+                "exact interval, from order statistics. There are looks after "
+                (looks()) " pairs, until a row is decided; all looks together "
+                "miss the true median with a probability of less than 5 %. A "
+                "side is ahead if "
                 "the whole interval is beyond " (CLEAR) "×. There is no clear "
                 "difference if the whole interval is within " (NEAR) "× "
                 "either way. All else is too noisy to tell. Without a winner, "
@@ -285,6 +285,11 @@ fn method(report: &Report<'_>) -> Markup {
     }
 }
 
+fn looks() -> String {
+    let looks = LOOKS.map(|(pairs, _)| pairs.to_string());
+    looks.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use common::estimate::Estimate;
@@ -300,6 +305,7 @@ mod tests {
                 metric: "trip".into(),
                 variant: None,
                 unit: "s".into(),
+                is_headline: false,
                 threads: Some(1e-3),
                 processes: None,
                 ratio: Some(ratio),

@@ -12,11 +12,12 @@ use serde::Deserialize;
 
 use crate::{
     figures,
-    measure::Measured,
+    measured::Measured,
     report::{
         axis::{Axis, Unit},
         chart::{self, Bar, Chart, Curve, Strip},
     },
+    samples::Sample,
     verdict::{TIMES, Verdict},
 };
 
@@ -161,11 +162,12 @@ fn collect(
     model: Model,
     is_wanted: impl Fn(&Metric) -> bool,
 ) -> Vec<f64> {
-    measured
-        .counted(model, measured.plan.workers)
-        .flat_map(|sample| sample.figures.iter().filter(|one| is_wanted(one)))
-        .filter_map(|metric| metric.value)
-        .collect()
+    let wanted = |sample: &Sample| {
+        let mut figures = sample.figures.iter();
+        figures.find(|one| is_wanted(one)).map(|metric| metric.value)
+    };
+    let pairs = measured.by_pair(model, measured.plan.workers, wanted);
+    pairs.unwrap_or_default()
 }
 
 fn median(
@@ -264,12 +266,8 @@ fn variants(
     measured: &Measured,
     ticks: &[(f64, String, String)],
 ) -> Vec<String> {
-    let first = |model| {
-        let mut samples = measured.counted(model, measured.plan.workers);
-        samples.next().map_or(&[][..], |sample| &sample.figures)
-    };
     let mut variants: Vec<String> = Vec::new();
-    let [threads, processes] = SIDES.map(first);
+    let [threads, processes] = SIDES.map(|model| measured.metrics(model));
     for metric in figures::merged(threads, processes) {
         let is_shown = ticks.iter().any(|(_, _, name)| *name == metric.name);
         if let Some(variant) = metric.variant.clone().filter(|_| is_shown)
@@ -293,7 +291,7 @@ fn curve(
     Curve { model, points: points.collect() }
 }
 
-/// What each worker did when, in the last round.
+/// What each worker did when, in the last slice.
 fn timelines(measured: &Measured) -> Markup {
     let sides: Vec<(Model, Vec<Database>)> = SIDES
         .into_iter()
@@ -303,7 +301,7 @@ fn timelines(measured: &Measured) -> Markup {
     let ends = ends.map(|database| database.timeline.transform[1]);
     let axis = Axis::linear(Unit::Base("s"), ends.collect::<Vec<_>>());
     html! {
-        h3 { "Loading and transforming, in the last round" }
+        h3 { "Loading and transforming, in the last slice" }
         p.key { span.load {} " load " span.transform {} " transform" }
         div.panels {
             @for (model, databases) in &sides {
@@ -328,7 +326,7 @@ struct Timeline {
 }
 
 fn databases(measured: &Measured, model: Model) -> Option<Vec<Database>> {
-    let last = measured.counted(model, measured.plan.workers).last()?;
+    let last = measured.of(model).last()?;
     Vec::deserialize(&last.outcome.result).ok()
 }
 
@@ -367,10 +365,9 @@ fn frames(measured: &Measured) -> Markup {
 }
 
 fn frame_metrics(measured: &Measured) -> Vec<&Metric> {
-    let first = measured.samples.first();
-    let figures = first.map_or(&[][..], |sample| &sample.figures);
-    let is_of_frames = |metric: &&Metric| metric.name.contains("frame");
-    figures.iter().filter(is_of_frames).collect()
+    let mut figures = measured.metrics(Model::Threads);
+    figures.retain(|metric| metric.name.contains("frame"));
+    figures
 }
 
 fn frame_strip(measured: &Measured, wanted: &Metric) -> Strip {
@@ -394,37 +391,31 @@ fn frame_strip(measured: &Measured, wanted: &Metric) -> Strip {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use std::time::Duration;
 
     use common::{laps::Laps, outcome::Outcome, scenarios};
     use serde_json::value::RawValue;
 
     use super::*;
-    use crate::plan::Series;
     use crate::{
-        plan::{Plan, Run},
-        samples::Sample,
+        plan::{Plan, Series, Slice},
+        stopping::FEWEST,
         verdict,
     };
 
-    /// Six rounds, in which threads do twice as much.
+    /// Pairs in which threads do twice as much.
     fn measured() -> Measured {
         let named = |one: &&scenarios::Scenario| one.name == "ipc";
         let scenario = scenarios::ALL.iter().find(named).unwrap();
-        let runs = (0..=6).flat_map(|round| SIDES.map(|model| (round, model)));
+        let pairs = 1..=FEWEST;
+        let slices = pairs.flat_map(|pair| SIDES.map(|model| (pair, model)));
         Measured {
-            plan: Plan {
-                scenario,
-                rounds: 6,
-                workers: 2,
-                series: Series::Pair,
-            },
-            samples: runs.map(|(round, model)| sample(round, model)).collect(),
+            plan: Plan::of(scenario, 2, false),
+            samples: slices.map(|(pair, model)| sample(pair, model)).collect(),
             refusals: Vec::new(),
         }
     }
 
-    fn sample(round: usize, model: Model) -> Sample {
+    fn sample(pair: usize, model: Model) -> Sample {
         let share = if model == Model::Threads { 1.0 } else { 0.5 };
         let trip = |size: &str, time: f64| {
             let name = format!("{size} trip");
@@ -438,10 +429,10 @@ mod tests {
             ],
             ..Outcome::new("ipc", model, &Laps::none())
         };
-        let run =
-            Run { series: Series::Pair, model, workers: 2, round, position: 1 };
+        let (series, part, workers) = (Series::Pair, "planted", 2);
+        let slice = Slice { series, model, part, workers, pair, slice: 1 };
         let document = RawValue::from_string("{}".into()).unwrap();
-        Sample::new(run, Duration::ZERO, document, outcome)
+        Sample::new(slice, document, outcome)
     }
 
     fn row(measured: &Measured, metric: &str) -> Verdict {

@@ -1,7 +1,7 @@
 //! A file of samples may come from anywhere. Whatever it says, it is refused
 //! in words, or read; and nothing that is made of it panics.
 
-use std::{panic, path::Path};
+use std::{collections::BTreeMap, panic, path::Path};
 
 use common::{
     laps::Laps,
@@ -74,14 +74,14 @@ fn document(scenario: &str) -> Value {
             ..Outcome::new(scenario, model, &Laps::none())
         };
         json!({
-            "model": model, "workers": 2, "round": 1, "position": 1,
-            "wall": 0.5, "outcome": outcome,
+            "model": model, "part": "lock", "workers": 2, "pair": 1,
+            "slice": 1, "outcome": outcome,
         })
     };
     json!({
         "schema": SCHEMA, "command": ["--quick"],
         "date": "2026-11-22T10:00:00Z", "machine": Machine::this(),
-        "rounds": 6, "workers": 2,
+        "budget": 1.0, "workers": 2,
         "samples": [sample(Model::Threads), sample(Model::Processes)],
         "refusals": [],
         "environment": environment(),
@@ -101,7 +101,11 @@ fn environment() -> Environment {
     };
     let place =
         Place { quota: Some(1.0), cores_online: Some(2), ..Place::default() };
-    Environment { place, readings: vec![reading(1.0), reading(2.0)] }
+    Environment {
+        place,
+        readings: vec![reading(1.0), reading(2.0)],
+        dropped: BTreeMap::from([("ipc".into(), 1)]),
+    }
 }
 
 /// The places of all values, those within others included.

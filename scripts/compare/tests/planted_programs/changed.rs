@@ -30,11 +30,11 @@ fn compared(alter: impl Fn(&mut Asked)) -> Result {
     against(&[old, new])
 }
 
-/// Lets the planted programs begin with their first run again.
+/// Lets the planted programs begin with their first pair again.
 fn restart(stage: &Stage) {
     for model in BOTH {
-        let runs = format!("shared-state-{model}.runs");
-        fs::remove_file(stage.programs().join(runs)).unwrap();
+        let pairs = format!("shared-state-{model}.pairs");
+        fs::remove_file(stage.programs().join(pairs)).unwrap();
     }
 }
 
@@ -109,16 +109,16 @@ fn what_got_faster_is_named_and_does_not_fail() {
 fn noise_is_no_change() {
     let result = compared(|asked| {
         let factors = [1.0, 0.7, 1.6, 0.9, 1.3, 1.0, 1.1];
-        asked.outcome.laps.work *= factors[asked.run % factors.len()];
+        asked.outcome.laps.work *= factors[asked.pair % factors.len()];
     });
     assert_eq!(result.code, Some(0), "{}", result.stdout);
     assert_eq!(result.stdout.matches("too noisy to tell").count(), 2);
 }
 
 #[test]
-fn figures_are_paired_by_the_number_of_their_round() {
+fn figures_are_paired_by_the_number_of_their_pair() {
     let drift = |asked: &mut Asked| {
-        asked.outcome.laps.work *= 1.0 + asked.run as f64;
+        asked.outcome.laps.work *= 1.0 + asked.pair as f64;
     };
     let stage = Stage::new();
     let old = measured(&stage, "old.json", drift);
@@ -133,10 +133,10 @@ fn figures_are_paired_by_the_number_of_their_round() {
 }
 
 #[test]
-fn too_few_rounds_in_common_tell_nothing() {
+fn too_few_pairs_in_common_tell_nothing() {
     let result = edited(|document| {
         let samples = document["samples"].as_array_mut().unwrap();
-        samples.retain(|sample| sample["round"].as_u64().unwrap() < 6);
+        samples.retain(|sample| sample["pair"].as_u64().unwrap() < 8);
     });
     let page = squeezed(&result.stdout);
     assert_eq!(page.matches("too noisy to tell [0.00, ∞]").count(), 8);
@@ -168,7 +168,7 @@ fn other_work_is_refused_in_words() {
 
 #[test]
 fn a_quick_run_is_not_compared_with_a_whole_one() {
-    let result = edited(|document| document["command"] = json!(["--quick"]));
+    let result = edited(|document| document["command"] = json!([]));
     assert_eq!(result.code, Some(1));
     assert!(result.stderr.contains("only one of the two files"));
     assert_eq!(result.stdout, "");
@@ -221,7 +221,7 @@ fn a_scenario_of_one_file_is_said_and_none_in_common_is_an_error() {
 fn a_scenario_that_was_refused_is_not_compared() {
     let result = edited(|document| {
         document["refusals"] = json!([{
-            "scenario": "shared-state", "model": "processes", "run": null,
+            "scenario": "shared-state", "model": "processes", "slice": null,
             "reason": "exit status 1", "stderr": "",
         }]);
     });
@@ -249,7 +249,7 @@ fn the_new_file_is_by_default_where_samples_are_kept() {
 
 #[test]
 fn what_would_measure_is_bad_usage_beside_it() {
-    for other in ["--quick", "--rounds=6", "--seed=1", "--scenario=ipc"] {
+    for other in ["--quick", "--budget=6", "--seed=1", "--scenario=ipc"] {
         let mut command = Command::new(COMPARE);
         command.args(["--compare-with", "a.json", "b.json", other]);
         assert_eq!(run(&mut command).code, Some(2), "{other}");

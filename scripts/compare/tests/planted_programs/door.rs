@@ -29,17 +29,11 @@ fn an_unknown_scenario_is_answered_with_those_there_are() {
 }
 
 #[test]
-fn too_few_rounds_are_answered_with_the_reason() {
-    let assert = compare(&["--rounds", "5"]).code(2);
-    assert!(said(&assert).contains("at least 6 rounds"));
-    assert!(said(&assert).contains("95 % confidence interval"));
-}
-
-#[test]
 fn what_is_no_number_is_bad_usage() {
     for bad in [
-        ["--rounds", "many"],
-        ["--rounds", "1001"],
+        ["--budget", "much"],
+        ["--budget", "-1"],
+        ["--budget", "86401"],
         ["--workers", "0"],
         ["--workers", "1025"],
         ["--deadline", "0"],

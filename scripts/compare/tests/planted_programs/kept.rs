@@ -1,32 +1,32 @@
 //! The file of samples: complete, and a document at every moment.
 
-use std::{fs, fs::File};
+use std::{collections::BTreeSet, fs, fs::File};
 
 use assert_cmd::Command;
 use common::outcome::Model;
 use serde_json::Value;
 
-use crate::planted::{BOTH, COMPARE, Stage, file_of, run, write_program};
+use crate::planted::{BOTH, COMPARE, LOOK, Stage, file_of, run, write_program};
 
 #[test]
-fn every_sample_is_kept_with_its_place_in_the_order() {
+fn every_sample_is_kept_with_its_place() {
     let stage = Stage::with("matrix");
     run(&mut stage.compare(&["matrix"]));
     let document = stage.document();
     let samples = document["samples"].as_array().unwrap();
-    assert_eq!(samples.len(), 2 + 6 * 4);
-    let order: Vec<String> = samples[..10]
-        .iter()
-        .map(|sample| {
-            let (model, round) = (&sample["model"], &sample["round"]);
-            let (workers, wall) = (&sample["workers"], &sample["wall"]);
-            assert!(wall.as_f64().unwrap() > 0.0);
-            assert_eq!(sample["outcome"]["model"], *model);
-            let side = &model.as_str().unwrap()[..1];
-            format!("{round}{side}{workers}")
-        })
-        .collect();
-    assert_eq!(order.join(" "), "0t2 0p2 1t1 1p1 1t2 1p2 2p2 2t2 2p1 2t1");
+    let mut places = BTreeSet::new();
+    for sample in samples {
+        assert_eq!(sample["outcome"]["model"], sample["model"]);
+        let place = ["pair", "slice", "part", "model", "workers"];
+        places.insert(place.map(|key| sample[key].to_string()));
+    }
+    assert_eq!(places.len(), samples.len());
+    // Two sides with one worker and with two, at least a slice each.
+    for pair in 1..=LOOK {
+        let of_this = samples.iter().filter(|it| it["pair"] == pair);
+        let slices = of_this.count();
+        assert!(slices >= 4 && slices.is_multiple_of(4), "{slices}");
+    }
 }
 
 #[test]
@@ -34,8 +34,8 @@ fn the_file_tells_where_and_what_came_out() {
     let stage = Stage::with("shared-state");
     run(&mut stage.compare(&["shared-state"]));
     let document = stage.document();
-    assert_eq!(document["schema"], 1);
-    assert_eq!(document["command"][1], "--rounds");
+    assert_eq!(document["schema"], 2);
+    assert_eq!(document["command"][1], "--quick");
     assert!(document["machine"]["cores"].as_u64().unwrap() > 0);
     let date = document["date"].as_str().unwrap();
     assert!(humantime::parse_rfc3339(date).is_ok(), "{date}");
@@ -53,32 +53,35 @@ fn an_outcome_is_kept_to_the_byte() {
     stage.misbehave(
         "shared-state",
         Model::Processes,
-        r#"sed 's/"answer"/\n\t"answer" /' "$outcome"; exit"#,
+        r#"printf '{"outcome":'; sed 's/"answer"/\t"answer" /' "$outcome"
+           echo '}'; continue"#,
     );
     run(&mut stage.compare(&["shared-state"]));
     let text = fs::read_to_string(stage.samples()).unwrap();
-    assert_eq!(text.matches("\n\t\"answer\" :").count(), 7);
+    let document = stage.document();
+    let samples = document["samples"].as_array().unwrap().iter();
+    let of_processes = samples.filter(|it| it["model"] == "processes");
+    assert_eq!(text.matches("\t\"answer\" :").count(), of_processes.count());
 }
 
-/// Each program copies the file while it runs.
+/// Each program copies the file while it works.
 #[test]
 fn the_file_is_a_document_at_every_moment() {
     let stage = Stage::new();
-    let lines = r#"cp "${0%/bin/*}/compare/samples.json" "$0.$run.seen""#;
+    let lines = r#"cp "${0%/bin/*}/compare/samples.json" "$0.$pair.seen""#;
     let programs =
         BOTH.map(|model| stage.misbehave("shared-state", model, lines));
     run(&mut stage.compare(&["shared-state"]));
-    let mut counts = Vec::new();
     for program in programs {
-        for run in 0..7 {
-            let seen = file_of(&program, &format!("{run}.seen"));
+        for pair in 1..=LOOK {
+            let seen = file_of(&program, &format!("{pair}.seen"));
             let text = fs::read_to_string(seen).unwrap();
             let document: Value = serde_json::from_str(&text).unwrap();
-            counts.push(document["samples"].as_array().unwrap().len());
+            let samples = document["samples"].as_array().unwrap();
+            let last = samples.last().map_or(0, |it| it["pair"].as_u64().unwrap());
+            assert_eq!(last as usize, pair - 1);
         }
     }
-    counts.sort();
-    assert_eq!(counts, (0..14).collect::<Vec<_>>());
 }
 
 #[test]
@@ -86,13 +89,13 @@ fn an_older_and_longer_file_is_overwritten() {
     let stage = Stage::with("shared-state");
     fs::create_dir(stage.samples().parent().unwrap()).unwrap();
     fs::write(stage.samples(), "x".repeat(1 << 20)).unwrap();
-    let lines = r#"cp "${0%/bin/*}/compare/samples.json" "$0.$run.seen""#;
+    let lines = r#"cp "${0%/bin/*}/compare/samples.json" "$0.$pair.seen""#;
     let program = stage.misbehave("shared-state", Model::Threads, lines);
     run(&mut stage.compare(&["shared-state"]));
-    let seen = fs::read_to_string(file_of(&program, "0.seen")).unwrap();
+    let seen = fs::read_to_string(file_of(&program, "1.seen")).unwrap();
     assert!(serde_json::from_str::<Value>(&seen).is_ok());
     assert!(seen.len() < 1000, "{} bytes", seen.len());
-    assert_eq!(stage.document()["samples"].as_array().unwrap().len(), 14);
+    assert!(!stage.document()["samples"].as_array().unwrap().is_empty());
 }
 
 #[test]
@@ -143,5 +146,5 @@ fn a_full_disk_ends_the_comparison_and_loses_no_sample() {
     assert_eq!(result.code, Some(1));
     assert!(result.stderr.contains("cannot take one more sample"));
     let kept = stage.document()["samples"].as_array().unwrap().len();
-    assert!(kept > 0 && kept < 14, "{kept} samples");
+    assert!(kept > 0, "{kept} samples");
 }

@@ -15,6 +15,7 @@ use common::{
     machine::Machine,
     outcome::{Better, Metric, Model, Outcome},
     resources::Resources,
+    scenarios,
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -28,10 +29,12 @@ pub const COMPARE: &str = env!("CARGO_BIN_EXE_compare");
 
 pub const BOTH: [Model; 2] = [Model::Threads, Model::Processes];
 
-/// The most runs that a planted program has outcomes for: a warm-up and six
-/// rounds, twice each where the scenario scales; and all of them once more,
-/// beside another language.
-const RUNS: usize = 2 * (1 + 2 * 6);
+/// So many pairs have outcomes of their own. The next one has that of the
+/// first, and so on.
+pub const PAIRS: usize = 12;
+
+/// After so many pairs it is first looked at what came out.
+pub const LOOK: usize = 8;
 
 /// How long a comparison may take: a test that fails must not hang.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -56,7 +59,7 @@ impl Stage {
         stage
     }
 
-    /// A program that prints the usual outcome, altered for each run.
+    /// A program that gives the usual outcome, altered for each pair.
     pub fn plant(
         &self,
         scenario: &str,
@@ -66,8 +69,9 @@ impl Stage {
         self.script(scenario, model, alter, "")
     }
 
-    /// The same, which first does what a few lines of shell say. They find
-    /// the number of the run in `$run`, and the outcome in `$outcome`.
+    /// The same, which does what a few lines of shell say before it answers.
+    /// They find the number of its pair in `$pair`, and its outcome in the
+    /// file `$outcome`.
     pub fn misbehave(
         &self,
         scenario: &str,
@@ -96,19 +100,20 @@ impl Stage {
         alter: impl Fn(&mut Asked),
         lines: &str,
     ) -> PathBuf {
-        for run in 0..RUNS {
+        for pair in 1..=PAIRS {
             for workers in [1, 2] {
-                let mut asked = Asked {
-                    run,
-                    workers,
-                    outcome: usual(scenario, model, workers),
-                };
+                let outcome = usual(scenario, model, workers);
+                let mut asked = Asked { pair, workers, outcome };
                 alter(&mut asked);
-                let name = format!("{}.{run}.{workers}", program.display());
+                let name = format!("{}.{pair}.{workers}", program.display());
+                fs::write(&name, asked.outcome.json().unwrap()).unwrap();
+                asked.outcome.metrics.clear();
+                let name = format!("{name}.other");
                 fs::write(name, asked.outcome.json().unwrap()).unwrap();
             }
         }
-        write_program(&program, &format!("{PREAMBLE}{lines}\n{ENDING}"));
+        let preamble = PREAMBLE.replace("FLAGS", &flags_of_whole(scenario));
+        write_program(&program, &format!("{preamble}{lines}\n{ENDING}"));
         program
     }
 
@@ -173,7 +178,8 @@ impl Stage {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// A comparison of what is planted, in six rounds, with two workers.
+    /// A comparison of what is planted, with two workers, in as few pairs as
+    /// say anything.
     pub fn compare(&self, scenarios: &[&str]) -> Command {
         self.compare_with(2, scenarios)
     }
@@ -189,7 +195,7 @@ impl Stage {
     pub fn arguments(&self, workers: usize, scenarios: &[&str]) -> Vec<String> {
         let programs = self.programs().display().to_string();
         let workers = workers.to_string();
-        ["--no-python", "--rounds", "6", "--workers", &workers]
+        ["--no-python", "--quick", "--budget", "0", "--workers", &workers]
             .into_iter()
             .chain(["--programs", &programs])
             .chain(scenarios.iter().flat_map(|name| ["--scenario", name]))
@@ -197,17 +203,17 @@ impl Stage {
             .collect()
     }
 
-    /// How often a program was run.
-    pub fn runs(&self, program: &Path) -> usize {
-        let text = fs::read_to_string(file_of(program, "runs"));
+    /// How often a program was started.
+    pub fn starts(&self, program: &Path) -> usize {
+        let text = fs::read_to_string(file_of(program, "pairs"));
         text.map_or(0, |text| text.trim().parse().unwrap())
     }
 }
 
-/// What one run of a planted program is asked, and what it will print.
+/// What a planted program is asked, and what it will answer.
 pub struct Asked {
-    /// 0 is the warm-up.
-    pub run: usize,
+    /// From 1.
+    pub pair: usize,
     pub workers: usize,
     pub outcome: Outcome,
 }
@@ -226,18 +232,35 @@ impl Asked {
     }
 }
 
+/// Of all parts, only that which stands for the whole has metrics: a figure is
+/// of one part.
 const PREAMBLE: &str = r#"#!/bin/sh
-run=$(cat "$0.runs" 2>/dev/null || echo 0)
-echo $((run + 1)) > "$0.runs"
-echo "$@" > "$0.arguments"
-echo "$@" >> "$0.told"
+pair=$(($(cat "$0.pairs" 2>/dev/null || echo 0) + 1))
+echo $pair > "$0.pairs"
+echo '{"ready":1}'
+while read -r request; do
+echo "$request" >> "$0.told"
 workers=2
-while [ $# -gt 0 ]; do
-    [ "$1" = --workers ] && workers=$2
-    shift
-done
-outcome=$0.$run.$workers
+case $request in *'"--workers","1"'*) workers=1 ;; esac
+outcome=$0.$(((pair - 1) % 12 + 1)).$workers
+case $request in FLAGS) ;; *) outcome=$outcome.other ;; esac
 "#;
+
+/// As they stand in a request, as a pattern of a shell: of the pair, or of what
+/// is compared in two languages.
+fn flags_of_whole(scenario: &str) -> String {
+    let mut all = scenarios::ALL.iter();
+    let scenario = all.find(|one| one.name == scenario).unwrap();
+    let parts = scenario.parts.iter().chain(scenario.cpython);
+    let patterns: Vec<String> = parts
+        .filter(|part| part.whole)
+        .map(|part| {
+            let flags = part.flags.iter().map(|flag| format!("\"{flag}\""));
+            format!("*'{}'*", flags.collect::<Vec<_>>().join(","))
+        })
+        .collect();
+    patterns.join("|")
+}
 
 /// It says what it is, and where; it runs no script.
 const SHIM: &str = r#"#!/bin/sh
@@ -251,11 +274,12 @@ const PYTHON: &str = r#"#!/bin/sh
 env | grep '^PYTHON' >&2 && exit 1
 script=${1%.py}-$3
 shift 3
-case "$*" in *"--transfers=1 "*) exec cat "$script.0.1" ;; esac
+case "$*" in *"--transfers=1 "*) exec cat "$script.1.1" ;; esac
 exec "$script" "$@"
 "#;
 
-const ENDING: &str = "cat \"$outcome\"\n";
+const ENDING: &str =
+    "printf '{\"outcome\":'; cat \"$outcome\"; echo '}'\ndone\n";
 
 /// Through another program: while a test has a file open for writing, a
 /// program that another test starts inherits it for a moment, and a program

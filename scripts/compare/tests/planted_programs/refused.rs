@@ -11,11 +11,11 @@ fn stage_with(lines: &str) -> Stage {
     stage
 }
 
-/// A stage whose processes print something else, from round 3 on.
+/// A stage whose processes print something else, from pair 3 on.
 fn stage_that_alters(alter: impl Fn(&mut Outcome)) -> Stage {
     let stage = Stage::with("shared-state");
     stage.plant("shared-state", Model::Processes, |asked| {
-        if asked.run >= 3 {
+        if asked.pair >= 3 {
             alter(&mut asked.outcome);
         }
     });
@@ -43,21 +43,21 @@ fn assert_refused(result: &Result, words: &str) {
 #[test]
 fn a_crash() {
     let stage = stage_with(
-        "[ $run = 3 ] && { echo one >&2; echo 'no such account' >&2; exit 3; }",
+        "[ $pair = 3 ] && { echo one >&2; echo 'no such account' >&2; exit 3; }",
     );
     let result = compare(&stage);
-    assert_refused(&result, "round 3 refused exit status 3: no such account");
+    assert_refused(&result, "pair 3 refused it ended too early: exit status 3: no such account");
     let refusal = &stage.document()["refusals"][0];
     assert_eq!(refusal["model"], "processes");
-    assert_eq!(refusal["run"]["round"], 3);
-    assert_eq!(refusal["reason"], "exit status 3");
+    assert_eq!(refusal["slice"]["pair"], 3);
+    assert_eq!(refusal["reason"], "it ended too early: exit status 3");
     assert_eq!(refusal["stderr"], "one\nno such account\n");
 }
 
 #[test]
 fn a_signal() {
     let stage = stage_with("kill -SEGV $$");
-    assert_refused(&compare(&stage), "warm-up refused killed by SIGSEGV");
+    assert_refused(&compare(&stage), "pair 1 refused it ended too early: killed by SIGSEGV");
 }
 
 #[test]
@@ -70,16 +70,16 @@ fn a_refusal_ends_its_scenario_and_no_other() {
     assert!(result.stdout.contains("exit status 1"));
     assert!(result.stdout.contains("speed-up of threads"));
     assert!(result.stdout.contains("Refused: 1 of 2 scenarios."));
-    assert_eq!((stage.runs(&threads), stage.runs(&processes)), (1, 1));
+    assert_eq!((stage.starts(&threads), stage.starts(&processes)), (1, 1));
 }
 
 #[test]
 fn a_missing_program() {
     let stage = Stage::new();
     let result = compare(&stage);
-    assert_refused(&result, "before any run");
+    assert_refused(&result, "outside its slices");
     assert_refused(&result, "there is no program");
-    assert_eq!(result.stdout.matches("before any run").count(), 2);
+    assert_eq!(result.stdout.matches("outside its slices").count(), 2);
 }
 
 #[test]
@@ -125,18 +125,18 @@ fn a_process_left_behind() {
 #[test]
 fn a_process_left_behind_in_a_session_of_its_own() {
     let stage = Stage::with("shared-state");
-    let lines = format!("exec 3<&0; {SAY_HERE}; setsid sh -c 'read _ <&3' &");
+    let lines = format!("{SAY_HERE}; setsid sleep 3 &");
     let program = stage.misbehave("shared-state", Model::Processes, &lines);
     let mut fifo = Fifo::of(&program);
     assert_refused(&compare(&stage), "it left a process behind");
     fifo.wait_for_here();
-    // Its lifeline reaches it.
+    // It ends by itself.
     fifo.wait_for_the_end();
 }
 
 #[test]
 fn a_flood() {
-    let result = compare(&stage_with("exec yes | head -c 64000000"));
+    let result = compare(&stage_with("head -c 64000000 /dev/zero"));
     assert_refused(&result, "it printed more than 16 MiB");
 }
 
@@ -161,7 +161,7 @@ fn much_on_stderr_is_no_fault() {
 #[test]
 fn silence() {
     let result = compare(&stage_with("echo 'all well' >&2; exit 0"));
-    assert_refused(&result, "it printed nothing: all well");
+    assert_refused(&result, "it ended too early: exit status 0: all well");
 }
 
 #[test]
@@ -171,21 +171,22 @@ fn garbage() {
 }
 
 #[test]
-fn two_documents() {
-    let result = compare(&stage_with("cat \"$outcome\""));
-    assert_refused(&result, "it printed more than a document");
+fn two_answers() {
+    let twice = "printf '{\"outcome\":'; cat \"$outcome\"; echo '}'";
+    let result = compare(&stage_with(twice));
+    assert_refused(&result, "it printed more than it was asked for");
 }
 
 #[test]
 fn a_document_that_is_no_outcome() {
-    let result = compare(&stage_with("echo '{\"schema\": 1}'; exit 0"));
+    let result = compare(&stage_with("echo '{\"outcome\":{\"schema\": 1}}'; exit 0"));
     assert_refused(&result, "it did not print an outcome: missing field");
 }
 
 #[test]
 fn a_document_of_another_time() {
-    let result = compare(&stage_that_alters(|outcome| outcome.schema = 2));
-    assert_refused(&result, "it printed schema 2, not 1");
+    let result = compare(&stage_that_alters(|outcome| outcome.schema = 9));
+    assert_refused(&result, "it printed schema 9, not");
 }
 
 #[test]
@@ -206,9 +207,10 @@ fn a_lie_about_the_answer() {
     stage.plant("shared-state", Model::Processes, |asked| {
         asked.outcome.answer = "0000000000".into();
     });
-    let words = "warm-up refused it answered 00000000, \
-                 but threads, warm-up, answered 9f3c1234";
-    assert_refused(&compare(&stage), words);
+    let result = compare(&stage);
+    for words in ["pair 1 refused", "answered 00000000", "answered 9f3c1234"] {
+        assert_refused(&result, words);
+    }
     // Both stay on record.
     assert_eq!(stage.document()["samples"].as_array().unwrap().len(), 2);
 }
@@ -216,20 +218,21 @@ fn a_lie_about_the_answer() {
 /// It does not know that it did wrong, so what it wrote explains nothing.
 #[test]
 fn what_a_liar_wrote_is_not_quoted() {
-    let lines = "echo 'all is well' >&2; sed s/9f3c/0000/ \"$outcome\"; exit";
+    let lines = "echo 'all is well' >&2; printf '{\"outcome\":'; \
+                 sed s/9f3c/0000/ \"$outcome\"; echo '}'; continue";
     let result = compare(&stage_with(lines));
-    assert_refused(&result, "it answered 00001234");
+    assert_refused(&result, "answered 00001234");
     assert!(!result.stdout.contains("all is well"), "{}", result.stdout);
 }
 
 #[test]
-fn an_answer_that_changes_from_round_to_round() {
+fn an_answer_that_changes_from_pair_to_pair() {
     let result = compare(&stage_that_alters(|outcome| {
         outcome.answer = "77777777aa".into();
     }));
-    let words = "round 3 refused it answered 77777777, \
-                 but threads, warm-up, answered 9f3c1234";
-    assert_refused(&result, words);
+    for words in ["pair 3 refused it answered 77777777", "answered 9f3c1234"] {
+        assert_refused(&result, words);
+    }
 }
 
 #[test]
@@ -241,9 +244,9 @@ fn an_answer_that_depends_on_the_number_of_workers() {
         });
     }
     let result = run(&mut stage.compare(&["matrix"]));
-    let words = "round 1 refused it answered 11111111, \
-                 but threads, warm-up, answered 21111111";
-    assert_refused(&result, words);
+    for words in ["pair 1 refused", "answered 11111111", "answered 21111111"] {
+        assert_refused(&result, words);
+    }
 }
 
 #[test]
@@ -262,7 +265,7 @@ fn a_metric_that_one_side_lacks() {
     let result = compare(&stage_that_alters(|outcome| {
         outcome.metrics.pop();
     }));
-    let words = "it has no transfers, atomic, but threads, warm-up, \
+    let words = "it has no transfers, atomic, but threads, lock, pair 1, \
                  has transfers, atomic in op/s";
     assert_refused(&result, words);
     let result = compare(&stage_that_alters(|outcome| {
@@ -270,7 +273,7 @@ fn a_metric_that_one_side_lacks() {
         outcome.metrics.push(more);
     }));
     let words = "it has switches in 1, the lower the better, \
-                 but threads, warm-up, has no switches";
+                 but threads, lock, pair 1, has no switches";
     assert_refused(&result, words);
 }
 
@@ -278,7 +281,7 @@ fn wait() -> Metric {
     Metric::new("wait", "s", Better::Lower, 5e-6)
 }
 
-/// A stage where each side waits in its own way. From round 3 on, the metrics
+/// A stage where each side waits in its own way. From pair 3 on, the metrics
 /// of one are altered, of which the last is its own.
 fn stage_of_own_metrics(model: Model, alter: fn(&mut Vec<Metric>)) -> Stage {
     let stage = Stage::new();
@@ -286,7 +289,7 @@ fn stage_of_own_metrics(model: Model, alter: fn(&mut Vec<Metric>)) -> Stage {
         stage.plant("shared-state", side, |asked| {
             let metrics = &mut asked.outcome.metrics;
             metrics.push(wait().of(side).only(side));
-            if side == model && asked.run >= 3 {
+            if side == model && asked.pair >= 3 {
                 alter(metrics);
             }
         });
@@ -310,11 +313,11 @@ fn a_metric_that_only_the_other_side_can_have() {
     let result = compare(&stage_that_alters(|outcome| {
         outcome.metrics.push(wait().of("park").only(Model::Threads));
     }));
-    let words = "round 3 refused \
+    let words = "pair 3 refused \
                  it has wait, park, and says that only threads have it";
     assert_refused(&result, words);
     let stage = stage_of_two_metrics(wait().only(Model::Processes), wait());
-    let words = "warm-up refused \
+    let words = "pair 1 refused \
                  it has wait, and says that only processes have it";
     assert_refused(&compare(&stage), words);
 }
@@ -327,7 +330,7 @@ fn a_metric_of_one_side_that_is_missing_later() {
             metrics.pop();
         });
         let words = format!(
-            "round 3 refused it has no wait, {model}, but {model}, warm-up, \
+            "pair 3 refused it has no wait, {model}, but {model}, lock, pair 1, \
              has wait, {model} in s, the lower the better, for {model} only"
         );
         assert_refused(&compare(&stage), &words);
@@ -342,8 +345,8 @@ fn a_metric_of_one_side_that_was_not_there_before() {
             metrics.push(own.of("late"));
         });
         let words = format!(
-            "round 3 refused it has wait, late in s, the lower the better, \
-             for {model} only, but {model}, warm-up, has no wait, late"
+            "pair 3 refused it has wait, late in s, the lower the better, \
+             for {model} only, but {model}, lock, pair 1, has no wait, late"
         );
         assert_refused(&compare(&stage), &words);
     }
@@ -356,8 +359,8 @@ fn a_metric_of_one_side_that_means_something_else_later() {
             metrics.last_mut().unwrap().unit = "1".into();
         });
         let words = format!(
-            "round 3 refused it has wait, {model} in 1, the lower the \
-             better, for {model} only, but {model}, warm-up, has wait, \
+            "pair 3 refused it has wait, {model} in 1, the lower the \
+             better, for {model} only, but {model}, lock, pair 1, has wait, \
              {model} in s, the lower the better, for {model} only"
         );
         assert_refused(&compare(&stage), &words);
@@ -368,12 +371,12 @@ fn a_metric_of_one_side_that_means_something_else_later() {
 fn a_metric_that_one_side_calls_its_own_and_both_have() {
     let stage = stage_of_two_metrics(wait().only(Model::Threads), wait());
     let words = "it has wait in s, the lower the better, \
-                 but threads, warm-up, \
+                 but threads, lock, pair 1, \
                  has wait in s, the lower the better, for threads only";
     assert_refused(&compare(&stage), words);
     let stage = stage_of_two_metrics(wait(), wait().only(Model::Processes));
     let words = "it has wait in s, the lower the better, \
-                 for processes only, but threads, warm-up, \
+                 for processes only, but threads, lock, pair 1, \
                  has wait in s, the lower the better";
     assert_refused(&compare(&stage), words);
 }
@@ -382,7 +385,7 @@ fn a_metric_that_one_side_calls_its_own_and_both_have() {
 fn a_metric_that_each_side_calls_its_own() {
     let [threads, processes] = BOTH.map(|model| wait().only(model));
     let stage = stage_of_two_metrics(threads, processes);
-    let words = "for processes only, but threads, warm-up, \
+    let words = "for processes only, but threads, lock, pair 1, \
                  has wait in s, the lower the better, for threads only";
     assert_refused(&compare(&stage), words);
 }
@@ -393,7 +396,7 @@ fn a_detail_that_one_side_lacks() {
         outcome.metrics.push(wait().detail());
     }));
     let words = "it has wait in s, the lower the better, as a detail, \
-                 but threads, warm-up, has no wait";
+                 but threads, lock, pair 1, has no wait";
     assert_refused(&result, words);
 }
 
@@ -401,7 +404,7 @@ fn a_detail_that_one_side_lacks() {
 fn a_detail_that_the_other_side_shows() {
     let stage = stage_of_two_metrics(wait(), wait().detail());
     let words = "it has wait in s, the lower the better, as a detail, \
-                 but threads, warm-up, has wait in s, the lower the better";
+                 but threads, lock, pair 1, has wait in s, the lower the better";
     assert_refused(&compare(&stage), words);
 }
 
@@ -436,7 +439,7 @@ fn other_work() {
     let result = compare(&stage_that_alters(|outcome| {
         outcome.parameters["seed"] = 2.into();
     }));
-    let words = "it ran with seed 2, but threads, warm-up, ran with seed 1";
+    let words = "it ran with seed 2, but threads, lock, pair 1, ran with seed 1";
     assert_refused(&result, words);
 }
 
@@ -445,7 +448,7 @@ fn another_build() {
     let result = compare(&stage_that_alters(|outcome| {
         outcome.machine.profile = "debug".into();
     }));
-    let words = "it is a debug build by rustc 1.95.0, but threads, warm-up, \
+    let words = "it is a debug build by rustc 1.95.0, but threads, lock, pair 1, \
                  is a release build by rustc 1.95.0";
     assert_refused(&result, words);
 }

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use assert_cmd::Command;
 use common::outcome::Model;
 
-use crate::planted::{BOTH, COMPARE, Stage, run};
+use crate::planted::{BOTH, COMPARE, LOOK, Stage, run};
 
 fn report_of(stage: &Stage) -> PathBuf {
     stage.samples().with_extension("html")
@@ -26,10 +26,10 @@ fn a_comparison_ends_with_a_report_and_says_where() {
     let page = fs::read_to_string(path).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>"));
     assert!(page.contains("shared-state</a>: no side is ahead in any of 4"));
-    // Four rows that are judged, in six rounds.
+    // Four rows that are judged, a mark for each pair.
     let plot = page.split("</figure>").next().unwrap();
-    assert_eq!(count(plot, "<circle class=\"threads\""), 4 * 6);
-    assert_eq!(count(plot, "<rect class=\"processes\""), 4 * 6);
+    assert_eq!(count(plot, "<circle class=\"threads\""), 4 * LOOK);
+    assert_eq!(count(plot, "<rect class=\"processes\""), 4 * LOOK);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_page_that_is_not_ours_is_left_as_it_is() {
         assert_eq!(kept, page);
         assert!(!file.exists());
     }
-    assert_eq!(programs.map(|program| stage.runs(&program)), [0, 0]);
+    assert_eq!(programs.map(|program| stage.starts(&program)), [0, 0]);
 }
 
 /// What is named for samples is never taken for a report.
