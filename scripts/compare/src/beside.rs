@@ -31,7 +31,7 @@ pub const FIRST_LOOK: &str = "shared-state";
 /// Whether a scenario is compared in two languages.
 pub fn is_wanted(scenario: &Scenario, is_quick: bool) -> bool {
     let is_first = scenario.name == FIRST_LOOK;
-    scenario.cpython.is_some() && (is_first || !is_quick)
+    scenario.cpython_run.is_some() && (is_first || !is_quick)
 }
 
 /// What came of one scenario in two languages.

@@ -302,7 +302,7 @@ impl Bench {
             command.arg("--quick");
         }
         if !run.series.is_pair() {
-            command.args(scenario.cpython.unwrap_or_default());
+            command.args(scenario.cpython_run.unwrap_or_default());
         }
         if let Some(answer) = answer.filter(|_| run.round > 0) {
             command.args(["--expect", answer]);

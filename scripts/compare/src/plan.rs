@@ -161,7 +161,9 @@ mod tests {
         rows: "",
         crew: true,
         scales: true,
-        cpython: None,
+        parts: &[],
+        cpython: &[],
+        cpython_run: None,
     };
 
     /// A round as a word: T2 is threads with two workers.

@@ -143,7 +143,7 @@ impl Page<'_> {
         let Some(beside) = self.results.find_beside(scenario.name) else {
             return Vec::new();
         };
-        let flags = scenario.cpython.unwrap_or_default().join(" ");
+        let flags = scenario.cpython_run.unwrap_or_default().join(" ");
         let interpreters = self.results.heading.interpreters.iter();
         let tables = interpreters.zip(0..).map(|(interpreter, number)| {
             let words = Escaped(&interpreter.words);

@@ -343,7 +343,7 @@ impl<'all> Evidence<'all> {
 }
 
 fn has_script(scenario: &str) -> bool {
-    ALL.iter().any(|one| one.name == scenario && one.cpython.is_some())
+    ALL.iter().any(|one| one.name == scenario && one.cpython_run.is_some())
 }
 
 fn absent(scenario: &str, model: Model, what: &str) -> Missing {

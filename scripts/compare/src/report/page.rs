@@ -164,7 +164,7 @@ fn beside(report: &Report<'_>, scenario: &Scenario) -> Vec<Markup> {
                 (count(beside.rust.plan.rounds, "round"))
             }
             p { code {
-                (scenario.cpython.unwrap_or_default().join(" "))
+                (scenario.cpython_run.unwrap_or_default().join(" "))
             } }
             @for refusal in beside.refusals(number) {
                 p.warning {

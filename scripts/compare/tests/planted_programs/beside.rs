@@ -32,7 +32,7 @@ fn compare(stage: &Stage) -> Result {
 fn flags() -> String {
     let mut all = scenarios::ALL.iter();
     let scenario = all.find(|scenario| scenario.name == SCENARIO).unwrap();
-    scenario.cpython.unwrap().join(" ")
+    scenario.cpython_run.unwrap().join(" ")
 }
 
 #[test]
