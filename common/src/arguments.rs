@@ -19,7 +19,7 @@ pub trait Arguments: Parser {
     }
 
     /// What is done in place of a run, if that is asked for.
-    fn instead(&self) -> Option<anyhow::Result<()>> {
+    fn instead(&self) -> Option<fn() -> anyhow::Result<()>> {
         None
     }
 
@@ -58,6 +58,10 @@ pub struct Common {
     /// End when stdin is closed: so no demo outlives what started it
     #[arg(long)]
     pub lifeline: bool,
+
+    /// Stay, and do what each line of stdin asks for: a JSON array of flags
+    #[arg(long, conflicts_with = "lifeline")]
+    pub slices: bool,
 
     /// What a run with the same flags, which was checked, has answered: then
     /// this one must, and what takes long is not done twice to find it

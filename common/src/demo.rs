@@ -21,6 +21,7 @@ use crate::{
     escaped::{Escaped, EscapedLines},
     inherited, lifeline,
     outcome::{Model, Outcome},
+    slices,
 };
 
 /// Runs a demo and prints what came out, for a person or as JSON.
@@ -29,7 +30,7 @@ use crate::{
 /// 2 for bad usage, 130 after Ctrl-C and 143 after SIGTERM.
 pub fn main<A: Arguments>(
     model: Model,
-    run: impl FnOnce(Model, &A) -> anyhow::Result<Outcome>,
+    run: impl Fn(Model, &A) -> anyhow::Result<Outcome>,
 ) -> ExitCode {
     inherited::put_in_order();
     let arguments = parse::<A>();
@@ -40,14 +41,28 @@ pub fn main<A: Arguments>(
         let mut command = A::command().bin_name(program());
         command.error(ErrorKind::ValueValidation, reason).exit();
     }
-    status(obey_the_outside(&arguments).and_then(|()| {
-        arguments.instead().unwrap_or_else(|| {
-            let outcome = run(model, &arguments)?;
-            let Common { json, expect, .. } = arguments.common();
-            check(&outcome, expect.as_deref())?;
-            print_outcome(&outcome, *json)
-        })
-    }))
+    status(
+        obey_the_outside(&arguments)
+            .and_then(|()| perform(model, &arguments, run)),
+    )
+}
+
+/// What is asked for: a run, or many, or something else.
+fn perform<A: Arguments>(
+    model: Model,
+    arguments: &A,
+    run: impl Fn(Model, &A) -> anyhow::Result<Outcome>,
+) -> anyhow::Result<()> {
+    let Common { json, expect, slices, .. } = arguments.common();
+    if *slices {
+        return slices::serve(model, run);
+    }
+    if let Some(other) = arguments.instead() {
+        return other();
+    }
+    let outcome = run(model, arguments)?;
+    check(&outcome, expect.as_deref())?;
+    print_outcome(&outcome, *json)
 }
 
 /// The exit status of a program that has done this. An error is told on
@@ -100,7 +115,8 @@ fn examples<A: Arguments>() -> String {
     help.unwrap_or_default().replace("PROGRAM", &program())
 }
 
-fn program() -> String {
+/// The name that this program was called by.
+pub(crate) fn program() -> String {
     let path = env::args_os().next().unwrap_or_default();
     let name = Path::new(&path).file_name().unwrap_or_default();
     Escaped(name).to_string()
@@ -139,7 +155,10 @@ pub fn end_on_signals() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn check(outcome: &Outcome, expected: Option<&str>) -> anyhow::Result<()> {
+pub(crate) fn check(
+    outcome: &Outcome,
+    expected: Option<&str>,
+) -> anyhow::Result<()> {
     let answer = &outcome.answer;
     match expected {
         Some(expected) if answer != expected => {

@@ -50,6 +50,7 @@
 //! | `databases` | the six that are generated, behind a feature |
 //! | [`digest`] | the fingerprint of an answer |
 //! | [`lifeline`] | how a program learns that the one which started it is gone |
+//! | [`slices`] | a program that stays, and is told what to do next |
 //! | [`units`] | figures as people write them |
 //!
 //! Linux only: [`cgroup`], [`inherited`], [`lifeline`], [`machine`], [`placement`], [`resources`], the
@@ -78,5 +79,6 @@ pub mod progress;
 pub mod resources;
 pub mod ring;
 pub mod scenarios;
+pub mod slices;
 pub mod supervision;
 pub mod units;

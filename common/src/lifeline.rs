@@ -41,7 +41,20 @@ pub fn hold(pipe: impl AsFd, signal: Signal) -> io::Result<()> {
     Ok(())
 }
 
-/// The same for the whole process group that this process leads, now and
+/// Has nothing sent any more, whatever happens at the other end. For a pipe
+/// that is a lifeline at some times, and brings input at others.
+///
+/// # Errors
+///
+/// Fails if the descriptor is no file any more.
+pub fn let_go(pipe: impl AsFd) -> io::Result<()> {
+    let pipe = pipe.as_fd();
+    let flags = control(pipe, F_GETFL, 0)?;
+    control(pipe, F_SETFL, flags & !O_ASYNC)?;
+    Ok(())
+}
+
+/// As [`hold`], for the whole process group that this process leads, now and
 /// later: what it has started is sent the signal too, unless it has left the
 /// group or holds more rights. What is armed belongs to the pipe, and outlives
 /// execve(2).

@@ -82,6 +82,30 @@ pub fn pin_in_turn(worker: usize) -> Result<()> {
     pin(cores.get(turn).copied())
 }
 
+/// The cores on which the calling thread may run: back to them on drop.
+#[derive(Debug)]
+pub struct Kept(CpuSet);
+
+/// Remembers where the calling thread may run, whatever [`pin`] does until
+/// what this returns is dropped, in the same thread.
+///
+/// # Errors
+///
+/// Fails if the kernel does not say.
+pub fn keep() -> Result<Kept> {
+    sched_getaffinity(None)
+        .map(Kept)
+        .context("the kernel does not say which cores may be used")
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // What was allowed before is allowed now, but for cores that the
+        // machine has lost meanwhile, of which the kernel takes care.
+        let _ = sched_setaffinity(None, &self.0);
+    }
+}
+
 /// The numbers of the cores that this thread may run on.
 fn allowed() -> Result<Vec<u32>> {
     let cores = sched_getaffinity(None)
@@ -112,6 +136,20 @@ mod tests {
         .join()
         .unwrap();
         assert_eq!(Cores::choose(None).unwrap(), Cores::default());
+    }
+
+    #[test]
+    fn a_thread_that_was_pinned_is_free_again() {
+        thread::spawn(|| {
+            let before = allowed().unwrap();
+            let kept = keep().unwrap();
+            pin(before.last().copied()).unwrap();
+            assert_eq!(allowed().unwrap().len(), 1);
+            drop(kept);
+            assert_eq!(allowed().unwrap(), before);
+        })
+        .join()
+        .unwrap();
     }
 
     #[test]

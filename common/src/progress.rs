@@ -1,7 +1,17 @@
 //! The bar on a terminal. On anything else, and with `--json` redirected, it
 //! is silent: `indicatif` draws on stderr, and only if that is a terminal.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use indicatif::{ProgressBar, ProgressStyle};
+
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// Has no bar drawn from now on, on a terminal either: to draw one takes CPU
+/// time, and a slice is short.
+pub fn keep_silent() {
+    SILENT.store(true, Relaxed);
+}
 
 /// The progress of a run, of a known number of steps.
 #[derive(Debug)]
@@ -11,6 +21,9 @@ impl Progress {
     /// A bar for `steps` steps. It is drawn in the caller's thread, as steps
     /// are made: a ticking bar would be a thread of its own.
     pub fn new(steps: usize) -> Self {
+        if SILENT.load(Relaxed) {
+            return Progress(ProgressBar::hidden());
+        }
         let bar = ProgressBar::new(steps as u64);
         if let Ok(style) =
             ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")

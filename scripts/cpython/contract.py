@@ -41,9 +41,31 @@ class Misuse(Exception):
 # Flags
 
 
-def flags(description: str, examples: str) -> argparse.ArgumentParser:
+class Flags(argparse.ArgumentParser):
+    """Flags of a command line, and then of one slice after the other."""
+
+    #: Whether a wrong flag is an error of a slice, and no end of the program.
+    in_slices = False
+
+    def error(self, message: str) -> NoReturn:
+        """What is wrong."""
+        if self.in_slices:
+            raise Misuse(message)
+        super().error(message)
+
+    def print_help(self, file: Any = None) -> None:
+        """What there is; a slice has no line to spare for it."""
+        if self.in_slices:
+            raise Misuse(NO_RUN)
+        super().print_help(file)
+
+
+NO_RUN = "a slice is a run, and nothing in place of one"
+
+
+def flags(description: str, examples: str) -> Flags:
     """The flags that every scenario understands."""
-    parser = argparse.ArgumentParser(
+    parser = Flags(
         description=description,
         epilog=f"Examples:\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -70,6 +92,12 @@ def flags(description: str, examples: str) -> argparse.ArgumentParser:
         "--lifeline", action="store_true", help="end when stdin is closed"
     )
     parser.add_argument(
+        "--slices",
+        action="store_true",
+        help="stay, and do what each line of stdin asks for: a JSON array of "
+        "flags",
+    )
+    parser.add_argument(
         "--expect",
         metavar="ANSWER",
         help="of a run with the same flags, which was checked",
@@ -77,7 +105,7 @@ def flags(description: str, examples: str) -> argparse.ArgumentParser:
     return parser
 
 
-def add_workers(parser: argparse.ArgumentParser) -> None:
+def add_workers(parser: Flags) -> None:
     """How many share the work."""
     parser.add_argument(
         "--workers",
@@ -88,9 +116,7 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_variants(
-    parser: argparse.ArgumentParser, variants: Sequence[str]
-) -> None:
+def add_variants(parser: Flags, variants: Sequence[str]) -> None:
     """Which of the variants; may be given more than once."""
     parser.add_argument(
         "--variant",
@@ -380,7 +406,7 @@ def cpu() -> Optional[str]:
 
 
 def main(
-    parser: argparse.ArgumentParser,
+    parser: Flags,
     run: Callable[[Model, argparse.Namespace], Outcome],
     variants: Sequence[str] = (),
     has: Callable[[Model, str], bool] = lambda model, variant: True,
@@ -399,6 +425,8 @@ def main(
     asked = getattr(arguments, "variants", None)
     if asked and not set(asked) & set(offered):
         parser.error(f"{model.name} have only {', '.join(offered)}")
+    if arguments.slices:
+        serve(parser, model, arguments, offered, run)
     if arguments.lifeline:
         hold(0, signal.SIGTERM)
     try:
@@ -414,6 +442,86 @@ def main(
     end_helpers()
     print_outcome(outcome, model, arguments.json)
     sys.exit(0)
+
+
+# Slices: see common/src/slices.rs
+
+
+def serve(
+    parser: Flags,
+    model: Model,
+    usual: argparse.Namespace,
+    offered: Sequence[str],
+    run: Callable[[Model, argparse.Namespace], Outcome],
+) -> NoReturn:
+    """Does what each line of stdin asks for, until there are no more.
+
+    What it was started with holds for each slice, unless that says otherwise:
+    the model, among others, which a slice may not change.
+    """
+    kind = os.fstat(0).st_mode
+    if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):
+        parser.error("--slices needs a pipe or a socket as stdin")
+    if usual.lifeline:
+        parser.error("--slices and --lifeline do not go together")
+    parser.in_slices = True
+    parser.set_defaults(**{**vars(usual), "slices": False})
+    cores_allowed = os.sched_getaffinity(0)
+    let_go(0)
+    print(json.dumps({"ready": 1}), flush=True)
+    try:
+        while request := sys.stdin.buffer.readline():
+            hold(0, signal.SIGTERM)
+            answer = slice_of(parser, model, request, offered, run)
+            os.sched_setaffinity(0, cores_allowed)
+            let_go(0)
+            print(json.dumps(answer, allow_nan=False), flush=True)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    end_helpers()
+    sys.exit(0)
+
+
+def slice_of(
+    parser: Flags,
+    model: Model,
+    request: bytes,
+    offered: Sequence[str],
+    run: Callable[[Model, argparse.Namespace], Outcome],
+) -> dict[str, Any]:
+    """What `main` does with the same flags, or what went wrong."""
+    try:
+        arguments = understood(parser, model, request, offered)
+        outcome = run(model, arguments)
+        check(outcome, arguments.expect)
+    except (Misuse, Failure) as error:
+        return {"error": str(error)}
+    return {"outcome": outcome.document(model)}
+
+
+def understood(
+    parser: Flags, model: Model, request: bytes, offered: Sequence[str]
+) -> argparse.Namespace:
+    """The flags of a slice."""
+    try:
+        words = json.loads(request)
+    except ValueError:
+        words = None
+    if not isinstance(words, list) or not all(
+        isinstance(word, str) for word in words
+    ):
+        raise Misuse(f"a request is a JSON array of strings: {request!r}")
+    arguments = parser.parse_args(words)
+    if arguments.slices or arguments.lifeline:
+        raise Misuse("a slice has neither slices nor a lifeline of its own")
+    if getattr(arguments, "list_variants", False):
+        raise Misuse(NO_RUN)
+    asked = getattr(arguments, "variants", None)
+    if asked and not set(asked) & set(offered):
+        raise Misuse(f"{model.name} have only {', '.join(offered)}")
+    if choose(arguments) != model:
+        raise Misuse(f"this program is there for {model.name}")
+    return arguments
 
 
 def put_in_order() -> None:
@@ -538,6 +646,12 @@ def hold(pipe: int, signal_number: int) -> None:
     poll.register(pipe, select.POLLIN)
     if any(events & select.POLLHUP for _, events in poll.poll(0)):
         os.kill(os.getpid(), signal_number)
+
+
+def let_go(pipe: int) -> None:
+    """Has nothing sent any more, whatever happens at the other end."""
+    status = fcntl.fcntl(pipe, fcntl.F_GETFL)
+    fcntl.fcntl(pipe, fcntl.F_SETFL, status & ~os.O_ASYNC)
 
 
 # Workers

@@ -325,17 +325,24 @@ class Aftermath:
     """What goes on when everything is done.
 
     This process has nothing to do any more: what it still uses is used by
-    those that were abandoned.
+    those that were abandoned. If there are none, there is nothing to watch.
     """
 
     def __init__(self, locks: Sequence[Any]) -> None:
-        before, start = time.process_time(), time.monotonic()
-        time.sleep(0.1)
-        used = time.process_time() - before
-        self.cores = used / (time.monotonic() - start)
-        self.threads = len(os.listdir("/proc/self/task")) - 1
+        self.threads, self.cores = threads(), 0.0
+        if self.threads:
+            before, start = time.process_time(), time.monotonic()
+            time.sleep(0.1)
+            used = time.process_time() - before
+            self.cores = used / (time.monotonic() - start)
+            self.threads = threads()
         # No lock of Python's says that its holder is dead: it stays held.
         self.held = [not lock.acquire(False) for lock in locks]
+
+
+def threads() -> int:
+    """Those of this process, beside the one that asks."""
+    return len(os.listdir("/proc/self/task")) - 1
 
 
 # The outcome
@@ -458,15 +465,18 @@ def parameters(plan: Plan) -> dict[str, Any]:
 def metrics(record: Record, cells: Cells, aftermath: Aftermath) -> list[Metric]:
     """Judged is the gentlest way; each way's own times are details."""
     rate = len(record.results) / record.good_after
-    metrics = [Metric("good jobs", "op/s", "higher", rate)]
+    # Where jobs of only one kind are stuck, what is a matter of the whole run
+    # is told of that kind.
+    kind_of_all = next(iter(cells)) if len(cells) == 1 else None
+    metrics = [Metric("good jobs", "op/s", "higher", rate, kind_of_all)]
     for kind, ways in cells.items():
         only = "processes" if kind in ENDLESS else None
         if quantiles := gentlest(ways):
             after = Metric("stopped after", "s", "lower", quantiles.p50)
             metrics.append(dataclasses.replace(after, variant=kind, only=only))
     left, lost = aftermath.threads, aftermath.cores
-    metrics.append(Metric("threads left", "1", "neither", left))
-    metrics.append(Metric("cores lost", "1", "neither", lost))
+    metrics.append(Metric("threads left", "1", "neither", left, kind_of_all))
+    metrics.append(Metric("cores lost", "1", "neither", lost, kind_of_all))
     for kind, ways in cells.items():
         for way, cell in ways.items():
             metrics.extend(details(kind, way, cell))

@@ -628,7 +628,8 @@ class Felt:
     """What a person would have felt."""
 
     input_to_frame: list[float] = field(default_factory=list)
-    longest_gap: float = 0.0
+    #: The times in which nothing was drawn.
+    gaps: list[float] = field(default_factory=list)
     frames: int = 0
     #: What the screen spent on taking over what databases had to say.
     taking: float = 0.0
@@ -652,7 +653,7 @@ def session(screen: Screen, inputs: Inputs, database: Database) -> Felt:
             screen.draw()
             now = time.monotonic()
             felt.input_to_frame += [now - due for due in served]
-            felt.longest_gap = max(felt.longest_gap, now - last)
+            felt.gaps.append(now - last)
             felt.frames += 1
             screen.gaps.append(now - last)
             served, last = [], now
@@ -795,7 +796,11 @@ def metrics(record: Record) -> Iterator[Metric]:
             ("max", latency.max, True),
         ]:
             yield lower(f"input to frame {quantile}", value, name, detail)
-        yield lower("longest gap of frames", one.felt.longest_gap, name)
+        gaps = Quantiles.of(one.felt.gaps)
+        yield lower("gap of frames p99", gaps.p99, name)
+        # One moment of the machine makes it: it is shown, and not judged.
+        longest = "longest gap of frames"
+        yield Metric(longest, "s", "neither", gaps.max, name)
     if record.cancels is not None:
         yield lower("cancel to next answer p50", record.cancels.p50)
         yield lower("cancel to next answer p99", record.cancels.p99)
@@ -822,7 +827,7 @@ def lower(
 def meaning(record: Record) -> str:
     """In a sentence."""
     gaps = ", ".join(
-        f"{name}: {contract.human(session.felt.longest_gap, 's')}"
+        f"{name}: {contract.human(max(session.felt.gaps, default=0.0), 's')}"
         for name, session in record.sessions.items()
     )
     return (

@@ -33,6 +33,7 @@ EXAMPLES = """\
 #: What each of two workers makes in about a sixth of a second.
 USUAL = {
     "racy": 200_000,
+    "forced": 100,
     "lock": 100_000,
     "lock-per-account": 100_000,
     "owner": 200_000,
@@ -40,6 +41,13 @@ USUAL = {
 }
 
 VARIANTS = list(USUAL)
+
+#: Those that may lose updates. They count them beside the balances: they are
+#: lost alike.
+LOSING = ("racy", "forced")
+
+#: Everybody waits for everybody at each update, so a few must do.
+MOST_FORCED = 1000
 
 #: What every account holds at first.
 OPENING = 100_000
@@ -102,6 +110,8 @@ def worker(parent: Parent, plan: Plan, shared: Shared) -> Any:
     parent.wait()
     if plan.variant == "racy":
         return racy(transfers, ledger)
+    if plan.variant == "forced":
+        return forced(transfers, ledger, shared.meeting)
     if plan.variant == "lock":
         return lock(transfers, ledger, shared.locks[0])
     if plan.variant == "lock-per-account":
@@ -138,18 +148,19 @@ class Shared:
     ledger: Any
     locks: list[Any]
     batches: Any
+    meeting: Any
 
     @classmethod
     def of(cls, model: Model, plan: Plan) -> Shared:
         """All that the variant needs, and nothing else."""
-        # `racy` counts updates beside the balances: they are lost alike.
-        columns = 2 if plan.variant == "racy" else 1
+        columns = 2 if plan.variant in LOSING else 1
         updates = [0] * (columns - 1) * plan.accounts
         locks = {"lock": 1, "lock-per-account": plan.accounts}
         return cls(
             share(model, [OPENING] * plan.accounts + updates),
             [model.Lock() for _ in range(locks.get(plan.variant, 0))],
             model.Queue(ROOM) if plan.variant == "owner" else None,
+            model.Barrier(plan.workers) if plan.variant == "forced" else None,
         )
 
 
@@ -205,6 +216,23 @@ def update(ledger: MutableSequence[int], place: int, amount: int) -> None:
 def added(number: int, amount: int) -> int:
     """What a program would do here takes a function of its own."""
     return number + amount
+
+
+def forced(
+    transfers: Iterable[Transfer], ledger: MutableSequence[int], meeting: Any
+) -> None:
+    """The same, and both meet in between: an update is lost each time.
+
+    That no update was lost in `racy` shows that nobody was unlucky. This shows
+    that it can happen: each worker has read before any of them writes.
+    """
+    accounts = len(ledger) // 2
+    for source, target, amount in transfers:
+        for place, change in ((source, -amount), (target, amount)):
+            held, made = ledger[place], ledger[accounts + place]
+            meeting.wait()
+            ledger[place], ledger[accounts + place] = held + change, made + 1
+            meeting.wait()
 
 
 def lock(
@@ -268,12 +296,12 @@ def partition(transfers: Iterable[Transfer], accounts: int) -> list[int]:
 def totals(
     plan: Plan, shared: Shared, found: list[Any]
 ) -> tuple[list[int], Optional[int]]:
-    """The balances at the end, and of `racy` the updates that count."""
+    """The balances at the end, and the updates that count, if some may not."""
     numbers = list(view(shared.ledger))
     balances, counts = numbers[: plan.accounts], numbers[plan.accounts :]
     if plan.variant == "partition":
         balances = [sum(column) for column in zip(balances, *found)]
-    return balances, sum(counts) if plan.variant == "racy" else None
+    return balances, sum(counts) if plan.variant in LOSING else None
 
 
 # The work and its check: see common/src/scenarios/shared_state.rs
@@ -293,10 +321,12 @@ class Plan:
     def of(cls, arguments: argparse.Namespace, variant: str) -> Plan:
         """The work that is asked of a variant."""
         usual = USUAL[variant] // (3 if arguments.quick else 1)
+        made = arguments.transfers or usual
+        is_forced = variant == "forced"
         return cls(
             variant,
-            arguments.accounts,
-            arguments.transfers or usual,
+            2 if is_forced else arguments.accounts,
+            min(made, MOST_FORCED) if is_forced else made,
             arguments.workers,
             arguments.seed,
         )
@@ -308,7 +338,11 @@ class Plan:
     def drawn(self, index: int) -> list[Transfer]:
         """The ones that are made over and over."""
         draw = Input(self.seed, index)
-        return [transfer(draw, self.accounts) for _ in range(DRAWN)]
+        drawn = [transfer(draw, self.accounts) for _ in range(DRAWN)]
+        if self.variant == "forced":
+            # All at one account at any time.
+            return [(0, 1, amount) for _, _, amount in drawn]
+        return drawn
 
     def reference(self) -> list[int]:
         """The balances that must come out.
@@ -367,13 +401,13 @@ class Finished:
         return made - (made if self.updates is None else self.updates)
 
     def check(self) -> None:
-        """`racy` may lose updates, but not with one worker, nor gain any."""
+        """Some may lose updates, but not with one worker, nor gain any."""
         plan = self.plan
         if self.lost < 0:
             raise Failure(
                 f"{plan.variant}: {self.updates} updates of {plan.updates}"
             )
-        if plan.variant == "racy" and plan.workers > 1:
+        if plan.variant in LOSING and plan.workers > 1:
             return
         expected = plan.reference()
         wrong = sum(map(int.__ne__, self.balances, expected))
@@ -384,17 +418,22 @@ class Finished:
             )
 
     def add_to(self, answer: Digest) -> None:
-        """Those of `racy` are no two times the same."""
+        """Balances that may be wrong are no two times the same."""
         plan = self.plan
         answer.text(plan.variant).count(plan.accounts).count(plan.updates)
-        if plan.variant != "racy":
+        if plan.variant not in LOSING:
             answer.integers(self.balances)
 
     def metrics(self) -> list[Metric]:
-        """How fast it was, and of `racy`, how wrong."""
+        """How fast it was, and how wrong, if it may be.
+
+        How fast all meet is no rate of transfers.
+        """
         plan = self.plan
         rate = plan.all_made / self.laps.seconds["work"]
         metrics = [Metric("transfers", "op/s", "higher", rate, plan.variant)]
+        if plan.variant == "forced":
+            metrics = []
         if self.updates is not None:
             share = self.lost / plan.updates
             metrics.append(
@@ -464,7 +503,7 @@ def story(model: Model, finished: list[Finished]) -> list[str]:
 
 def meaning(model: Model, finished: list[Finished]) -> str:
     """Which of the ways that lose nothing was the fastest."""
-    kept = [one for one in finished if one.plan.variant != "racy"]
+    kept = [one for one in finished if one.plan.variant not in LOSING]
     if not kept:
         return (
             "A read and a write are two steps, and another worker can come "

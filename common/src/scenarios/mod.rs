@@ -12,6 +12,7 @@ pub mod ipc;
 pub mod kill_workers;
 #[cfg(feature = "matrix")]
 pub mod matrix;
+mod parts;
 #[cfg(feature = "responsive-ui")]
 pub mod responsive_ui;
 pub mod shared_state;
@@ -19,22 +20,11 @@ pub mod worker_cost;
 
 use std::time::Duration;
 
+use crate::outcome::Model;
+
 /// What a frame may take: most screens are refreshed 60 times a second. Here,
 /// because a report holds frames against it without running any.
 pub const FRAME: Duration = Duration::from_micros(16_667);
-
-/// A piece of a scenario's work.
-#[derive(Debug, Clone, Copy)]
-pub struct Part {
-    /// A stable key.
-    pub name: &'static str,
-    /// Flags.
-    pub flags: &'static [&'static str],
-    /// Whether total and memory are rows.
-    pub whole: bool,
-    /// The ids of the metrics that answer.
-    pub headlines: &'static [&'static str],
-}
 
 /// A question, put to threads and to processes.
 #[derive(Debug, Clone, Copy)]
@@ -51,16 +41,79 @@ pub struct Scenario {
     /// Whether the comparison also measures the speed-up from one worker to
     /// all cores.
     pub scales: bool,
-    /// With which flags it is compared with CPython, if it is: a size at which
-    /// Python takes a second or less. The Rust pair runs with the same.
-    pub cpython: &'static [Part],
-    /// parts
+    /// What is asked of both sides, one part in a slice. All parts together
+    /// have every metric that a run without flags has, and no metric is of
+    /// two parts, but for `total` and `memory`, see [`Part::whole`].
     pub parts: &'static [Part],
+    /// What CPython is asked beside, if the scenario is there: in sizes for
+    /// which Python takes some 150 ms or less. The Rust pair is asked the
+    /// same. Those with a headline are part of a first look.
+    pub cpython: &'static [Part],
+    /// With which flags CPython does all of it in one run: a size at which it
+    /// takes a second or less.
+    pub cpython_run: Option<&'static [&'static str]>,
+}
+
+/// A piece of the work, of the size of a slice: see [`slices`](crate::slices).
+///
+/// Each takes 10 to 50 ms of work in a release build, where it has no natural
+/// unit that is longer, as a query has, a delay and a deadline.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    /// What it is called: the key by which its samples are kept. It stays, if
+    /// the flags change.
+    pub name: &'static str,
+    /// What is asked, beside `--seed`, and `--workers` where there is a
+    /// [crew](Scenario::crew).
+    pub flags: &'static [&'static str],
+    /// Whether its time in all and its memory are rows of the comparison, as
+    /// those of the scenario. There is one such part: the most representative
+    /// one, because a sum over parts of made-up sizes means nothing.
+    pub whole: bool,
+    /// Those of its metrics that answer the question of the scenario, as
+    /// `name, variant`. They have to be decided before anything else.
+    pub headlines: &'static [&'static str],
+    /// How many cores it takes. With fewer it is left out.
+    pub cores: usize,
+    /// The side whose program is spoilt by it: it has been left with threads
+    /// that nothing ends, and that may keep a core busy. It is good for no
+    /// other slice, and a new one has to be started. Any other program sleeps
+    /// after a slice.
+    pub spoils: Option<Model>,
+}
+
+impl Part {
+    const fn new(name: &'static str, flags: &'static [&'static str]) -> Self {
+        Part {
+            name,
+            flags,
+            whole: false,
+            headlines: &[],
+            cores: 1,
+            spoils: None,
+        }
+    }
+
+    const fn whole(self) -> Self {
+        Part { whole: true, ..self }
+    }
+
+    const fn answers(self, headlines: &'static [&'static str]) -> Self {
+        Part { headlines, ..self }
+    }
+
+    const fn on_two_cores(self) -> Self {
+        Part { cores: 2, ..self }
+    }
+
+    const fn spoils(self, model: Model) -> Self {
+        Part { spoils: Some(model), ..self }
+    }
 }
 
 impl Scenario {
     /// The program of one side, called as its package.
-    pub fn program(&self, model: crate::outcome::Model) -> String {
+    pub fn program(&self, model: Model) -> String {
         format!("{}-{model}", self.name)
     }
 
@@ -80,7 +133,9 @@ pub const ALL: &[Scenario] = &[
                of those that race on purpose.",
         crew: true,
         scales: false,
-        cpython: &[Part { name: "all", flags: &[
+        parts: parts::SHARED_STATE,
+        cpython: parts::python::SHARED_STATE,
+        cpython_run: Some(&[
             "--accounts=64",
             "--transfers=100000",
             "--variant=racy",
@@ -88,8 +143,7 @@ pub const ALL: &[Scenario] = &[
             "--variant=lock-per-account",
             "--variant=owner",
             "--variant=partition",
-        ], whole: true, headlines: &[] }],
-        parts: &[Part { name: "all", flags: &[], whole: true, headlines: &[] }],
+        ]),
     },
     Scenario {
         name: "ipc",
@@ -99,13 +153,14 @@ pub const ALL: &[Scenario] = &[
                how its ends wait.",
         crew: false,
         scales: false,
-        cpython: &[Part { name: "all", flags: &[
+        parts: parts::IPC,
+        cpython: parts::python::IPC,
+        cpython_run: Some(&[
             "--messages=80",
             "--waiting=block",
             "--size=64",
             "--size=65536",
-        ], whole: true, headlines: &[] }],
-        parts: &[Part { name: "all", flags: &[], whole: true, headlines: &[] }],
+        ]),
     },
     Scenario {
         name: "responsive-ui",
@@ -115,8 +170,9 @@ pub const ALL: &[Scenario] = &[
                the worker to the screen.",
         crew: false,
         scales: false,
-        cpython: &[Part { name: "all", flags: &["--steps=1200000", "--cancels=4"], whole: true, headlines: &[] }],
-        parts: &[Part { name: "all", flags: &[], whole: true, headlines: &[] }],
+        parts: parts::RESPONSIVE_UI,
+        cpython: parts::python::RESPONSIVE_UI,
+        cpython_run: Some(&["--steps=1200000", "--cancels=4"]),
     },
     Scenario {
         name: "matrix",
@@ -125,8 +181,9 @@ pub const ALL: &[Scenario] = &[
                long loading and transforming takes, of all six together.",
         crew: true,
         scales: true,
-        cpython: &[Part { name: "all", flags: &["--rows=400", "--columns=40"], whole: true, headlines: &[] }],
-        parts: &[Part { name: "all", flags: &[], whole: true, headlines: &[] }],
+        parts: parts::MATRIX,
+        cpython: parts::python::MATRIX,
+        cpython_run: Some(&["--rows=400", "--columns=40"]),
     },
     Scenario {
         name: "kill-workers",
@@ -136,14 +193,15 @@ pub const ALL: &[Scenario] = &[
                and lost: what can never be stopped.",
         crew: true,
         scales: false,
-        cpython: &[Part { name: "all", flags: &[
+        parts: parts::KILL_WORKERS,
+        cpython: parts::python::KILL_WORKERS,
+        cpython_run: Some(&[
             "--variant=loop",
             "--variant=sleep",
             "--jobs=8",
             "--deadline=100ms",
             "--grace=20ms",
-        ], whole: true, headlines: &[] }],
-        parts: &[Part { name: "all", flags: &[], whole: true, headlines: &[] }],
+        ]),
     },
     Scenario {
         name: "crash",
@@ -153,14 +211,15 @@ pub const ALL: &[Scenario] = &[
                new start. Lost: transfers of the ledger.",
         crew: true,
         scales: false,
-        cpython: &[Part { name: "all", flags: &[
+        parts: parts::CRASH,
+        cpython: parts::python::CRASH,
+        cpython_run: Some(&[
             "--variant=panic",
             "--variant=abort",
             "--variant=segfault",
             "--transfers=200",
             "--deaths=1",
-        ], whole: true, headlines: &[] }],
-        parts: &[Part { name: "all", flags: &[], whole: true, headlines: &[] }],
+        ]),
     },
     Scenario {
         name: "worker-cost",
@@ -174,7 +233,9 @@ pub const ALL: &[Scenario] = &[
                so many that wait.",
         crew: false,
         scales: false,
-        cpython: &[Part { name: "all", flags: &[
+        parts: parts::WORKER_COST,
+        cpython: parts::python::WORKER_COST,
+        cpython_run: Some(&[
             "--variant=anew",
             "--variant=borrowed",
             "--variant=served",
@@ -184,8 +245,7 @@ pub const ALL: &[Scenario] = &[
             "--parent-memory=0",
             "--crew=16",
             "--table=0",
-        ], whole: true, headlines: &[] }],
-        parts: &[Part { name: "all", flags: &[], whole: true, headlines: &[] }],
+        ]),
     },
     Scenario {
         name: "fetch",
@@ -195,8 +255,9 @@ pub const ALL: &[Scenario] = &[
                without the server's.",
         crew: false,
         scales: false,
-        cpython: &[Part { name: "all", flags: &["--workers=16", "--requests=48", "--faults=0"], whole: true, headlines: &[] }],
-        parts: &[Part { name: "all", flags: &[], whole: true, headlines: &[] }],
+        parts: parts::FETCH,
+        cpython: parts::python::FETCH,
+        cpython_run: Some(&["--workers=16", "--requests=48", "--faults=0"]),
     },
     Scenario {
         name: "address-space",
@@ -206,7 +267,52 @@ pub const ALL: &[Scenario] = &[
                worker.",
         crew: true,
         scales: false,
+        parts: parts::ADDRESS_SPACE,
         cpython: &[],
-        parts: &[Part { name: "all", flags: &[], whole: true, headlines: &[] }],
+        cpython_run: None,
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_part_has_a_name_of_its_own() {
+        for scenario in ALL {
+            for parts in [scenario.parts, scenario.cpython] {
+                let names: BTreeSet<_> =
+                    parts.iter().map(|part| part.name).collect();
+                assert_eq!(names.len(), parts.len(), "{}", scenario.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_scenario_has_one_whole_and_at_most_three_headlines() {
+        for Scenario { name, parts, cpython, cpython_run, .. } in ALL {
+            let wholes = parts.iter().filter(|part| part.whole);
+            assert_eq!(wholes.count(), 1, "{name}");
+            let headlines = parts.iter().flat_map(|part| part.headlines);
+            assert!((1..=3).contains(&headlines.count()), "{name}");
+            assert_eq!(cpython.is_empty(), cpython_run.is_none(), "{name}");
+            let wholes = cpython.iter().filter(|part| part.whole);
+            assert!(wholes.count() <= 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn no_part_asks_for_what_the_comparison_says() {
+        let said = ["--seed", "--json", "--expect", "--slices", "--lifeline"];
+        for scenario in ALL {
+            for part in scenario.parts.iter().chain(scenario.cpython) {
+                let mut flags = part.flags.iter();
+                assert!(!flags.any(|flag| said.contains(flag)), "{part:?}");
+                let asks = part.flags.contains(&"--workers");
+                assert!(!(scenario.crew && asks), "{part:?}");
+            }
+        }
+    }
+}

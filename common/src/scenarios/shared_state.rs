@@ -81,10 +81,15 @@ impl Args {
     pub fn plan(&self, variant: Variant) -> Plan {
         let quick = if self.common.quick { 3 } else { 1 };
         let usual = variant.transfers_in_a_sixth_second() / quick;
+        let transfers = self.transfers.unwrap_or(usual);
+        let (accounts, most) = match variant {
+            Variant::Forced => (2, Variant::MOST_FORCED),
+            _ => (self.accounts, u64::MAX),
+        };
         Plan {
             variant,
-            accounts: self.accounts,
-            transfers: self.transfers.unwrap_or(usual),
+            accounts,
+            transfers: transfers.min(most),
             workers: self.workers.count(),
             seed: self.common.seed,
             switch_interval: self.switching.interval,
@@ -100,6 +105,8 @@ impl Args {
 pub enum Variant {
     /// Load and store apart: what another wrote in between is lost
     Racy,
+    /// The same, and all have loaded before one stores: some is always lost
+    Forced,
     /// The same under a lock like CPython's, handed from one to the next
     GlobalLock,
     /// One lock around the whole ledger
@@ -115,6 +122,9 @@ pub enum Variant {
 }
 
 impl Variant {
+    /// Everybody waits for everybody at each update, so a few must do.
+    const MOST_FORCED: u64 = 1000;
+
     /// What each of two workers makes in about a sixth of a second on a server
     /// of 2023. A variant of ten milliseconds would be all noise, and one
     /// number for all makes either the fastest too short or the slowest too
@@ -122,6 +132,7 @@ impl Variant {
     fn transfers_in_a_sixth_second(self) -> u64 {
         match self {
             Variant::Racy => 20_000_000,
+            Variant::Forced => Variant::MOST_FORCED,
             Variant::GlobalLock => 10_000_000,
             Variant::Lock => 1_000_000,
             Variant::LockPerAccount => 4_000_000,
@@ -134,7 +145,7 @@ impl Variant {
     /// Whether it may lose updates: load and store are two steps, whoever
     /// may run between them.
     fn may_lose(self) -> bool {
-        matches!(self, Variant::Racy | Variant::GlobalLock)
+        matches!(self, Variant::Racy | Variant::Forced | Variant::GlobalLock)
     }
 }
 
@@ -191,9 +202,12 @@ impl Plan {
     /// The transfers of one worker, which depend on no other worker's.
     pub fn transfers(&self, worker: usize) -> Transfers {
         let mut input = Input::new(self.seed, worker as u64);
-        let drawn = (0..Plan::DRAWN)
-            .map(|_| Transfer::draw(&mut input, self.accounts))
-            .collect();
+        let draw = |_| Transfer::draw(&mut input, self.accounts);
+        let mut drawn: Vec<_> = (0..Plan::DRAWN).map(draw).collect();
+        if self.variant == Variant::Forced {
+            // All at one account at any time.
+            drawn = drawn.into_iter().map(Transfer::one_way).collect();
+        }
         Transfers { drawn, made: self.transfers }
     }
 
@@ -234,6 +248,11 @@ impl Transfer {
         let from = input.below(accounts);
         let to = (from + 1 + input.below(accounts - 1)) % accounts;
         Transfer { from, to, amount: 1 + input.below(100) }
+    }
+
+    /// The same from the first account to the second.
+    fn one_way(self) -> Self {
+        Transfer { from: 0, to: 1, ..self }
     }
 }
 
@@ -347,7 +366,11 @@ impl Finished {
         let variant = self.plan.variant;
         let rate = self.plan.made() as f64 / self.laps.seconds().work;
         let rate = Metric::new("transfers", "op/s", Better::Higher, rate);
-        let mut metrics = vec![rate.of(variant)];
+        // How fast all meet is no rate of transfers.
+        let mut metrics = match variant {
+            Variant::Forced => Vec::new(),
+            _ => vec![rate.of(variant)],
+        };
         if let (Some(_), Ok(lost)) = (self.updates, self.lost()) {
             let share = lost as f64 / self.plan.updates() as f64;
             let share =
@@ -481,6 +504,16 @@ mod tests {
                 prop_assert!(plan.transfers(worker).iter()
                     .eq(more.transfers(worker).iter()));
             }
+        }
+
+        #[test]
+        fn those_who_are_forced_are_at_the_account_of_all(plan in plans()) {
+            let plan = Plan { variant: Variant::Forced, accounts: 2, ..plan };
+            for transfer in plan.transfers(0).iter() {
+                prop_assert_eq!((transfer.from, transfer.to), (0, 1));
+            }
+            let total: i64 = plan.reference().iter().sum();
+            prop_assert_eq!(total, 2 * Plan::OPENING);
         }
 
         #[test]

@@ -5,6 +5,7 @@
 //! Run: cargo run --release -p shared-state-processes -- --quick
 
 mod atomic;
+mod forced;
 mod global_lock;
 mod lock;
 mod lock_per_account;
@@ -51,6 +52,7 @@ fn run_variant(plan: Plan) -> Result<Finished> {
     let mut laps = Laps::begin();
     let (balances, updates) = match plan.variant {
         Variant::Racy => racy::run(&plan, &mut laps)?,
+        Variant::Forced => forced::run(&plan, &mut laps)?,
         Variant::GlobalLock => global_lock::run(&plan, &mut laps)?,
         Variant::Lock => (lock::run(&plan, &mut laps)?, None),
         Variant::LockPerAccount => {
@@ -83,6 +85,7 @@ fn worker(mut job: Job, parent: &mut Parent) -> Result<()> {
     job.sender = parent.take_descriptor().ok().map(PipeWriter::from);
     match job.plan.variant {
         Variant::Racy => racy::worker(&job), // processes: no closure crosses
+        Variant::Forced => forced::worker(&job),
         Variant::GlobalLock => global_lock::worker(&job),
         Variant::Lock => lock::worker(&job),
         Variant::LockPerAccount => lock_per_account::worker(&job),

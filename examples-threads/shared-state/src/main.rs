@@ -5,6 +5,7 @@
 //! Run: cargo run --release -p shared-state-threads -- --quick
 
 mod atomic;
+mod forced;
 mod global_lock;
 mod lock;
 mod lock_per_account;
@@ -47,6 +48,7 @@ fn run_variant(plan: Plan) -> Result<Finished> {
     let mut laps = Laps::begin();
     let (balances, updates) = match plan.variant {
         Variant::Racy => racy::run(&plan, &mut laps)?,
+        Variant::Forced => forced::run(&plan, &mut laps)?,
         Variant::GlobalLock => global_lock::run(&plan, &mut laps)?,
         Variant::Lock => (lock::run(&plan, &mut laps)?, None),
         Variant::LockPerAccount => {

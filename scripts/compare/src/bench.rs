@@ -18,6 +18,7 @@ use common::{
     outcome::Model,
     resources,
     scenarios::{Part, Scenario},
+    slices::VERSION,
 };
 use serde_json::json;
 
@@ -243,7 +244,7 @@ impl<'bench> Pair<'bench> {
         let program = started.map_err(|it| (it.into(), String::new()))?;
         let mut living = Living { program, used: None };
         match living.answer(self.bench.patience) {
-            Ok(Answer::Ready(_)) => Ok(living),
+            Ok(Answer::Ready(VERSION)) => Ok(living),
             Ok(_) => Err((Reason::NotReady, String::new())),
             Err(reason) => Err(living.last_words(reason)),
         }
@@ -332,6 +333,26 @@ impl<'bench> Pair<'bench> {
             let (reason, stderr) = self.last_words(series, side, reason);
             let refusal = Refusal::of(plan.scenario, slice, reason, stderr);
             session.measured[series].refusals.push(refusal);
+        } else if part.spoils == Some(model) {
+            self.replace(&mut session.measured[series], series, slice.model);
+        }
+    }
+
+    /// A program that was left with what nothing ends is good for no other
+    /// slice.
+    fn replace(
+        &mut self,
+        measured: &mut Measured,
+        series: usize,
+        side: Model,
+    ) {
+        let index = usize::from(side == Model::Processes);
+        match self.start_one(&measured.plan, side) {
+            Ok(living) => self.programs[series][index] = living,
+            Err((reason, stderr)) => {
+                self.programs[series].clear();
+                measured.refuse(side, reason, stderr);
+            }
         }
     }
 

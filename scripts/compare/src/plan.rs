@@ -4,6 +4,7 @@ use std::fmt;
 
 use anyhow::Context as _;
 use common::{
+    machine,
     outcome::Model,
     scenarios::{self, Part, Scenario},
 };
@@ -174,8 +175,10 @@ impl Plan {
     /// What is measured, in its order.
     pub fn parts(&self) -> impl Iterator<Item = &'static Part> + use<> {
         let Plan { scenario, series, quick, .. } = *self;
-        let parts = series.parts(scenario).iter();
-        parts.filter(move |part| !quick || !part.headlines.is_empty())
+        let (parts, cores) = (series.parts(scenario).iter(), machine::cores());
+        parts.filter(move |part| {
+            part.cores <= cores && !(quick && part.headlines.is_empty())
+        })
     }
 
     /// With how many workers each part is asked for.

@@ -102,7 +102,7 @@ mod tests {
         let names: Vec<&str> = scripts().map(|file| file.name()).collect();
         assert!(names.contains(&"contract.py"), "{names:?}");
         let scenarios = scenarios::ALL.iter();
-        for scenario in scenarios.filter(|one| !one.cpython.is_empty()) {
+        for scenario in scenarios.filter(|one| one.cpython_run.is_some()) {
             let script = scenario.script();
             assert!(names.contains(&script.as_str()), "{script}");
         }

@@ -44,6 +44,7 @@ use crate::{
     arguments::{self, Arguments, Common, Variants, Workers},
     input::Input,
     outcome::Model,
+    units,
 };
 
 mod outcome;
@@ -58,6 +59,8 @@ pub use work::{Report, Work};
 Examples:
   PROGRAM                        every operation, by one worker and by many
   PROGRAM --variant map          only what locks the address space itself
+  PROGRAM --variant touch --size 1MiB
+                                 one operation, one size
   PROGRAM --workers 8            from one worker to 8, and to 16
   PROGRAM --operations 100000    for longer, and so with less noise
   PROGRAM --quick --json         for a script")]
@@ -67,6 +70,11 @@ pub struct Args {
     #[arg(long, value_name = "N",
           value_parser = RangedU64ValueParser::<u64>::new().range(1..=1 << 40))]
     operations: Option<u64>,
+
+    /// Only with so much memory, which is one of those that are usual
+    /// (repeatable)
+    #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
+    size: Vec<usize>,
 
     #[command(flatten)]
     variants: Variants<Operation>,
@@ -86,15 +94,27 @@ impl Arguments for Args {
     fn list(&self, _model: Model) -> Option<String> {
         self.variants.list(|_| true)
     }
+
+    fn check(&self, _model: Model) -> Result<(), String> {
+        match self.plans().is_empty() {
+            true => Err("no operation has that --size: memory is of 64KiB, \
+                         1MiB or 128MiB, what is protected is of 64KiB, and \
+                         files have none"
+                .into()),
+            false => Ok(()),
+        }
+    }
 }
 
 impl Args {
     /// The measurements, one after the other: each operation at each size, by
     /// one worker, by as many as are asked for, and by twice as many.
     pub fn plans(&self) -> Vec<Plan> {
+        let is_asked =
+            |size: &&usize| self.size.is_empty() || self.size.contains(size);
         let mut plans = Vec::new();
         for operation in self.variants.chosen() {
-            for &size in operation.sizes() {
+            for &size in operation.sizes().iter().filter(is_asked) {
                 let plan = |workers| self.plan(operation, size, workers);
                 plans.extend(self.crews().into_iter().map(plan));
             }
@@ -370,6 +390,22 @@ mod tests {
             let text = format!("{error:#}");
             assert!(text.contains(reason), "{text}");
         }
+    }
+
+    #[test]
+    fn one_size_may_be_asked_for() {
+        let rows = |arguments: &str| {
+            let mut rows: Vec<_> =
+                plans_of(arguments).iter().map(Plan::row).collect();
+            rows.dedup();
+            rows
+        };
+        assert_eq!(rows("--variant map --size 1MiB"), ["map 1 MiB"]);
+        let both = rows("--size 64KiB --variant map --variant protect");
+        assert_eq!(both, ["map 64 KiB", "protect 64 KiB"]);
+        let words = ["program", "--variant", "files", "--size", "64KiB"];
+        let none = Args::try_parse_from(words).unwrap();
+        assert!(none.check(Model::Threads).is_err());
     }
 
     #[test]

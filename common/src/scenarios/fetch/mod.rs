@@ -86,7 +86,7 @@ pub struct Args {
     /// when stdin is closed, what it has served
     #[arg(long, conflicts_with_all = [
         "requests", "delay", "size", "faults", "timeout", "url_file",
-        "workers", "seed", "quick", "json", "lifeline", "expect"])]
+        "workers", "seed", "quick", "json", "lifeline", "slices", "expect"])]
     serve: bool,
 
     /// How many workers: threads, or processes [default: 1, 4, 16 and 64, one
@@ -125,8 +125,8 @@ impl Arguments for Args {
         &self.common
     }
 
-    fn instead(&self) -> Option<Result<()>> {
-        self.serve.then(serve_others)
+    fn instead(&self) -> Option<fn() -> Result<()>> {
+        self.serve.then_some(serve_others)
     }
 
     fn check(&self, _model: Model) -> Result<(), String> {

@@ -334,11 +334,17 @@ impl Plan {
         format!("{}, {}", bytes(self.size), self.variant())
     }
 
-    /// As the figures name it: `ring, spin`.
+    /// As the figures name it: `ring, spin`; and, if that is not left to the
+    /// kernel, on how many cores: `ring, block, two cores`.
     fn variant(&self) -> String {
         let mechanism = arguments::name(&self.mechanism);
         let waiting = arguments::name(&self.waiting);
-        format!("{mechanism}, {waiting}")
+        let where_they_run = match (self.cores.near, self.cores.far) {
+            (Some(near), Some(far)) if near == far => ", one core",
+            (Some(_), Some(_)) => ", two cores",
+            _ => "",
+        };
+        format!("{mechanism}, {waiting}{where_they_run}")
     }
 }
 

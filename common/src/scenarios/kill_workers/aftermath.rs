@@ -32,18 +32,26 @@ const WATCH: Duration = Duration::from_millis(100);
 
 impl Aftermath {
     /// Watches this process, which has nothing to do any more, for a little
-    /// while: what it still uses is used by those that were abandoned.
+    /// while: what it still uses is used by those that were abandoned. If
+    /// there are none, nothing is used, and there is nothing to watch.
     ///
     /// # Errors
     ///
     /// Fails if the kernel does not say how many threads there are.
     pub fn watch(locks: Vec<Left>) -> anyhow::Result<Self> {
+        if threads()? == 0 {
+            return Ok(Aftermath { locks, threads: 0, cores: 0.0 });
+        }
         let (before, start) = (used(), Instant::now());
         std::thread::sleep(WATCH);
         let cores = (used() - before) / start.elapsed().as_secs_f64();
-        let threads = Process::myself()?.stat()?.num_threads as u64 - 1;
-        Ok(Aftermath { locks, threads, cores })
+        Ok(Aftermath { locks, threads: threads()?, cores })
     }
+}
+
+/// Those of this process, beside the one that asks.
+fn threads() -> anyhow::Result<u64> {
+    Ok(Process::myself()?.stat()?.num_threads as u64 - 1)
 }
 
 /// Seconds of CPU time of this process.

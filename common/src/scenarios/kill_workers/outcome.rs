@@ -186,18 +186,28 @@ fn metrics(
     aftermath: &Aftermath,
 ) -> Vec<Metric> {
     let fact = |name, value| Metric::new(name, "1", Better::Neither, value);
+    let of_all = |metric| beside_one_kind(metric, cells);
     let rate = record.results.len() as f64 / record.good_after.as_secs_f64();
-    let mut metrics =
-        vec![Metric::new("good jobs", "op/s", Better::Higher, rate)];
+    let good = Metric::new("good jobs", "op/s", Better::Higher, rate);
+    let mut metrics = vec![of_all(good)];
     for kind in cells.kinds() {
         metrics.extend(stopped_after(kind, cells));
     }
-    metrics.push(fact("threads left", aftermath.threads as f64));
-    metrics.push(fact("cores lost", aftermath.cores));
+    metrics.push(of_all(fact("threads left", aftermath.threads as f64)));
+    metrics.push(of_all(fact("cores lost", aftermath.cores)));
     for ((kind, way), cell) in &cells.0 {
         metrics.extend(quantiles(*kind, *way, cell));
     }
     metrics
+}
+
+/// Where jobs of only one kind are stuck, what is a matter of the whole run
+/// is told of that kind.
+fn beside_one_kind(metric: Metric, cells: &Cells) -> Metric {
+    match cells.kinds()[..] {
+        [kind] => metric.of(name(&kind)),
+        _ => metric,
+    }
 }
 
 fn stopped_after(kind: Kind, cells: &Cells) -> Option<Metric> {

@@ -126,7 +126,12 @@ fn metrics(record: &Record) -> Vec<Metric> {
         metrics.push(lower("input to frame p99", latency.p99).of(name));
         metrics
             .push(lower("input to frame max", latency.max).of(name).detail());
-        metrics.push(lower("longest gap of frames", longest).of(name));
+        let gaps = felt.gaps.quantiles();
+        metrics.push(lower("gap of frames p99", gaps.p99).of(name));
+        // One moment of the machine makes it: it is shown, and not judged.
+        let longest =
+            Metric::new("longest gap of frames", "s", Better::Neither, longest);
+        metrics.push(longest.of(name));
     }
     if let Some(cancels) = &record.cancels {
         metrics.push(lower("cancel to next answer p50", cancels.p50));

@@ -53,7 +53,9 @@ pub struct Timed {
 pub struct Felt {
     /// From when an input was due to when the frame with it was drawn.
     pub input_to_frame: Latencies,
-    /// The longest time in which nothing was drawn.
+    /// The times in which nothing was drawn.
+    pub gaps: Latencies,
+    /// The longest of them.
     pub longest_gap: Duration,
     /// How many frames were drawn.
     pub frames: u64,
@@ -130,6 +132,7 @@ impl Frames {
     fn new() -> Self {
         let felt = Felt {
             input_to_frame: Latencies::new(),
+            gaps: Latencies::new(),
             longest_gap: Duration::ZERO,
             frames: 0,
             taking: Duration::ZERO,
@@ -174,6 +177,7 @@ impl Frames {
         }
         let gap = now - self.last;
         self.last = now;
+        self.felt.gaps.record(gap);
         self.felt.longest_gap = self.felt.longest_gap.max(gap);
         self.felt.frames += 1;
         gap

@@ -343,7 +343,7 @@ fn ratio(above: &[f64], below: &[f64]) -> Estimate {
 }
 
 fn has_script(scenario: &str) -> bool {
-    ALL.iter().any(|one| one.name == scenario && !one.cpython.is_empty())
+    ALL.iter().any(|one| one.name == scenario && one.cpython_run.is_some())
 }
 
 fn absent(scenario: &str, model: Model, what: &str) -> Missing {

@@ -1,0 +1,432 @@
+//! What is asked of every scenario, in pieces of the size of a slice.
+//!
+//! The sizes are those of a release build on a server of 2023 with two cores.
+
+use super::Part;
+use crate::outcome::Model::Threads;
+
+/// A part for each variant.
+pub(super) const SHARED_STATE: &[Part] = &[
+    Part::new("racy", &["--variant=racy", "--transfers=2000000"]),
+    Part::new("forced", &["--variant=forced", "--transfers=300"]),
+    Part::new("global-lock", &["--variant=global-lock", "--transfers=1000000"]),
+    Part::new("lock", &["--variant=lock", "--transfers=125000"])
+        .whole()
+        .answers(&["transfers, lock"]),
+    Part::new(
+        "lock-per-account",
+        &["--variant=lock-per-account", "--transfers=400000"],
+    ),
+    Part::new("atomic", &["--variant=atomic", "--transfers=500000"]),
+    Part::new("owner", &["--variant=owner", "--transfers=1500000"]),
+    Part::new("partition", &["--variant=partition", "--transfers=8000000"])
+        .answers(&["transfers, partition"]),
+];
+
+/// A part for each size, way of waiting and place. Where the kernel is free to
+/// choose, it has both ends on one core at times, and on two at others, and a
+/// message costs another multiple: that is two rows. Two ends that look again
+/// and again are on two cores only.
+pub(super) const IPC: &[Part] = &[
+    Part::new(
+        "8-spin",
+        &["--quick", "--size=8", "--waiting=spin", "--pin=different"],
+    )
+    .on_two_cores(),
+    Part::new(
+        "8-spin-then-park",
+        &["--quick", "--size=8", "--waiting=spin-then-park", "--pin=different"],
+    )
+    .on_two_cores(),
+    Part::new(
+        "8-block-two-cores",
+        &["--quick", "--size=8", "--waiting=block", "--pin=different"],
+    )
+    .on_two_cores(),
+    Part::new(
+        "8-block-one-core",
+        &["--quick", "--size=8", "--waiting=block", "--pin=same"],
+    ),
+    Part::new(
+        "64-spin",
+        &["--quick", "--size=64", "--waiting=spin", "--pin=different"],
+    )
+    .on_two_cores(),
+    Part::new(
+        "64-spin-then-park",
+        &[
+            "--quick",
+            "--size=64",
+            "--waiting=spin-then-park",
+            "--pin=different",
+        ],
+    )
+    .on_two_cores(),
+    Part::new(
+        "64-block-two-cores",
+        &["--quick", "--size=64", "--waiting=block", "--pin=different"],
+    )
+    .whole()
+    .answers(&["64 B trip, ring, block, two cores"])
+    .on_two_cores(),
+    Part::new(
+        "64-block-one-core",
+        &["--quick", "--size=64", "--waiting=block", "--pin=same"],
+    ),
+    Part::new(
+        "4096-spin",
+        &["--quick", "--size=4096", "--waiting=spin", "--pin=different"],
+    )
+    .on_two_cores(),
+    Part::new(
+        "4096-spin-then-park",
+        &[
+            "--quick",
+            "--size=4096",
+            "--waiting=spin-then-park",
+            "--pin=different",
+        ],
+    )
+    .on_two_cores(),
+    Part::new(
+        "4096-block-two-cores",
+        &["--quick", "--size=4096", "--waiting=block", "--pin=different"],
+    )
+    .on_two_cores(),
+    Part::new(
+        "4096-block-one-core",
+        &["--quick", "--size=4096", "--waiting=block", "--pin=same"],
+    ),
+    Part::new(
+        "1MiB-spin",
+        &["--quick", "--size=1048576", "--waiting=spin", "--pin=different"],
+    )
+    .on_two_cores(),
+    Part::new(
+        "1MiB-spin-then-park",
+        &[
+            "--quick",
+            "--size=1048576",
+            "--waiting=spin-then-park",
+            "--pin=different",
+        ],
+    )
+    .on_two_cores(),
+    Part::new(
+        "1MiB-block-two-cores",
+        &["--quick", "--size=1048576", "--waiting=block", "--pin=different"],
+    )
+    .answers(&["1 MiB flow, ring, block, two cores"])
+    .on_two_cores(),
+    Part::new(
+        "1MiB-block-one-core",
+        &["--quick", "--size=1048576", "--waiting=block", "--pin=same"],
+    ),
+];
+
+/// The script is one session after the other, and nothing can be left out.
+/// Both sessions are typed through, at a key in 10 ms: of a shorter query there
+/// would be no percentiles.
+pub(super) const RESPONSIVE_UI: &[Part] = &[Part::new(
+    "script",
+    &["--headless", "--quick", "--steps=300000", "--cancels=3"],
+)
+.whole()
+.answers(&["input to frame p99, worker", "hand-over of a row"])];
+
+/// Six databases.
+pub(super) const MATRIX: &[Part] =
+    &[Part::new("all", &["--rows=800", "--columns=80"])
+        .whole()
+        .answers(&[
+            "databases",
+            "speed-up of threads",
+            "speed-up of processes",
+        ])];
+
+/// Each kind of stuck job, as often as it is tried. Its unit is the deadline.
+/// Threads that sleep, wait for a lock, or are in a call of the C library are
+/// never seen again, and the last ones keep a core busy.
+pub(super) const KILL_WORKERS: &[Part] = &[
+    Part::new("good", &["--stuck=0", "--jobs=2000"])
+        .whole()
+        .answers(&["good jobs"]),
+    Part::new(
+        "loop",
+        &["--variant=loop", "--jobs=200", "--deadline=50ms", "--grace=20ms"],
+    ),
+    Part::new(
+        "read",
+        &["--variant=read", "--jobs=200", "--deadline=50ms", "--grace=20ms"],
+    ),
+    Part::new(
+        "query",
+        &["--variant=query", "--jobs=200", "--deadline=50ms", "--grace=20ms"],
+    ),
+    Part::new(
+        "sleep",
+        &["--variant=sleep", "--jobs=200", "--deadline=50ms", "--grace=20ms"],
+    )
+    .spoils(Threads),
+    Part::new(
+        "lock",
+        &["--variant=lock", "--jobs=200", "--deadline=50ms", "--grace=20ms"],
+    )
+    .spoils(Threads),
+    Part::new(
+        "native",
+        &["--variant=native", "--jobs=200", "--deadline=50ms", "--grace=20ms"],
+    )
+    .spoils(Threads),
+];
+
+/// Each way to die, once in each place. Its unit is the death; behind a plain
+/// lock, it is how long it takes to say that all hang.
+pub(super) const CRASH: &[Part] = &[
+    Part::new("panic", &["--variant=panic", "--deaths=1", "--transfers=1000"])
+        .answers(&["resumed lock, panic"]),
+    Part::new("exit", &["--variant=exit", "--deaths=1", "--transfers=1000"]),
+    Part::new("abort", &["--variant=abort", "--deaths=1", "--transfers=1000"])
+        .whole()
+        .answers(&["resumed lock, abort"]),
+    Part::new(
+        "segfault",
+        &["--variant=segfault", "--deaths=1", "--transfers=1000"],
+    ),
+    Part::new(
+        "stack-overflow",
+        &["--variant=stack-overflow", "--deaths=1", "--transfers=1000"],
+    ),
+    Part::new(
+        "memory-limit",
+        &["--variant=memory-limit", "--deaths=1", "--transfers=1000"],
+    ),
+];
+
+/// Each way, beside little and beside much, and each crew. To have a parent of
+/// 256 MiB takes longer than to start a few workers beside it.
+pub(super) const WORKER_COST: &[Part] = &[
+    Part::new(
+        "anew",
+        &["--variant=anew", "--starts=8", "--parent-memory=256MiB"],
+    )
+    .whole()
+    .answers(&["finish, anew"]),
+    Part::new(
+        "borrowed",
+        &["--variant=borrowed", "--starts=8", "--parent-memory=256MiB"],
+    ),
+    Part::new(
+        "prepared",
+        &["--variant=prepared", "--starts=8", "--parent-memory=256MiB"],
+    ),
+    Part::new(
+        "served",
+        &["--variant=served", "--starts=20", "--parent-memory=256MiB"],
+    ),
+    Part::new(
+        "pool",
+        &["--variant=pool", "--starts=200", "--parent-memory=256MiB"],
+    ),
+    Part::new(
+        "resident",
+        &["--variant=resident", "--starts=500", "--parent-memory=256MiB"],
+    ),
+    Part::new(
+        "bare",
+        &["--variant=bare", "--starts=10", "--parent-memory=256MiB"],
+    ),
+    Part::new("idle-1", &["--variant=idle", "--crew=1", "--table=0"]),
+    Part::new("idle-8", &["--variant=idle", "--crew=8", "--table=4MiB"]),
+    Part::new("idle-64", &["--variant=idle", "--crew=64", "--table=0"])
+        .answers(&["private bytes, idle, 64"]),
+    Part::new("idle-256", &["--variant=idle", "--crew=256", "--table=0"]),
+];
+
+/// Each crew; among faults there is one of each kind, of which some are found
+/// by the end of a timeout only.
+pub(super) const FETCH: &[Part] = &[
+    Part::new(
+        "1",
+        &["--workers=1", "--requests=2", "--delay=20ms", "--faults=0"],
+    ),
+    Part::new(
+        "4",
+        &["--workers=4", "--requests=8", "--delay=20ms", "--faults=0"],
+    ),
+    Part::new(
+        "16-and-faults",
+        &["--workers=16", "--requests=32", "--delay=20ms", "--faults=1"],
+    ),
+    Part::new(
+        "64",
+        &["--workers=64", "--requests=128", "--delay=20ms", "--faults=0"],
+    )
+    .whole()
+    .answers(&["CPU a reply, 64 workers", "memory a worker, 64 workers"]),
+];
+
+/// Each operation with each size, by one worker, by all, and by twice as many.
+pub(super) const ADDRESS_SPACE: &[Part] = &[
+    Part::new(
+        "map-64KiB",
+        &["--variant=map", "--size=64KiB", "--operations=1200"],
+    ),
+    Part::new(
+        "map-1MiB",
+        &["--variant=map", "--size=1MiB", "--operations=1200"],
+    )
+    .whole()
+    .answers(&["map 1 MiB, speed-up"]),
+    Part::new(
+        "map-128MiB",
+        &["--variant=map", "--size=128MiB", "--operations=1200"],
+    ),
+    Part::new(
+        "touch-64KiB",
+        &["--variant=touch", "--size=64KiB", "--operations=400"],
+    ),
+    Part::new(
+        "touch-1MiB",
+        &["--variant=touch", "--size=1MiB", "--operations=40"],
+    )
+    .answers(&["touch 1 MiB, speed-up"]),
+    Part::new(
+        "touch-128MiB",
+        &["--quick", "--variant=touch", "--size=128MiB", "--operations=4"],
+    ),
+    Part::new(
+        "allocate-64KiB",
+        &["--variant=allocate", "--size=64KiB", "--operations=200000"],
+    ),
+    Part::new(
+        "allocate-1MiB",
+        &["--variant=allocate", "--size=1MiB", "--operations=200000"],
+    ),
+    Part::new(
+        "allocate-128MiB",
+        &["--variant=allocate", "--size=128MiB", "--operations=400"],
+    ),
+    Part::new(
+        "protect-64KiB",
+        &["--variant=protect", "--size=64KiB", "--operations=600"],
+    ),
+    Part::new("files", &["--variant=files", "--operations=8000"]),
+];
+
+/// What CPython is asked, and the pair beside it.
+pub(super) mod python {
+    use super::{Part, Threads};
+
+    /// On few accounts, so that what is lost is lost there too.
+    pub(in super::super) const SHARED_STATE: &[Part] = &[
+        Part::new(
+            "racy",
+            &["--accounts=64", "--variant=racy", "--transfers=10000"],
+        ),
+        Part::new(
+            "forced",
+            &["--accounts=64", "--variant=forced", "--transfers=50"],
+        ),
+        Part::new(
+            "lock",
+            &["--accounts=64", "--variant=lock", "--transfers=10000"],
+        )
+        .whole()
+        .answers(&["transfers, lock"]),
+        Part::new(
+            "lock-per-account",
+            &[
+                "--accounts=64",
+                "--variant=lock-per-account",
+                "--transfers=10000",
+            ],
+        ),
+        Part::new(
+            "owner",
+            &["--accounts=64", "--variant=owner", "--transfers=10000"],
+        ),
+        Part::new(
+            "partition",
+            &["--accounts=64", "--variant=partition", "--transfers=10000"],
+        ),
+    ];
+
+    /// Where the kernel likes: Python's programs have no such flag.
+    pub(in super::super) const IPC: &[Part] = &[
+        Part::new(
+            "64-block",
+            &["--messages=40", "--waiting=block", "--size=64"],
+        ),
+        Part::new(
+            "65536-block",
+            &["--messages=40", "--waiting=block", "--size=65536"],
+        ),
+    ];
+
+    /// As the pair's, with fewer steps.
+    pub(in super::super) const RESPONSIVE_UI: &[Part] =
+        &[Part::new("script", &["--quick", "--steps=200000", "--cancels=1"])];
+
+    /// Six databases, small ones.
+    pub(in super::super) const MATRIX: &[Part] =
+        &[Part::new("all", &["--rows=100", "--columns=10"])
+            .whole()
+            .answers(&["databases"])];
+
+    /// One kind that can be stopped, and one that only a process can be in.
+    pub(in super::super) const KILL_WORKERS: &[Part] = &[
+        Part::new(
+            "loop",
+            &["--variant=loop", "--jobs=4", "--deadline=50ms", "--grace=20ms"],
+        ),
+        Part::new(
+            "sleep",
+            &["--variant=sleep", "--jobs=4", "--deadline=50ms", "--grace=20ms"],
+        )
+        .spoils(Threads),
+    ];
+
+    /// Three ways to die.
+    pub(in super::super) const CRASH: &[Part] = &[
+        Part::new(
+            "panic",
+            &["--variant=panic", "--transfers=200", "--deaths=1"],
+        ),
+        Part::new(
+            "abort",
+            &["--variant=abort", "--transfers=200", "--deaths=1"],
+        ),
+        Part::new(
+            "segfault",
+            &["--variant=segfault", "--transfers=200", "--deaths=1"],
+        ),
+    ];
+
+    /// The ways that are there.
+    pub(in super::super) const WORKER_COST: &[Part] = &[
+        Part::new(
+            "anew",
+            &["--variant=anew", "--starts=2", "--parent-memory=0"],
+        ),
+        Part::new(
+            "borrowed",
+            &["--variant=borrowed", "--starts=2", "--parent-memory=0"],
+        ),
+        Part::new(
+            "served",
+            &["--variant=served", "--starts=2", "--parent-memory=0"],
+        ),
+        Part::new(
+            "pool",
+            &["--variant=pool", "--starts=2", "--parent-memory=0"],
+        ),
+        Part::new("idle", &["--variant=idle", "--crew=8", "--table=0"]),
+    ];
+
+    /// One crew.
+    pub(in super::super) const FETCH: &[Part] = &[Part::new(
+        "8",
+        &["--workers=8", "--requests=16", "--delay=20ms", "--faults=0"],
+    )];
+}

@@ -1,0 +1,300 @@
+//! Slices: a program that is kept alive, and told what to do next.
+//!
+//! Two programs are compared best by taking turns: one does a piece of work
+//! of some 10 to 50 ms, and then the other does the same, in the same moment
+//! of the machine's life. A new program for each piece would cost more than
+//! the piece, and would bring a new layout of its memory each time, which
+//! changes what is measured.
+//!
+//! # The protocol
+//!
+//! With `--slices` a demo says that it is ready, and by which version of this
+//! protocol: until then, whatever started it may have made stdin the lifeline
+//! of something else, an interpreter say.
+//!
+//! ```text
+//! {"ready":1}
+//! ```
+//!
+//! Then it reads requests from stdin. A request is a line: a JSON array of
+//! strings, which are the demo's own flags.
+//!
+//! ```text
+//! ["--variant", "lock", "--transfers", "200000", "--workers", "2"]
+//! ```
+//!
+//! The demo does what `main` would do with them, and answers with exactly one
+//! line on stdout: what `--json` would print, or what went wrong.
+//!
+//! ```text
+//! {"outcome": {"schema": 1, "scenario": "shared-state", …}}
+//! {"error": "a number of workers from 1 to 1024 is needed"}
+//! ```
+//!
+//! Then it waits for the next line. A wrong answer, a refused flag and a line
+//! that is no request are errors, and not the end of the program. The end of
+//! stdin is, with status 0.
+//!
+//! - The one who asks writes one request, and nothing more before the answer
+//!   is in, and keeps stdin open until then. While the demo *works*, stdin is
+//!   its [lifeline]: anything that happens there ends it, and its workers
+//!   with it. While it *waits*, the end of stdin ends it.
+//! - Between two slices it sleeps: it has no worker and uses no CPU time. What
+//!   cannot be stopped is the exception, and the one scenario that is about
+//!   that says so: see [`Part::spoils`](crate::scenarios::Part::spoils).
+//! - A slice leaves nothing to the next one that would change its figures.
+//!   The cores that it may use are as they were, see [`placement`].
+//!
+//! # Rejected alternatives
+//!
+//! - A socket, or a name in the file system: something to clean up, and
+//!   somebody else could connect.
+//! - A thread that reads stdin while another works: every demo would have one
+//!   thread more than its text says, and its memory would count.
+//! - SIGSTOP and SIGCONT for a program that works without end: it would stop
+//!   in the middle of something, with a lock in its hands.
+//! - A binary protocol: a person cannot type it, and a slice takes a thousand
+//!   times as long as its line of JSON.
+
+use std::{
+    io::{self, BufRead as _},
+    iter::once,
+    os::fd::AsFd,
+};
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use rustix::{
+    fs::{FileType, fstat},
+    process::Signal,
+};
+
+use crate::{
+    arguments::Arguments,
+    demo,
+    escaped::escaped_json,
+    inherited, lifeline,
+    machine::Machine,
+    outcome::{Model, Outcome},
+    placement, progress,
+};
+
+/// The flag, without which no program reads requests.
+pub const FLAG: &str = "--slices";
+
+/// The version of the protocol.
+pub const VERSION: u32 = 1;
+
+/// Does what each line of stdin asks for, until there are no more.
+///
+/// # Errors
+///
+/// Fails if stdin has no other end that could ask, or if an answer cannot be
+/// written.
+pub fn serve<A: Arguments>(
+    model: Model,
+    run: impl Fn(Model, &A) -> Result<Outcome>,
+) -> Result<()> {
+    let lifeline = io::stdin();
+    check(&lifeline)?;
+    progress::keep_silent();
+    demo::print(format_args!("{{\"ready\":{VERSION}}}\n"))?;
+    let (mut stdin, mut line) = (io::stdin().lock(), Vec::new());
+    while stdin.read_until(b'\n', &mut line).context("no request")? > 0 {
+        let answer = beside(&lifeline, || answer(&line, model, &run))?;
+        demo::print(format_args!("{answer}\n"))?;
+        line.clear();
+    }
+    Ok(())
+}
+
+/// A file has no other end that could be gone.
+fn check(lifeline: impl AsFd) -> Result<()> {
+    let kind = FileType::from_raw_mode(fstat(lifeline)?.st_mode);
+    ensure!(
+        matches!(kind, FileType::Fifo | FileType::Socket),
+        "--slices needs a pipe or a socket as stdin, and this is another \
+         kind of file"
+    );
+    Ok(())
+}
+
+/// Works while the end of stdin would end all of it.
+fn beside<T>(lifeline: impl AsFd, work: impl FnOnce() -> T) -> Result<T> {
+    lifeline::hold(&lifeline, Signal::TERM).context("stdin was lost")?;
+    let done = work();
+    lifeline::let_go(&lifeline).context("stdin was lost")?;
+    Ok(done)
+}
+
+/// The line that is the answer to this one.
+fn answer<A: Arguments>(
+    request: &[u8],
+    model: Model,
+    run: impl Fn(Model, &A) -> Result<Outcome>,
+) -> String {
+    let outcome = slice(request, model, run).and_then(|it| it.json());
+    outcome.map_or_else(
+        |error| {
+            let words = inherited::in_words(&error);
+            escaped_json(&serde_json::json!({ "error": words }).to_string())
+        },
+        |outcome| format!("{{\"outcome\":{outcome}}}"),
+    )
+}
+
+/// What `main` does with the same flags.
+fn slice<A: Arguments>(
+    request: &[u8],
+    model: Model,
+    run: impl Fn(Model, &A) -> Result<Outcome>,
+) -> Result<Outcome> {
+    let arguments: A = understood(request, model)?;
+    let kept = placement::keep()?;
+    let outcome = run(model, &arguments);
+    drop(kept);
+    let outcome = Outcome { machine: Machine::this(), ..outcome? };
+    demo::check(&outcome, arguments.common().expect.as_deref())?;
+    Ok(outcome)
+}
+
+fn understood<A: Arguments>(request: &[u8], model: Model) -> Result<A> {
+    let flags: Vec<String> = serde_json::from_slice(request)
+        .context("a request is a JSON array of strings, on one line")?;
+    let program = once(demo::program());
+    let arguments = A::try_parse_from(program.chain(flags))
+        .map_err(|error| refused(&error))?;
+    let common = arguments.common();
+    if common.slices || common.lifeline {
+        bail!("a slice has neither slices nor a lifeline of its own");
+    }
+    if arguments.list(model).is_some() || arguments.instead().is_some() {
+        bail!("a slice is a run, and nothing in place of one");
+    }
+    if arguments.owns_the_terminal() {
+        bail!("a slice has no terminal: say --headless");
+    }
+    arguments.check(model).map_err(|reason| anyhow!(reason))?;
+    Ok(arguments)
+}
+
+/// What clap says, for an answer that is called an error already.
+fn refused(error: &clap::Error) -> anyhow::Error {
+    let words = error.to_string();
+    let words = words.strip_prefix("error: ").unwrap_or(&words);
+    anyhow!("{}", words.trim_end())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::{net::Shutdown, os::unix::net::UnixStream};
+
+    use clap::Parser;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::{arguments::Common, laps::Laps};
+
+    /// Does something twice as often as it is asked to.
+    #[derive(Debug, Parser)]
+    struct Args {
+        #[arg(long, default_value_t = 1)]
+        times: u32,
+
+        /// Serves others
+        #[arg(long)]
+        serve: bool,
+
+        #[command(flatten)]
+        common: Common,
+    }
+
+    impl Arguments for Args {
+        fn common(&self) -> &Common {
+            &self.common
+        }
+
+        fn list(&self, _model: Model) -> Option<String> {
+            (self.times == 77).then(String::new)
+        }
+
+        fn instead(&self) -> Option<fn() -> Result<()>> {
+            self.serve.then_some(|| panic!("nobody asked"))
+        }
+
+        fn check(&self, _model: Model) -> Result<(), String> {
+            match self.times {
+                99 => Err("99 is \u{202e} too many".into()),
+                _ => Ok(()),
+            }
+        }
+    }
+
+    fn run(model: Model, arguments: &Args) -> Result<Outcome> {
+        let times = 2 * arguments.times;
+        anyhow::ensure!(times > 0, "nothing is to be done");
+        let outcome = Outcome::new("test", model, &Laps::none());
+        Ok(Outcome { answer: times.to_string(), ..outcome })
+    }
+
+    fn said(request: &[u8]) -> Value {
+        let line = answer(request, Model::Threads, run);
+        assert!(!line.contains(['\n', '\u{202e}']), "{line:?}");
+        serde_json::from_str(&line).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_answered_as_main_would() {
+        for (request, expected) in [
+            ("[]", "2"),
+            ("[\"--times\", \"21\"]\n", "42"),
+            (r#"["--times=3", "--json", "--expect=6"]"#, "6"),
+        ] {
+            let said = said(request.as_bytes());
+            assert_eq!(said["outcome"]["answer"], expected, "{request}");
+            assert_eq!(said["outcome"]["scenario"], "test", "{request}");
+            assert_eq!(said.as_object().unwrap().len(), 1, "{said}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_said() {
+        for (request, reason) in [
+            ("", "JSON array of strings"),
+            ("\n", "JSON array of strings"),
+            ("{}", "JSON array of strings"),
+            ("[1]", "JSON array of strings"),
+            ("[\"--times\", ", "JSON array of strings"),
+            (r#"["--nonsense"]"#, "--nonsense"),
+            (r#"["--help"]"#, "--times"),
+            (r#"["--times", "many"]"#, "invalid value 'many'"),
+            (r#"["--times", "0"]"#, "nothing is to be done"),
+            (r#"["--times", "77"]"#, "nothing in place of one"),
+            (r#"["--times", "99"]"#, "too many"),
+            (r#"["--serve"]"#, "nothing in place of one"),
+            (r#"["--slices"]"#, "of its own"),
+            (r#"["--lifeline"]"#, "of its own"),
+            (r#"["--expect", "3"]"#, "and not 3 as expected"),
+        ] {
+            let said = said(request.as_bytes());
+            let words = said["error"].as_str().unwrap_or_default();
+            assert!(words.contains(reason), "{request}: {said}");
+            assert_eq!(said.as_object().unwrap().len(), 1, "{said}");
+        }
+        assert!(said(b"[\"\xff\"]")["error"].is_string());
+    }
+
+    /// Nothing happens at the other end meanwhile, or this test would be
+    /// ended.
+    #[test]
+    fn stdin_is_a_lifeline_during_the_work_and_only_then() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        assert_eq!(beside(&ours, || 7).unwrap(), 7);
+        theirs.shutdown(Shutdown::Both).unwrap();
+        assert!(check(&ours).is_ok());
+        assert!(check(io::pipe().unwrap().0).is_ok());
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let error = check(&file).unwrap_err().to_string();
+        assert!(error.contains("needs a pipe"), "{error}");
+    }
+}
