@@ -61,9 +61,11 @@ impl OpenPart {
         self.effort.is_some() && slice <= self.slices
     }
 
-    /// A slice of all programs took so long.
+    /// A slice of all programs took so long. That of the first says little: it
+    /// has to find out what is right.
     pub fn took(&mut self, time: Duration) {
-        self.slice = (self.slice * self.done + time) / (self.done + 1);
+        let counted = self.done.saturating_sub(1);
+        self.slice = (self.slice * counted + time) / (counted + 1);
         self.done += 1;
     }
 }

@@ -72,7 +72,8 @@ impl Planted {
         )
     }
 
-    /// A figure of one side, round by round: [`FEWEST`] of them.
+    /// A figure of one side, pair by pair. If there are fewer than [`FEWEST`],
+    /// they begin again.
     pub fn rounds(
         self,
         scenario: &'static str,
@@ -290,17 +291,17 @@ impl Planted {
         let [workers, cores] = self.workers_and_cores();
         let planted = self.metrics.get(&key).into_iter().flatten();
         let metrics = planted.map(|(metric, values)| Metric {
-            value: Some(values[round]),
+            value: Some(values[round % values.len()]),
             ..metric.clone()
         });
-        let result = self.results.get(&key).map(|results| &results[round]);
+        let result = self.results.get(&key).map(|results| &results[round % results.len()]);
         let mut outcome = Outcome {
             result: result.cloned().unwrap_or(json!(null)),
             metrics: metrics.collect(),
             ..Outcome::new(scenario, model, &Laps::none())
         };
         outcome.machine.cores = cores;
-        let of_round = |rounds: &Vec<f64>| rounds[round];
+        let of_round = |rounds: &Vec<f64>| rounds[round % rounds.len()];
         outcome.laps.work = self.work.get(&key).map_or(1.0, of_round);
         let cpu = self.cpu.get(&key).map_or(0.0, of_round);
         outcome.resources.cpu_user = cpu / 2.0;
