@@ -208,33 +208,33 @@ pub(super) const CRASH: &[Part] = &[
 pub(super) const WORKER_COST: &[Part] = &[
     Part::new(
         "anew",
-        &["--variant=anew", "--starts=8", "--parent-memory=256MiB"],
+        &["--variant=anew", "--starts=8", "--parent-memory=64MiB"],
     )
     .whole()
     .answers(&["finish, anew"]),
     Part::new(
         "borrowed",
-        &["--variant=borrowed", "--starts=8", "--parent-memory=256MiB"],
+        &["--variant=borrowed", "--starts=8", "--parent-memory=64MiB"],
     ),
     Part::new(
         "prepared",
-        &["--variant=prepared", "--starts=8", "--parent-memory=256MiB"],
+        &["--variant=prepared", "--starts=8", "--parent-memory=64MiB"],
     ),
     Part::new(
         "served",
-        &["--variant=served", "--starts=20", "--parent-memory=256MiB"],
+        &["--variant=served", "--starts=20", "--parent-memory=64MiB"],
     ),
     Part::new(
         "pool",
-        &["--variant=pool", "--starts=200", "--parent-memory=256MiB"],
+        &["--variant=pool", "--starts=200", "--parent-memory=64MiB"],
     ),
     Part::new(
         "resident",
-        &["--variant=resident", "--starts=500", "--parent-memory=256MiB"],
+        &["--variant=resident", "--starts=500", "--parent-memory=64MiB"],
     ),
     Part::new(
         "bare",
-        &["--variant=bare", "--starts=10", "--parent-memory=256MiB"],
+        &["--variant=bare", "--starts=10", "--parent-memory=64MiB"],
     ),
     Part::new("idle-1", &["--variant=idle", "--crew=1", "--table=0"]),
     Part::new("idle-8", &["--variant=idle", "--crew=8", "--table=4MiB"]),
