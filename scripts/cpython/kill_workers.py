@@ -458,15 +458,17 @@ def parameters(plan: Plan) -> dict[str, Any]:
 def metrics(record: Record, cells: Cells, aftermath: Aftermath) -> list[Metric]:
     """Judged is the gentlest way; each way's own times are details."""
     rate = len(record.results) / record.good_after
-    metrics = [Metric("good jobs", "op/s", "higher", rate)]
+    metrics = [Metric("good-jobs", "good jobs", "op/s", "higher", rate)]
     for kind, ways in cells.items():
         only = "processes" if kind in ENDLESS else None
         if quantiles := gentlest(ways):
-            after = Metric("stopped after", "s", "lower", quantiles.p50)
-            metrics.append(dataclasses.replace(after, variant=kind, only=only))
+            after = Metric(
+                "stopped-after", "stopped after", "s", "lower", quantiles.p50
+            )
+            metrics.append(dataclasses.replace(after.of(kind), only=only))
     left, lost = aftermath.threads, aftermath.cores
-    metrics.append(Metric("threads left", "1", "neither", left))
-    metrics.append(Metric("cores lost", "1", "neither", lost))
+    metrics.append(Metric("threads-left", "threads left", "1", "neither", left))
+    metrics.append(Metric("cores-lost", "cores lost", "1", "neither", lost))
     for kind, ways in cells.items():
         for way, cell in ways.items():
             metrics.extend(details(kind, way, cell))
@@ -480,8 +482,8 @@ def details(kind: str, way: str, cell: Cell) -> list[Metric]:
     is_only = kind in ENDLESS or way == "force"
     only = "processes" if is_only else None
     return [
-        dataclasses.replace(metric, variant=kind, only=only, detail=True)
-        for metric in Quantiles.of(cell.after).metrics(way)
+        dataclasses.replace(metric.of(kind), only=only, detail=True)
+        for metric in Quantiles.of(cell.after).metrics(way, way)
     ]
 
 

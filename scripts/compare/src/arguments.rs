@@ -116,6 +116,11 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", exclusive = true)]
     pub report: Option<PathBuf>,
 
+    /// Print the ids of all figures that claims, advice, charts and README.md
+    /// rest on, and measure nothing
+    #[arg(long, hide = true, exclusive = true)]
+    pub list_ids: bool,
+
     /// Compare with this CPython too, besides python3 (repeatable); one that
     /// is free-threaded, say
     #[arg(long, value_name = "PATH")]

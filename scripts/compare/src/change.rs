@@ -185,7 +185,7 @@ fn change(
     let [before, now] =
         [old, new].map(|measured| rounds(measured, model, metric));
     let ratio = advantage(&before, &now, metric.better);
-    let name = figures::name(&metric.name, metric.variant.as_deref());
+    let name = metric.name();
     Change {
         name: format!("{model}: {name}"),
         unit: metric.unit.clone(),

@@ -43,7 +43,7 @@ use crate::{
 };
 
 /// The version of the file.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 const TAIL: &str = "\n]}";
 

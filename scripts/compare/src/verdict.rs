@@ -23,9 +23,11 @@ pub const TIMES: &str = "×";
 pub struct Verdict {
     /// The scenario's name.
     pub scenario: &'static str,
-    /// What was measured.
-    pub metric: String,
-    /// Of which variant, where the scenario has variants.
+    /// The key of what was measured, see [`Metric::id`].
+    pub id: String,
+    /// What was measured, for a person.
+    pub label: String,
+    /// Of which variant, where the scenario has variants, for a person.
     pub variant: Option<String>,
     /// In what, see [`Metric::unit`].
     pub unit: String,
@@ -45,7 +47,10 @@ pub struct Verdict {
 impl Verdict {
     /// As people call what was measured.
     pub fn name(&self) -> String {
-        figures::name(&self.metric, self.variant.as_deref())
+        match &self.variant {
+            Some(variant) => format!("{}, {variant}", self.label),
+            None => self.label.clone(),
+        }
     }
 
     /// One side's figure, as people write it. Empty if it has none.
@@ -99,7 +104,8 @@ fn row(measured: &Measured, metric: &Metric) -> Verdict {
     let is_known = threads.is_some() && processes.is_some();
     Verdict {
         scenario: measured.plan.scenario.name,
-        metric: metric.name.clone(),
+        id: metric.id.clone(),
+        label: metric.label.clone(),
         variant: metric.variant.clone(),
         unit: metric.unit.clone(),
         threads: threads.as_deref().and_then(estimate::median),
@@ -169,7 +175,7 @@ fn speed_ups(measured: &Measured) -> Vec<Verdict> {
     if !measured.plan.scenario.scales {
         return Vec::new();
     }
-    let parts: Vec<Option<&str>> = match parts(measured) {
+    let parts: Vec<Option<&Metric>> = match parts(measured) {
         parts if parts.is_empty() => vec![None],
         parts => parts.into_iter().map(Some).collect(),
     };
@@ -180,21 +186,24 @@ fn speed_ups(measured: &Measured) -> Vec<Verdict> {
         .collect()
 }
 
-/// How a metric is called that tells what a part of the work took.
-const WORK: &str = "work";
+/// How the id of a metric begins that tells what a part of the work took.
+pub const WORK: &str = "work.";
 
 /// The parts of the work, in their order.
-fn parts(measured: &Measured) -> Vec<&str> {
+fn parts(measured: &Measured) -> Vec<&Metric> {
     let first = measured.samples.first();
     first
         .into_iter()
         .flat_map(|sample| &sample.figures)
-        .filter(|metric| metric.name == WORK)
-        .filter_map(|metric| metric.variant.as_deref())
+        .filter(|metric| metric.id.starts_with(WORK))
         .collect()
 }
 
-fn speed_up(measured: &Measured, model: Model, part: Option<&str>) -> Verdict {
+fn speed_up(
+    measured: &Measured,
+    model: Model,
+    part: Option<&Metric>,
+) -> Verdict {
     let plan = &measured.plan;
     let work = |workers| -> Vec<f64> {
         let samples = measured.counted(model, workers);
@@ -205,10 +214,16 @@ fn speed_up(measured: &Measured, model: Model, part: Option<&str>) -> Verdict {
         .then(|| estimate::ratio(&work(1), &work(plan.workers)));
     let median = speed_up.map(|speed_up| speed_up.median);
     let figure = |side| median.filter(|_| side == model);
+    let key = part.and_then(|part| part.id.strip_prefix(WORK));
+    let id = match key {
+        Some(key) => format!("speed-up.{model}.{key}"),
+        None => format!("speed-up.{model}"),
+    };
     Verdict {
         scenario: plan.scenario.name,
-        metric: format!("speed-up of {model}"),
-        variant: part.map(str::to_owned),
+        id,
+        label: format!("speed-up of {model}"),
+        variant: part.and_then(|part| part.variant.clone()),
         unit: TIMES.into(),
         threads: figure(Model::Threads),
         processes: figure(Model::Processes),
@@ -221,16 +236,10 @@ fn speed_up(measured: &Measured, model: Model, part: Option<&str>) -> Verdict {
 }
 
 /// What the work took, or a part of it.
-fn work(sample: &Sample, part: Option<&str>) -> Option<f64> {
+fn work(sample: &Sample, part: Option<&Metric>) -> Option<f64> {
     match part {
         None => Some(sample.outcome.laps.work),
-        Some(_) => {
-            let mut figures = sample.figures.iter();
-            let is_part = |metric: &&Metric| {
-                metric.name == WORK && metric.variant.as_deref() == part
-            };
-            figures.find(is_part).and_then(|metric| metric.value)
-        }
+        Some(part) => figures::find(part, &sample.figures)?.value,
     }
 }
 
@@ -304,7 +313,7 @@ mod tests {
         let results = planted.results_in_cpython();
         let verdicts = verdicts(&results.beside[0].cpython[0]).into_iter();
         let is_speed_up =
-            |verdict: &Verdict| verdict.metric.starts_with("speed-up");
+            |verdict: &Verdict| verdict.id.starts_with("speed-up.");
         let figures = |verdict: Verdict| {
             let [threads, processes] = [Model::Threads, Model::Processes]
                 .map(|side| verdict.figure(side));

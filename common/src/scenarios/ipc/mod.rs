@@ -334,6 +334,12 @@ impl Plan {
         format!("{}, {}", bytes(self.size), self.variant())
     }
 
+    /// As ids name it: `ring.spin`.
+    fn key(&self) -> String {
+        let mechanism = arguments::name(&self.mechanism);
+        format!("{mechanism}.{}", arguments::name(&self.waiting))
+    }
+
     /// As the figures name it: `ring, spin`.
     fn variant(&self) -> String {
         let mechanism = arguments::name(&self.mechanism);

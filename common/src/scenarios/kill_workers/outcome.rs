@@ -185,15 +185,25 @@ fn metrics(
     cells: &Cells,
     aftermath: &Aftermath,
 ) -> Vec<Metric> {
-    let fact = |name, value| Metric::new(name, "1", Better::Neither, value);
+    let fact =
+        |id, label, value| Metric::new(id, label, "1", Better::Neither, value);
     let rate = record.results.len() as f64 / record.good_after.as_secs_f64();
-    let mut metrics =
-        vec![Metric::new("good jobs", "op/s", Better::Higher, rate)];
+    let mut metrics = vec![Metric::new(
+        "good-jobs",
+        "good jobs",
+        "op/s",
+        Better::Higher,
+        rate,
+    )];
     for kind in cells.kinds() {
         metrics.extend(stopped_after(kind, cells));
     }
-    metrics.push(fact("threads left", aftermath.threads as f64));
-    metrics.push(fact("cores lost", aftermath.cores));
+    metrics.push(fact(
+        "threads-left",
+        "threads left",
+        aftermath.threads as f64,
+    ));
+    metrics.push(fact("cores-lost", "cores lost", aftermath.cores));
     for ((kind, way), cell) in &cells.0 {
         metrics.extend(quantiles(*kind, *way, cell));
     }
@@ -202,7 +212,13 @@ fn metrics(
 
 fn stopped_after(kind: Kind, cells: &Cells) -> Option<Metric> {
     let after = cells.gentlest(kind)?.p50;
-    let metric = Metric::new("stopped after", "s", Better::Lower, after);
+    let metric = Metric::new(
+        "stopped-after",
+        "stopped after",
+        "s",
+        Better::Lower,
+        after,
+    );
     Some(only_where_there_is(metric.of(name(&kind)), kind.only()))
 }
 
@@ -215,7 +231,8 @@ fn quantiles(kind: Kind, way: Way, cell: &Cell) -> Vec<Metric> {
         Way::Force => Some(Model::Processes),
         Way::Ask | Way::Interrupt => kind.only(),
     };
-    let quantiles = cell.after.quantiles().metrics(&name(&way));
+    let way = name(&way);
+    let quantiles = cell.after.quantiles().metrics(&way, &way);
     let detail = |metric: Metric| {
         only_where_there_is(metric.of(name(&kind)).detail(), only)
     };

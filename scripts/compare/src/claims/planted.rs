@@ -89,9 +89,10 @@ impl Planted {
         (name, variant): (&str, Option<&str>),
         values: &[f64],
     ) -> Self {
-        let metric = Metric {
-            variant: variant.map(str::to_owned),
-            ..Metric::new(name, "s", Better::Lower, 0.0)
+        let metric = Metric::new(name, name, "s", Better::Lower, 0.0);
+        let metric = match variant {
+            Some(variant) => metric.of(variant),
+            None => metric,
         };
         let of_this = self.metrics.entry(key);
         of_this.or_default().push((metric, values.to_vec()));

@@ -371,7 +371,7 @@ struct Race {
 
 impl Race {
     fn by(evidence: &Evidence<'_>, model: Model) -> Result<Self, Missing> {
-        let racy = Figure::threads(SCENARIO, "lost updates").of("racy");
+        let racy = Figure::threads(SCENARIO, "lost-updates").of("racy");
         let lost = evidence.rounds(racy.by(model))?;
         Ok(Race { lost, cores: evidence.usable_cores(SCENARIO)? })
     }
@@ -483,7 +483,7 @@ mod tests {
 
     const BOTH: [Model; 2] = [Model::Threads, Model::Processes];
 
-    const LOST: (&str, Option<&str>) = ("lost updates", Some("racy"));
+    const LOST: (&str, Option<&str>) = ("lost-updates", Some("racy"));
 
     /// All variants lost nothing, but for one, of one side.
     fn ledgers(loser: Option<(Model, &str)>) -> Planted {

@@ -266,7 +266,7 @@ fn a_metric_that_one_side_lacks() {
                  has transfers, atomic in op/s";
     assert_refused(&result, words);
     let result = compare(&stage_that_alters(|outcome| {
-        let more = Metric::new("switches", "1", Better::Lower, 5.0);
+        let more = Metric::new("switches", "switches", "1", Better::Lower, 5.0);
         outcome.metrics.push(more);
     }));
     let words = "it has switches in 1, the lower the better, \
@@ -275,7 +275,7 @@ fn a_metric_that_one_side_lacks() {
 }
 
 fn wait() -> Metric {
-    Metric::new("wait", "s", Better::Lower, 5e-6)
+    Metric::new("wait", "wait", "s", Better::Lower, 5e-6)
 }
 
 /// A stage where each side waits in its own way. From round 3 on, the metrics
