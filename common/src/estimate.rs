@@ -81,7 +81,8 @@ pub fn ratio(numerators: &[f64], denominators: &[f64]) -> Estimate {
 /// The ratio of each pair. Two zeros are alike.
 pub fn ratios(numerators: &[f64], denominators: &[f64]) -> Vec<f64> {
     let pairs = numerators.iter().zip(denominators);
-    let ratio = |(above, below)| if above == below { 1.0 } else { above / below };
+    let ratio =
+        |(above, below)| if above == below { 1.0 } else { above / below };
     pairs.map(ratio).collect()
 }
 

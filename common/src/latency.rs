@@ -69,21 +69,22 @@ impl Default for Latencies {
 
 impl Quantiles {
     /// A metric for each, the count among them. What is judged is the median,
-    /// which has the plain name; the others stay details.
-    pub fn metrics(&self, name: &str) -> Vec<Metric> {
-        let figure = |quantile, value| {
-            let name = format!("{name} {quantile}");
-            Metric::new(&name, "s", Better::Lower, value).detail()
+    /// which has the plain key and name; the others stay details.
+    pub fn metrics(&self, id: &str, label: &str) -> Vec<Metric> {
+        let detail = |[key, name]: [&str; 2], unit, better, value| {
+            let (id, label) =
+                (format!("{id}-{key}"), format!("{label} {name}"));
+            Metric::new(&id, &label, unit, better, value).detail()
         };
+        let at = |names, value| detail(names, "s", Better::Lower, value);
         let count = self.count as f64;
         vec![
-            Metric::new(name, "s", Better::Lower, self.p50),
-            figure("p90", self.p90),
-            figure("p99", self.p99),
-            figure("p99.9", self.p999),
-            figure("max", self.max),
-            Metric::new(&format!("{name} count"), "1", Better::Neither, count)
-                .detail(),
+            Metric::new(id, label, "s", Better::Lower, self.p50),
+            at(["p90", "p90"], self.p90),
+            at(["p99", "p99"], self.p99),
+            at(["p999", "p99.9"], self.p999),
+            at(["max", "max"], self.max),
+            detail(["count", "count"], "1", Better::Neither, count),
         ]
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Not};
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The version of the JSON document.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Which side of a pair.
 #[derive(
@@ -58,9 +58,13 @@ pub enum Better {
 /// mistake then cannot pass for one that there cannot be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
-    /// What was measured.
-    pub name: String,
-    /// The variant that it belongs to, where the scenario has variants.
+    /// Its key: `trip-64.ring.spin`. It stays the same whatever the label
+    /// becomes, is all that figures are told apart by, and is never shown.
+    pub id: String,
+    /// What was measured, for a person. It is never compared.
+    pub label: String,
+    /// The variant that it belongs to, for a person, where the scenario has
+    /// variants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
     /// `s`, `B`, `op/s`, …; `1` for a plain count.
@@ -80,15 +84,18 @@ pub struct Metric {
 }
 
 impl Metric {
-    /// A figure of what both sides do, if it is known.
+    /// A figure of what both sides do, if it is known: its key, and its name
+    /// for a person.
     pub fn new(
-        name: &str,
+        id: &str,
+        label: &str,
         unit: &str,
         better: Better,
         value: impl Into<Option<f64>>,
     ) -> Self {
         Metric {
-            name: name.into(),
+            id: id.into(),
+            label: label.into(),
             variant: None,
             unit: unit.into(),
             better,
@@ -98,9 +105,16 @@ impl Metric {
         }
     }
 
-    /// Of this variant.
+    /// Of this variant, whose name is a key already.
     pub fn of(self, variant: impl fmt::Display) -> Self {
-        Metric { variant: Some(variant.to_string()), ..self }
+        let key = variant.to_string();
+        self.of_called(&key, &key)
+    }
+
+    /// Of the variant of this key, which people call so.
+    pub fn of_called(self, key: &str, label: &str) -> Self {
+        let id = format!("{}.{key}", self.id);
+        Metric { id, variant: Some(label.into()), ..self }
     }
 
     /// Of what only this side can do.
@@ -108,10 +122,29 @@ impl Metric {
         Metric { only: Some(model), ..self }
     }
 
-    /// Of interest to whoever looks closer.
+    /// Of interest to a reader who looks closer.
     pub fn detail(self) -> Self {
         Metric { detail: true, ..self }
     }
+
+    /// As people call it: its label, and its variant if it has one.
+    pub fn name(&self) -> String {
+        match &self.variant {
+            Some(variant) => format!("{}, {variant}", self.label),
+            None => self.label.clone(),
+        }
+    }
+}
+
+/// Whether it is made as keys are: words of lower-case letters and digits,
+/// with a hyphen within a group of words, and a full stop between levels.
+pub fn is_key(id: &str) -> bool {
+    let is_word = |word: &str| {
+        let mut letters = word.bytes();
+        let is_plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
+        !word.is_empty() && letters.all(is_plain)
+    };
+    id.split(['.', '-']).all(is_word)
 }
 
 /// The part of an answer that does not depend on the last bits of floats,
@@ -188,11 +221,13 @@ impl Outcome {
     ///
     /// # Errors
     ///
-    /// Fails if a figure is not a number: JSON has no way to write it.
+    /// Fails if a figure is not a number, which JSON has no way to write, or
+    /// if its id is no key.
     pub fn json(&self) -> anyhow::Result<String> {
         for metric in &self.metrics {
+            ensure!(is_key(&metric.id), "{:?} is no key", metric.id);
             if let Some(value) = metric.value.filter(|it| !it.is_finite()) {
-                let name = &metric.name;
+                let name = metric.name();
                 bail!("the metric {name} is {value}, which is no figure");
             }
         }
@@ -221,7 +256,7 @@ impl Outcome {
         let listed = |metric: &&Metric| !metric.detail && !self.is_told;
         for metric in self.metrics.iter().filter(listed) {
             table.add_row([
-                metric.name.clone(),
+                metric.label.clone(),
                 metric.variant.clone().unwrap_or_default(),
                 units::known(metric.value, &metric.unit),
             ]);
@@ -268,7 +303,7 @@ mod tests {
     }
 
     fn round_trip() -> Metric {
-        Metric::new("round trip", "s", Better::Lower, 3e-6).of("ring")
+        Metric::new("trip", "round trip", "s", Better::Lower, 3e-6).of("ring")
     }
 
     #[test]
@@ -276,8 +311,9 @@ mod tests {
         let written = serde_json::to_string(&round_trip()).unwrap();
         assert_eq!(
             written,
-            r#"{"name":"round trip","variant":"ring","unit":"s","#.to_owned()
-                + r#""better":"lower","value":3e-6}"#
+            r#"{"id":"trip.ring","label":"round trip","variant":"ring","#
+                .to_owned()
+                + r#""unit":"s","better":"lower","value":3e-6}"#
         );
     }
 
@@ -296,6 +332,19 @@ mod tests {
     }
 
     #[test]
+    fn a_label_is_no_key() {
+        for key in ["trip", "trip-64.ring.spin", "idle-64.with-tables"] {
+            assert!(is_key(key), "{key}");
+        }
+        for label in ["", "64 B", "CPU", ".a", "a.", "a--b", "a,b", "µ"] {
+            assert!(!is_key(label), "{label}");
+        }
+        let unkeyed = Metric { id: "64 B".into(), ..round_trip() };
+        let error = outcome(vec![unkeyed]).json().unwrap_err();
+        assert_eq!(error.to_string(), "\"64 B\" is no key");
+    }
+
+    #[test]
     fn a_person_reads_paragraphs() {
         let text = outcome(vec![round_trip()]).human();
         let paragraphs: Vec<&str> = text.split("\n\n").collect();
@@ -308,7 +357,8 @@ mod tests {
 
     #[test]
     fn a_detail_is_left_to_the_story() {
-        let slowest = Metric::new("slowest", "s", Better::Lower, 9e-3);
+        let slowest =
+            Metric::new("slowest", "slowest", "s", Better::Lower, 9e-3);
         let both = outcome(vec![round_trip(), slowest.clone().detail()]);
         let one = outcome(vec![round_trip()]);
         assert_eq!(both.human(), one.human());

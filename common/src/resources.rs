@@ -3,8 +3,8 @@
 use std::ops::{AddAssign, Sub};
 
 use libc::{
-    pid_t, timespec,
-    RUSAGE_CHILDREN, RUSAGE_SELF, RUSAGE_THREAD, c_int, rusage, timeval,
+    RUSAGE_CHILDREN, RUSAGE_SELF, RUSAGE_THREAD, c_int, pid_t, rusage,
+    timespec, timeval,
 };
 use procfs::{ProcError, ProcResult, process::Process};
 use rustix::time::{ClockId, clock_gettime};
@@ -196,8 +196,7 @@ pub fn cpu_of(process: u32) -> Option<f64> {
     };
     // SAFETY: the time is written to where we may write. Of a clock that is
     // not there any more, nothing is.
-    let mut read =
-        || unsafe { libc::clock_gettime(clock, &mut time) };
+    let mut read = || unsafe { libc::clock_gettime(clock, &mut time) };
     let is_known = found == 0 && read() == 0;
     is_known.then(|| time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9)
 }

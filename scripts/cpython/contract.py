@@ -27,7 +27,7 @@ from typing import Any, NoReturn, Optional
 import models
 from models import Model
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class Failure(Exception):
@@ -272,14 +272,26 @@ def known(members: dict[str, Any]) -> dict[str, Any]:
 class Metric:
     """One figure of a run, in SI base units: see common/src/outcome.rs."""
 
-    name: str
+    #: Its key, by which figures are told apart.
+    id: str
+    #: What was measured, for a person.
+    label: str
     unit: str
     better: str
     #: None where the kernel does not tell.
     value: Optional[float]
+    #: For a person; its key is in the id.
     variant: Optional[str] = None
     only: Optional[str] = None
     detail: bool = False
+
+    def of(self, key: str, label: Optional[str] = None) -> Metric:
+        """Of the variant of this key, which may be its label too."""
+        return dataclasses.replace(
+            self,
+            id=f"{self.id}.{key}",
+            variant=key if label is None else label,
+        )
 
     def document(self) -> dict[str, Any]:
         """What is usual is not written."""

@@ -819,14 +819,18 @@ def metrics(case: Case) -> list[Metric]:
     hold, way = case[0].plan.hold, case[0].plan.way
     resumed, survivors, lost = medians(case)
     name = HOLDS[hold]
+    key = name.replace(" ", "-")
     figures = [
-        Metric(f"resumed {name}", "s", "lower", resumed),
-        Metric(f"survivors {name}", "1", "neither", survivors),
-        Metric(f"lost {name}", "1", "neither", lost),
+        Metric(f"{what}-{key}", f"{what} {name}", unit, better, value)
+        for what, unit, better, value in [
+            ("resumed", "s", "lower", resumed),
+            ("survivors", "1", "neither", survivors),
+            ("lost", "1", "neither", lost),
+        ]
     ]
     shown = {"lock": 3, "nothing": 1}.get(hold, 0)
     return [
-        dataclasses.replace(figure, variant=way, detail=place >= shown)
+        dataclasses.replace(figure.of(way), detail=place >= shown)
         for place, figure in enumerate(figures)
     ]
 

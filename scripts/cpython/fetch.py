@@ -451,16 +451,24 @@ def result(one: Finished) -> dict[str, Any]:
 def metrics(one: Finished) -> Iterator[Metric]:
     """As Rust's."""
     work, opened = one.laps.seconds["work"], one.served["connections"]
-    for name, unit, better, value, is_detail in [
-        ("time for all", "s", "lower", work, True),
-        ("memory a worker", "B", "lower", one.memory(), False),
-        ("CPU a reply", "s", "lower", one.cpu(), False),
-        ("share of the ideal", "share", "higher", one.share(), False),
-        ("connections", "1", "neither", opened, True),
-        ("failures", "1", "neither", 0, True),
+    crew = f"workers-{one.plan.workers}"
+    for key, label, unit, better, value, is_detail in [
+        ("time", "time for all", "s", "lower", work, True),
+        ("memory", "memory a worker", "B", "lower", one.memory(), False),
+        ("cpu", "CPU a reply", "s", "lower", one.cpu(), False),
+        (
+            "share-of-ideal",
+            "share of the ideal",
+            "share",
+            "higher",
+            one.share(),
+            False,
+        ),
+        ("connections", "connections", "1", "neither", opened, True),
+        ("failures", "failures", "1", "neither", 0, True),
     ]:
-        variant = one.plan.name()
-        yield Metric(name, unit, better, value, variant, detail=is_detail)
+        metric = Metric(key, label, unit, better, value, detail=is_detail)
+        yield metric.of(crew, one.plan.name())
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import argparse
 import resource
 import time
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.sharedctypes import RawArray
 from typing import Any, NoReturn, Optional
 
@@ -507,39 +507,48 @@ class Finished:
             if self.near.trips is None
             else self.trip_metrics(self.near.trips)
         )
-        for metric in figures:
-            metric.variant = self.plan.variant
-            metric.only = MECHANISMS[self.plan.mechanism]
-        return figures
+        mechanism = self.plan.mechanism
+        key, only = f"{mechanism}.block", MECHANISMS[mechanism]
+        return [
+            replace(metric.of(key, self.plan.variant), only=only)
+            for metric in figures
+        ]
 
     def trip_metrics(self, trips: Quantiles) -> list[Metric]:
         """There and back."""
-        name = f"{binary(self.plan.size)} trip"
-        metrics = trips.metrics(name)
+        key = f"trip-{self.plan.size}"
+        label = f"{binary(self.plan.size)} trip"
+        metrics = trips.metrics(key, label)
         for metric in metrics:
             metric.detail |= self.plan.size != SHORT
-        return [*metrics, *self.expenses(name)]
+        return [*metrics, *self.expenses(key, label)]
 
     def stream_metrics(self, seconds: Optional[float]) -> list[Metric]:
         """One way."""
         plan = self.plan
         rate = plan.messages / (seconds or float("nan"))
-        name = binary(plan.size)
+        size, name = plan.size, binary(plan.size)
         return [
             Metric(
-                f"{name} rate", "/s", "higher", rate, detail=plan.size != SHORT
+                f"rate-{size}",
+                f"{name} rate",
+                "/s",
+                "higher",
+                rate,
+                detail=size != SHORT,
             ),
             Metric(
+                f"flow-{size}",
                 f"{name} flow",
                 "B/s",
                 "higher",
                 rate * plan.size,
                 detail=plan.size != LONG,
             ),
-            *self.expenses(f"{name} stream"),
+            *self.expenses(f"stream-{size}", f"{name} stream"),
         ]
 
-    def expenses(self, task: str) -> list[Metric]:
+    def expenses(self, key: str, label: str) -> list[Metric]:
         """What a message took of both ends. A round trip is two."""
         trips = 2 if self.plan.task == ROUND_TRIP else 1
         messages = trips * self.plan.messages
@@ -547,8 +556,18 @@ class Finished:
         cpu = (near.cpu + far.cpu) / messages
         switches = (near.switches + far.switches) / messages
         return [
-            Metric(f"{task} CPU", "s", "lower", cpu, detail=True),
-            Metric(f"{task} switches", "1", "lower", switches, detail=True),
+            Metric(
+                f"{key}-{suffix}",
+                f"{label} {name}",
+                unit,
+                "lower",
+                value,
+                detail=True,
+            )
+            for suffix, name, unit, value in [
+                ("cpu", "CPU", "s", cpu),
+                ("switches", "switches", "1", switches),
+            ]
         ]
 
 

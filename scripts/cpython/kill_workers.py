@@ -468,15 +468,24 @@ def metrics(record: Record, cells: Cells, aftermath: Aftermath) -> list[Metric]:
     # Where jobs of only one kind are stuck, what is a matter of the whole run
     # is told of that kind.
     kind_of_all = next(iter(cells)) if len(cells) == 1 else None
-    metrics = [Metric("good jobs", "op/s", "higher", rate, kind_of_all)]
+
+    def of_all(metric: Metric) -> Metric:
+        return metric.of(kind_of_all) if kind_of_all else metric
+
+    good = Metric("good-jobs", "good jobs", "op/s", "higher", rate)
+    metrics = [of_all(good)]
     for kind, ways in cells.items():
         only = "processes" if kind in ENDLESS else None
         if quantiles := gentlest(ways):
-            after = Metric("stopped after", "s", "lower", quantiles.p50)
-            metrics.append(dataclasses.replace(after, variant=kind, only=only))
-    left, lost = aftermath.threads, aftermath.cores
-    metrics.append(Metric("threads left", "1", "neither", left, kind_of_all))
-    metrics.append(Metric("cores lost", "1", "neither", lost, kind_of_all))
+            after = Metric(
+                "stopped-after", "stopped after", "s", "lower", quantiles.p50
+            )
+            metrics.append(dataclasses.replace(after.of(kind), only=only))
+    for key, label, value in [
+        ("threads-left", "threads left", aftermath.threads),
+        ("cores-lost", "cores lost", aftermath.cores),
+    ]:
+        metrics.append(of_all(Metric(key, label, "1", "neither", value)))
     for kind, ways in cells.items():
         for way, cell in ways.items():
             metrics.extend(details(kind, way, cell))
@@ -490,8 +499,8 @@ def details(kind: str, way: str, cell: Cell) -> list[Metric]:
     is_only = kind in ENDLESS or way == "force"
     only = "processes" if is_only else None
     return [
-        dataclasses.replace(metric, variant=kind, only=only, detail=True)
-        for metric in Quantiles.of(cell.after).metrics(way)
+        dataclasses.replace(metric.of(kind), only=only, detail=True)
+        for metric in Quantiles.of(cell.after).metrics(way, way)
     ]
 
 

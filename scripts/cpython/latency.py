@@ -33,19 +33,21 @@ class Quantiles:
         )
         return cls(p50, p90, p99, p999, ordered[-1], len(ordered))
 
-    def metrics(self, name: str) -> list[Metric]:
+    def metrics(self, key: str, label: str) -> list[Metric]:
         """One for each: the median has the plain name, the rest are details."""
-        median = Metric(name, "s", "lower", self.p50)
+        median = Metric(key, label, "s", "lower", self.p50)
         others = [
-            Metric(f"{name} {quantile}", "s", "lower", value)
-            for quantile, value in [
-                ("p90", self.p90),
-                ("p99", self.p99),
-                ("p99.9", self.p999),
-                ("max", self.max),
+            Metric(f"{key}-{suffix}", f"{label} {name}", "s", "lower", value)
+            for suffix, name, value in [
+                ("p90", "p90", self.p90),
+                ("p99", "p99", self.p99),
+                ("p999", "p99.9", self.p999),
+                ("max", "max", self.max),
             ]
         ]
-        count = Metric(f"{name} count", "1", "neither", self.count)
+        count = Metric(
+            f"{key}-count", f"{label} count", "1", "neither", self.count
+        )
         details = [
             dataclasses.replace(metric, detail=True)
             for metric in [*others, count]

@@ -445,17 +445,19 @@ def timeline(plan: Plan, report: Report, opened: float) -> dict[str, Any]:
 def metrics(plan: Plan, finished: Finished) -> list[Metric]:
     """Of all databases together: workers' time, and time on the wall."""
     figures = [
-        Metric("work", "s", "lower", seconds, variant=phase)
+        Metric("work", "work", "s", "lower", seconds).of(phase)
         for phase, seconds in finished.seconds.items()
     ]
     loads = [report.load for report in finished.reports]
-    figures.append(Metric("load", "s", "lower", busy(loads)))
+    figures.append(Metric("load", "load", "s", "lower", busy(loads)))
     for kernel in plan.kernels:
         spans = [report.transforms[kernel] for report in finished.reports]
         seconds = busy(spans) / plan.rounds[kernel]
-        figures.append(Metric("transform", "s", "lower", seconds, kernel))
+        transform = Metric("transform", "transform", "s", "lower", seconds)
+        figures.append(transform.of(kernel))
         used = sum(report.cpu[kernel] for report in finished.reports)
-        figures.append(Metric("CPU", "s", "lower", used, kernel, detail=True))
+        cpu = Metric("cpu", "CPU", "s", "lower", used, detail=True)
+        figures.append(cpu.of(kernel))
     return figures
 
 

@@ -785,43 +785,68 @@ def outcome(plan: Plan, record: Record, laps: Laps) -> Outcome:
     )
 
 
+#: The keys of the sessions, by their names.
+KEYS = {
+    "no worker": "no-worker",
+    "worker": "worker",
+    "worker, pure Python": "worker-pure-python",
+}
+
+
 def metrics(record: Record) -> Iterator[Metric]:
     """As Rust's, and those of the worker that holds the GIL."""
     for name, one in record.sessions.items():
         latency = Quantiles.of(one.felt.input_to_frame)
-        for quantile, value, detail in [
-            ("p50", latency.p50, False),
-            ("p90", latency.p90, True),
-            ("p99", latency.p99, False),
-            ("max", latency.max, True),
-        ]:
-            yield lower(f"input to frame {quantile}", value, name, detail)
         gaps = Quantiles.of(one.felt.gaps)
-        yield lower("gap of frames p99", gaps.p99, name)
-        # One moment of the machine makes it: it is shown, and not judged.
-        longest = "longest gap of frames"
-        yield Metric(longest, "s", "neither", gaps.max, name)
+        figures = [
+            *quantiles("input-to-frame", "input to frame", latency),
+            lower("frame-gap-p99", "gap of frames p99", gaps.p99),
+            # One moment of the machine makes it: shown, and not judged.
+            Metric(
+                "longest-frame-gap",
+                "longest gap of frames",
+                "s",
+                "neither",
+                gaps.max,
+            ),
+        ]
+        for figure in figures:
+            yield figure.of(KEYS[name], name)
     if record.cancels is not None:
-        yield lower("cancel to next answer p50", record.cancels.p50)
-        yield lower("cancel to next answer p99", record.cancels.p99)
-        yield lower(
-            "cancel to next answer max", record.cancels.max, detail=True
+        answers = quantiles(
+            "cancel-to-answer", "cancel to next answer", record.cancels
         )
+        for figure in answers:
+            if not figure.id.endswith("p90"):
+                yield figure
     worker = record.sessions.get("worker")
     if worker is not None:
         spent = worker.spent(len(worker.run.rows))
-        yield lower("hand-over of a row", spent)
+        yield lower("hand-over-row", "hand-over of a row", spent)
         spent = worker.spent(worker.run.size())
-        yield lower("hand-over of a MB", 1e6 * spent)
+        yield lower("hand-over-mb", "hand-over of a MB", 1e6 * spent)
     for name, one in record.sessions.items():
-        yield lower("query", one.run.took(), name)
+        yield lower("query", "query", one.run.took()).of(KEYS[name], name)
 
 
-def lower(
-    name: str, value: float, variant: Optional[str] = None, detail: bool = False
-) -> Metric:
+def quantiles(key: str, label: str, of: Quantiles) -> list[Metric]:
+    """The median and the 99th percentile are compared, the rest are details."""
+    return [
+        replace(
+            lower(f"{key}-{suffix}", f"{label} {suffix}", value), detail=detail
+        )
+        for suffix, value, detail in [
+            ("p50", of.p50, False),
+            ("p90", of.p90, True),
+            ("p99", of.p99, False),
+            ("max", of.max, True),
+        ]
+    ]
+
+
+def lower(key: str, label: str, value: float) -> Metric:
     """A time: the shorter, the better."""
-    return Metric(name, "s", "lower", value, variant, detail=detail)
+    return Metric(key, label, "s", "lower", value)
 
 
 def meaning(record: Record) -> str:

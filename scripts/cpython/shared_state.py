@@ -431,14 +431,16 @@ class Finished:
         """
         plan = self.plan
         rate = plan.all_made / self.laps.seconds["work"]
-        metrics = [Metric("transfers", "op/s", "higher", rate, plan.variant)]
+        transfers = Metric("transfers", "transfers", "op/s", "higher", rate)
+        metrics = [transfers.of(plan.variant)]
         if plan.variant == "forced":
             metrics = []
         if self.updates is not None:
             share = self.lost / plan.updates
-            metrics.append(
-                Metric("lost updates", "share", "neither", share, plan.variant)
+            lost = Metric(
+                "lost-updates", "lost updates", "share", "neither", share
             )
+            metrics.append(lost.of(plan.variant))
         return metrics
 
 

@@ -379,6 +379,15 @@ class Plan:
     table: int
     seed: int
 
+    def key(self) -> str:
+        """As ids name it."""
+        if self.way == "idle":
+            with_tables = ".with-tables" if self.table else ""
+            return f"idle-{self.count}{with_tables}"
+        if self.parent_memory:
+            return f"{self.way}.beside-{self.parent_memory}"
+        return self.way
+
     def name(self) -> str:
         """As the figures and the answer name it."""
         if self.way == "idle":
@@ -535,18 +544,23 @@ class Finished:
         """As the Rust siblings name them."""
         is_idle = self.plan.way == "idle"
         metrics = self._of_crew() if is_idle else self._of_starts()
-        name = self.plan.name()
-        return [dataclasses.replace(metric, variant=name) for metric in metrics]
+        key, name = self.plan.key(), self.plan.name()
+        return [metric.of(key, name) for metric in metrics]
 
     def _of_starts(self) -> list[Metric]:
         """What is judged is how long it takes in all."""
-        first_act = Quantiles.of(self.first_act).metrics("first act")
-        cpu = Metric("CPU", "s", "lower", self.cpu)
+        first_act = Quantiles.of(self.first_act).metrics(
+            "first-act", "first act"
+        )
+        cpu = Metric("cpu", "CPU", "s", "lower", self.cpu)
         details = [
             dataclasses.replace(metric, detail=True)
             for metric in [*first_act, cpu]
         ]
-        return [*Quantiles.of(self.finish).metrics("finish"), *details]
+        return [
+            *Quantiles.of(self.finish).metrics("finish", "finish"),
+            *details,
+        ]
 
     def _of_crew(self) -> list[Metric]:
         """What threads hold in common is private to their process. So where
@@ -555,10 +569,31 @@ class Finished:
         shares = self.plan.table > 0
         held, stack = self.held, self.kernel_stack
         return [
-            Metric("private bytes", "B", "lower", held.private, detail=shares),
-            Metric("PSS", "B", "lower", held.proportional),
-            Metric("page tables", "B", "lower", held.page_tables, detail=True),
-            Metric("kernel stack", "B", "neither", stack, detail=True),
+            Metric(
+                "private",
+                "private bytes",
+                "B",
+                "lower",
+                held.private,
+                detail=shares,
+            ),
+            Metric("pss", "PSS", "B", "lower", held.proportional),
+            Metric(
+                "page-tables",
+                "page tables",
+                "B",
+                "lower",
+                held.page_tables,
+                detail=True,
+            ),
+            Metric(
+                "kernel-stack",
+                "kernel stack",
+                "B",
+                "neither",
+                stack,
+                detail=True,
+            ),
         ]
 
 

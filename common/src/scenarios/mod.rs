@@ -70,8 +70,8 @@ pub struct Part {
     /// those of the scenario. There is one such part: the most representative
     /// one, because a sum over parts of made-up sizes means nothing.
     pub whole: bool,
-    /// Those of its metrics that answer the question of the scenario, as
-    /// `name, variant`. They have to be decided before anything else.
+    /// The ids of those of its metrics that answer the question of the
+    /// scenario. They have to be decided before anything else.
     pub headlines: &'static [&'static str],
     /// How many cores it takes. With fewer it is left out.
     pub cores: usize,

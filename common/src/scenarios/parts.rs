@@ -12,7 +12,7 @@ pub(super) const SHARED_STATE: &[Part] = &[
     Part::new("global-lock", &["--variant=global-lock", "--transfers=1000000"]),
     Part::new("lock", &["--variant=lock", "--transfers=125000"])
         .whole()
-        .answers(&["transfers, lock"]),
+        .answers(&["transfers.lock"]),
     Part::new(
         "lock-per-account",
         &["--variant=lock-per-account", "--transfers=400000"],
@@ -20,7 +20,7 @@ pub(super) const SHARED_STATE: &[Part] = &[
     Part::new("atomic", &["--variant=atomic", "--transfers=500000"]),
     Part::new("owner", &["--variant=owner", "--transfers=1500000"]),
     Part::new("partition", &["--variant=partition", "--transfers=8000000"])
-        .answers(&["transfers, partition"]),
+        .answers(&["transfers.partition"]),
 ];
 
 /// A part for each size, way of waiting and place. Where the kernel is free to
@@ -67,7 +67,7 @@ pub(super) const IPC: &[Part] = &[
         &["--quick", "--size=64", "--waiting=block", "--pin=different"],
     )
     .whole()
-    .answers(&["64 B trip, ring, block, two cores"])
+    .answers(&["trip-64.ring.block"])
     .on_two_cores(),
     Part::new(
         "64-block-one-core",
@@ -116,7 +116,7 @@ pub(super) const IPC: &[Part] = &[
         "1MiB-block-two-cores",
         &["--quick", "--size=1048576", "--waiting=block", "--pin=different"],
     )
-    .answers(&["1 MiB flow, ring, block, two cores"])
+    .answers(&["flow-1048576.ring.block"])
     .on_two_cores(),
     Part::new(
         "1MiB-block-one-core",
@@ -132,17 +132,15 @@ pub(super) const RESPONSIVE_UI: &[Part] = &[Part::new(
     &["--headless", "--quick", "--steps=300000", "--cancels=3"],
 )
 .whole()
-.answers(&["input to frame p99, worker", "hand-over of a row"])];
+.answers(&["input-to-frame-p99.worker", "hand-over-row"])];
 
 /// Six databases.
 pub(super) const MATRIX: &[Part] =
-    &[Part::new("all", &["--rows=800", "--columns=80"])
-        .whole()
-        .answers(&[
-            "databases",
-            "speed-up of threads",
-            "speed-up of processes",
-        ])];
+    &[Part::new("all", &["--rows=800", "--columns=80"]).whole().answers(&[
+        "databases",
+        "speed-up.threads",
+        "speed-up.processes",
+    ])];
 
 /// Each kind of stuck job, as often as it is tried. Its unit is the deadline.
 /// Threads that sleep, wait for a lock, or are in a call of the C library are
@@ -150,7 +148,7 @@ pub(super) const MATRIX: &[Part] =
 pub(super) const KILL_WORKERS: &[Part] = &[
     Part::new("good", &["--stuck=0", "--jobs=2000"])
         .whole()
-        .answers(&["good jobs"]),
+        .answers(&["good-jobs"]),
     Part::new(
         "loop",
         &["--variant=loop", "--jobs=200", "--deadline=50ms", "--grace=20ms"],
@@ -184,11 +182,11 @@ pub(super) const KILL_WORKERS: &[Part] = &[
 /// lock, it is how long it takes to say that all hang.
 pub(super) const CRASH: &[Part] = &[
     Part::new("panic", &["--variant=panic", "--deaths=1", "--transfers=1000"])
-        .answers(&["resumed lock, panic"]),
+        .answers(&["resumed-lock.panic"]),
     Part::new("exit", &["--variant=exit", "--deaths=1", "--transfers=1000"]),
     Part::new("abort", &["--variant=abort", "--deaths=1", "--transfers=1000"])
         .whole()
-        .answers(&["resumed lock, abort"]),
+        .answers(&["resumed-lock.abort"]),
     Part::new(
         "segfault",
         &["--variant=segfault", "--deaths=1", "--transfers=1000"],
@@ -211,7 +209,7 @@ pub(super) const WORKER_COST: &[Part] = &[
         &["--variant=anew", "--starts=8", "--parent-memory=64MiB"],
     )
     .whole()
-    .answers(&["finish, anew"]),
+    .answers(&["finish.anew"]),
     Part::new(
         "borrowed",
         &["--variant=borrowed", "--starts=8", "--parent-memory=64MiB"],
@@ -239,7 +237,7 @@ pub(super) const WORKER_COST: &[Part] = &[
     Part::new("idle-1", &["--variant=idle", "--crew=1", "--table=0"]),
     Part::new("idle-8", &["--variant=idle", "--crew=8", "--table=4MiB"]),
     Part::new("idle-64", &["--variant=idle", "--crew=64", "--table=0"])
-        .answers(&["private bytes, idle, 64"]),
+        .answers(&["private.idle-64"]),
     Part::new("idle-256", &["--variant=idle", "--crew=256", "--table=0"]),
 ];
 
@@ -263,7 +261,7 @@ pub(super) const FETCH: &[Part] = &[
         &["--workers=64", "--requests=128", "--delay=20ms", "--faults=0"],
     )
     .whole()
-    .answers(&["CPU a reply, 64 workers", "memory a worker, 64 workers"]),
+    .answers(&["cpu.workers-64", "memory.workers-64"]),
 ];
 
 /// Each operation with each size, by one worker, by all, and by twice as many.
@@ -277,7 +275,7 @@ pub(super) const ADDRESS_SPACE: &[Part] = &[
         &["--variant=map", "--size=1MiB", "--operations=1200"],
     )
     .whole()
-    .answers(&["map 1 MiB, speed-up"]),
+    .answers(&["map-1048576.speed-up"]),
     Part::new(
         "map-128MiB",
         &["--variant=map", "--size=128MiB", "--operations=1200"],
@@ -290,7 +288,7 @@ pub(super) const ADDRESS_SPACE: &[Part] = &[
         "touch-1MiB",
         &["--variant=touch", "--size=1MiB", "--operations=40"],
     )
-    .answers(&["touch 1 MiB, speed-up"]),
+    .answers(&["touch-1048576.speed-up"]),
     Part::new(
         "touch-128MiB",
         &["--quick", "--variant=touch", "--size=128MiB", "--operations=4"],
@@ -333,7 +331,7 @@ pub(super) mod python {
             &["--accounts=64", "--variant=lock", "--transfers=10000"],
         )
         .whole()
-        .answers(&["transfers, lock"]),
+        .answers(&["transfers.lock"]),
         Part::new(
             "lock-per-account",
             &[

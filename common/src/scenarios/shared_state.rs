@@ -365,7 +365,8 @@ impl Finished {
     fn metrics(&self) -> Vec<Metric> {
         let variant = self.plan.variant;
         let rate = self.plan.made() as f64 / self.laps.seconds().work;
-        let rate = Metric::new("transfers", "op/s", Better::Higher, rate);
+        let name = "transfers";
+        let rate = Metric::new(name, name, "op/s", Better::Higher, rate);
         // How fast all meet is no rate of transfers.
         let mut metrics = match variant {
             Variant::Forced => Vec::new(),
@@ -373,8 +374,8 @@ impl Finished {
         };
         if let (Some(_), Ok(lost)) = (self.updates, self.lost()) {
             let share = lost as f64 / self.plan.updates() as f64;
-            let share =
-                Metric::new("lost updates", "share", Better::Neither, share);
+            let (id, label) = ("lost-updates", "lost updates");
+            let share = Metric::new(id, label, "share", Better::Neither, share);
             metrics.push(share.of(variant));
         }
         metrics

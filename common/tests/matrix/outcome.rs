@@ -79,9 +79,9 @@ fn the_outcome_has_the_figures_of_each_database() {
     let times = in_order(&second["timeline"]);
     assert_eq!(second["timeline"]["worker"], 0);
     assert!(times.is_sorted() && times[0] >= 0.0);
-    let names = found.metrics.iter().map(|metric| metric.name.as_str());
-    let expected = ["databases", "load", "transform", "cores used"];
-    assert!(names.eq(expected));
+    let ids = found.metrics.iter().map(|metric| metric.id.as_str());
+    let expected = ["databases", "load", "transform", "cores-used"];
+    assert!(ids.eq(expected));
     assert!(found.json().is_ok());
 }
 

@@ -247,7 +247,11 @@ fn is_in_order(metric: &Metric, sample: &Sample, first: &Sample) -> bool {
     let [this, that] =
         [sample, first].map(|one| figures::find(metric, &one.figures));
     match (this, that) {
-        (Some(this), Some(that)) => sense(this) == sense(that),
+        (Some(this), Some(that)) => {
+            let sense =
+                |it: &Metric| (it.unit.clone(), it.better, it.detail, it.only);
+            sense(this) == sense(that)
+        }
         _ => metric.only.is_some() && sample.slice.model != first.slice.model,
     }
 }
@@ -265,7 +269,7 @@ fn unlike(
 }
 
 fn name(metric: &Metric) -> String {
-    figures::name(&metric.name, metric.variant.as_deref())
+    metric.name()
 }
 
 /// What its value means, and to whom.
@@ -339,7 +343,8 @@ mod tests {
             let metrics = metrics.map(|((only, detail), number)| Metric {
                 only,
                 detail,
-                ..Metric::new("wait", "s", Better::Lower, 1.0).of(number)
+                ..Metric::new("wait", "wait", "s", Better::Lower, 1.0)
+                    .of(number)
             });
             metrics.collect()
         })
@@ -371,15 +376,16 @@ mod tests {
                 metric.only = Some(Model::Threads);
             }
             4 => metric.only = Some(Model::Processes),
-            5 => metric.name = "delay".into(),
+            5 => metric.id = "delay".into(),
             _ => drop(metrics.remove(which)),
         }
     }
 
     #[test]
     fn each_side_may_have_its_own() {
-        let wait =
-            |variant| Metric::new("wait", "s", Better::Lower, 1.0).of(variant);
+        let wait = |variant| {
+            Metric::new("wait", "wait", "s", Better::Lower, 1.0).of(variant)
+        };
         let threads = vec![wait("channel").only(Model::Threads)];
         let processes = vec![wait("pipe").only(Model::Processes)];
         let runs = ORDER.map(|model| match model {
@@ -421,10 +427,10 @@ mod tests {
             let which = which.index(metrics.len());
             metrics[which].only = None;
             let mut runs = runs(&metrics);
-            let name = metrics[which].variant.clone();
+            let id = metrics[which].id.clone();
             for (model, metrics) in ORDER.into_iter().zip(&mut runs) {
                 let mut metrics = metrics.iter_mut();
-                let metric = metrics.find(|metric| metric.variant == name);
+                let metric = metrics.find(|metric| metric.id == id);
                 let claim = if model == only { Some(only) } else { claimed };
                 metric.unwrap().only = claim;
             }

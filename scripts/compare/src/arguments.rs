@@ -15,11 +15,7 @@ use common::{
     scenarios::{self, Scenario},
 };
 
-use crate::{
-    advise::Task,
-    interpreter::Interpreters,
-    plan::Plan,
-};
+use crate::{advise::Task, interpreter::Interpreters, plan::Plan};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -106,6 +102,11 @@ pub struct Arguments {
     /// Write the report of these samples again, and measure nothing
     #[arg(long, value_name = "FILE", exclusive = true)]
     pub report: Option<PathBuf>,
+
+    /// Print the ids of all figures that claims, advice, charts and README.md
+    /// rest on, and measure nothing
+    #[arg(long, hide = true, exclusive = true)]
+    pub list_ids: bool,
 
     /// Compare with this CPython too, besides python3 (repeatable); one that
     /// is free-threaded, say

@@ -133,12 +133,7 @@ impl Bench {
         true
     }
 
-    fn program(
-        &self,
-        plan: &Plan,
-        side: Model,
-        random: &mut Input,
-    ) -> Command {
+    fn program(&self, plan: &Plan, side: Model, random: &mut Input) -> Command {
         let Plan { scenario, series, .. } = *plan;
         let model = plan.program(side);
         let mut command = match series {
@@ -255,9 +250,8 @@ impl<'bench> Pair<'bench> {
         let most = session.open().map(|part| part.slices).max();
         for slice in 1..=most.unwrap_or(0) {
             let open = 0..session.parts.len();
-            let mut open: Vec<usize> = open
-                .filter(|part| session.parts[*part].takes(slice))
-                .collect();
+            let mut open: Vec<usize> =
+                open.filter(|part| session.parts[*part].takes(slice)).collect();
             self.shuffle(&mut open);
             for part in open {
                 let begin = Instant::now();
@@ -340,12 +334,7 @@ impl<'bench> Pair<'bench> {
 
     /// A program that was left with what nothing ends is good for no other
     /// slice.
-    fn replace(
-        &mut self,
-        measured: &mut Measured,
-        series: usize,
-        side: Model,
-    ) {
+    fn replace(&mut self, measured: &mut Measured, series: usize, side: Model) {
         let index = usize::from(side == Model::Processes);
         match self.start_one(&measured.plan, side) {
             Ok(living) => self.programs[series][index] = living,

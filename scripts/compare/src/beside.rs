@@ -47,11 +47,12 @@ impl Beside {
         let verdicts = cpython.map(verdict::verdicts).unwrap_or_default();
         let row = |cpython: Verdict| {
             let name = cpython.name();
-            let twin = [&cpython.variant, &None].into_iter().find_map(|of| {
-                rust.iter().find(|rust| {
-                    rust.metric == cpython.metric && rust.variant == *of
-                })
-            });
+            let id = cpython.id.as_str();
+            let above = id.rsplit_once('.').map(|(above, _)| above);
+            let twin = [Some(id), above]
+                .into_iter()
+                .flatten()
+                .find_map(|id| rust.iter().find(|rust| rust.id == id));
             Row {
                 rust: twin.map_or([String::new(), String::new()], figures),
                 cpython: figures(&cpython),

@@ -159,8 +159,11 @@ impl Calibration {
 
 impl fmt::Display for Calibration {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<[String; 2]> =
-            self.trials.iter().map(|(percent, tally)| line(*percent, tally)).collect();
+        let lines: Vec<[String; 2]> = self
+            .trials
+            .iter()
+            .map(|(percent, tally)| line(*percent, tally))
+            .collect();
         let lines = lines.iter().map(|[what, words]| [&**what, &**words]);
         writeln!(formatter, "{}\n", table::facts(lines))?;
         for refusal in &self.refusals {
@@ -217,8 +220,11 @@ mod tests {
     use super::*;
 
     fn trust(tallies: [[usize; 3]; 3]) -> Trust {
-        let tallies = tallies
-            .map(|[right, wrong, too_noisy]| Tally { right, wrong, too_noisy });
+        let tallies = tallies.map(|[right, wrong, too_noisy]| Tally {
+            right,
+            wrong,
+            too_noisy,
+        });
         let percents = TRIALS.map(|(percent, _)| percent);
         let place = Default::default();
         Calibration {

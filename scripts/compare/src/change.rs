@@ -156,7 +156,8 @@ fn unlike(old: &Measured, new: &Measured, model: Model) -> Option<String> {
     };
     new.plan.parts().find_map(|part| {
         let pairs = of(old, part.name)?.into_iter().zip(of(new, part.name)?);
-        let ((what, old), (_, new)) = pairs.into_iter().find(|(a, b)| a != b)?;
+        let ((what, old), (_, new)) =
+            pairs.into_iter().find(|(a, b)| a != b)?;
         Some(format!(
             "it is not the same work: the {what} of {model}, {}, was {old}, \
              and is {new} now; measure both with the same arguments",
@@ -184,7 +185,7 @@ fn change(
     let [before, now] =
         [old, new].map(|measured| pairs(measured, model, metric));
     let ratio = advantage(&before, &now, metric.better);
-    let name = figures::name(&metric.name, metric.variant.as_deref());
+    let name = metric.name();
     Change {
         name: format!("{model}: {name}"),
         unit: metric.unit.clone(),

@@ -208,7 +208,11 @@ impl Program {
     }
 
     /// Reads until what is waited for has come, or the program must be ended.
-    fn watch(&mut self, until: Until, patience: Duration) -> io::Result<Ending> {
+    fn watch(
+        &mut self,
+        until: Until,
+        patience: Duration,
+    ) -> io::Result<Ending> {
         let deadline = Instant::now() + patience;
         loop {
             if until == Until::Line && self.stdout.bytes.contains(&b'\n') {

@@ -31,7 +31,7 @@ mod waiting;
 
 use serde::Serialize;
 
-use crate::results::Results;
+use crate::{asked::Asked, results::Results};
 
 use evidence::Evidence;
 pub use ruling::{Missing, Ruling, Standing};
@@ -106,6 +106,140 @@ pub struct Judged {
     /// How it stands in CPython, by each of the interpreters.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cpython: Vec<Ruling>,
+}
+
+/// The ids of the figures that rules ask for, by language and scenario.
+const ASKED: [(&str, &str, &[&str]); 13] = [
+    (
+        "rust",
+        "shared-state",
+        &[
+            "transfers.lock",
+            "transfers.lock-per-account",
+            "lost-updates.racy",
+            "lost-updates.forced",
+        ],
+    ),
+    (
+        "rust",
+        "worker-cost",
+        &["private.idle-*", "finish.anew", "finish.bare", "finish.borrowed"],
+    ),
+    (
+        "rust",
+        "ipc",
+        &[
+            "trip-64.ring.spin",
+            "trip-1048576.ring.spin",
+            "trip-1048576.condvar.block",
+            "trip-1048576.ring.block",
+            "stream-64-cpu.condvar.block",
+            "stream-64-cpu.pipe.block",
+            "stream-64-cpu.unix-stream.block",
+            "stream-1048576-cpu.condvar.block",
+            "stream-1048576-cpu.pipe.block",
+            "stream-1048576-cpu.unix-stream.block",
+        ],
+    ),
+    (
+        "rust",
+        "responsive-ui",
+        &[
+            "hand-over-row",
+            "hand-over-mb",
+            "input-to-frame-p99.no-worker",
+            "input-to-frame-p99.worker",
+            "query.no-worker",
+            "query.worker",
+            "longest-frame-gap.no-worker",
+        ],
+    ),
+    ("rust", "matrix", &["databases"]),
+    (
+        "rust",
+        "fetch",
+        &["share-of-ideal.workers-*", "memory.workers-*", "cpu.workers-*"],
+    ),
+    (
+        "rust",
+        "address-space",
+        &[
+            "map-65536.speed-up",
+            "map-1048576.speed-up",
+            "map-134217728.speed-up",
+            "touch-65536.speed-up",
+            "touch-1048576.speed-up",
+            "touch-134217728.speed-up",
+            "allocate-65536.speed-up",
+            "allocate-1048576.speed-up",
+            "allocate-134217728.speed-up",
+            "protect-65536.speed-up",
+            "files.speed-up",
+        ],
+    ),
+    (
+        "cpython",
+        "shared-state",
+        &[
+            "transfers.lock",
+            "transfers.lock-per-account",
+            "lost-updates.racy",
+            "lost-updates.forced",
+        ],
+    ),
+    (
+        "cpython",
+        "worker-cost",
+        &["private.idle-*", "finish.anew", "finish.served", "finish.borrowed"],
+    ),
+    (
+        "cpython",
+        "ipc",
+        &[
+            "trip-65536.simple-queue.block",
+            "trip-65536.shared-memory.block",
+            "stream-64-cpu.queue.block",
+            "stream-64-cpu.simple-queue.block",
+            "stream-64-cpu.pipe.block",
+            "stream-64-cpu.shared-memory.block",
+            "stream-65536-cpu.queue.block",
+            "stream-65536-cpu.simple-queue.block",
+            "stream-65536-cpu.pipe.block",
+            "stream-65536-cpu.shared-memory.block",
+        ],
+    ),
+    (
+        "cpython",
+        "responsive-ui",
+        &[
+            "hand-over-row",
+            "hand-over-mb",
+            "input-to-frame-p99.no-worker",
+            "input-to-frame-p99.worker",
+            "input-to-frame-p99.worker-pure-python",
+            "query.no-worker",
+            "query.worker",
+            "query.worker-pure-python",
+            "longest-frame-gap.no-worker",
+        ],
+    ),
+    (
+        "cpython",
+        "matrix",
+        &["work.load", "work.pure", "work.native", "cpu.pure"],
+    ),
+    (
+        "cpython",
+        "fetch",
+        &["share-of-ideal.workers-*", "memory.workers-*", "cpu.workers-*"],
+    ),
+];
+
+/// The same, one by one.
+pub fn asked() -> impl Iterator<Item = Asked> {
+    ASKED.into_iter().flat_map(|(language, scenario, ids)| {
+        ids.iter().map(move |id| (language, scenario, (*id).to_owned()))
+    })
 }
 
 /// All claims, by group, as these results have them stand.

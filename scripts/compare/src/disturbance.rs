@@ -172,7 +172,9 @@ fn stolen(spans: &[Span<'_>]) -> Option<Disturbance> {
 fn dropped(environment: &Environment) -> Option<Disturbance> {
     let dropped = environment.dropped.iter();
     let words: Vec<String> = dropped
-        .map(|(scenario, pairs)| format!("{} of {scenario}", count(*pairs, "pair")))
+        .map(|(scenario, pairs)| {
+            format!("{} of {scenario}", count(*pairs, "pair"))
+        })
         .collect();
     (!words.is_empty()).then(|| {
         Disturbance::new(

@@ -150,10 +150,10 @@ mod tests {
         assert_eq!(words(""), "it printed nothing");
         assert_eq!(words("{}{}"), "it printed more than a document");
         assert_eq!(words("{} done"), "it printed more than a document");
-        assert_eq!(words(r#"{"schema": 7}"#), "it printed schema 7, not 1");
+        assert_eq!(words(r#"{"schema": 7}"#), "it printed schema 7, not 2");
         assert!(words("Hello").starts_with("it did not print JSON: "));
         assert!(words("{").starts_with("it did not print JSON: "));
         assert!(words("{}").contains("missing field `schema`"));
-        assert!(words(r#"{"schema": 1}"#).contains("missing field"));
+        assert!(words(r#"{"schema": 2}"#).contains("missing field"));
     }
 }

@@ -7,11 +7,12 @@ use common::outcome::{Better, Metric, Outcome};
 pub fn of(outcome: &Outcome, is_whole: bool) -> Vec<Metric> {
     let mut figures = outcome.metrics.clone();
     if is_whole {
-        let total = outcome.laps.total();
-        figures.insert(0, Metric::new("total", "s", Better::Lower, total));
+        let lower = |id, unit, value: Option<f64>| {
+            Metric::new(id, id, unit, Better::Lower, value)
+        };
+        figures.insert(0, lower("total", "s", Some(outcome.laps.total())));
         let memory = outcome.resources.peak_proportional_memory;
-        let memory = memory.map(|bytes| bytes as f64);
-        figures.push(Metric::new("memory", "B", Better::Lower, memory));
+        figures.push(lower("memory", "B", memory.map(|bytes| bytes as f64)));
     }
     figures
 }
@@ -27,7 +28,7 @@ pub fn merged<'all>(
     let processes: Vec<&Metric> = processes.into_iter().collect();
     let mut place = rows.len();
     for metric in processes.into_iter().rev() {
-        match rows.iter().position(|row| is_called_as(row, metric)) {
+        match rows.iter().position(|row| row.id == metric.id) {
             Some(found) => place = found,
             None => rows.insert(place, metric),
         }
@@ -35,29 +36,12 @@ pub fn merged<'all>(
     rows
 }
 
-/// The figure among these that is called the same.
+/// The same figure among these.
 pub fn find<'all>(
     metric: &Metric,
     figures: &'all [Metric],
 ) -> Option<&'all Metric> {
-    figures.iter().find(|other| is_called_as(other, metric))
-}
-
-fn is_called_as(this: &Metric, that: &Metric) -> bool {
-    this.name == that.name && this.variant == that.variant
-}
-
-/// The key of a metric.
-pub fn id(metric: &Metric) -> String {
-    name(&metric.name, metric.variant.as_deref())
-}
-
-/// As people call it: the metric, and its variant if it has one.
-pub fn name(metric: &str, variant: Option<&str>) -> String {
-    match variant {
-        Some(variant) => format!("{metric}, {variant}"),
-        None => metric.to_owned(),
-    }
+    figures.iter().find(|other| other.id == metric.id)
 }
 
 #[cfg(test)]
@@ -69,7 +53,7 @@ mod tests {
     use super::*;
 
     fn named(name: &str) -> Metric {
-        Metric::new(name, "s", Better::Lower, 1.0)
+        Metric::new(name, "wait", "s", Better::Lower, 1.0)
     }
 
     /// What one side has of rows in this order, of which each is of both
@@ -100,7 +84,7 @@ mod tests {
         };
         let (threads, processes) = (figures(threads), figures(processes));
         let rows = merged(&threads, &processes);
-        rows.iter().map(|metric| metric.name.as_str()).collect()
+        rows.iter().map(|metric| metric.id.as_str()).collect()
     }
 
     #[test]
@@ -111,6 +95,15 @@ mod tests {
         assert_eq!(merge("a", "aPQ"), "aPQ");
         assert_eq!(merge("", "PQ"), "PQ");
         assert_eq!(merge("abc", "cPab"), "Pabc");
+    }
+
+    #[test]
+    fn a_label_tells_nothing_apart_and_an_id_does() {
+        let wait = named("wait");
+        let delay = Metric { label: "delay".into(), ..wait.clone() };
+        assert_eq!(find(&delay, &[wait.clone()]), Some(&wait));
+        let other = Metric { id: "wait-2".into(), ..wait.clone() };
+        assert_eq!(find(&other, &[wait]), None);
     }
 
     #[test]
@@ -146,7 +139,7 @@ mod tests {
             let threads = side(&rows, Model::Threads);
             let mut names: Vec<usize> = merged(&threads, &order)
                 .iter()
-                .map(|metric| metric.name.parse().unwrap())
+                .map(|metric| metric.id.parse().unwrap())
                 .collect();
             names.sort();
             prop_assert_eq!(names, (0..rows.len()).collect::<Vec<_>>());

@@ -36,6 +36,7 @@
 //! | [`calibration`] | what the judge says of pairs whose truth is known |
 //! | [`report`] | the same with plots and sources, as one HTML file |
 //! | [`progress`] | the line on a terminal |
+//! | [`asked`] | the ids of all figures that anything rests on |
 //! | [`advise`] | which side is for a task, by these results |
 //! | [`readme`] | the table of results in README.md |
 //!
@@ -44,6 +45,7 @@
 mod advise;
 mod agreement;
 mod arguments;
+mod asked;
 mod bench;
 mod beside;
 mod calibration;
@@ -118,6 +120,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         give_advice(arguments)
     } else if arguments.readme {
         write_readme(arguments)
+    } else if arguments.list_ids {
+        list_ids()
     } else {
         compare(arguments)
     }
@@ -222,6 +226,14 @@ fn give_advice(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 fn write_readme(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     readme::write(&last_results(arguments)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A line for each: the language, the scenario and the id.
+fn list_ids() -> anyhow::Result<ExitCode> {
+    for (language, scenario, id) in asked::all() {
+        demo::print(format_args!("{language} {scenario} {id}\n"))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

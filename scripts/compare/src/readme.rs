@@ -16,23 +16,23 @@ const BEGIN: &str = "<!-- Written by scripts/compare.sh --readme, sha256 ";
 
 const END: &str = "<!-- End of what is written by --readme -->";
 
-/// What is shown: the scenario, the metric, its variant if it has one, and
-/// what a reader calls it, who has not seen the other rows.
-const ROWS: [[&str; 4]; 14] = [
-    ["shared-state", "transfers", "lock", "one lock for all"],
-    ["shared-state", "transfers", "atomic", "atomics, no lock"],
-    ["ipc", "64 B trip", "ring, block", "there and back, asleep"],
-    ["ipc", "64 B trip", "ring, spin", "there and back, spinning"],
-    ["ipc", "64 B trip", "pipe, block", "there and back by a pipe"],
-    ["responsive-ui", "longest gap of frames", "worker", "longest gap"],
-    ["responsive-ui", "hand-over of a row", "", "a row handed over"],
-    ["matrix", "databases", "", "databases on all cores"],
-    ["kill-workers", "stopped after", "native", "stuck in native code"],
-    ["crash", "resumed free", "abort", "back after an abort"],
-    ["worker-cost", "finish", "anew", "a worker for each job"],
-    ["worker-cost", "private bytes", "idle, 64", "bytes of an idle one"],
-    ["fetch", "share of the ideal", "64 workers", "of the ideal, waiting"],
-    ["address-space", "map 64 KiB", "", "map and unmap, all cores"],
+/// What is shown: the scenario, the id of the metric, and what a reader calls
+/// it, who has not seen the other rows.
+pub const ROWS: [[&str; 3]; 14] = [
+    ["shared-state", "transfers.lock", "one lock for all"],
+    ["shared-state", "transfers.atomic", "atomics, no lock"],
+    ["ipc", "trip-64.ring.block", "there and back, asleep"],
+    ["ipc", "trip-64.ring.spin", "there and back, spinning"],
+    ["ipc", "trip-64.pipe.block", "there and back by a pipe"],
+    ["responsive-ui", "longest-frame-gap.worker", "longest gap"],
+    ["responsive-ui", "hand-over-row", "a row handed over"],
+    ["matrix", "databases", "databases on all cores"],
+    ["kill-workers", "stopped-after.native", "stuck in native code"],
+    ["crash", "resumed-free.abort", "back after an abort"],
+    ["worker-cost", "finish.anew", "a worker for each job"],
+    ["worker-cost", "private.idle-64", "bytes of an idle one"],
+    ["fetch", "share-of-ideal.workers-64", "of the ideal, waiting"],
+    ["address-space", "map-65536.all", "map and unmap, all cores"],
 ];
 
 /// Writes the table of these results.
@@ -88,9 +88,11 @@ fn block(results: &Results) -> String {
 }
 
 /// One row. What was not measured, or was refused, is no gap.
-fn line(row: &[&str; 4], verdicts: &[Verdict]) -> String {
-    let [scenario, metric, variant, what] = row;
-    let found = verdicts.iter().find(|verdict| is_of(verdict, row));
+fn line(row: &[&str; 3], verdicts: &[Verdict]) -> String {
+    let [scenario, id, what] = row;
+    let mut verdicts = verdicts.iter();
+    let found = verdicts
+        .find(|verdict| verdict.scenario == *scenario && verdict.id == *id);
     match found {
         Some(verdict) => {
             let [_, threads, processes, words] = table::judged_row(verdict);
@@ -99,23 +101,8 @@ fn line(row: &[&str; 4], verdicts: &[Verdict]) -> String {
                  |\n"
             )
         }
-        None => format!(
-            "| `{scenario}` | {what} | | | not measured: {metric} {variant} \
-             |\n"
-        ),
+        None => format!("| `{scenario}` | {what} | | | not measured |\n"),
     }
-}
-
-/// An operation of `address-space` is done by as many workers as there are
-/// cores, which is why its variant is not known here.
-fn is_of(
-    verdict: &Verdict,
-    [scenario, metric, variant, _]: &[&str; 4],
-) -> bool {
-    let its_variant = verdict.variant.as_deref().unwrap_or_default();
-    verdict.scenario == *scenario
-        && verdict.metric == *metric
-        && (its_variant == *variant || *scenario == "address-space")
 }
 
 #[cfg(test)]

@@ -5,9 +5,7 @@ use std::{
     process::ExitStatus, time::Duration,
 };
 
-use common::{
-    escaped::Escaped, outcome::Model, scenarios::Scenario, units,
-};
+use common::{escaped::Escaped, outcome::Model, scenarios::Scenario, units};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use signal_hook::low_level::signal_name;
 

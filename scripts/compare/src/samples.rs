@@ -149,7 +149,8 @@ impl Sample {
     ) -> Self {
         let mut all = scenarios::ALL.iter();
         let scenario = all.find(|one| one.name == outcome.scenario);
-        let mut parts = scenario.into_iter().flat_map(|it| slice.series.parts(it));
+        let mut parts =
+            scenario.into_iter().flat_map(|it| slice.series.parts(it));
         let is_whole = parts.any(|it| it.name == slice.part && it.whole);
         let figures = figures::of(&outcome, is_whole);
         Sample { slice, document, figures, outcome }

@@ -71,7 +71,8 @@ fn most_promising(
         session.next_stage().is_some_and(|seconds| seconds <= left)
     };
     let promise = |session: &&mut Session| session.until_next_decision();
-    sessions.iter_mut().filter(in_time).min_by(|this, that| {
-        promise(this).total_cmp(&promise(that))
-    })
+    sessions
+        .iter_mut()
+        .filter(in_time)
+        .min_by(|this, that| promise(this).total_cmp(&promise(that)))
 }

@@ -216,12 +216,15 @@ fn spread(measured: &Measured, part: &str) -> Option<Spread> {
             .iter()
             .map(|slices| slices.iter().map(|ratio| ratio.ln()).collect())
             .collect();
-        let within: Vec<f64> = logs.iter().filter_map(|it| variance(it)).collect();
+        let within: Vec<f64> =
+            logs.iter().filter_map(|it| variance(it)).collect();
         let means: Vec<f64> = logs.iter().map(|it| mean(it)).collect();
         let within = (!within.is_empty()).then(|| mean(&within))?;
         Some(Spread { within, between: variance(&means)? })
     });
-    spreads.reduce(|this, that| if that.within > this.within { that } else { this })
+    spreads.reduce(
+        |this, that| if that.within > this.within { that } else { this },
+    )
 }
 
 fn mean(values: &[f64]) -> f64 {

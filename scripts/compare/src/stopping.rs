@@ -112,13 +112,10 @@ mod tests {
         assert_eq!(bounds(11), (1.0, 8.0));
         assert_eq!(bounds(12), (2.0, 11.0));
         assert_eq!(bounds(13), (2.0, 11.0));
-        assert_eq!([0, 7, 8, 59, 60].map(next_look), [
-            Some(8),
-            Some(8),
-            Some(12),
-            Some(60),
-            None
-        ]);
+        assert_eq!(
+            [0, 7, 8, 59, 60].map(next_look),
+            [Some(8), Some(8), Some(12), Some(60), None]
+        );
     }
 
     #[test]

@@ -24,9 +24,11 @@ pub const TIMES: &str = "×";
 pub struct Verdict {
     /// The scenario's name.
     pub scenario: &'static str,
-    /// What was measured.
-    pub metric: String,
-    /// Of which variant, where the scenario has variants.
+    /// The key of what was measured, see [`Metric::id`].
+    pub id: String,
+    /// What was measured, for a person.
+    pub label: String,
+    /// Of which variant, where the scenario has variants, for a person.
     pub variant: Option<String>,
     /// In what, see [`Metric::unit`].
     pub unit: String,
@@ -48,7 +50,10 @@ pub struct Verdict {
 impl Verdict {
     /// As people call what was measured.
     pub fn name(&self) -> String {
-        figures::name(&self.metric, self.variant.as_deref())
+        match &self.variant {
+            Some(variant) => format!("{}, {variant}", self.label),
+            None => self.label.clone(),
+        }
     }
 
     /// One side's figure, as people write it. Empty if it has none.
@@ -95,10 +100,11 @@ fn row(measured: &Measured, metric: &Metric) -> Verdict {
     let is_known = threads.is_some() && processes.is_some();
     Verdict {
         scenario: measured.plan.scenario.name,
-        metric: metric.name.clone(),
+        id: metric.id.clone(),
+        label: metric.label.clone(),
         variant: metric.variant.clone(),
         unit: metric.unit.clone(),
-        is_headline: measured.plan.is_headline(&figures::id(metric)),
+        is_headline: measured.plan.is_headline(&metric.id),
         threads: threads.as_deref().and_then(estimate::median),
         processes: processes.as_deref().and_then(estimate::median),
         ratio,
@@ -134,7 +140,7 @@ pub fn judged<'all>(
 pub fn findings(measured: &Measured) -> Vec<Finding> {
     let parts = measured.plan.parts();
     let rows = parts.flat_map(|part| judged(measured, part.name));
-    rows.filter(|it| measured.plan.is_headline(&figures::id(it)))
+    rows.filter(|it| measured.plan.is_headline(&it.id))
         .filter_map(|metric| Some(Finding::of(ratio(measured, metric)?)))
         .collect()
 }
@@ -144,7 +150,7 @@ pub fn findings(measured: &Measured) -> Vec<Finding> {
 pub fn effort(measured: &Measured, part: &str) -> Option<f64> {
     let rows = judged(measured, part).filter_map(|metric| {
         let ratio = ratio(measured, metric)?;
-        let aim = match measured.plan.is_headline(&figures::id(metric)) {
+        let aim = match measured.plan.is_headline(&metric.id) {
             true => Aim::HEADLINE,
             false => Aim::OTHER,
         };
@@ -202,7 +208,7 @@ pub fn comparative(unit: &str, better: Better) -> &'static str {
 /// What one worker took over what all took, for each side; part by part, if
 /// the programs tell what each part of the work took.
 fn speed_ups(measured: &Measured) -> impl Iterator<Item = Verdict> {
-    let parts: Vec<Option<&str>> = match parts(measured) {
+    let parts: Vec<Option<&Metric>> = match parts(measured) {
         _ if !measured.plan.scenario.scales => Vec::new(),
         parts if parts.is_empty() => vec![None],
         parts => parts.into_iter().map(Some).collect(),
@@ -213,37 +219,46 @@ fn speed_ups(measured: &Measured) -> impl Iterator<Item = Verdict> {
         .flat_map(move |part| sides.map(|side| speed_up(measured, side, part)))
 }
 
-/// How a metric is called that tells what a part of the work took.
-const WORK: &str = "work";
+/// How the id of a metric begins that tells what a part of the work took.
+pub const WORK: &str = "work.";
 
 /// The parts of the work, in their order.
-fn parts(measured: &Measured) -> Vec<&str> {
+fn parts(measured: &Measured) -> Vec<&Metric> {
     let first = measured.samples.first();
     first
         .into_iter()
         .flat_map(|sample| &sample.figures)
-        .filter(|metric| metric.name == WORK)
-        .filter_map(|metric| metric.variant.as_deref())
+        .filter(|metric| metric.id.starts_with(WORK))
         .collect()
 }
 
-fn speed_up(measured: &Measured, model: Model, part: Option<&str>) -> Verdict {
+fn speed_up(
+    measured: &Measured,
+    model: Model,
+    part: Option<&Metric>,
+) -> Verdict {
     let plan = &measured.plan;
     let work = |workers| {
         measured.by_pair(model, workers, |sample| Some(work(sample, part)))
     };
     let speed_up = plan.measures_speed_up().then(|| {
-        let [one, all] = [1, plan.workers].map(|it| work(it).unwrap_or_default());
+        let [one, all] =
+            [1, plan.workers].map(|it| work(it).unwrap_or_default());
         stopping::estimate(&estimate::ratios(&one, &all))
     });
     let median = speed_up.map(|speed_up| speed_up.median);
     let figure = |side| median.filter(|_| side == model);
-    let metric = format!("speed-up of {model}");
+    let key = part.and_then(|part| part.id.strip_prefix(WORK));
+    let id = match key {
+        Some(key) => format!("speed-up.{model}.{key}"),
+        None => format!("speed-up.{model}"),
+    };
     Verdict {
         scenario: plan.scenario.name,
-        is_headline: plan.is_headline(&figures::name(&metric, part)),
-        metric,
-        variant: part.map(str::to_owned),
+        is_headline: plan.is_headline(&id),
+        id,
+        label: format!("speed-up of {model}"),
+        variant: part.and_then(|part| part.variant.clone()),
         unit: TIMES.into(),
         threads: figure(Model::Threads),
         processes: figure(Model::Processes),
@@ -256,16 +271,10 @@ fn speed_up(measured: &Measured, model: Model, part: Option<&str>) -> Verdict {
 }
 
 /// What the work took, or a part of it.
-fn work(sample: &Sample, part: Option<&str>) -> Option<f64> {
+fn work(sample: &Sample, part: Option<&Metric>) -> Option<f64> {
     match part {
         None => Some(sample.outcome.laps.work),
-        Some(_) => {
-            let mut figures = sample.figures.iter();
-            let is_part = |metric: &&Metric| {
-                metric.name == WORK && metric.variant.as_deref() == part
-            };
-            figures.find(is_part).and_then(|metric| metric.value)
-        }
+        Some(part) => figures::find(part, &sample.figures)?.value,
     }
 }
 
@@ -339,7 +348,7 @@ mod tests {
         let results = planted.results_in_cpython();
         let verdicts = verdicts(&results.beside[0].cpython[0]).into_iter();
         let is_speed_up =
-            |verdict: &Verdict| verdict.metric.starts_with("speed-up");
+            |verdict: &Verdict| verdict.id.starts_with("speed-up.");
         let figures = |verdict: Verdict| {
             let [threads, processes] = [Model::Threads, Model::Processes]
                 .map(|side| verdict.figure(side));

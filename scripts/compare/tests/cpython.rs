@@ -32,7 +32,7 @@ use std::{
 
 use common::{
     input::Input,
-    outcome::{Better, Metric, Model, Outcome, Portable},
+    outcome::{Better, Metric, Model, Outcome, Portable, is_key},
     scenarios::{ALL, Scenario},
 };
 use interrupts::hear_ctrl_c;
@@ -210,11 +210,16 @@ fn names(outcome: &Outcome) -> Vec<BTreeSet<String>> {
 
 /// None twice or impossible; and what Rust measures too is the same thing.
 fn has_right_metrics(found: &Outcome, rust: &[Outcome], what: &str) {
-    let place = |one: &Metric| (one.name.clone(), one.variant.clone());
+    let figure =
+        |one: &Metric| one.id.split('.').next().unwrap_or_default().to_owned();
     let mut places = BTreeSet::new();
     let mut shared = 0;
     for one in &found.metrics {
-        assert!(places.insert(place(one)), "{what}: {one:?} is there twice");
+        assert!(is_key(&one.id), "{what}: {one:?}");
+        assert!(
+            places.insert(one.id.clone()),
+            "{what}: {one:?} is there twice"
+        );
         let may_be_negative = one.better == Better::Neither;
         assert!(
             one.value.unwrap() >= 0.0 || may_be_negative,
@@ -223,7 +228,7 @@ fn has_right_metrics(found: &Outcome, rust: &[Outcome], what: &str) {
         assert!(one.only.is_none_or(|it| it == found.model), "{what}: {one:?}");
         let others = rust.iter().flat_map(|rust| &rust.metrics);
         // Mechanisms differ; what is measured of them does not.
-        for other in others.filter(|other| other.name == one.name) {
+        for other in others.filter(|other| figure(other) == figure(one)) {
             assert_eq!(other.unit, one.unit, "{what}: {one:?}");
             assert_eq!(other.better, one.better, "{what}: {one:?}");
             shared += usize::from(!one.detail);

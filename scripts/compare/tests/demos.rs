@@ -20,7 +20,7 @@ use common::{
     digest::Digest,
     input::Input,
     machine::{self, Machine},
-    outcome::{Metric, Model, Outcome},
+    outcome::{Model, Outcome},
     placement::Cores,
     scenarios::{
         ALL, Scenario, crash,
@@ -371,6 +371,12 @@ fn found_alone(operations: u64, workers: u64, seed: u64) -> String {
     digest.hex()
 }
 
+/// The figure of this id.
+fn figure(found: &Outcome, id: &str) -> f64 {
+    let mut metrics = found.metrics.iter();
+    metrics.find(|one| one.id == id).unwrap().value.unwrap()
+}
+
 /// What is waited for is counted where it is waited for: of a page there is
 /// one fault, and a process meets nobody.
 #[test]
@@ -378,18 +384,12 @@ fn the_counters_are_those_of_the_operation() {
     let arguments = "--variant touch --operations 40 --workers 2";
     for model in MODELS {
         let found = run("address-space", model, arguments);
-        let figure = |name: &str| {
-            let mut metrics = found.metrics.iter();
-            let is_it = |one: &&Metric| {
-                one.name == name && one.variant.as_deref() == Some("2 workers")
-            };
-            metrics.find(is_it).unwrap().value.unwrap()
-        };
-        let faults = figure("touch 64 KiB faults");
+        let figure = |name: &str| figure(&found, &format!("{name}.all"));
+        let faults = figure("touch-65536-faults");
         assert!((1.0..18.0).contains(&faults), "{model}: {faults}");
-        assert!(figure("touch 1 MiB CPU") > 0.0, "{model}");
+        assert!(figure("touch-1048576-cpu") > 0.0, "{model}");
         if model == Model::Processes {
-            let switches = figure("touch 64 KiB switches");
+            let switches = figure("touch-65536-switches");
             assert!(switches < 0.5, "{switches}");
         }
     }
@@ -1004,7 +1004,7 @@ fn only_fork_grows_with_the_parent() {
         let arguments = format!("{arguments} {way}");
         let found = run("worker-cost", Model::Processes, &arguments);
         let figures = found.metrics.iter();
-        let figures = figures.filter(|one| one.name == "finish");
+        let figures = figures.filter(|one| one.id.starts_with("finish."));
         let figures: Vec<_> = figures.map(|one| one.value.unwrap()).collect();
         let [small, large] = figures[..] else { panic!("{figures:?}") };
         (small, large)
@@ -1030,16 +1030,9 @@ fn who_waits_holds_little_and_a_process_more() {
         [1, 20].map(|crew| {
             let arguments = format!("{arguments} {crew}");
             let found = run("worker-cost", model, &arguments);
-            let mut figures = found.metrics.into_iter();
-            let mut figure = |variant: String, name| {
-                let is_it = |one: &Metric| {
-                    one.name == name && one.variant.as_ref() == Some(&variant)
-                };
-                figures.find(is_it).unwrap().value.unwrap()
-            };
-            let idle = figure(format!("idle, {crew}"), "private bytes");
-            let tables = format!("idle, {crew}, with tables");
-            (idle, figure(tables, "PSS") / f64::from(16 << 20))
+            let idle = figure(&found, &format!("private.idle-{crew}"));
+            let tables = format!("pss.idle-{crew}.with-tables");
+            (idle, figure(&found, &tables) / f64::from(16 << 20))
         })
     });
     let [threads, processes] = each;
@@ -1117,7 +1110,8 @@ fn siblings_report_the_same_figures() {
             );
             let metrics = found.metrics.into_iter();
             let metrics = metrics.filter(|one| one.only.is_none());
-            let names = metrics.map(|one| (one.name, one.variant, one.unit));
+            let names =
+                metrics.map(|one| (one.id, one.label, one.variant, one.unit));
             // How a program is linked may be a matter of its mechanism.
             let machine = Machine { link: String::new(), ..found.machine };
             (names.collect::<Vec<_>>(), found.parameters, machine)
@@ -1134,9 +1128,8 @@ fn no_more_is_done_at_once_than_there_are_workers() {
         for workers in WORKERS {
             let arguments = format!("--rows 4 --columns 2 --workers {workers}");
             let found = run("matrix", model, &arguments);
-            let mut metrics = found.metrics.iter();
-            let used = metrics.find(|one| one.name == "cores used").unwrap();
-            assert!(used.value.unwrap() <= workers as f64, "{model}: {used:?}");
+            let used = figure(&found, "cores-used");
+            assert!(used <= workers as f64, "{model}: {used}");
             for database in found.result.as_array().unwrap() {
                 let end = database["timeline"]["transform"][1].as_f64();
                 assert!(end.unwrap() <= found.laps.work, "{model}");
@@ -1237,17 +1230,10 @@ fn walk(
 fn a_screen_stands_still_without_a_worker_and_not_with_one() {
     for model in MODELS {
         let found = run("responsive-ui", model, "--quick --cancels 9");
-        let figure = |name: &str, variant: Option<&str>| {
-            let mut metrics = found.metrics.iter();
-            let is_it = |one: &&Metric| {
-                one.name == name && one.variant.as_deref() == variant
-            };
-            metrics.find(is_it).unwrap().value.unwrap()
-        };
-        let gap = |variant| figure("longest gap of frames", Some(variant));
-        let frozen = gap("no worker") / figure("query", Some("no worker"));
+        let gap = |of| figure(&found, &format!("longest-frame-gap.{of}"));
+        let frozen = gap("no-worker") / figure(&found, "query.no-worker");
         assert!((0.9..1.1).contains(&frozen), "{model}: {frozen}");
-        assert!(gap("worker") < gap("no worker"), "{model}");
+        assert!(gap("worker") < gap("no-worker"), "{model}");
         assert!(found.result["cancelled"].as_u64().unwrap() >= 6, "{model}");
     }
 }

@@ -267,6 +267,25 @@ impl Plan {
         }
     }
 
+    /// The same as a key: `map-65536`.
+    pub(crate) fn row_key(&self) -> String {
+        match self.size {
+            0 => self.operation.to_string(),
+            size => format!("{}-{size}", self.operation),
+        }
+    }
+
+    /// Which of the crews it is, whatever their number is on this machine.
+    fn crew_key(&self) -> &'static str {
+        if self.workers == self.asked {
+            "all"
+        } else if self.workers < self.asked {
+            "one"
+        } else {
+            "twice"
+        }
+    }
+
     fn crew(&self) -> String {
         match self.workers {
             1 => "1 worker".into(),

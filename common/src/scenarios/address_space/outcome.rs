@@ -113,11 +113,12 @@ impl Finished {
     /// Of the crew that was asked for, the rate is compared.
     fn metrics(&self) -> Vec<Metric> {
         let Plan { workers, asked, .. } = self.plan;
-        let row = self.plan.row();
-        let rate = Metric::new(&row, "op/s", Better::Higher, self.rate());
-        let cost = |what, unit, value| {
-            let name = format!("{row} {what}");
-            Metric::new(&name, unit, Better::Lower, value).detail()
+        let (key, row) = (self.plan.row_key(), self.plan.row());
+        let rate = Metric::new(&key, &row, "op/s", Better::Higher, self.rate());
+        let cost = |what: &str, unit, value| {
+            let id = format!("{key}-{}", what.to_lowercase());
+            let label = format!("{row} {what}");
+            Metric::new(&id, &label, unit, Better::Lower, value).detail()
         };
         let metrics = [
             if workers == asked { rate } else { rate.detail() },
@@ -126,7 +127,8 @@ impl Finished {
             cost("faults", "1", self.faults()),
             cost("CPU", "s", self.cpu()),
         ];
-        metrics.map(|metric| metric.of(self.plan.crew())).into()
+        let (key, crew) = (self.plan.crew_key(), self.plan.crew());
+        metrics.map(|metric| metric.of_called(key, &crew)).into()
     }
 }
 
@@ -143,8 +145,9 @@ fn metrics(rows: &[Row]) -> Vec<Metric> {
     let all = rows.iter().flat_map(|row| row.iter());
     let rates = all.flat_map(Finished::metrics);
     let speed_ups = rows.iter().filter_map(|row| {
-        let name = row[0].plan.row();
-        let metric = Metric::new(&name, "1", Better::Higher, speed_up(row)?);
+        let (id, label) = (row[0].plan.row_key(), row[0].plan.row());
+        let metric =
+            Metric::new(&id, &label, "1", Better::Higher, speed_up(row)?);
         Some(metric.of("speed-up"))
     });
     rates.chain(speed_ups).collect()
@@ -353,37 +356,34 @@ mod tests {
         plans.into_iter().map(finish).collect()
     }
 
-    fn figure(outcome: &Outcome, name: &str, variant: &str) -> Metric {
+    fn figure(outcome: &Outcome, id: &str) -> Metric {
         let mut metrics = outcome.metrics.iter();
-        let is_it = |one: &&Metric| {
-            one.name == name && one.variant.as_deref() == Some(variant)
-        };
-        metrics.find(is_it).unwrap().clone()
+        metrics.find(|one| one.id == id).unwrap().clone()
     }
 
     #[test]
     fn a_speed_up_is_from_one_to_those_who_were_asked_for() {
         let outcome = outcome(Model::Threads, &done("--workers 3")).unwrap();
-        let figure = |name, variant| figure(&outcome, name, variant);
+        let figure = |id: &str| figure(&outcome, id);
         for (crew, rate) in [
-            ("1 worker", 24.0 / 24.0),
-            ("3 workers", 24.0 / (8.0 + 2.0)),
-            ("6 workers", 24.0 / (4.0 + 5.0)),
+            ("one", 24.0 / 24.0),
+            ("all", 24.0 / (8.0 + 2.0)),
+            ("twice", 24.0 / (4.0 + 5.0)),
         ] {
-            let found = figure("map 1 MiB", crew);
+            let found = figure(&format!("map-1048576.{crew}"));
             assert_eq!(found.value, Some(rate), "{crew}");
-            assert_eq!(found.detail, crew != "3 workers", "{crew}");
+            assert_eq!(found.detail, crew != "all", "{crew}");
         }
-        assert_eq!(figure("map 1 MiB", "speed-up").value, Some(2.4));
-        let switches = figure("map 1 MiB switches", "3 workers");
+        assert_eq!(figure("map-1048576.speed-up").value, Some(2.4));
+        let switches = figure("map-1048576-switches.all");
         assert_eq!((switches.value, switches.detail), (Some(0.75), true));
     }
 
     #[test]
     fn one_alone_has_no_speed_up() {
         let outcome = outcome(Model::Threads, &done("--workers 1")).unwrap();
-        let mut variants = outcome.metrics.iter().flat_map(|one| &one.variant);
-        assert!(variants.all(|variant| variant.contains("worker")));
+        let mut metrics = outcome.metrics.iter();
+        assert!(metrics.all(|one| !one.id.ends_with(".speed-up")));
         assert!(outcome.meaning.contains("alone"));
     }
 

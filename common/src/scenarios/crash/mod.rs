@@ -134,6 +134,18 @@ impl Hold {
         [Hold::Nothing, Hold::Lock, Hold::PlainLock, Hold::Message];
 }
 
+impl Hold {
+    /// As ids name it.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Hold::Nothing => "free",
+            Hold::Lock => "lock",
+            Hold::PlainLock => "plain-lock",
+            Hold::Message => "message",
+        }
+    }
+}
+
 impl fmt::Display for Hold {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {

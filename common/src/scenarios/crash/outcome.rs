@@ -142,7 +142,9 @@ impl Case<'_> {
     fn metrics(self) -> [Metric; 3] {
         let Plan { way, hold, .. } = self.plan();
         let metric = |name, unit, better, value| {
-            Metric::new(&format!("{name} {hold}"), unit, better, value).of(way)
+            let id = format!("{name}-{}", hold.key());
+            let label = format!("{name} {hold}");
+            Metric::new(&id, &label, unit, better, value).of(way)
         };
         let [resumed, survivors, lost] = [
             metric("resumed", "s", Better::Lower, self.resumed()),
@@ -331,12 +333,12 @@ mod tests {
     fn what_went_as_planned_is_an_outcome() {
         let found = outcome(Model::Processes, &[finished(Hold::Lock)]).unwrap();
         assert_eq!(found.result[0]["death"], "signal: 6 (SIGABRT)");
-        let metric = |name| {
+        let metric = |id| {
             let mut metrics = found.metrics.iter();
-            metrics.find(|metric| metric.name == name).unwrap().value.unwrap()
+            metrics.find(|metric| metric.id == id).unwrap().value.unwrap()
         };
-        assert_eq!(metric("survivors lock"), 1.0);
-        assert_eq!(metric("lost lock"), 1.0);
+        assert_eq!(metric("survivors-lock.abort"), 1.0);
+        assert_eq!(metric("lost-lock.abort"), 1.0);
     }
 
     #[test]

@@ -286,6 +286,20 @@ impl Plan {
         }
     }
 
+    /// The same as a key: `workers-64.with-faults`.
+    pub(crate) fn key(&self) -> String {
+        let workers = self.workers;
+        match &self.source {
+            Source::File(urls) => {
+                format!("workers-{workers}.addresses-{}", urls.len())
+            }
+            Source::Server(load) if load.stride == 0 => {
+                format!("workers-{workers}")
+            }
+            Source::Server(_) => format!("workers-{workers}.with-faults"),
+        }
+    }
+
     /// As the figures name it: `64 workers`.
     pub fn crew(&self) -> String {
         match self.workers {

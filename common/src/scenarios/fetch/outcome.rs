@@ -154,24 +154,29 @@ impl<'a> Row<'a> {
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        let figure = |name: &str, unit: &str, better, value: Option<f64>| {
-            Metric::new(name, unit, better, value).of(self.plan().name())
+        let (key, name) = (self.plan().key(), self.plan().name());
+        let figure = |[id, label, unit]: [&str; 3], better, value| {
+            let metric = Metric::new(id, label, unit, better, value);
+            metric.of_called(&key, &name)
         };
+        let (lower, neither) = (Better::Lower, Better::Neither);
+        let (work, cpu) = (Some(self.work()), Some(self.cpu()));
         let mut metrics = vec![
-            figure("time for all", "s", Better::Lower, Some(self.work()))
-                .detail(),
-            figure("memory a worker", "B", Better::Lower, self.memory()),
-            figure("CPU a reply", "s", Better::Lower, Some(self.cpu())),
+            figure(["time", "time for all", "s"], lower, work).detail(),
+            figure(["memory", "memory a worker", "B"], lower, self.memory()),
+            figure(["cpu", "CPU a reply", "s"], lower, cpu),
         ];
         metrics.extend(self.share().map(|share| {
-            figure("share of the ideal", "share", Better::Higher, Some(share))
+            let names = [SHARE, "share of the ideal", "share"];
+            figure(names, Better::Higher, Some(share))
         }));
         metrics.extend(self.connections().map(|opened| {
-            let opened = opened as f64;
-            figure("connections", "1", Better::Neither, Some(opened)).detail()
+            let names = ["connections", "connections", "1"];
+            figure(names, neither, Some(opened as f64)).detail()
         }));
         let failed = Some(self.failures().count() as f64);
-        metrics.push(figure("failures", "1", Better::Neither, failed).detail());
+        let names = ["failures", "failures", "1"];
+        metrics.push(figure(names, neither, failed).detail());
         metrics
     }
 
@@ -280,17 +285,19 @@ fn answer(rows: &[Row<'_>]) -> String {
     answer.hex()
 }
 
+/// The id of what is compared of every crew.
+const SHARE: &str = "share-of-ideal";
+
 /// Those of most workers are compared, beside every share of the ideal; the
 /// others are details.
 fn metrics(rows: &[Row<'_>]) -> Vec<Metric> {
     let smooth = rows.iter().filter(|row| row.is_smooth());
-    let most = smooth.map(|row| row.plan().name()).next_back();
+    let most = smooth.map(|row| row.plan().key()).next_back();
     let rank = |metric: Metric| {
-        let is_of_most = metric.variant == most && metric.variant.is_some();
-        match is_of_most || metric.name == "share of the ideal" {
-            true => metric,
-            false => metric.detail(),
-        }
+        let is_shown = metric.id.split_once('.').is_some_and(|(figure, of)| {
+            figure == SHARE || most.as_deref() == Some(of)
+        });
+        if is_shown { metric } else { metric.detail() }
     };
     rows.iter().flat_map(Row::metrics).map(rank).collect()
 }

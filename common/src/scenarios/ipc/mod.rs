@@ -334,6 +334,18 @@ impl Plan {
         format!("{}, {}", bytes(self.size), self.variant())
     }
 
+    /// As ids name it: `ring.spin`; and `ring.block.one-core`, if both ends are
+    /// kept on one.
+    fn key(&self) -> String {
+        let mechanism = arguments::name(&self.mechanism);
+        let waiting = arguments::name(&self.waiting);
+        let place = match (self.cores.near, self.cores.far) {
+            (Some(near), Some(far)) if near == far => ".one-core",
+            _ => "",
+        };
+        format!("{mechanism}.{waiting}{place}")
+    }
+
     /// As the figures name it: `ring, spin`; and, if that is not left to the
     /// kernel, on how many cores: `ring, block, two cores`.
     fn variant(&self) -> String {

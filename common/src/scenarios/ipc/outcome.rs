@@ -76,13 +76,14 @@ impl Finished {
 
     fn metrics(&self) -> Vec<Metric> {
         let plan = &self.plan;
-        let variant = plan.variant();
+        let (key, variant) = (plan.key(), plan.variant());
         let metrics = match (self.near.trips, self.near.stream) {
             (Some(trips), _) => self.trip_metrics(&trips),
             (None, Some(seconds)) => self.stream_metrics(seconds),
             (None, None) => Vec::new(),
         };
-        let metrics = metrics.into_iter().map(|metric| metric.of(&variant));
+        let of_this = |metric: Metric| metric.of_called(&key, &variant);
+        let metrics = metrics.into_iter().map(of_this);
         match plan.mechanism.only() {
             Some(model) => metrics.map(|one| one.only(model)).collect(),
             None => metrics.collect(),
@@ -90,41 +91,49 @@ impl Finished {
     }
 
     fn trip_metrics(&self, trips: &Quantiles) -> Vec<Metric> {
-        let name = format!("{} trip", bytes(self.plan.size));
-        let mut metrics = trips.metrics(&name);
+        let id = format!("trip-{}", self.plan.size);
+        let label = format!("{} trip", bytes(self.plan.size));
+        let mut metrics = trips.metrics(&id, &label);
         if self.plan.size != SHORT {
             metrics = metrics.into_iter().map(Metric::detail).collect();
         }
-        metrics.extend(self.expenses(&name));
+        metrics.extend(self.expenses(&id, &label));
         metrics
     }
 
     fn stream_metrics(&self, seconds: f64) -> Vec<Metric> {
-        let size = bytes(self.plan.size);
+        let (size, label) = (self.plan.size, bytes(self.plan.size));
         let rate = f64::from(self.plan.messages) / seconds;
         let flow = rate * self.plan.size as f64;
         let metric = |name: &str, unit, value, shown| {
-            let metric = Metric::new(name, unit, Better::Higher, value);
+            let id = format!("{name}-{size}");
+            let label = format!("{label} {name}");
+            let metric = Metric::new(&id, &label, unit, Better::Higher, value);
             match self.plan.size == shown {
                 true => metric,
                 false => metric.detail(),
             }
         };
         let mut metrics = vec![
-            metric(&format!("{size} rate"), "/s", rate, SHORT),
-            metric(&format!("{size} flow"), "B/s", flow, LONG),
+            metric("rate", "/s", rate, SHORT),
+            metric("flow", "B/s", flow, LONG),
         ];
-        metrics.extend(self.expenses(&format!("{size} stream")));
+        let (id, label) = (format!("stream-{size}"), format!("{label} stream"));
+        metrics.extend(self.expenses(&id, &label));
         metrics
     }
 
     /// What a message took of both ends.
-    fn expenses(&self, task: &str) -> [Metric; 2] {
-        let cost = |what, unit, value| {
-            let name = format!("{task} {what}");
-            Metric::new(&name, unit, Better::Lower, value).detail()
+    fn expenses(&self, id: &str, label: &str) -> [Metric; 2] {
+        let cost = |[key, name]: [&str; 2], unit, value| {
+            let (id, label) =
+                (format!("{id}-{key}"), format!("{label} {name}"));
+            Metric::new(&id, &label, unit, Better::Lower, value).detail()
         };
-        [cost("CPU", "s", self.cpu()), cost("switches", "1", self.switches())]
+        [
+            cost(["cpu", "CPU"], "s", self.cpu()),
+            cost(["switches", "switches"], "1", self.switches()),
+        ]
     }
 
     /// Seconds of CPU time a message, of both ends. A round trip is two.

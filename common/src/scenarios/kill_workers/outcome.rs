@@ -185,16 +185,20 @@ fn metrics(
     cells: &Cells,
     aftermath: &Aftermath,
 ) -> Vec<Metric> {
-    let fact = |name, value| Metric::new(name, "1", Better::Neither, value);
+    let fact =
+        |id, label, value| Metric::new(id, label, "1", Better::Neither, value);
     let of_all = |metric| beside_one_kind(metric, cells);
     let rate = record.results.len() as f64 / record.good_after.as_secs_f64();
-    let good = Metric::new("good jobs", "op/s", Better::Higher, rate);
+    let (id, label) = ("good-jobs", "good jobs");
+    let good = Metric::new(id, label, "op/s", Better::Higher, rate);
     let mut metrics = vec![of_all(good)];
     for kind in cells.kinds() {
         metrics.extend(stopped_after(kind, cells));
     }
-    metrics.push(of_all(fact("threads left", aftermath.threads as f64)));
-    metrics.push(of_all(fact("cores lost", aftermath.cores)));
+    let threads = aftermath.threads as f64;
+    metrics.push(of_all(fact("threads-left", "threads left", threads)));
+    let cores = aftermath.cores;
+    metrics.push(of_all(fact("cores-lost", "cores lost", cores)));
     for ((kind, way), cell) in &cells.0 {
         metrics.extend(quantiles(*kind, *way, cell));
     }
@@ -212,7 +216,13 @@ fn beside_one_kind(metric: Metric, cells: &Cells) -> Metric {
 
 fn stopped_after(kind: Kind, cells: &Cells) -> Option<Metric> {
     let after = cells.gentlest(kind)?.p50;
-    let metric = Metric::new("stopped after", "s", Better::Lower, after);
+    let metric = Metric::new(
+        "stopped-after",
+        "stopped after",
+        "s",
+        Better::Lower,
+        after,
+    );
     Some(only_where_there_is(metric.of(name(&kind)), kind.only()))
 }
 
@@ -225,7 +235,8 @@ fn quantiles(kind: Kind, way: Way, cell: &Cell) -> Vec<Metric> {
         Way::Force => Some(Model::Processes),
         Way::Ask | Way::Interrupt => kind.only(),
     };
-    let quantiles = cell.after.quantiles().metrics(&name(&way));
+    let way = name(&way);
+    let quantiles = cell.after.quantiles().metrics(&way, &way);
     let detail = |metric: Metric| {
         only_where_there_is(metric.of(name(&kind)).detail(), only)
     };

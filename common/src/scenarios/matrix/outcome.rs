@@ -253,11 +253,12 @@ fn in_seconds(timeline: &Timeline, zero: Duration) -> Value {
 }
 
 fn metrics(busy: &Busy, databases: usize, work: f64) -> Vec<Metric> {
-    let rate = databases as f64 / work;
+    let (rate, used) = (databases as f64 / work, busy.seconds() / work);
+    let lower = |id, value| Metric::new(id, id, "s", Better::Lower, value);
     vec![
-        Metric::new("databases", "op/s", Better::Higher, rate),
-        Metric::new("load", "s", Better::Lower, busy.load),
-        Metric::new("transform", "s", Better::Lower, busy.transform),
-        Metric::new("cores used", "1", Better::Neither, busy.seconds() / work),
+        Metric::new("databases", "databases", "op/s", Better::Higher, rate),
+        lower("load", busy.load),
+        lower("transform", busy.transform),
+        Metric::new("cores-used", "cores used", "1", Better::Neither, used),
     ]
 }

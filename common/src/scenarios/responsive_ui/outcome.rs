@@ -48,8 +48,12 @@ pub fn outcome(
 }
 
 impl Record {
-    fn sessions(&self) -> impl Iterator<Item = (&'static str, &Session)> {
-        let all = [("no worker", &self.no_worker), ("worker", &self.worker)];
+    /// By key and name.
+    fn sessions(&self) -> impl Iterator<Item = ([&'static str; 2], &Session)> {
+        let all = [
+            (["no-worker", "no worker"], &self.no_worker),
+            (["worker", "worker"], &self.worker),
+        ];
         all.into_iter().filter_map(|(name, it)| Some((name, it.as_ref()?)))
     }
 }
@@ -98,7 +102,7 @@ fn parameters(plan: &Plan) -> Value {
 }
 
 fn result(record: &Record) -> Value {
-    let sessions = record.sessions().map(|(name, session)| {
+    let sessions = record.sessions().map(|([_, name], session)| {
         let one = json!({
             "rows": session.rows(),
             "bytes": session.bytes(),
@@ -115,36 +119,54 @@ fn result(record: &Record) -> Value {
 
 fn metrics(record: &Record) -> Vec<Metric> {
     let mut metrics = Vec::new();
-    let lower =
-        |name: &str, value| Metric::new(name, "s", Better::Lower, value);
-    for (name, Session { felt, .. }) in record.sessions() {
+    let lower = |id: &str, label: &str, value| {
+        Metric::new(id, label, "s", Better::Lower, value)
+    };
+    for ([key, name], Session { felt, .. }) in record.sessions() {
         let latency = felt.input_to_frame.quantiles();
         let longest = felt.longest_gap.as_secs_f64();
-        metrics.push(lower("input to frame p50", latency.p50).of(name));
-        metrics
-            .push(lower("input to frame p90", latency.p90).of(name).detail());
-        metrics.push(lower("input to frame p99", latency.p99).of(name));
-        metrics
-            .push(lower("input to frame max", latency.max).of(name).detail());
-        let gaps = felt.gaps.quantiles();
-        metrics.push(lower("gap of frames p99", gaps.p99).of(name));
+        let gap = felt.gaps.quantiles().p99;
         // One moment of the machine makes it: it is shown, and not judged.
-        let longest =
-            Metric::new("longest gap of frames", "s", Better::Neither, longest);
-        metrics.push(longest.of(name));
+        let longest = Metric::new(
+            "longest-frame-gap",
+            "longest gap of frames",
+            "s",
+            Better::Neither,
+            longest,
+        );
+        let input = |key: &str, value| {
+            let id = format!("input-to-frame-{key}");
+            lower(&id, &format!("input to frame {key}"), value)
+        };
+        let of_session = [
+            input("p50", latency.p50),
+            input("p90", latency.p90).detail(),
+            input("p99", latency.p99),
+            input("max", latency.max).detail(),
+            lower("frame-gap-p99", "gap of frames p99", gap),
+            longest,
+        ];
+        let of_session = of_session.map(|one| one.of_called(key, name));
+        metrics.extend(of_session);
     }
     if let Some(cancels) = &record.cancels {
-        metrics.push(lower("cancel to next answer p50", cancels.p50));
-        metrics.push(lower("cancel to next answer p99", cancels.p99));
-        metrics.push(lower("cancel to next answer max", cancels.max).detail());
+        let cancel = |key: &str, value| {
+            let id = format!("cancel-to-answer-{key}");
+            lower(&id, &format!("cancel to next answer {key}"), value)
+        };
+        metrics.push(cancel("p50", cancels.p50));
+        metrics.push(cancel("p99", cancels.p99));
+        metrics.push(cancel("max", cancels.max).detail());
     }
     if let Some(worker) = &record.worker {
-        metrics.push(lower("hand-over of a row", worker.taking_a_row()));
-        metrics.push(lower("hand-over of a MB", worker.taking_a_megabyte()));
+        let (row, megabyte) =
+            (worker.taking_a_row(), worker.taking_a_megabyte());
+        metrics.push(lower("hand-over-row", "hand-over of a row", row));
+        metrics.push(lower("hand-over-mb", "hand-over of a MB", megabyte));
     }
-    for (name, session) in record.sessions() {
+    for ([key, name], session) in record.sessions() {
         let query = session.took().as_secs_f64();
-        metrics.push(lower("query", query).of(name));
+        metrics.push(lower("query", "query", query).of_called(key, name));
     }
     metrics
 }
@@ -152,7 +174,7 @@ fn metrics(record: &Record) -> Vec<Metric> {
 fn story(record: &Record) -> Vec<String> {
     let columns = ["p50", "p90", "p99", "max", "no frame", "query"];
     let mut lines = vec![row("input to frame", &columns.map(str::to_owned))];
-    for (name, session) in record.sessions() {
+    for ([_, name], session) in record.sessions() {
         let latency = session.felt.input_to_frame.quantiles();
         let longest = session.felt.longest_gap.as_secs_f64();
         let query = session.took().as_secs_f64();

@@ -245,6 +245,18 @@ impl Args {
 }
 
 impl Plan {
+    /// As ids name it: `anew.beside-1073741824`.
+    pub(crate) fn key(&self) -> String {
+        match (self.way, self.parent_memory) {
+            (Way::Idle, _) if self.table > 0 => {
+                format!("idle-{}.with-tables", self.count)
+            }
+            (Way::Idle, _) => format!("idle-{}", self.count),
+            (way, 0) => way.to_string(),
+            (way, bytes) => format!("{way}.beside-{bytes}"),
+        }
+    }
+
     /// As the figures and the progress name it: `anew, beside 1 GiB`.
     pub fn name(&self) -> String {
         match (self.way, self.parent_memory) {

@@ -89,16 +89,17 @@ impl Finished {
             Report::Starts(starts) => self.of_starts(starts),
             Report::Crew(crew) => of_crew(crew, self.plan.table > 0),
         };
-        let name = self.plan.name();
-        metrics.into_iter().map(|metric| metric.of(&name)).collect()
+        let (key, name) = (self.plan.key(), self.plan.name());
+        let of_this = |metric: Metric| metric.of_called(&key, &name);
+        metrics.into_iter().map(of_this).collect()
     }
 
     /// What is judged is how long it takes in all.
     fn of_starts(&self, starts: &Starts) -> Vec<Metric> {
-        let mut metrics = starts.finish.metrics("finish");
-        let first_act = starts.first_act.metrics("first act");
+        let mut metrics = starts.finish.metrics("finish", "finish");
+        let first_act = starts.first_act.metrics("first-act", "first act");
         metrics.extend(first_act.into_iter().map(Metric::detail));
-        let cpu = Metric::new("CPU", "s", Better::Lower, self.cpu);
+        let cpu = Metric::new("cpu", "CPU", "s", Better::Lower, self.cpu);
         metrics.push(cpu.detail());
         metrics
     }
@@ -109,16 +110,19 @@ impl Finished {
 fn of_crew(crew: &Crew, shares: bool) -> Vec<Metric> {
     let Footprint { private, proportional, page_tables, kernel_stack } =
         crew.each;
-    let bytes =
-        |name, value: Option<f64>| Metric::new(name, "B", Better::Lower, value);
-    let private = bytes("private bytes", private);
+    let bytes = |id, label, value: Option<f64>| {
+        Metric::new(id, label, "B", Better::Lower, value)
+    };
+    let private = bytes("private", "private bytes", private);
     // Of the whole machine, where others come and go: what they give back
     // meanwhile may be more, and so this may be below zero.
-    let stack = Metric::new("kernel stack", "B", Better::Neither, kernel_stack);
+    let neither = Better::Neither;
+    let stack =
+        Metric::new("kernel-stack", "kernel stack", "B", neither, kernel_stack);
     vec![
         if shares { private.detail() } else { private },
-        bytes("PSS", proportional),
-        bytes("page tables", page_tables).detail(),
+        bytes("pss", "PSS", proportional),
+        bytes("page-tables", "page tables", page_tables).detail(),
         stack.detail(),
     ]
 }

@@ -23,6 +23,7 @@ use crate::{
 mod rules;
 mod task;
 
+pub use rules::ASKED;
 use rules::{Figures, Reason, Weight};
 pub use task::Task;
 
@@ -205,15 +206,15 @@ mod tests {
     /// A row whose figures are 1 s, 1 B or 1 B/s times these.
     fn row(
         scenario: &'static str,
-        metric: &str,
-        variant: &str,
+        id: &str,
         unit: &str,
         [threads, processes]: [f64; 2],
     ) -> Verdict {
         Verdict {
             scenario,
-            metric: metric.into(),
-            variant: Some(variant.to_owned()).filter(|it| !it.is_empty()),
+            id: id.into(),
+            label: String::new(),
+            variant: None,
             unit: unit.into(),
             is_headline: false,
             threads: Some(threads),
@@ -227,23 +228,18 @@ mod tests {
     /// As a server of 2023 has them, a little slower or faster.
     fn measured(by: f64) -> Vec<Verdict> {
         let s = |both: [f64; 2]| both.map(|time| time * by);
+        let channel = "trip-64.bounded.spin-then-park";
         vec![
-            row("crash", "resumed free", "abort", "s", s([2e-3, 5e-5])),
-            row("crash", "resumed free", "segfault", "s", s([2e-3, 5e-5])),
-            row("kill-workers", "stopped after", "native", "s", s([0.0, 4e-4])),
-            row("kill-workers", "threads left", "", "1", s([3.0, 0.0])),
-            row("worker-cost", "finish", "anew", "s", s([1e-5, 7e-4])),
-            row("worker-cost", "finish", "pool", "s", s([4e-6, 4e-6])),
-            row("worker-cost", "private bytes", "idle, 64", "B", s([9e3, 7e4])),
-            row("ipc", "64 B trip", "pipe, block", "s", s([0.0, 5e-5])),
-            row(
-                "ipc",
-                "64 B trip",
-                "bounded, spin-then-park",
-                "s",
-                s([4e-6, 0.0]),
-            ),
-            row("ipc", "1 MiB flow", "pipe, block", "B/s", s([0.0, 1e9])),
+            row("crash", "resumed-free.abort", "s", s([2e-3, 5e-5])),
+            row("crash", "resumed-free.segfault", "s", s([2e-3, 5e-5])),
+            row("kill-workers", "stopped-after.native", "s", s([0.0, 4e-4])),
+            row("kill-workers", "threads-left", "1", s([3.0, 0.0])),
+            row("worker-cost", "finish.anew", "s", s([1e-5, 7e-4])),
+            row("worker-cost", "finish.pool", "s", s([4e-6, 4e-6])),
+            row("worker-cost", "private.idle-64", "B", s([9e3, 7e4])),
+            row("ipc", "trip-64.pipe.block", "s", s([0.0, 5e-5])),
+            row("ipc", channel, "s", s([4e-6, 0.0])),
+            row("ipc", "flow-1048576.pipe.block", "B/s", s([0.0, 1e9])),
         ]
     }
 

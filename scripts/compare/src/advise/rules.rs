@@ -28,6 +28,31 @@ pub struct Reason {
     pub words: String,
 }
 
+const RESUMED: &str = "resumed-free.abort";
+const RESUMED_NATIVE: &str = "resumed-free.segfault";
+const GONE: &str = "stopped-after.native";
+const LEFT: &str = "threads-left";
+const START: &str = "finish.anew";
+const POOL: &str = "finish.pool";
+const IDLE: &str = "private.idle-64";
+const FLOW: &str = "flow-1048576.pipe.block";
+const PIPE: &str = "trip-64.pipe.block";
+const CHANNEL: &str = "trip-64.bounded.spin-then-park";
+
+/// Every figure that rules ask for, by scenario and id.
+pub const ASKED: [[&str; 2]; 10] = [
+    ["crash", RESUMED],
+    ["crash", RESUMED_NATIVE],
+    ["kill-workers", GONE],
+    ["kill-workers", LEFT],
+    ["worker-cost", START],
+    ["worker-cost", POOL],
+    ["worker-cost", IDLE],
+    ["ipc", FLOW],
+    ["ipc", PIPE],
+    ["ipc", CHANNEL],
+];
+
 /// From a share of a core, or of a task's time, that goes into the mechanism
 /// on: below a tenth hardly anybody would notice.
 const NOTICEABLE: f64 = 0.1;
@@ -57,7 +82,7 @@ pub fn reasons(task: &Task, figures: &Figures<'_>) -> Vec<Reason> {
 }
 
 fn crash_safe(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
-    let [threads, processes] = figures.both("crash", "resumed free", "abort");
+    let [threads, processes] = figures.both("crash", RESUMED);
     (task.crash_safe == Some(Answer::Yes)).then(|| Reason {
         side: Model::Processes,
         weight: Weight::Decisive,
@@ -72,8 +97,8 @@ fn crash_safe(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
 }
 
 fn killable(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
-    let [_, gone] = figures.both("kill-workers", "stopped after", "native");
-    let [left, _] = figures.both("kill-workers", "threads left", "");
+    let [_, gone] = figures.both("kill-workers", GONE);
+    let [left, _] = figures.both("kill-workers", LEFT);
     (task.killable == Some(Answer::Yes)).then(|| Reason {
         side: Model::Processes,
         weight: Weight::Decisive,
@@ -87,7 +112,7 @@ fn killable(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
 }
 
 fn untrusted(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
-    let [_, gone] = figures.both("crash", "resumed free", "segfault");
+    let [_, gone] = figures.both("crash", RESUMED_NATIVE);
     (task.untrusted == Some(Answer::Yes)).then(|| Reason {
         side: Model::Processes,
         weight: Weight::Decisive,
@@ -105,11 +130,11 @@ fn untrusted(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
 /// way on either side, so it is never decisive.
 fn task_time(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
     let task = task.time().as_secs_f64();
-    let start = |side| figures.value("worker-cost", "finish", "anew", side);
+    let start = |side| figures.value("worker-cost", START, side);
     let share = |start: f64| start / (start + task);
     let threads = share(start(Model::Threads)?);
     let processes = share(start(Model::Processes)?);
-    let [_, pool] = figures.both("worker-cost", "finish", "pool");
+    let [_, pool] = figures.both("worker-cost", POOL);
     (processes >= NOTICEABLE).then(|| Reason {
         side: Model::Threads,
         weight: Weight::Some,
@@ -126,8 +151,7 @@ fn task_time(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
 
 /// Threads hand over a reference, whatever its size; processes copy.
 fn shared(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
-    let flow =
-        figures.value("ipc", "1 MiB flow", "pipe, block", Model::Processes)?;
+    let flow = figures.value("ipc", FLOW, Model::Processes)?;
     let bytes = task.shared() as f64 * f64::from(task.how_often());
     let share = bytes / flow;
     Some(Reason {
@@ -146,9 +170,8 @@ fn shared(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
 
 /// What is compared is what is taken first: a pipe, and a channel.
 fn how_often(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
-    let trip = |variant, side| figures.value("ipc", "64 B trip", variant, side);
-    let pipe = trip("pipe, block", Model::Processes)?;
-    let channel = trip("bounded, spin-then-park", Model::Threads)?;
+    let pipe = figures.value("ipc", PIPE, Model::Processes)?;
+    let channel = figures.value("ipc", CHANNEL, Model::Threads)?;
     let share = pipe * f64::from(task.how_often());
     Some(Reason {
         side: Model::Threads,
@@ -175,8 +198,7 @@ fn weight(share: f64) -> Option<Weight> {
 }
 
 fn memory(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
-    let idle =
-        |side| figures.value("worker-cost", "private bytes", "idle, 64", side);
+    let idle = |side| figures.value("worker-cost", IDLE, side);
     let (thread, process) = (idle(Model::Threads)?, idle(Model::Processes)?);
     let room = task.memory() as f64;
     let too_many = figures.workers as f64 * process > room;
@@ -219,16 +241,9 @@ pub struct Figures<'all> {
 }
 
 impl Figures<'_> {
-    /// The figure of a side; an empty variant is none. None if it was not
-    /// measured.
-    fn value(
-        &self,
-        scenario: &str,
-        metric: &str,
-        variant: &str,
-        side: Model,
-    ) -> Option<f64> {
-        let row = self.row(scenario, metric, variant)?;
+    /// The figure of a side. None if it was not measured.
+    fn value(&self, scenario: &str, id: &str, side: Model) -> Option<f64> {
+        let row = self.row(scenario, id)?;
         match side {
             Model::Threads => row.threads,
             Model::Processes => row.processes,
@@ -236,8 +251,8 @@ impl Figures<'_> {
     }
 
     /// The figures of both sides in words, also if there are none.
-    fn both(&self, scenario: &str, metric: &str, variant: &str) -> [String; 2] {
-        let row = self.row(scenario, metric, variant);
+    fn both(&self, scenario: &str, id: &str) -> [String; 2] {
+        let row = self.row(scenario, id);
         let (threads, processes) =
             row.map_or((None, None), |row| (row.threads, row.processes));
         [threads, processes].map(|value| match (row, value) {
@@ -246,17 +261,9 @@ impl Figures<'_> {
         })
     }
 
-    fn row(
-        &self,
-        scenario: &str,
-        metric: &str,
-        variant: &str,
-    ) -> Option<&Verdict> {
-        self.verdicts.iter().find(|row| {
-            row.scenario == scenario
-                && row.metric == metric
-                && row.variant.as_deref().unwrap_or_default() == variant
-        })
+    fn row(&self, scenario: &str, id: &str) -> Option<&Verdict> {
+        let mut rows = self.verdicts.iter();
+        rows.find(|row| row.scenario == scenario && row.id == id)
     }
 
     /// The scenarios that rules look at and that have no row.

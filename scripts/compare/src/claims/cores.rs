@@ -114,7 +114,7 @@ const PURE: Figure = Figure::threads(MATRIX, "work").of("pure");
 const NATIVE: Figure = Figure::threads(MATRIX, "work").of("native");
 
 /// What the workers get of the cores meanwhile, in Python.
-const CPU: Figure = Figure::threads(MATRIX, "CPU").of("pure");
+const CPU: Figure = Figure::threads(MATRIX, "cpu").of("pure");
 
 /// A core for which there is no job is not held against anyone.
 fn processes_use_every_core(
@@ -653,14 +653,14 @@ mod tests {
             ([1.0, 1.0], Standing::NotMeasured),
         ] {
             let planted = python([1.0; 2], [1.0; 2]);
-            let planted = planted.both(MATRIX, ("CPU", Some("pure")), cores);
+            let planted = planted.both(MATRIX, ("cpu", Some("pure")), cores);
             let found = planted.ruling_in_cpython("C27").standing;
             assert_eq!(found, standing, "{cores:?}");
         }
         let (standing, words) =
             said_in_python(&python([1.0, 1.9], [1.0; 2]), "C27");
         assert_eq!(standing, Standing::NotMeasured);
-        assert_eq!(words, "matrix: threads have no CPU, pure");
+        assert_eq!(words, "matrix: threads have no cpu.pure");
     }
 
     /// Loading takes as long as what follows, by threads.

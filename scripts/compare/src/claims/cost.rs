@@ -60,31 +60,34 @@ const LOST: f64 = 1.25;
 type Size = [&'static str; 3];
 
 /// A few words.
-const SMALL: Size = ["64 B", "64 B trip", "64 B stream CPU"];
+const SMALL: Size = ["64 B", "trip-64", "stream-64-cpu"];
 
 /// What is copied for long.
-const LARGE: Size = ["1 MiB", "1 MiB trip", "1 MiB stream CPU"];
+const LARGE: Size = ["1 MiB", "trip-1048576", "stream-1048576-cpu"];
 
 /// The same for CPython, which also fills it.
-const LARGE_IN_PYTHON: Size = ["64 KiB", "64 KiB trip", "64 KiB stream CPU"];
+const LARGE_IN_PYTHON: Size = ["64 KiB", "trip-65536", "stream-65536-cpu"];
 
 /// All that each run does, as its figures name it.
-const OPERATIONS: [&str; 11] = [
-    "map 64 KiB",
-    "map 1 MiB",
-    "map 128 MiB",
-    "touch 64 KiB",
-    "touch 1 MiB",
-    "touch 128 MiB",
-    "allocate 64 KiB",
-    "allocate 1 MiB",
-    "allocate 128 MiB",
-    "protect 64 KiB",
-    "files",
+const OPERATIONS: [[&str; 2]; 11] = [
+    ["map-65536", "map 64 KiB"],
+    ["map-1048576", "map 1 MiB"],
+    ["map-134217728", "map 128 MiB"],
+    ["touch-65536", "touch 64 KiB"],
+    ["touch-1048576", "touch 1 MiB"],
+    ["touch-134217728", "touch 128 MiB"],
+    ["allocate-65536", "allocate 64 KiB"],
+    ["allocate-1048576", "allocate 1 MiB"],
+    ["allocate-134217728", "allocate 128 MiB"],
+    ["protect-65536", "protect 64 KiB"],
+    ["files", "files"],
 ];
 
 /// How many times processes pay what threads pay, and for what.
 type Factor = (&'static str, Estimate);
+
+/// How many times more processes gain, by which operation: its key and name.
+type Operation = (&'static str, &'static str, Estimate);
 
 fn messages_cost_more(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
     let small = mechanisms(evidence, SMALL)?;
@@ -129,14 +132,14 @@ fn mechanisms(
     evidence: &Evidence<'_>,
     [_, trip, cpu]: Size,
 ) -> Result<Vec<Factor>, Missing> {
-    let ring = Figure::threads("ipc", trip).of("ring, spin");
-    let queue = Figure::threads("ipc", cpu).of("condvar, block");
+    let ring = Figure::threads("ipc", trip).of("ring.spin");
+    let queue = Figure::threads("ipc", cpu).of("condvar.block");
     let against_queue =
         |variant| evidence.ratio(queue.by_processes().of(variant), queue);
     Ok(vec![
         ("ring", evidence.ratio(ring.by_processes(), ring)?),
-        ("pipe/queue", against_queue("pipe, block")?),
-        ("socket/queue", against_queue("unix-stream, block")?),
+        ("pipe/queue", against_queue("pipe.block")?),
+        ("socket/queue", against_queue("unix-stream.block")?),
     ])
 }
 
@@ -147,10 +150,10 @@ fn mechanisms_of_python(
     [.., cpu]: Size,
 ) -> Result<Vec<Factor>, Missing> {
     [
-        ("Queue", "queue, block", "queue, block"),
-        ("SimpleQueue", "simple-queue, block", "simple-queue, block"),
-        ("pipe", "pipe, block", "simple-queue, block"),
-        ("shared memory", "shared-memory, block", "simple-queue, block"),
+        ("Queue", "queue.block", "queue.block"),
+        ("SimpleQueue", "simple-queue.block", "simple-queue.block"),
+        ("pipe", "pipe.block", "simple-queue.block"),
+        ("shared memory", "shared-memory.block", "simple-queue.block"),
     ]
     .into_iter()
     .map(|(name, processes, threads)| {
@@ -216,10 +219,11 @@ fn slower(
 /// does is only said if not one of them is too noisy.
 fn sharing_costs_speed(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
     let gains = OPERATIONS.map(|operation| gain(evidence, operation));
-    let mut gains: Vec<Factor> = gains.into_iter().collect::<Result<_, _>>()?;
-    gains.sort_by(|(_, one), (_, other)| other.low.total_cmp(&one.low));
+    let mut gains: Vec<Operation> =
+        gains.into_iter().collect::<Result<_, _>>()?;
+    gains.sort_by(|(_, _, one), (_, _, other)| other.low.total_cmp(&one.low));
     let figure = clearest(evidence, gains[0])?;
-    for (_, gain) in gains {
+    for (_, _, gain) in gains {
         if exceeds(gain, LOST)? {
             return Ok(Ruling::holds(figure));
         }
@@ -230,18 +234,18 @@ fn sharing_costs_speed(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
 /// How many times more processes gain than threads by all workers over one.
 fn gain(
     evidence: &Evidence<'_>,
-    operation: &'static str,
-) -> Result<Factor, Missing> {
-    let threads = speed_up(operation);
-    Ok((operation, evidence.ratio(threads.by_processes(), threads)?))
+    [id, operation]: [&'static str; 2],
+) -> Result<Operation, Missing> {
+    let threads = speed_up(id);
+    Ok((id, operation, evidence.ratio(threads.by_processes(), threads)?))
 }
 
 fn clearest(
     evidence: &Evidence<'_>,
-    (operation, gain): Factor,
+    (id, operation, gain): Operation,
 ) -> Result<String, Missing> {
-    let threads = evidence.median(speed_up(operation))?;
-    let processes = evidence.median(speed_up(operation).by_processes())?;
+    let threads = evidence.median(speed_up(id))?;
+    let processes = evidence.median(speed_up(id).by_processes())?;
     Ok(format!(
         "speed-up of {operation}: threads {}{TIMES}, processes {}{TIMES}, {}",
         times(threads),
@@ -250,8 +254,8 @@ fn clearest(
     ))
 }
 
-const fn speed_up(operation: &'static str) -> Figure<'static> {
-    Figure::threads("address-space", operation).of("speed-up")
+const fn speed_up(id: &'static str) -> Figure<'static> {
+    Figure::threads("address-space", id).of("speed-up")
 }
 
 fn list(factors: &[Factor]) -> String {
@@ -290,17 +294,17 @@ mod tests {
     /// What processes pay where threads pay 1: of 64 B and 1 MiB by ring, pipe
     /// and socket.
     fn paid(factors: [f64; 6], noise: [f64; FEWEST]) -> Planted {
-        let trips = ["64 B trip", "1 MiB trip"];
-        let streams = ["64 B stream CPU", "1 MiB stream CPU"];
+        let trips = ["trip-64", "trip-1048576"];
+        let streams = ["stream-64-cpu", "stream-1048576-cpu"];
         let mut planted = Planted::nothing();
         let sizes = trips.into_iter().zip(streams).zip(factors.chunks(3));
         for ((trip, stream), factors) in sizes {
-            let queue = (stream, Some("condvar, block"));
-            let ring = (trip, Some("ring, spin"));
+            let queue = (stream, Some("condvar.block"));
+            let ring = (trip, Some("ring.spin"));
             let theirs = [
                 ring,
-                (stream, Some("pipe, block")),
-                (stream, Some("unix-stream, block")),
+                (stream, Some("pipe.block")),
+                (stream, Some("unix-stream.block")),
             ];
             for name in [queue, ring] {
                 planted = planted.steady("ipc", Model::Threads, name, 1.0);
@@ -394,11 +398,11 @@ mod tests {
     /// queue, simple queue, pipe and shared memory.
     fn messages_of_python(factors: [f64; 8]) -> Planted {
         let of = ["queue", "simple-queue", "pipe", "shared-memory"];
-        let streams = ["64 B stream CPU", "64 KiB stream CPU"];
+        let streams = ["stream-64-cpu", "stream-65536-cpu"];
         let mut planted = Planted::nothing();
         for (stream, factors) in streams.into_iter().zip(factors.chunks(4)) {
             for (mechanism, factor) in of.into_iter().zip(factors) {
-                let variant = format!("{mechanism}, block");
+                let variant = format!("{mechanism}.block");
                 let name = (stream, Some(variant.as_str()));
                 planted = planted.both("ipc", name, [1.0, *factor]);
             }
@@ -461,8 +465,8 @@ mod tests {
         processes[0] = first;
         processes[OPERATIONS.len() - 1] = last;
         let planted = OPERATIONS.into_iter().zip(processes);
-        planted.fold(Planted::nothing(), |planted, (operation, processes)| {
-            let name = (operation, Some("speed-up"));
+        planted.fold(Planted::nothing(), |planted, ([id, _], processes)| {
+            let name = (id, Some("speed-up"));
             planted.steady("address-space", Model::Threads, name, 1.0).rounds(
                 "address-space",
                 Model::Processes,
@@ -520,6 +524,6 @@ mod tests {
         let alone: Vec<String> = names
             .filter_map(|name| Some(name.strip_suffix(", 1 worker")?.into()))
             .collect();
-        assert_eq!(alone, OPERATIONS);
+        assert_eq!(alone, OPERATIONS.map(|[_, name]| name));
     }
 }

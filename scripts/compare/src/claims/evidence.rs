@@ -4,38 +4,36 @@ use std::collections::BTreeSet;
 
 use common::{
     estimate::{self, Estimate},
-    outcome::{Metric, Model},
+    outcome::Model,
     scenarios::ALL,
 };
 use serde_json::Value;
 
 use crate::{
-    claims::Missing, figures, measured::Measured, results::Results,
-    samples::Sample, stopping,
+    claims::Missing, measured::Measured, results::Results, samples::Sample,
+    stopping,
 };
 
 /// One figure of one side: which, and whose.
 #[derive(Debug, Clone, Copy)]
 pub struct Figure<'name> {
     scenario: &'static str,
-    metric: &'static str,
+    id: &'static str,
+    /// The levels of the id that follow.
     variant: Option<&'name str>,
     model: Model,
 }
 
 impl<'name> Figure<'name> {
     /// Of threads.
-    pub const fn threads(scenario: &'static str, metric: &'static str) -> Self {
+    pub const fn threads(scenario: &'static str, id: &'static str) -> Self {
         let (variant, model) = (None, Model::Threads);
-        Figure { scenario, metric, variant, model }
+        Figure { scenario, id, variant, model }
     }
 
     /// Of processes.
-    pub const fn processes(
-        scenario: &'static str,
-        metric: &'static str,
-    ) -> Self {
-        Self::threads(scenario, metric).by_processes()
+    pub const fn processes(scenario: &'static str, id: &'static str) -> Self {
+        Self::threads(scenario, id).by_processes()
     }
 
     /// Of this variant.
@@ -53,12 +51,11 @@ impl<'name> Figure<'name> {
         Figure { model, ..self }
     }
 
-    fn name(self) -> String {
-        figures::name(self.metric, self.variant)
-    }
-
-    fn is(self, metric: &Metric) -> bool {
-        metric.name == self.metric && metric.variant.as_deref() == self.variant
+    fn id(self) -> String {
+        match self.variant {
+            Some(variant) => format!("{}.{variant}", self.id),
+            None => self.id.to_owned(),
+        }
     }
 }
 
@@ -111,13 +108,14 @@ impl<'all> Evidence<'all> {
         figure: Figure<'_>,
     ) -> Result<Vec<f64>, Missing> {
         let measured = self.sound(figure.scenario)?;
+        let id = figure.id();
         let rounds = measured.by_pair(figure.model, workers, |sample| {
             let mut figures = sample.figures.iter();
-            figures.find(|metric| figure.is(metric)).map(|it| it.value)
+            figures.find(|metric| metric.id == id).map(|it| it.value)
         });
-        rounds.filter(|rounds| !rounds.is_empty()).ok_or_else(|| {
-            absent(figure.scenario, figure.model, &figure.name())
-        })
+        rounds
+            .filter(|rounds| !rounds.is_empty())
+            .ok_or_else(|| absent(figure.scenario, figure.model, &id))
     }
 
     /// A figure's median, and the interval that holds it.
@@ -164,16 +162,16 @@ impl<'all> Evidence<'all> {
         figure: Figure<'_>,
         number: fn(&str) -> Option<usize>,
     ) -> Result<Figure<'all>, Missing> {
-        let Figure { scenario, metric, model, .. } = figure;
+        let Figure { scenario, id, model, .. } = figure;
         let threads = self.variants(figure.by(Model::Threads))?;
         let processes = self.variants(figure.by(Model::Processes))?;
         threads
             .intersection(&processes)
             .filter_map(|variant| Some((number(variant)?, *variant)))
             .max()
-            .map(|(_, most)| Figure::threads(scenario, metric).of(most))
+            .map(|(_, most)| Figure::threads(scenario, id).of(most))
             .map(|figure| figure.by(model))
-            .ok_or_else(|| absent(scenario, model, metric))
+            .ok_or_else(|| absent(scenario, model, id))
     }
 
     /// All variants of a figure.
@@ -185,8 +183,9 @@ impl<'all> Evidence<'all> {
         let samples = measured.of(figure.model);
         Ok(samples
             .flat_map(|sample| &sample.figures)
-            .filter(|metric| metric.name == figure.metric)
-            .filter_map(|metric| metric.variant.as_deref())
+            .filter_map(|metric| {
+                metric.id.strip_prefix(figure.id)?.strip_prefix('.')
+            })
             .collect())
     }
 

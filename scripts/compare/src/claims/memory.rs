@@ -89,29 +89,31 @@ const FAST: f64 = 0.1;
 
 /// What a worker holds that waits for work, without what the kernel holds for
 /// it, which of a process is more as well.
-const IDLE: Figure = Figure::threads("worker-cost", "private bytes");
+const IDLE: Figure = Figure::threads("worker-cost", "private");
 
 /// To move a message and get another back: its words stay where they are.
-const MOVED: Figure = Figure::threads("ipc", "1 MiB trip").of("condvar, block");
+const MOVED: Figure =
+    Figure::threads("ipc", "trip-1048576").of("condvar.block");
 
 /// The same through memory that two processes share, the fastest way they
 /// have of those that wait as [`MOVED`] does: not by spinning.
-const COPIED: Figure = Figure::processes("ipc", "1 MiB trip").of("ring, block");
+const COPIED: Figure =
+    Figure::processes("ipc", "trip-1048576").of("ring.block");
 
 /// As [`MOVED`] in CPython, of a size that it fills in good time.
 const MOVED_IN_PYTHON: Figure =
-    Figure::threads("ipc", "64 KiB trip").of("simple-queue, block");
+    Figure::threads("ipc", "trip-65536").of("simple-queue.block");
 
 /// As [`COPIED`].
 const COPIED_IN_PYTHON: Figure =
-    Figure::processes("ipc", "64 KiB trip").of("shared-memory, block");
+    Figure::processes("ipc", "trip-65536").of("shared-memory.block");
 
 /// What the screen spends on a row of a worker's: an object of several parts.
 /// Threads move it, processes read a copy and decode it.
-const ROW: Figure = Figure::threads("responsive-ui", "hand-over of a row");
+const ROW: Figure = Figure::threads("responsive-ui", "hand-over-row");
 
 /// The same, by size.
-const MEGABYTE: Figure = Figure::threads("responsive-ui", "hand-over of a MB");
+const MEGABYTE: Figure = Figure::threads("responsive-ui", "hand-over-mb");
 
 /// A fact and no sample: one round that says otherwise refutes it.
 fn memory_is_separate(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
@@ -160,7 +162,7 @@ fn threads_are_light(evidence: &Evidence<'_>) -> Result<Ruling, Missing> {
 /// would tell.
 fn idle<'all>(evidence: &Evidence<'all>) -> Result<Figure<'all>, Missing> {
     evidence
-        .of_most(IDLE, |variant| variant.strip_prefix("idle, ")?.parse().ok())
+        .of_most(IDLE, |variant| variant.strip_prefix("idle-")?.parse().ok())
 }
 
 /// To reach it is to see it without being sent it, which is a fact; what is
@@ -249,11 +251,11 @@ mod tests {
         planted::Planted,
     };
 
-    const IDLE: (&str, Option<&str>) = ("private bytes", Some("idle, 64"));
-    const ROW: (&str, Option<&str>) = ("hand-over of a row", None);
-    const MEGABYTE: (&str, Option<&str>) = ("hand-over of a MB", None);
-    const MOVED: (&str, Option<&str>) = ("1 MiB trip", Some("condvar, block"));
-    const COPIED: (&str, Option<&str>) = ("1 MiB trip", Some("ring, block"));
+    const IDLE: (&str, Option<&str>) = ("private", Some("idle-64"));
+    const ROW: (&str, Option<&str>) = ("hand-over-row", None);
+    const MEGABYTE: (&str, Option<&str>) = ("hand-over-mb", None);
+    const MOVED: (&str, Option<&str>) = ("trip-1048576", Some("condvar.block"));
+    const COPIED: (&str, Option<&str>) = ("trip-1048576", Some("ring.block"));
 
     /// Rounds whose median is `value`, and that differ by a third of it.
     fn noisy(value: f64) -> [f64; FEWEST] {
@@ -318,13 +320,13 @@ mod tests {
     #[test]
     fn the_largest_crew_is_asked() {
         let crew = |planted: Planted, variant, each| {
-            let name = ("private bytes", Some(variant));
+            let name = ("private", Some(variant));
             planted.both("worker-cost", name, each)
         };
-        let planted = crew(Planted::nothing(), "idle, 9", [1e3, 2e3]);
-        let planted = crew(planted, "idle, 80, with tables", [1e3, 3e3]);
-        let planted = crew(planted, "idle, 10", [1e3, 9e3]);
-        let alone = ("private bytes", Some("idle, 99"));
+        let planted = crew(Planted::nothing(), "idle-9", [1e3, 2e3]);
+        let planted = crew(planted, "idle-80.with-tables", [1e3, 3e3]);
+        let planted = crew(planted, "idle-10", [1e3, 9e3]);
+        let alone = ("private", Some("idle-99"));
         let planted = planted.steady("worker-cost", Model::Threads, alone, 9e9);
         for ruling in [planted.ruling("C10"), planted.ruling_in_cpython("C10")]
         {
@@ -334,7 +336,7 @@ mod tests {
         let none = Planted::nothing().both("worker-cost", ROW, [1.0, 9.0]);
         assert_eq!(
             none.ruling("C10").figure,
-            "worker-cost: threads have no private bytes"
+            "worker-cost: threads have no private"
         );
     }
 
@@ -342,8 +344,8 @@ mod tests {
     #[test]
     fn python_reaches_state_by_its_own_means() {
         let standing = |copied: &[f64; FEWEST]| {
-            let moved = ("64 KiB trip", Some("simple-queue, block"));
-            let shared = ("64 KiB trip", Some("shared-memory, block"));
+            let moved = ("trip-65536", Some("simple-queue.block"));
+            let shared = ("trip-65536", Some("shared-memory.block"));
             seen(true, false)
                 .steady("ipc", Model::Threads, moved, 60e-6)
                 .rounds("ipc", Model::Processes, shared, copied)

@@ -90,9 +90,10 @@ impl Planted {
         (name, variant): (&str, Option<&str>),
         values: &[f64],
     ) -> Self {
-        let metric = Metric {
-            variant: variant.map(str::to_owned),
-            ..Metric::new(name, "s", Better::Lower, 0.0)
+        let metric = Metric::new(name, name, "s", Better::Lower, 0.0);
+        let metric = match variant {
+            Some(variant) => metric.of(variant),
+            None => metric,
         };
         let of_this = self.metrics.entry(key);
         of_this.or_default().push((metric, values.to_vec()));
@@ -294,7 +295,10 @@ impl Planted {
             value: Some(values[round % values.len()]),
             ..metric.clone()
         });
-        let result = self.results.get(&key).map(|results| &results[round % results.len()]);
+        let result = self
+            .results
+            .get(&key)
+            .map(|results| &results[round % results.len()]);
         let mut outcome = Outcome {
             result: result.cloned().unwrap_or(json!(null)),
             metrics: metrics.collect(),

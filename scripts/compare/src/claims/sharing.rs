@@ -358,7 +358,7 @@ struct Race {
 impl Race {
     fn by(evidence: &Evidence<'_>, model: Model) -> Result<Self, Missing> {
         let of = |variant| {
-            let lost = Figure::threads(SCENARIO, "lost updates").of(variant);
+            let lost = Figure::threads(SCENARIO, "lost-updates").of(variant);
             evidence.rounds(lost.by(model))
         };
         let forced = of("forced").map_err(|_| {
@@ -466,9 +466,9 @@ mod tests {
 
     const BOTH: [Model; 2] = [Model::Threads, Model::Processes];
 
-    const LOST: (&str, Option<&str>) = ("lost updates", Some("racy"));
+    const LOST: (&str, Option<&str>) = ("lost-updates", Some("racy"));
 
-    const FORCED: (&str, Option<&str>) = ("lost updates", Some("forced"));
+    const FORCED: (&str, Option<&str>) = ("lost-updates", Some("forced"));
 
     /// All variants lost nothing, but for one, of one side.
     fn ledgers(loser: Option<(Model, &str)>) -> Planted {

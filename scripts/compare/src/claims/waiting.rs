@@ -57,10 +57,10 @@ pub static CLAIMS: [Claim; 4] = [
 const SCREEN: &str = "responsive-ui";
 
 /// From a key to the frame that shows it: for all keys but one in a hundred.
-const LATENCY: Figure = Figure::threads(SCREEN, "input to frame p99");
+const LATENCY: Figure = Figure::threads(SCREEN, "input-to-frame-p99");
 
 /// How long the database is busy while nobody helps.
-const QUERY: Figure = Figure::threads(SCREEN, "query").of("no worker");
+const QUERY: Figure = Figure::threads(SCREEN, "query").of("no-worker");
 
 const FETCH: &str = "fetch";
 
@@ -86,7 +86,7 @@ fn threads_make_it_responsive(
     evidence: &Evidence<'_>,
 ) -> Result<Ruling, Missing> {
     check_that_it_is_felt(QUERY, evidence)?;
-    let alone = evidence.estimate(LATENCY.of("no worker"))?;
+    let alone = evidence.estimate(LATENCY.of("no-worker"))?;
     let helped = evidence.estimate(LATENCY.of("worker"))?;
     let figure =
         format!("threads p99 {}, alone {}", seconds(helped), seconds(alone));
@@ -101,7 +101,7 @@ fn threads_make_it_responsive(
 fn threads_are_great_for_io(
     evidence: &Evidence<'_>,
 ) -> Result<Ruling, Missing> {
-    let share = of_the_crowd(evidence, "share of the ideal")?;
+    let share = of_the_crowd(evidence, "share-of-ideal")?;
     let share = evidence.estimate(share)?;
     let near = format!("threads {} of ideal", human(share.median, "share"));
     if !exceeds(share, GREAT)? {
@@ -118,7 +118,7 @@ fn threads_are_great_for_io(
 
 /// What threads take clearly more of than processes, and how much.
 fn extra_cost(evidence: &Evidence<'_>) -> Result<Option<String>, Missing> {
-    let costs = [("memory", "memory a worker"), ("CPU", "CPU a reply")];
+    let costs = [("memory", "memory"), ("CPU", "cpu")];
     for (what, metric) in costs {
         let threads = of_the_crowd(evidence, metric)?;
         let cost = evidence.ratio(threads, threads.by_processes())?;
@@ -136,7 +136,7 @@ fn of_the_crowd<'all>(
     metric: &'static str,
 ) -> Result<Figure<'all>, Missing> {
     evidence.of_most(Figure::threads(FETCH, metric), |variant| {
-        variant.strip_suffix(" workers")?.parse().ok()
+        variant.strip_prefix("workers-")?.parse().ok()
     })
 }
 
@@ -144,8 +144,8 @@ fn a_query_freezes_the_screen(
     evidence: &Evidence<'_>,
 ) -> Result<Ruling, Missing> {
     check_that_it_is_felt(QUERY, evidence)?;
-    let gap = Figure::threads(SCREEN, "longest gap of frames");
-    let gap = gap.of("no worker");
+    let gap = Figure::threads(SCREEN, "longest-frame-gap");
+    let gap = gap.of("no-worker");
     let share = evidence.ratio(gap, QUERY)?;
     let gap = seconds(evidence.estimate(gap)?);
     let figure =
@@ -179,7 +179,7 @@ fn a_thread_keeps_it_responsive_in_python(
     evidence: &Evidence<'_>,
 ) -> Result<Ruling, Missing> {
     let of_sql = a_thread_keeps_it_responsive(evidence)?;
-    let latency = latency_during(evidence, "worker, pure Python")?;
+    let latency = latency_during(evidence, "worker-pure-python")?;
     let figure = format!("{}, pure Python {}", of_sql.figure, seconds(latency));
     if of_sql.standing != Standing::Holds {
         return Ok(Ruling { figure, ..of_sql });
@@ -230,7 +230,7 @@ mod tests {
 
     const FRAME: f64 = 0.016_667;
 
-    const CROWD: &str = "64 workers";
+    const CROWD: &str = "workers-64";
 
     fn said(planted: &Planted, id: &str) -> (Standing, String) {
         let ruling = planted.ruling(id);
@@ -251,18 +251,18 @@ mod tests {
 
     /// During queries without a worker and with one.
     fn during([one, other]: [f64; 2], alone: f64, helped: f64) -> Planted {
-        let (latency, worker) = ("input to frame p99", Some("worker"));
-        screen("no worker", &[(latency, alone), ("query", one)])
+        let (latency, worker) = ("input-to-frame-p99", Some("worker"));
+        screen("no-worker", &[(latency, alone), ("query", one)])
             .both(SCREEN, (latency, worker), [helped, 9.0])
             .both(SCREEN, ("query", worker), [other, 9.0])
     }
 
     fn fetch(share: f64, memory: [f64; 2], cpu: [f64; 2]) -> Planted {
-        let crowd = Some("64 workers");
+        let crowd = Some("workers-64");
         Planted::nothing()
-            .both(FETCH, ("share of the ideal", crowd), [share, 0.01])
-            .both(FETCH, ("memory a worker", crowd), memory)
-            .both(FETCH, ("CPU a reply", crowd), cpu)
+            .both(FETCH, ("share-of-ideal", crowd), [share, 0.01])
+            .both(FETCH, ("memory", crowd), memory)
+            .both(FETCH, ("cpu", crowd), cpu)
     }
 
     #[test]
@@ -308,13 +308,13 @@ mod tests {
             (0.62, 0.7, Standing::DoesNotHold),
             (0.11, 0.11, Standing::Holds),
         ] {
-            let figures = [("longest gap of frames", gap), ("query", query)];
-            let planted = screen("no worker", &figures);
+            let figures = [("longest-frame-gap", gap), ("query", query)];
+            let planted = screen("no-worker", &figures);
             let found = planted.ruling("C24").standing;
             assert_eq!(found, standing, "{gap} of {query}");
         }
-        let figures = [("longest gap of frames", 0.7), ("query", 0.7)];
-        let (_, words) = said(&screen("no worker", &figures), "C24");
+        let figures = [("longest-frame-gap", 0.7), ("query", 0.7)];
+        let (_, words) = said(&screen("no-worker", &figures), "C24");
         assert_eq!(words, "700 ms, 100 % of the query");
     }
 
@@ -343,10 +343,10 @@ mod tests {
             (0.09, 0.09, Standing::Reworded),
             (0.11, 0.005, Standing::DoesNotHold),
         ] {
-            let pure = Some("worker, pure Python");
+            let pure = Some("worker-pure-python");
             let ruling = latencies(0.7, sql)
                 .both(SCREEN, ("query", pure), [0.7, 9.0])
-                .both(SCREEN, ("input to frame p99", pure), [python, 9.0])
+                .both(SCREEN, ("input-to-frame-p99", pure), [python, 9.0])
                 .ruling_in_cpython("C25");
             assert_eq!(ruling.standing, standing, "{sql} {python}");
             assert!(ruling.figure.contains(", pure Python "));
@@ -361,8 +361,8 @@ mod tests {
     #[test]
     fn most_is_judged_in_python_as_in_rust() {
         let gap = |gap| {
-            let figures = [("longest gap of frames", gap), ("query", 0.7)];
-            screen("no worker", &figures)
+            let figures = [("longest-frame-gap", gap), ("query", 0.7)];
+            screen("no-worker", &figures)
         };
         for (planted, id, standing) in [
             (latencies(0.7, 0.001), "C13", Standing::Holds),
@@ -377,16 +377,16 @@ mod tests {
     #[test]
     fn the_largest_crowd_is_asked() {
         let crowd = |planted: Planted, crowd, share| {
-            let name = ("share of the ideal", Some(crowd));
+            let name = ("share-of-ideal", Some(crowd));
             planted.both(FETCH, name, [share, share])
         };
-        let planted = ["memory a worker", "CPU a reply"].into_iter().fold(
-            crowd(Planted::nothing(), "9 workers", 0.1),
+        let planted = ["memory", "cpu"].into_iter().fold(
+            crowd(Planted::nothing(), "workers-9", 0.1),
             |planted, name| {
-                planted.both(FETCH, (name, Some("16 workers")), [1.0, 1.0])
+                planted.both(FETCH, (name, Some("workers-16")), [1.0, 1.0])
             },
         );
-        let planted = crowd(planted, "16 workers", 0.95);
+        let planted = crowd(planted, "workers-16", 0.95);
         let found = planted.ruling_in_cpython("C15");
         assert_eq!(found.figure, "threads 95.0 % of ideal");
         assert_eq!(found.standing, Standing::Holds);
@@ -411,17 +411,17 @@ mod tests {
     /// Each with one figure whose rounds lie on both sides of its threshold.
     #[test]
     fn rounds_that_differ_tell_nothing() {
-        const LATENCY: &str = "input to frame p99";
-        const GAP: &str = "longest gap of frames";
+        const LATENCY: &str = "input-to-frame-p99";
+        const GAP: &str = "longest-frame-gap";
         for (id, scenario, name, variant, torn) in [
-            ("C13", SCREEN, LATENCY, "no worker", [0.09, 0.2]),
+            ("C13", SCREEN, LATENCY, "no-worker", [0.09, 0.2]),
             ("C13", SCREEN, LATENCY, "worker", [0.01, 0.2]),
-            ("C15", FETCH, "share of the ideal", CROWD, [0.7, 0.9]),
-            ("C15", FETCH, "memory a worker", CROWD, [1.0, 9.0]),
-            ("C15", FETCH, "CPU a reply", CROWD, [1.0, 9.0]),
-            ("C13", SCREEN, "query", "no worker", [0.09, 0.2]),
-            ("C24", SCREEN, GAP, "no worker", [0.5, 0.7]),
-            ("C24", SCREEN, "query", "no worker", [0.09, 0.2]),
+            ("C15", FETCH, "share-of-ideal", CROWD, [0.7, 0.9]),
+            ("C15", FETCH, "memory", CROWD, [1.0, 9.0]),
+            ("C15", FETCH, "cpu", CROWD, [1.0, 9.0]),
+            ("C13", SCREEN, "query", "no-worker", [0.09, 0.2]),
+            ("C24", SCREEN, GAP, "no-worker", [0.5, 0.7]),
+            ("C24", SCREEN, "query", "no-worker", [0.09, 0.2]),
             ("C25", SCREEN, "query", "worker", [0.09, 0.2]),
             ("C25", SCREEN, LATENCY, "worker", [0.01, 0.02]),
             ("C25", SCREEN, LATENCY, "worker", [0.02, 0.2]),
@@ -445,13 +445,13 @@ mod tests {
     fn steady_but(name: &str, variant: Option<&str>) -> Planted {
         let crowd = Some(CROWD);
         let all = [
-            (SCREEN, "input to frame p99", Some("no worker"), [0.7, 0.7]),
-            (SCREEN, "input to frame p99", Some("worker"), [0.001, 0.001]),
-            (SCREEN, "query", Some("no worker"), [0.7, 0.7]),
+            (SCREEN, "input-to-frame-p99", Some("no-worker"), [0.7, 0.7]),
+            (SCREEN, "input-to-frame-p99", Some("worker"), [0.001, 0.001]),
+            (SCREEN, "query", Some("no-worker"), [0.7, 0.7]),
             (SCREEN, "query", Some("worker"), [0.7, 0.7]),
-            (FETCH, "share of the ideal", crowd, [0.95, 0.95]),
-            (FETCH, "memory a worker", crowd, [2.0, 4.0]),
-            (FETCH, "CPU a reply", crowd, [2.0, 4.0]),
+            (FETCH, "share-of-ideal", crowd, [0.95, 0.95]),
+            (FETCH, "memory", crowd, [2.0, 4.0]),
+            (FETCH, "cpu", crowd, [2.0, 4.0]),
         ];
         let mut planted = Planted::nothing();
         for (scenario, metric, of, [threads, processes]) in all {

@@ -164,7 +164,8 @@ mod tests {
         let ratio = Estimate { median: low, low, high };
         Verdict {
             scenario: "ipc",
-            metric: format!("from {low} to {high}"),
+            id: format!("from {low} to {high}"),
+            label: "wait".into(),
             variant: None,
             unit: "s".into(),
             is_headline: false,
@@ -189,7 +190,7 @@ mod tests {
     fn the_clearest_row_is_clear_by_its_whole_interval() {
         let rows = [row(2.0, 90.0), row(0.1, 0.25), row(0.001, 99.0)];
         let rows: Vec<&Verdict> = rows.iter().collect();
-        let name = clearest(&rows).map(|verdict| verdict.metric.as_str());
+        let name = clearest(&rows).map(|verdict| verdict.id.as_str());
         assert_eq!(name, Some("from 0.1 to 0.25"));
         assert!(clearest(&rows[2..]).is_none());
     }

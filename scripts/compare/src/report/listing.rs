@@ -68,12 +68,13 @@ fn figures(pair: &Pair, verdicts: &[&Verdict]) -> Markup {
 fn is_about(pair: &Pair, verdict: &Verdict) -> bool {
     let name = pair.threads.name();
     let stem = name.trim_start_matches("src/").trim_end_matches(".rs");
-    match verdict.variant.as_deref() {
-        None => stem == "main",
-        Some(variant) => {
-            let mechanism = variant.split(", ").next().unwrap_or(variant);
+    let is_number = |it: char| it == '-' || it.is_ascii_digit();
+    match verdict.id.split('.').nth(1) {
+        Some(mechanism) if verdict.variant.is_some() => {
+            let mechanism = mechanism.trim_end_matches(is_number);
             mechanism.replace('-', "_") == stem
         }
+        _ => stem == "main",
     }
 }
 
@@ -265,9 +266,10 @@ mod tests {
 
     #[test]
     fn a_file_has_the_figures_of_its_variant() {
-        let row = |variant: Option<&str>| Verdict {
+        let row = |id: &str, variant: Option<&str>| Verdict {
             scenario: "ipc",
-            metric: "trip".into(),
+            id: id.into(),
+            label: "trip".into(),
             variant: variant.map(str::to_owned),
             unit: "s".into(),
             is_headline: false,
@@ -278,8 +280,10 @@ mod tests {
             words: String::new(),
         };
         let ring = pair("", "");
-        assert!(is_about(&ring, &row(Some("ring, spin"))));
-        assert!(!is_about(&ring, &row(Some("ring-in-place, spin"))));
-        assert!(!is_about(&ring, &row(None)));
+        let spin = Some("which spins");
+        assert!(is_about(&ring, &row("trip-64.ring.spin", spin)));
+        assert!(is_about(&ring, &row("private.ring-64", spin)));
+        assert!(!is_about(&ring, &row("trip-64.ring-in-place.spin", spin)));
+        assert!(!is_about(&ring, &row("trip-64", None)));
     }
 }

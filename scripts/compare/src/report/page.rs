@@ -302,7 +302,8 @@ mod tests {
             let ratio = Estimate { median: low, low, high };
             let verdict = Verdict {
                 scenario: "ipc",
-                metric: "trip".into(),
+                id: "trip".into(),
+                label: "trip".into(),
                 variant: None,
                 unit: "s".into(),
                 is_headline: false,

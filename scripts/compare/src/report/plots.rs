@@ -154,7 +154,7 @@ fn series(measured: &Measured, model: Model, verdict: &Verdict) -> Vec<f64> {
 }
 
 fn is_of(metric: &Metric, verdict: &Verdict) -> bool {
-    metric.name == verdict.metric && metric.variant == verdict.variant
+    metric.id == verdict.id
 }
 
 fn collect(
@@ -170,16 +170,8 @@ fn collect(
     pairs.unwrap_or_default()
 }
 
-fn median(
-    measured: &Measured,
-    model: Model,
-    name: &str,
-    variant: &str,
-) -> Option<f64> {
-    let is_wanted = |metric: &Metric| {
-        metric.name == name && metric.variant.as_deref() == Some(variant)
-    };
-    estimate::median(&collect(measured, model, is_wanted))
+fn median(measured: &Measured, model: Model, id: &str) -> Option<f64> {
+    estimate::median(&collect(measured, model, |metric| metric.id == id))
 }
 
 /// What a trip takes: by the size of the message, and how its time is spread.
@@ -187,22 +179,28 @@ fn median(
 /// they can be compared.
 fn latencies(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
     let sizes = sizes(measured);
-    let by_size: Vec<(f64, String, String)> = sizes
+    let by_size: Vec<Tick> = sizes
         .iter()
         .map(|&size| (size as f64, units::binary(size), trip(size)))
         .collect();
-    let is_trip = |verdict: &&&Verdict| verdict.metric.ends_with(" trip");
-    let shown = verdicts.iter().find(is_trip).map_or("", |row| &row.metric);
-    let spread: Vec<(f64, String, String)> =
-        ["", " p90", " p99", " p99.9", " max"]
-            .into_iter()
-            .zip(0_u8..)
-            .map(|(suffix, place)| {
-                let name =
-                    if suffix.is_empty() { "p50" } else { suffix.trim() };
-                (f64::from(place), name.into(), format!("{shown}{suffix}"))
-            })
-            .collect();
+    let is_trip = |verdict: &&&Verdict| is_trip(&verdict.id);
+    let shown = verdicts.iter().find(is_trip).copied();
+    let key = shown.and_then(|row| row.id.split('.').next());
+    let spread: Vec<Tick> = [
+        ("", "p50"),
+        ("-p90", "p90"),
+        ("-p99", "p99"),
+        ("-p999", "p99.9"),
+        ("-max", "max"),
+    ]
+    .into_iter()
+    .zip(0_u8..)
+    .map(|((suffix, name), place)| {
+        let id = format!("{}{suffix}", key.unwrap_or_default());
+        (f64::from(place), name.into(), id)
+    })
+    .collect();
+    let shown = shown.map_or("", |row| row.label.as_str());
     let across =
         Axis::logarithmic(Unit::Size, by_size.iter().map(|tick| tick.0));
     let along = Axis::linear(Unit::Times, spread.iter().map(|tick| tick.0));
@@ -216,36 +214,45 @@ fn latencies(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
     }
 }
 
+/// How the ids begin of all that is told of a trip.
+pub const TRIP: &str = "trip-";
+
 fn trip(size: usize) -> String {
-    format!("{} trip", units::binary(size))
+    format!("{TRIP}{size}")
+}
+
+/// The size of the messages, if it is the id of a trip's time.
+fn size_of_trip(id: &str) -> Option<usize> {
+    let (figure, _) = id.split_once('.')?;
+    figure.strip_prefix(TRIP)?.parse().ok()
+}
+
+fn is_trip(id: &str) -> bool {
+    size_of_trip(id).is_some()
 }
 
 fn sizes(measured: &Measured) -> Vec<usize> {
     let metrics = measured.samples.iter().flat_map(|sample| &sample.figures);
-    let mut sizes: Vec<usize> = metrics
-        .filter_map(|metric| metric.name.strip_suffix(" trip"))
-        .filter_map(|size| units::parse_bytes(size).ok())
-        .collect();
+    let mut sizes: Vec<usize> =
+        metrics.filter_map(|metric| size_of_trip(&metric.id)).collect();
     sizes.sort_unstable();
     sizes.dedup();
     sizes
 }
 
-/// Each tick has a place, a name, and the metric that is shown there.
-fn panels(
-    measured: &Measured,
-    across: Axis<'_>,
-    ticks: &[(f64, String, String)],
-) -> Markup {
+/// A place, its name, and how the id begins of the metric that is shown there.
+type Tick = (f64, String, String);
+
+fn panels(measured: &Measured, across: Axis<'_>, ticks: &[Tick]) -> Markup {
     let panels: Vec<(String, Vec<Curve>)> = variants(measured, ticks)
         .into_iter()
-        .map(|variant| {
+        .map(|(key, label)| {
             let curves = SIDES
-                .map(|model| curve(measured, model, &variant, ticks))
+                .map(|model| curve(measured, model, key, ticks))
                 .into_iter()
                 .filter(|curve| !curve.points.is_empty())
                 .collect();
-            (variant, curves)
+            (label, curves)
         })
         .collect();
     let curves = panels.iter().flat_map(|(_, curves)| curves);
@@ -262,18 +269,20 @@ fn panels(
     }
 }
 
-fn variants(
-    measured: &Measured,
-    ticks: &[(f64, String, String)],
-) -> Vec<String> {
-    let mut variants: Vec<String> = Vec::new();
+/// The keys of the variants that have a figure at some tick, and their labels.
+fn variants<'all>(
+    measured: &'all Measured,
+    ticks: &[Tick],
+) -> Vec<(&'all str, String)> {
+    let mut variants: Vec<(&str, String)> = Vec::new();
     let [threads, processes] = SIDES.map(|model| measured.metrics(model));
     for metric in figures::merged(threads, processes) {
-        let is_shown = ticks.iter().any(|(_, _, name)| *name == metric.name);
-        if let Some(variant) = metric.variant.clone().filter(|_| is_shown)
-            && !variants.contains(&variant)
+        if let Some((figure, key)) = metric.id.split_once('.')
+            && ticks.iter().any(|(_, _, id)| id == figure)
+            && !variants.iter().any(|(known, _)| *known == key)
         {
-            variants.push(variant);
+            let label = metric.variant.clone().unwrap_or_default();
+            variants.push((key, label));
         }
     }
     variants
@@ -283,10 +292,11 @@ fn curve(
     measured: &Measured,
     model: Model,
     variant: &str,
-    ticks: &[(f64, String, String)],
+    ticks: &[Tick],
 ) -> Curve {
-    let points = ticks.iter().filter_map(|(place, _, name)| {
-        Some([*place, median(measured, model, name, variant)?])
+    let points = ticks.iter().filter_map(|(place, _, figure)| {
+        let id = format!("{figure}.{variant}");
+        Some([*place, median(measured, model, &id)?])
     });
     Curve { model, points: points.collect() }
 }
@@ -364,19 +374,23 @@ fn frames(measured: &Measured) -> Markup {
     chart::strips(title, axis, &rows, Some((frame, &mark))).figure()
 }
 
+/// How the ids begin of what is held against a frame.
+pub const FRAMES: [&str; 3] =
+    ["input-to-frame-", "frame-gap-", "longest-frame-gap."];
+
 fn frame_metrics(measured: &Measured) -> Vec<&Metric> {
     let mut figures = measured.metrics(Model::Threads);
-    figures.retain(|metric| metric.name.contains("frame"));
+    figures.retain(|metric| {
+        FRAMES.iter().any(|begin| metric.id.starts_with(begin))
+    });
     figures
 }
 
 fn frame_strip(measured: &Measured, wanted: &Metric) -> Strip {
-    let is_wanted = |metric: &Metric| {
-        metric.name == wanted.name && metric.variant == wanted.variant
-    };
+    let is_wanted = |metric: &Metric| metric.id == wanted.id;
     let [threads, processes] =
         SIDES.map(|model| collect(measured, model, is_wanted));
-    let label = figures::name(&wanted.name, wanted.variant.as_deref());
+    let label = wanted.name();
     let middle = |figures: &[f64]| {
         estimate::median(figures).map(|figure| units::human(figure, "s"))
     };
@@ -417,15 +431,22 @@ mod tests {
 
     fn sample(pair: usize, model: Model) -> Sample {
         let share = if model == Model::Threads { 1.0 } else { 0.5 };
-        let trip = |size: &str, time: f64| {
-            let name = format!("{size} trip");
-            Metric::new(&name, "s", Better::Lower, time).of("ring, spin")
+        let trip = |size: usize, time: f64| {
+            let label = format!("{} trip", units::binary(size));
+            Metric::new(&trip(size), &label, "s", Better::Lower, time)
+                .of_called("ring.spin", "ring, spin")
         };
         let outcome = Outcome {
             metrics: vec![
-                Metric::new("rate", "/s", Better::Higher, 100.0 * share),
-                trip("8 B", 1e-6 / share),
-                trip("4 KiB", 1e-3 / share),
+                Metric::new(
+                    "rate",
+                    "rate",
+                    "/s",
+                    Better::Higher,
+                    100.0 * share,
+                ),
+                trip(8, 1e-6 / share),
+                trip(4096, 1e-3 / share),
             ],
             ..Outcome::new("ipc", model, &Laps::none())
         };
@@ -435,9 +456,9 @@ mod tests {
         Sample::new(slice, document, outcome)
     }
 
-    fn row(measured: &Measured, metric: &str) -> Verdict {
+    fn row(measured: &Measured, id: &str) -> Verdict {
         let mut verdicts = verdict::verdicts(measured).into_iter();
-        verdicts.find(|verdict| verdict.metric == metric).unwrap()
+        verdicts.find(|verdict| verdict.id == id).unwrap()
     }
 
     /// Of a rate the ratio is upside down: threads are twice as good, and so
@@ -445,7 +466,7 @@ mod tests {
     #[test]
     fn the_interval_lies_where_the_dots_of_processes_do() {
         let measured = measured();
-        for (metric, factor) in [("rate", 0.5), ("8 B trip", 2.0)] {
+        for (metric, factor) in [("rate", 0.5), ("trip-8.ring.spin", 2.0)] {
             let row = row(&measured, metric);
             let strip = relative(&measured, &row).unwrap();
             assert_eq!(strip.threads, [1.0; 6], "{metric}");
@@ -494,7 +515,7 @@ mod tests {
         assert_eq!(sizes(&measured), [8, 4096]);
         let ticks = [8_usize, 4096]
             .map(|size| (size as f64, units::binary(size), trip(size)));
-        let curve = curve(&measured, Model::Processes, "ring, spin", &ticks);
+        let curve = curve(&measured, Model::Processes, "ring.spin", &ticks);
         assert_eq!(curve.points, [[8.0, 2e-6], [4096.0, 2e-3]]);
     }
 }

@@ -61,10 +61,17 @@ fn document(scenario: &str) -> Value {
     };
     let sample = |model| {
         let metrics = vec![
-            Metric::new("64 B trip", "s", Better::Lower, 1e-6).of("ring"),
-            Metric::new("work", "s", Better::Lower, 2.0).of("load"),
-            Metric::new("frame gap", "s", Better::Lower, 2.0),
-            Metric::new("count", "1", Better::Neither, 3.0),
+            Metric::new("trip-64", "64 B trip", "s", Better::Lower, 1e-6)
+                .of("ring"),
+            Metric::new("work", "work", "s", Better::Lower, 2.0).of("load"),
+            Metric::new(
+                "longest-frame-gap.worker",
+                "frame gap",
+                "s",
+                Better::Lower,
+                2.0,
+            ),
+            Metric::new("count", "count", "1", Better::Neither, 3.0),
         ];
         let outcome = Outcome {
             answer: "9f3c".into(),
@@ -246,7 +253,7 @@ fn what_is_no_figure_is_refused_by_name() {
         ("/workers", json!(0), "workers is 0"),
         ("/machine/cores", json!(0), "machine.cores is 0"),
         ("/date", json!("today"), "date is \"today\""),
-        ("/schema", json!(2), "it has schema 2"),
+        ("/schema", json!(1), "it has schema 1"),
         ("/schema", json!(-1), "-1"),
     ] {
         let mut document = document("ipc");

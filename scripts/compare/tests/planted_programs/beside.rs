@@ -10,7 +10,8 @@ use std::{
 use common::outcome::{Better, Metric, Model, Portable};
 
 use crate::planted::{
-    Asked, BOTH, LOOK, Result, Stage, file_of, run, squeezed, told, write_program,
+    Asked, BOTH, LOOK, Result, Stage, file_of, run, squeezed, told,
+    write_program,
 };
 
 const SCENARIO: &str = "shared-state";
@@ -31,7 +32,7 @@ fn four_columns_are_shown() {
     let stage = stage_with(|asked, model| {
         let [lock, atomic] = &mut asked.outcome.metrics[..] else { panic!() };
         lock.value = Some(if model == Model::Threads { 1e6 } else { 2e6 });
-        *atomic = Metric::new("own", "op/s", Better::Higher, 3e6);
+        *atomic = Metric::new("own", "own", "op/s", Better::Higher, 3e6);
     });
     let result = compare(&stage);
     assert_eq!(result.code, Some(0), "{}{}", result.stdout, result.stderr);

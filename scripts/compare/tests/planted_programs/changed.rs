@@ -186,7 +186,7 @@ fn another_machine_is_named_at_the_top() {
 #[test]
 fn what_only_one_file_has_is_said() {
     let row = compared(|asked| {
-        let wait = Metric::new("wait", "s", Better::Lower, 1e-3);
+        let wait = Metric::new("wait", "wait", "s", Better::Lower, 1e-3);
         asked.outcome.metrics[1] = wait;
     });
     let page = squeezed(&row.stdout);

@@ -77,7 +77,7 @@ fn a_fact_is_shown_and_not_judged() {
     let stage = Stage::new();
     for model in BOTH {
         stage.plant("shared-state", model, |asked| {
-            let lost = Metric::new("lost", "1", Better::Neither, 1e6);
+            let lost = Metric::new("lost", "lost", "1", Better::Neither, 1e6);
             asked.outcome.metrics.push(lost.of("racy"));
         });
     }
@@ -232,7 +232,7 @@ fn processes_that_are_linked_statically_are_called_so() {
 }
 
 fn wait(variant: &str) -> Metric {
-    Metric::new("wait", "s", Better::Lower, 5e-6).of(variant)
+    Metric::new("wait", "wait", "s", Better::Lower, 5e-6).of(variant)
 }
 
 /// A stage where each side has its own ways to wait, and both have one.
@@ -256,15 +256,12 @@ fn stage_of_ways_to_wait(scenario: &str) -> Stage {
     stage
 }
 
-/// The rows of the only scenario, each by its variant if it has one.
+/// The ids of the rows of the only scenario, each by its variant if it has one.
 fn rows(stage: &Stage) -> Vec<String> {
     let document = stage.document();
     let rows = document["verdicts"].as_array().unwrap().iter();
-    rows.map(|row| match row["variant"].as_str() {
-        Some(variant) => variant.to_owned(),
-        None => row["metric"].as_str().unwrap().to_owned(),
-    })
-    .collect()
+    let ids = rows.map(|row| row["id"].as_str().unwrap());
+    ids.map(|id| id.rsplit('.').next().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -291,10 +288,10 @@ fn what_only_one_side_can_do_has_one_figure() {
     run(&mut stage.compare(&["shared-state"]));
     let document = stage.document();
     let mut verdicts = document["verdicts"].as_array().unwrap().iter();
-    for (variant, threads, processes) in
-        [("channel", Some(5e-6), None), ("pipe", None, Some(5e-6))]
+    for (id, threads, processes) in
+        [("wait.channel", Some(5e-6), None), ("wait.pipe", None, Some(5e-6))]
     {
-        let row = verdicts.find(|row| row["variant"] == variant).unwrap();
+        let row = verdicts.find(|row| row["id"] == id).unwrap();
         assert_eq!(row["threads"].as_f64(), threads);
         assert_eq!(row["processes"].as_f64(), processes);
         assert!(row["ratio"].is_null() && row["finding"].is_null(), "{row}");
@@ -316,7 +313,7 @@ fn the_rows_of_both_sides_read_as_one_ladder() {
 fn what_is_not_judged_may_be_of_one_side() {
     let stage = Stage::with("shared-state");
     stage.plant("shared-state", Model::Processes, |asked| {
-        let pages = Metric::new("pages", "1", Better::Neither, 512.0);
+        let pages = Metric::new("pages", "pages", "1", Better::Neither, 512.0);
         asked.outcome.metrics.push(pages.only(Model::Processes));
     });
     let table = run(&mut stage.compare(&["shared-state"])).stdout;
@@ -370,9 +367,9 @@ fn a_metric_that_only_many_workers_have_is_shown() {
     for model in BOTH {
         stage.plant("matrix", model, |asked| {
             if asked.workers > 1 {
-                let wait = Metric::new("wait", "s", Better::Lower, 0.5);
+                let wait = Metric::new("wait", "wait", "s", Better::Lower, 0.5);
                 asked.outcome.metrics.push(wait);
-                let own = Metric::new("own", "s", Better::Lower, 0.5);
+                let own = Metric::new("own", "own", "s", Better::Lower, 0.5);
                 asked.outcome.metrics.push(own.of(model).only(model));
             }
         });
@@ -396,10 +393,13 @@ fn no_line_is_wider_than_a_hundred_columns() {
         stage.plant("matrix", model, |asked| {
             let name = "a metric that has a name as long as a sentence";
             let variant = "a_variant_that_has_no_space_anywhere_in_its_name";
-            let metric = Metric::new(name, "B/s", Better::Higher, 1e300);
-            asked.outcome.metrics.push(metric.clone().of(variant));
+            let metric =
+                Metric::new("long", name, "B/s", Better::Higher, 1e300);
+            let both = metric.clone().of_called("both", variant);
+            asked.outcome.metrics.push(both);
             let own = "only_one_side_has_a_variant_that_has_no_space_in_it";
-            asked.outcome.metrics.push(metric.of(own).only(model));
+            let own = metric.of_called("own", own).only(model);
+            asked.outcome.metrics.push(own);
         });
     }
     let mut command = stage.compare(&["shared-state", "matrix"]);

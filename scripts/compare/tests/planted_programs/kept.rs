@@ -40,7 +40,7 @@ fn the_file_tells_where_and_what_came_out() {
     let date = document["date"].as_str().unwrap();
     assert!(humantime::parse_rfc3339(date).is_ok(), "{date}");
     let total = &document["verdicts"][0];
-    assert_eq!(total["metric"], "total");
+    assert_eq!(total["id"], "total");
     assert_eq!(total["ratio"]["median"], 1.0);
     assert_eq!(total["finding"], "no_clear_difference");
     assert_eq!(total["words"], "no clear difference [1.00, 1.00]");
@@ -78,7 +78,8 @@ fn the_file_is_a_document_at_every_moment() {
             let text = fs::read_to_string(seen).unwrap();
             let document: Value = serde_json::from_str(&text).unwrap();
             let samples = document["samples"].as_array().unwrap();
-            let last = samples.last().map_or(0, |it| it["pair"].as_u64().unwrap());
+            let last =
+                samples.last().map_or(0, |it| it["pair"].as_u64().unwrap());
             assert_eq!(last as usize, pair - 1);
         }
     }

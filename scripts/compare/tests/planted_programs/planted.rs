@@ -316,9 +316,22 @@ fn usual(scenario: &str, model: Model, workers: usize) -> Outcome {
         answer: "9f3c1234aa".into(),
         laps: Seconds { start: 0.001, work, stop: 0.001 },
         metrics: vec![
-            Metric::new("transfers", "op/s", Better::Higher, 1.9e7).of("lock"),
-            Metric::new("transfers", "op/s", Better::Higher, 1.4e8)
-                .of("atomic"),
+            Metric::new(
+                "transfers",
+                "transfers",
+                "op/s",
+                Better::Higher,
+                1.9e7,
+            )
+            .of("lock"),
+            Metric::new(
+                "transfers",
+                "transfers",
+                "op/s",
+                Better::Higher,
+                1.4e8,
+            )
+            .of("atomic"),
         ],
         resources: Resources {
             peak_proportional_memory: Some(8_400_000),

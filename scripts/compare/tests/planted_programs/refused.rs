@@ -46,7 +46,10 @@ fn a_crash() {
         "[ $pair = 3 ] && { echo one >&2; echo 'no such account' >&2; exit 3; }",
     );
     let result = compare(&stage);
-    assert_refused(&result, "pair 3 refused it ended too early: exit status 3: no such account");
+    assert_refused(
+        &result,
+        "pair 3 refused it ended too early: exit status 3: no such account",
+    );
     let refusal = &stage.document()["refusals"][0];
     assert_eq!(refusal["model"], "processes");
     assert_eq!(refusal["slice"]["pair"], 3);
@@ -57,7 +60,10 @@ fn a_crash() {
 #[test]
 fn a_signal() {
     let stage = stage_with("kill -SEGV $$");
-    assert_refused(&compare(&stage), "pair 1 refused it ended too early: killed by SIGSEGV");
+    assert_refused(
+        &compare(&stage),
+        "pair 1 refused it ended too early: killed by SIGSEGV",
+    );
 }
 
 #[test]
@@ -179,7 +185,8 @@ fn two_answers() {
 
 #[test]
 fn a_document_that_is_no_outcome() {
-    let result = compare(&stage_with("echo '{\"outcome\":{\"schema\": 1}}'; exit 0"));
+    let result =
+        compare(&stage_with("echo '{\"outcome\":{\"schema\": 1}}'; exit 0"));
     assert_refused(&result, "it did not print an outcome: missing field");
 }
 
@@ -269,7 +276,7 @@ fn a_metric_that_one_side_lacks() {
                  has transfers, atomic in op/s";
     assert_refused(&result, words);
     let result = compare(&stage_that_alters(|outcome| {
-        let more = Metric::new("switches", "1", Better::Lower, 5.0);
+        let more = Metric::new("switches", "switches", "1", Better::Lower, 5.0);
         outcome.metrics.push(more);
     }));
     let words = "it has switches in 1, the lower the better, \
@@ -278,7 +285,7 @@ fn a_metric_that_one_side_lacks() {
 }
 
 fn wait() -> Metric {
-    Metric::new("wait", "s", Better::Lower, 5e-6)
+    Metric::new("wait", "wait", "s", Better::Lower, 5e-6)
 }
 
 /// A stage where each side waits in its own way. From pair 3 on, the metrics
@@ -439,7 +446,8 @@ fn other_work() {
     let result = compare(&stage_that_alters(|outcome| {
         outcome.parameters["seed"] = 2.into();
     }));
-    let words = "it ran with seed 2, but threads, lock, pair 1, ran with seed 1";
+    let words =
+        "it ran with seed 2, but threads, lock, pair 1, ran with seed 1";
     assert_refused(&result, words);
 }
 

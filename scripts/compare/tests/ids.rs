@@ -1,0 +1,96 @@
+//! Every id that anything rests on is the id of a figure that is measured.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    process::{Command, Stdio},
+};
+
+use common::{
+    outcome::{Outcome, is_key},
+    scenarios::{ALL, Scenario},
+};
+use support::{MODELS, demo, outcome, programs, workspace};
+
+/// The ids of a scenario in a language. Of a script, also if it is missing.
+type Measured = BTreeMap<(&'static str, &'static str), BTreeSet<String>>;
+
+#[test]
+fn what_is_asked_for_is_measured() {
+    let measured = measured();
+    let compare = env!("CARGO_BIN_EXE_compare");
+    let output = Command::new(compare).arg("--list-ids").output().unwrap();
+    let asked = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && asked.lines().count() > 50, "{asked}");
+    for line in asked.lines() {
+        let [language, scenario, id] = line.split(' ').collect::<Vec<_>>()[..]
+        else {
+            panic!("{line:?}")
+        };
+        if let Some(ids) = measured.get(&(language, scenario)) {
+            let is_there = match id.strip_suffix('*') {
+                Some(begin) => ids.iter().any(|it| it.starts_with(begin)),
+                None => ids.contains(id),
+            };
+            assert!(is_there, "{line}: not among {ids:#?}");
+        } else {
+            assert_eq!(language, "cpython", "{line}");
+        }
+    }
+}
+
+/// Of Rust whatever either side has, in the smaller work load; of CPython too,
+/// if it is there, with the flags of the comparison.
+fn measured() -> Measured {
+    let mut measured = Measured::new();
+    let mut add = |language, scenario: &Scenario, found: Outcome| {
+        let ids = measured.entry((language, scenario.name)).or_default();
+        for metric in found.metrics {
+            assert!(is_key(&metric.id), "{}: {metric:?}", scenario.name);
+            ids.insert(metric.id);
+        }
+    };
+    let is_there = has_python();
+    for scenario in ALL {
+        for model in MODELS {
+            let mut rust = demo(scenario, model);
+            if scenario.crew {
+                rust.args(["--workers", "2"]);
+            }
+            add("rust", scenario, outcome(rust.arg("--quick")));
+            if let Some(flags) = scenario.cpython_run.filter(|_| is_there) {
+                let mut python = python(scenario);
+                let model = model.to_string();
+                python.args(["--model", &model]).args(flags);
+                add("cpython", scenario, outcome(&mut python));
+            }
+        }
+    }
+    measured
+}
+
+fn has_python() -> bool {
+    let mut python = Command::new(interpreter());
+    python.args(["-c", "import multiprocessing, sqlite3"]);
+    python.stdout(Stdio::null()).stderr(Stdio::null());
+    python.status().is_ok_and(|status| status.success())
+}
+
+fn interpreter() -> String {
+    env::var("PYTHON").unwrap_or_else(|_| "python3".into())
+}
+
+fn python(scenario: &Scenario) -> Command {
+    let mut python = Command::new(interpreter());
+    python.arg(workspace().join("scripts/cpython").join(scenario.script()));
+    python.env("CARGO_TARGET_DIR", programs().parent().unwrap());
+    python.env("PYTHONDONTWRITEBYTECODE", "1");
+    if scenario.name == "fetch" {
+        python.arg("--server").arg(programs().join("fetch-threads"));
+    }
+    python
+}
