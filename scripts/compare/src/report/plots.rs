@@ -469,8 +469,8 @@ mod tests {
         for (metric, factor) in [("rate", 0.5), ("trip-8.ring.spin", 2.0)] {
             let row = row(&measured, metric);
             let strip = relative(&measured, &row).unwrap();
-            assert_eq!(strip.threads, [1.0; 6], "{metric}");
-            assert_eq!(strip.processes, [factor; 6], "{metric}");
+            assert_eq!(strip.threads, [1.0; FEWEST], "{metric}");
+            assert_eq!(strip.processes, [factor; FEWEST], "{metric}");
             assert_eq!(strip.interval, Some([factor; 3]), "{metric}");
         }
     }
@@ -491,7 +491,7 @@ mod tests {
         let chart = in_unit(&measured, &verdicts, "/s").into_string();
         assert!(chart.contains("rate: threads 100 /s, processes 50.0 /s"));
         assert!(!chart.contains("8 B trip"));
-        assert_eq!(chart.matches("<circle").count(), 6);
+        assert_eq!(chart.matches("<circle").count(), FEWEST);
     }
 
     #[test]

@@ -219,9 +219,9 @@ fn altered(document: &Value, place: &str, value: &Value) -> String {
 #[test]
 fn what_is_no_figure_is_refused_by_name() {
     for (place, value, words) in [
-        ("/samples/1/wall", json!(-1), "samples[1]: wall is -1.0,"),
-        ("/samples/1/wall", json!(1e300), "samples[1]: wall is 1e300,"),
-        ("/samples/0/round", json!(7), "samples[0]: round is 7, of 6"),
+        ("/samples/0/pair", json!(0), "samples[0]: pair is 0,"),
+        ("/samples/0/pair", json!(61), "samples[0]: pair is 61,"),
+        ("/samples/0/part", json!("none"), "samples[0]: part: \"none\""),
         ("/samples/0/workers", json!(0), "samples[0]: workers is 0"),
         (
             "/samples/0/outcome/schema",
@@ -236,20 +236,19 @@ fn what_is_no_figure_is_refused_by_name() {
         (
             "/samples/0/outcome/laps/work",
             json!(-2),
-            "ipc, threads, round 1: its laps.work is -2",
+            "ipc, threads, lock, pair 1: its laps.work is -2",
         ),
         (
             "/samples/1/outcome/resources/cpu_user",
             json!(-3),
-            "ipc, processes, round 1: its resources.cpu_user is -3",
+            "ipc, processes, lock, pair 1: its resources.cpu_user is -3",
         ),
         (
             "/samples/1/outcome/metrics/0/value",
             json!(-4),
             "its metric 64 B trip, ring is -4",
         ),
-        ("/rounds", json!(5), "rounds is 5"),
-        ("/rounds", json!(u64::MAX), "rounds is 18446744073709551615"),
+        ("/budget", json!(-5), "budget is -5"),
         ("/workers", json!(0), "workers is 0"),
         ("/machine/cores", json!(0), "machine.cores is 0"),
         ("/date", json!("today"), "date is \"today\""),
@@ -277,7 +276,7 @@ fn what_was_refused_already_can_be_read() {
     let mut document = document("ipc");
     document["samples"][1]["outcome"]["laps"]["work"] = json!(-1);
     document["refusals"] = json!([{
-        "scenario": "ipc", "model": "processes", "run": null,
+        "scenario": "ipc", "model": "processes", "slice": null,
         "reason": "its laps.work is -1", "stderr": "",
     }]);
     let page = shown(&document.to_string()).expect("it can be read");
