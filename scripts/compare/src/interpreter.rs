@@ -31,7 +31,8 @@ sys.path[0] = sys.argv[1]
 assert sys.version_info >= (3, 9), 'Python 3.9 or later is needed'
 import contract, models
 print(sys.executable)
-print(contract.interpreter(models.processes()))";
+print(contract.interpreter(models.processes()))
+print(contract.has_gil())";
 
 /// As little work as there is, for one worker: to see that a script does it.
 const TRIAL: [&str; 5] =
@@ -51,6 +52,8 @@ pub struct Interpreter {
     pub executable: PathBuf,
     /// What it says of itself: `CPython 3.13.1, GIL, fork`.
     pub words: String,
+    /// Whether its threads take turns at a global lock.
+    pub has_gil: bool,
 }
 
 /// What there is.
@@ -96,7 +99,7 @@ impl Interpreter {
         let answer = said(question.args(["-c", WHO]).arg(scripts))?;
         let answer = String::from_utf8(answer)?;
         let lines: Vec<&str> = answer.lines().collect();
-        let [executable, words] = lines[..] else {
+        let [executable, words, gil] = lines[..] else {
             let beginning: String = answer.chars().take(80).collect();
             bail!("it does not say what it is, but {beginning:?}");
         };
@@ -108,6 +111,7 @@ impl Interpreter {
             command: command.into(),
             executable: executable.into(),
             words: words.into(),
+            has_gil: gil == "True",
         })
     }
 
@@ -203,6 +207,7 @@ mod tests {
             command: command.into(),
             executable: PathBuf::new(),
             words: words.into(),
+            has_gil: true,
         };
         let both = [
             one("python3", "CPython 3.11.7, GIL, fork"),

@@ -58,6 +58,8 @@ mod interpreter;
 mod judge;
 mod measure;
 mod plan;
+#[cfg(test)]
+mod planted;
 mod progress;
 mod readme;
 mod refusal;

@@ -242,7 +242,7 @@ outcome=$0.$run.$workers
 /// It says what it is, and where; it runs no script.
 const SHIM: &str = r#"#!/bin/sh
 env | grep '^PYTHON' >&2 && exit 1
-[ "$1" = -c ] && echo "$0.itself" && echo "Planted 3.99, GIL, fork"
+[ "$1" = -c ] && echo "$0.itself" && echo "Planted 3.99, GIL, fork" && echo True
 "#;
 
 /// A script is run by what is planted beside it. A run that is only to see
