@@ -385,12 +385,16 @@ def machine(model: Model) -> dict[str, Any]:
     )
 
 
+def has_gil() -> bool:
+    """Whether threads take turns at a global lock."""
+    return getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
 def interpreter(model: Model) -> str:
     """`CPython 3.13.1, GIL, fork`."""
-    is_locked = getattr(sys, "_is_gil_enabled", lambda: True)()
     parts = [
         f"{platform.python_implementation()} {platform.python_version()}",
-        "GIL" if is_locked else "no GIL",
+        "GIL" if has_gil() else "no GIL",
         model.start_method,
     ]
     return ", ".join(part for part in parts if part)

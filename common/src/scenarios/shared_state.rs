@@ -400,19 +400,41 @@ fn parameters(finished: &[Finished]) -> Value {
 }
 
 fn result(finished: &[Finished]) -> Value {
-    let ledgers = finished.iter().map(|one| {
-        json!({
-            "variant": one.plan.variant,
-            "transfers": one.plan.made(),
-            "total": one.balances.iter().sum::<i64>(),
-            "lost_updates": one.lost().unwrap_or_default(),
-        })
+    let ledgers = finished.iter().map(|one| Ledger {
+        variant: one.plan.variant.to_string(),
+        transfers: one.plan.made(),
+        total: one.balances.iter().sum(),
+        lost_updates: one.lost().unwrap_or_default(),
     });
-    json!({
-        "transfers": finished.iter().map(|one| one.plan.made()).sum::<u64>(),
-        "ledgers": ledgers.collect::<Vec<_>>(),
-        "global_write_visible": GLOBAL.load(Relaxed) != 0,
+    json!(Summary {
+        transfers: finished.iter().map(|one| one.plan.made()).sum(),
+        ledgers: ledgers.collect(),
+        global_write_visible: GLOBAL.load(Relaxed) != 0,
     })
+}
+
+/// The result of the outcome.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Summary {
+    /// How many were made in all.
+    pub transfers: u64,
+    /// One for each variant.
+    pub ledgers: Vec<Ledger>,
+    /// Whether the process that started a worker saw what it wrote.
+    pub global_write_visible: bool,
+}
+
+/// What a variant came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Its name.
+    pub variant: String,
+    /// How many were made.
+    pub transfers: u64,
+    /// All balances together.
+    pub total: i64,
+    /// Updates that were lost.
+    pub lost_updates: u64,
 }
 
 fn story(model: Model, finished: &[Finished]) -> Vec<String> {

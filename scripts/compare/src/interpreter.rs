@@ -30,7 +30,8 @@ sys.path[0] = sys.argv[1]
 assert sys.version_info >= (3, 9), 'Python 3.9 or later is needed'
 import contract, models
 print(sys.executable)
-print(contract.interpreter(models.processes()))";
+print(contract.interpreter(models.processes()))
+print(contract.has_gil())";
 
 /// The script that is tried out.
 const TRIED: &str = "shared-state";
@@ -53,6 +54,8 @@ pub struct Interpreter {
     pub executable: PathBuf,
     /// What it says of itself: `CPython 3.13.1, GIL, fork`.
     pub words: String,
+    /// Whether its threads take turns at a global lock.
+    pub has_gil: bool,
 }
 
 /// What there is.
@@ -98,7 +101,7 @@ impl Interpreter {
         let answer = said(question.args(["-c", WHO]).arg(scripts))?;
         let answer = String::from_utf8(answer)?;
         let lines: Vec<&str> = answer.lines().collect();
-        let [executable, words] = lines[..] else {
+        let [executable, words, gil] = lines[..] else {
             let beginning: String = answer.chars().take(80).collect();
             bail!("it does not say what it is, but {beginning:?}");
         };
@@ -110,6 +113,7 @@ impl Interpreter {
             command: command.into(),
             executable: executable.into(),
             words: words.into(),
+            has_gil: gil == "True",
         })
     }
 
@@ -205,6 +209,7 @@ mod tests {
             command: command.into(),
             executable: PathBuf::new(),
             words: words.into(),
+            has_gil: true,
         };
         let both = [
             one("python3", "CPython 3.11.7, GIL, fork"),

@@ -63,6 +63,8 @@ mod interpreter;
 mod judge;
 mod measured;
 mod plan;
+#[cfg(test)]
+mod planted;
 mod progress;
 mod readme;
 mod refusal;

@@ -86,7 +86,7 @@ impl fmt::Display for Page<'_> {
             }
         }
         writeln!(formatter, "{HOW_TO_READ}{}\n", self.refused())?;
-        for group in &GROUPS {
+        for group in GROUPS.iter() {
             writeln!(formatter, "{}\n", self.claims(group))?;
         }
         writeln!(formatter, "{}", self.whereabouts())?;
@@ -347,7 +347,10 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
-    use crate::claims::{Claim, planted::Planted};
+    use crate::{
+        claims::{Claim, Standing},
+        planted::Planted,
+    };
 
     /// All claims, each with as much to say as none has.
     fn wordy(figure: &str) -> Vec<Judged> {
@@ -356,10 +359,13 @@ mod tests {
             group: group.title,
             statement: claim.statement,
             place: claim.place,
-            rust: Ruling::reworded(
-                "what_is_said_instead_in_many_words_and_all_of_them_as_one",
-                figure,
-            ),
+            rust: Ruling {
+                standing: Standing::Reworded,
+                figure: figure.into(),
+                correction: Some(
+                    "what_is_said_instead_in_many_words_and_all_of_them_as_one",
+                ),
+            },
             cpython: Vec::new(),
         };
         let groups = GROUPS.iter();

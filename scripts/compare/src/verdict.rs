@@ -308,7 +308,7 @@ pub fn times(ratio: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::planted::Planted;
+    use crate::planted::Planted;
 
     fn estimate(low: f64, median: f64, high: f64) -> Estimate {
         Estimate { median, low, high }
@@ -372,8 +372,8 @@ mod tests {
         let mut parted = whole;
         for (part, times) in [("pure", [1.0, 1.75]), ("native", [1.5, 1.5])] {
             for (side, times) in [threads, processes].into_iter().zip(times) {
-                let (name, times) = (("work", Some(part)), [times; 6]);
-                parted = parted.speed_ups_of(MATRIX, side, name, (&times, 1.0));
+                let (id, times) = (format!("work.{part}"), [times; 6]);
+                parted = parted.speed_ups_of(MATRIX, side, &id, (&times, 1.0));
             }
         }
         let rows = [

@@ -46,7 +46,7 @@ fn results_from_elsewhere_are_called_so() {
         "profile": "release",
     });
     let document = serde_json::json!({
-        "schema": 1, "command": [], "date": "1976-07-01T00:00:00Z",
+        "schema": 2, "command": [], "date": "1976-07-01T00:00:00Z",
         "machine": machine, "rounds": 6, "workers": 1, "samples": [],
     });
     std::fs::write(&file, document.to_string()).unwrap();

@@ -217,9 +217,9 @@ fn a_comparison_shows_no_text_as_it_came() {
         "reason": markup, "stderr": "",
     });
     let document = json!({
-        "schema": 1, "command": [markup], "date": "2026-11-22T10:00:00Z",
+        "schema": 2, "command": [markup], "date": "2026-11-22T10:00:00Z",
         "machine": machine, "rounds": 6, "workers": 2, "samples": [],
-        "interpreters": [{"command": markup, "words": markup}],
+        "interpreters": [{"command": markup, "words": markup, "has_gil": true}],
         "refusals": [refusal],
     });
     fs::write(&samples, document.to_string()).unwrap();

@@ -26,7 +26,7 @@ mod outcome;
 
 pub use death::{LastWords, Victim, Way};
 pub use ledger::{Ledger, Report};
-pub use outcome::{Finished, outcome};
+pub use outcome::{Death, Finished, outcome};
 
 /// A worker dies by itself, perhaps with a lock: who survives?
 #[derive(Debug, Parser)]

@@ -1,6 +1,7 @@
 //! What the deaths came to: checked, in figures, and as a page.
 
 use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Hold, Plan, Seen, Way};
@@ -176,20 +177,41 @@ fn parameters(finished: &[Finished]) -> Value {
 }
 
 fn result(finished: &[Finished]) -> Value {
-    let rows = finished.iter().map(|one| {
-        json!({
-            "way": one.plan.way,
-            "hold": one.plan.hold,
-            "death": one.seen.death.map(|status| status.to_string()),
-            "hung": one.seen.hung,
-            "survivors": one.seen.survivors,
-            "lost": one.lost(),
-            "repairs": one.seen.report.repairs,
-            "transfers": one.seen.report.made,
-            "total": one.seen.report.balances.iter().sum::<i64>(),
-        })
+    let deaths = finished.iter().map(|one| Death {
+        way: one.plan.way.to_string(),
+        hold: one.plan.hold,
+        death: one.seen.death.map(|status| status.to_string()),
+        hung: one.seen.hung,
+        survivors: one.seen.survivors,
+        lost: one.lost(),
+        repairs: one.seen.report.repairs,
+        transfers: one.seen.report.made,
+        total: one.seen.report.balances.iter().sum(),
     });
-    json!(rows.collect::<Vec<_>>())
+    json!(deaths.collect::<Vec<_>>())
+}
+
+/// A row of the outcome's result.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Death {
+    /// How it died.
+    pub way: String,
+    /// What it held.
+    pub hold: Hold,
+    /// What the kernel says of it. None of a thread.
+    pub death: Option<String>,
+    /// Whether others waited for it without end.
+    pub hung: bool,
+    /// How many others lived on.
+    pub survivors: usize,
+    /// Transfers that were lost, or half made.
+    pub lost: u64,
+    /// Accounts that were put right.
+    pub repairs: u64,
+    /// Transfers in all.
+    pub transfers: u64,
+    /// All balances together.
+    pub total: i64,
 }
 
 /// Two tables: who survives, and what a lock that is not given back does to

@@ -22,7 +22,7 @@ mod record;
 mod work;
 
 pub use aftermath::{Aftermath, Left};
-pub use outcome::outcome;
+pub use outcome::{Summary, Tried, Ways, outcome};
 pub use record::Record;
 pub use work::{ENDLESS_QUERY, good_work, native_call};
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 use comfy_table::{Table, presets};
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{Aftermath, Kind, Left, Plan, Record, record::Stuck, time};
 use crate::{
@@ -146,14 +147,55 @@ impl Cell {
         }
     }
 
-    fn json(&self) -> Value {
+    fn told(&self) -> Tried {
         let Quantiles { p50, p99, .. } = self.after.quantiles();
-        json!({
-            "tried": self.tried, "stopped": self.stopped,
-            "abandoned": self.abandoned, "p50": p50, "p99": p99,
-            "locks_poisoned": self.poisoned, "locks_held": self.held,
-        })
+        Tried {
+            tried: self.tried,
+            stopped: self.stopped,
+            abandoned: self.abandoned,
+            p50,
+            p99,
+            locks_poisoned: self.poisoned,
+            locks_held: self.held,
+        }
     }
+}
+
+/// The result of the outcome.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Summary {
+    /// Jobs that were done.
+    pub good_jobs: usize,
+    /// Workers that were replaced.
+    pub restarts: usize,
+    /// What was tried on each kind of hang.
+    pub kinds: BTreeMap<String, Ways>,
+    /// Threads that nobody could stop.
+    pub threads_left: u64,
+    /// Cores that they keep busy.
+    pub cores_lost: f64,
+}
+
+/// What came of each way to stop a worker.
+pub type Ways = BTreeMap<Way, Tried>;
+
+/// What came of one way.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Tried {
+    /// On so many.
+    pub tried: u32,
+    /// That ended so many.
+    pub stopped: u32,
+    /// So many went on, and it was the last way.
+    pub abandoned: u32,
+    /// How long it took: the median, in seconds.
+    pub p50: f64,
+    /// What 99 of a hundred kept to.
+    pub p99: f64,
+    /// Locks that were left to be recovered.
+    pub locks_poisoned: u32,
+    /// Locks that were never given back.
+    pub locks_held: u32,
 }
 
 fn parameters(plan: &Plan) -> Value {
@@ -251,17 +293,16 @@ fn only_where_there_is(metric: Metric, only: Option<Model>) -> Metric {
 }
 
 fn result(record: &Record, cells: &Cells, aftermath: &Aftermath) -> Value {
-    let mut kinds = Map::new();
+    let mut kinds = BTreeMap::<_, Ways>::new();
     for ((kind, way), cell) in &cells.0 {
-        let of_kind = kinds.entry(name(kind)).or_insert_with(|| json!({}));
-        of_kind[name(way)] = cell.json();
+        kinds.entry(name(kind)).or_default().insert(*way, cell.told());
     }
-    json!({
-        "good_jobs": record.results.len(),
-        "restarts": record.restarts,
-        "kinds": kinds,
-        "threads_left": aftermath.threads,
-        "cores_lost": aftermath.cores,
+    json!(Summary {
+        good_jobs: record.results.len(),
+        restarts: record.restarts,
+        kinds,
+        threads_left: aftermath.threads,
+        cores_lost: aftermath.cores,
     })
 }
 

@@ -1,4 +1,11 @@
-//! The figures that rules ask for.
+//! What was measured, as rules see it: a quantity is there, or a reason why it
+//! is not.
+//!
+//! All access to measurements goes through here, and through these few:
+//! [`figure`](Evidence::figure), [`ratio`](Evidence::ratio),
+//! [`speed_up`](Evidence::speed_up), [`busy_cores`](Evidence::busy_cores),
+//! [`setting`](Evidence::setting), [`summaries`](Evidence::summaries) and
+//! [`has_gil`](Evidence::has_gil).
 
 use std::collections::BTreeSet;
 
@@ -7,65 +14,54 @@ use common::{
     outcome::Model,
     scenarios::ALL,
 };
-use serde_json::Value;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
-    claims::Missing, measured::Measured, results::Results, samples::Sample,
+    claims::{
+        Missing,
+        interpret::Source,
+        rule::{Figure, MATRIX, Quantity, Setting},
+    },
+    measured::Measured,
+    results::Results,
     stopping,
 };
 
-/// One figure of one side: which, and whose.
-#[derive(Debug, Clone, Copy)]
-pub struct Figure<'name> {
-    scenario: &'static str,
-    id: &'static str,
-    /// The levels of the id that follow.
-    variant: Option<&'name str>,
-    model: Model,
-}
-
-impl<'name> Figure<'name> {
-    /// Of threads.
-    pub const fn threads(scenario: &'static str, id: &'static str) -> Self {
-        let (variant, model) = (None, Model::Threads);
-        Figure { scenario, id, variant, model }
-    }
-
-    /// Of processes.
-    pub const fn processes(scenario: &'static str, id: &'static str) -> Self {
-        Self::threads(scenario, id).by_processes()
-    }
-
-    /// Of this variant.
-    pub const fn of(self, variant: &'name str) -> Self {
-        Figure { variant: Some(variant), ..self }
-    }
-
-    /// The same of processes.
-    pub const fn by_processes(self) -> Self {
-        self.by(Model::Processes)
-    }
-
-    /// The same of this side.
-    pub const fn by(self, model: Model) -> Self {
-        Figure { model, ..self }
-    }
-
-    fn id(self) -> String {
-        match self.variant {
-            Some(variant) => format!("{}.{variant}", self.id),
-            None => self.id.to_owned(),
-        }
-    }
-}
-
-/// What was measured, as rules see it: a figure is there, or a reason why it
-/// is not.
+/// Of the pairs, or of CPython.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'all> {
     results: &'all Results,
     /// The number of the interpreter, if it is of CPython.
     interpreter: Option<usize>,
+}
+
+impl Source for Evidence<'_> {
+    fn estimate(&self, quantity: &Quantity) -> Result<Estimate, Missing> {
+        match *quantity {
+            Quantity::Figure(figure) => {
+                self.figure(figure).map(|figure| stopping::estimate(&figure))
+            }
+            Quantity::Most(figure) => {
+                let values = self.figure(figure)?;
+                Ok(exactly(values.into_iter().fold(0.0, f64::max)))
+            }
+            Quantity::Ratio(above, below) => self.ratio(above, below),
+            Quantity::SpeedUp(model, parts) => self.speed_up(model, parts),
+            Quantity::Efficiency(model, parts) => {
+                let limit = self.setting(Setting::Limit)?;
+                Ok(self.speed_up(model, parts)?.divided_by(limit))
+            }
+            Quantity::BusyCores(model) => self.busy_cores(model),
+            Quantity::Setting(setting) => self.setting(setting).map(exactly),
+            Quantity::Seen(fact) => fact.count(self).map(exactly),
+            Quantity::Count(count) => count.number().map(exactly),
+            Quantity::Gil => Ok(exactly(f64::from(u8::from(self.has_gil())))),
+        }
+    }
+}
+
+fn exactly(number: f64) -> Estimate {
+    Estimate { median: number, low: number, high: number }
 }
 
 impl<'all> Evidence<'all> {
@@ -79,187 +75,65 @@ impl<'all> Evidence<'all> {
         Evidence { results, interpreter: Some(interpreter) }
     }
 
-    /// Whether it is of CPython.
-    pub fn is_of_cpython(self) -> bool {
-        self.interpreter.is_some()
-    }
-
-    /// Whether the interpreter, if there is one, has a GIL: by its own words.
+    /// Whether the interpreter, if there is one, has a GIL.
     pub fn has_gil(self) -> bool {
         let interpreters = &self.results.heading.interpreters;
-        let interpreter = self.interpreter.map(|number| &interpreters[number]);
-        interpreter.is_some_and(|one| !one.words.contains("no GIL"))
+        let interpreter =
+            self.interpreter.and_then(|number| interpreters.get(number));
+        interpreter.is_some_and(|one| one.has_gil)
     }
 
-    /// A figure, round by round.
+    /// A figure of one side, value by value.
     ///
     /// # Errors
     ///
     /// It is missing if its scenario was not compared, or refused, or if the
     /// programs had no such figure.
-    pub fn rounds(self, figure: Figure<'_>) -> Result<Vec<f64>, Missing> {
+    pub fn figure(self, figure: Figure) -> Result<Vec<f64>, Missing> {
         let measured = self.sound(figure.scenario)?;
-        self.rounds_with(measured.plan.workers, figure)
-    }
-
-    fn rounds_with(
-        self,
-        workers: usize,
-        figure: Figure<'_>,
-    ) -> Result<Vec<f64>, Missing> {
-        let measured = self.sound(figure.scenario)?;
-        let id = figure.id();
-        let rounds = measured.by_pair(figure.model, workers, |sample| {
-            let mut figures = sample.figures.iter();
-            figures.find(|metric| metric.id == id).map(|it| it.value)
-        });
-        rounds
-            .filter(|rounds| !rounds.is_empty())
-            .ok_or_else(|| absent(figure.scenario, figure.model, &id))
-    }
-
-    /// A figure's median, and the interval that holds it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Evidence::rounds`].
-    pub fn estimate(self, figure: Figure<'_>) -> Result<Estimate, Missing> {
-        self.rounds(figure).map(|rounds| stopping::estimate(&rounds))
-    }
-
-    /// A figure's median alone.
-    ///
-    /// # Errors
-    ///
-    /// As [`Evidence::rounds`].
-    pub fn median(self, figure: Figure<'_>) -> Result<f64, Missing> {
-        self.estimate(figure).map(|estimate| estimate.median)
+        let id = match figure.id.strip_suffix('*') {
+            Some(begin) => most(measured, begin)
+                .ok_or_else(|| absent(figure, figure.id))?,
+            None => figure.id.to_owned(),
+        };
+        values(measured, figure.model, measured.plan.workers, &id)
+            .ok_or_else(|| absent(figure, &id))
     }
 
     /// How many times the one figure is the other. Both must be of one
-    /// scenario, so that a round of the one is a round of the other.
+    /// scenario, so that each value of the one has its counterpart.
     ///
     /// # Errors
     ///
-    /// As [`Evidence::rounds`].
+    /// As [`Evidence::figure`].
     pub fn ratio(
         self,
-        above: Figure<'_>,
-        below: Figure<'_>,
+        above: Figure,
+        below: Figure,
     ) -> Result<Estimate, Missing> {
-        let (above, below) = (self.rounds(above)?, self.rounds(below)?);
+        let (above, below) = (self.figure(above)?, self.figure(below)?);
         Ok(ratio(&above, &below))
     }
 
-    /// The same figure of the variant that has the greatest number in its
-    /// name, of those that both sides have; and how its name is read.
-    ///
-    /// # Errors
-    ///
-    /// It is missing if there is no such variant, or as above.
-    pub fn of_most(
-        self,
-        figure: Figure<'_>,
-        number: fn(&str) -> Option<usize>,
-    ) -> Result<Figure<'all>, Missing> {
-        let Figure { scenario, id, model, .. } = figure;
-        let threads = self.variants(figure.by(Model::Threads))?;
-        let processes = self.variants(figure.by(Model::Processes))?;
-        threads
-            .intersection(&processes)
-            .filter_map(|variant| Some((number(variant)?, *variant)))
-            .max()
-            .map(|(_, most)| Figure::threads(scenario, id).of(most))
-            .map(|figure| figure.by(model))
-            .ok_or_else(|| absent(scenario, model, id))
-    }
-
-    /// All variants of a figure.
-    fn variants(
-        self,
-        figure: Figure<'_>,
-    ) -> Result<BTreeSet<&'all str>, Missing> {
-        let measured = self.sound(figure.scenario)?;
-        let samples = measured.of(figure.model);
-        Ok(samples
-            .flat_map(|sample| &sample.figures)
-            .filter_map(|metric| {
-                metric.id.strip_prefix(figure.id)?.strip_prefix('.')
-            })
-            .collect())
-    }
-
-    /// How many times faster all workers are than one.
+    /// How many times faster all workers are than one: at these parts of the
+    /// work together, or at all of it.
     ///
     /// # Errors
     ///
     /// It is missing if only one worker was tried, or as above.
     pub fn speed_up(
         self,
-        scenario: &'static str,
         model: Model,
+        parts: &[&'static str],
     ) -> Result<Estimate, Missing> {
-        let measured = self.scaling(scenario)?;
-        let work = |workers| {
-            let work = |sample: &Sample| Some(Some(sample.outcome.laps.work));
-            measured.by_pair(model, workers, work).unwrap_or_default()
-        };
-        Ok(ratio(&work(1), &work(measured.plan.workers)))
-    }
-
-    /// How many times faster all workers are than one at these parts of the
-    /// work together, by the time that each takes.
-    ///
-    /// # Errors
-    ///
-    /// As [`Evidence::speed_up`], or if there is no such time.
-    pub fn speed_up_of(
-        self,
-        parts: &[Figure<'_>],
-    ) -> Result<Estimate, Missing> {
-        let one = self.time_of(parts, |_| 1)?;
-        let all = self.time_of(parts, |measured| measured.plan.workers)?;
-        Ok(ratio(&one, &all))
-    }
-
-    /// What these parts of the work take together, round by round.
-    fn time_of(
-        self,
-        parts: &[Figure<'_>],
-        workers: fn(&Measured) -> usize,
-    ) -> Result<Vec<f64>, Missing> {
-        let mut time = Vec::new();
-        for &part in parts {
-            let workers = workers(self.scaling(part.scenario)?);
-            let rounds = self.rounds_with(workers, part)?;
-            time.resize(rounds.len(), 0.0);
-            time.iter_mut().zip(rounds).for_each(|(all, one)| *all += one);
+        let measured = self.sound(MATRIX)?;
+        if !measured.plan.measures_speed_up() {
+            let what = format!("{MATRIX}: needs two workers or more");
+            return Err(Missing(what));
         }
-        Ok(time)
-    }
-
-    /// How many workers there were, if the cores are enough for them; or as
-    /// many as there are cores.
-    ///
-    /// # Errors
-    ///
-    /// It is missing if the scenario was not compared, or refused.
-    pub fn usable_cores(self, scenario: &str) -> Result<usize, Missing> {
-        let [workers, cores] = self.workers_and_cores(scenario)?;
-        Ok(workers.min(cores))
-    }
-
-    /// How many workers there were, and how many cores for them.
-    ///
-    /// # Errors
-    ///
-    /// As [`Evidence::usable_cores`].
-    pub fn workers_and_cores(
-        self,
-        scenario: &str,
-    ) -> Result<[usize; 2], Missing> {
-        let measured = self.sound(scenario)?;
-        Ok([measured.plan.workers, measured.cores()])
+        let time = |workers| time(measured, model, workers, parts);
+        let (one, all) = (time(1)?, time(measured.plan.workers)?);
+        Ok(ratio(&one, &all))
     }
 
     /// How many cores all workers kept busy: CPU seconds a second.
@@ -267,12 +141,8 @@ impl<'all> Evidence<'all> {
     /// # Errors
     ///
     /// It is missing if the scenario was not compared, or refused.
-    pub fn busy_cores(
-        self,
-        scenario: &'static str,
-        model: Model,
-    ) -> Result<Estimate, Missing> {
-        let measured = self.sound(scenario)?;
+    pub fn busy_cores(self, model: Model) -> Result<Estimate, Missing> {
+        let measured = self.sound(MATRIX)?;
         let busy = measured.by_pair(model, measured.plan.workers, |sample| {
             let used = sample.outcome.resources;
             let cpu = used.cpu_user + used.cpu_system;
@@ -281,28 +151,98 @@ impl<'all> Evidence<'all> {
         Ok(stopping::estimate(&busy.unwrap_or_default()))
     }
 
-    /// What a side called its result, in each round: at this JSON pointer
-    /// (RFC 6901).
+    /// What stayed the same. A job is not divided: with six for four workers,
+    /// two idle while the last two are done.
     ///
     /// # Errors
     ///
-    /// It is missing if there is nothing at that place in some round, or as
-    /// above.
-    pub fn results(
+    /// It is missing if the scenario was not compared, or refused, or if
+    /// nothing was done.
+    pub fn setting(self, setting: Setting) -> Result<f64, Missing> {
+        if setting == Setting::Others {
+            return self.others("crash").map(|others| others as f64);
+        }
+        let measured = self.sound(MATRIX)?;
+        let (workers, cores) = (measured.plan.workers, measured.cores());
+        let number = match setting {
+            Setting::Cores => cores,
+            Setting::UsableCores => workers.min(cores),
+            Setting::IdleCores => cores.saturating_sub(workers),
+            Setting::Others => workers.saturating_sub(1),
+            Setting::Jobs => self.jobs()?,
+            Setting::JobsWithoutCore => self.jobs()?.saturating_sub(cores),
+            Setting::JobsWithoutWorker => self.jobs()?.saturating_sub(workers),
+            Setting::Limit => {
+                let jobs = self.jobs()?;
+                let by_jobs = jobs as f64 / jobs.div_ceil(workers) as f64;
+                return Ok(by_jobs.min(cores as f64));
+            }
+        };
+        Ok(number as f64)
+    }
+
+    /// How many workers there are beside each.
+    ///
+    /// # Errors
+    ///
+    /// It is missing if the scenario was not compared, or refused.
+    pub fn others(self, scenario: &str) -> Result<usize, Missing> {
+        Ok(self.sound(scenario)?.plan.workers.saturating_sub(1))
+    }
+
+    /// How many databases there were.
+    fn jobs(self) -> Result<usize, Missing> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Databases {
+            Rust(Vec<Database>),
+            CPython { databases: Vec<Database> },
+        }
+        #[derive(Deserialize)]
+        struct Database {}
+        let rounds = self.summaries(MATRIX, Model::Processes)?;
+        let jobs = rounds.first().map_or(0, |databases| match databases {
+            Databases::Rust(databases) | Databases::CPython { databases } => {
+                databases.len()
+            }
+        });
+        match jobs {
+            0 => Err(Missing(format!("{MATRIX}: no job was done"))),
+            jobs => Ok(jobs),
+        }
+    }
+
+    /// What a side calls its result, in each round.
+    ///
+    /// # Errors
+    ///
+    /// It is missing if some round has another result, or as above.
+    pub fn summaries<T: DeserializeOwned>(
         self,
         scenario: &'static str,
         model: Model,
-        pointer: &str,
-    ) -> Result<Vec<&'all Value>, Missing> {
+    ) -> Result<Vec<T>, Missing> {
         let measured = self.sound(scenario)?;
-        let results: Vec<&Value> = measured
+        measured
             .of(model)
-            .filter_map(|sample| sample.outcome.result.pointer(pointer))
-            .collect();
-        match results.is_empty() {
-            false => Ok(results),
-            true => Err(absent(scenario, model, pointer)),
-        }
+            .map(|sample| T::deserialize(&sample.outcome.result))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| {
+                let words = format!("have another result: {error}");
+                Missing(format!("{scenario}: {model} {words}"))
+            })
+    }
+
+    fn sound(self, scenario: &str) -> Result<&'all Measured, Missing> {
+        let words = match self.find(scenario) {
+            Some(measured) if measured.is_sound() => return Ok(measured),
+            Some(_) => "was refused",
+            None if self.interpreter.is_some() && !has_script(scenario) => {
+                "is not there on CPython"
+            }
+            None => "was not compared",
+        };
+        Err(Missing(format!("{scenario} {words}")))
     }
 
     fn find(self, scenario: &str) -> Option<&'all Measured> {
@@ -312,28 +252,6 @@ impl<'all> Evidence<'all> {
                 self.results.find_beside(scenario)?.cpython.get(number)
             }
         }
-    }
-
-    fn scaling(self, scenario: &str) -> Result<&'all Measured, Missing> {
-        let measured = self.sound(scenario)?;
-        match measured.plan.measures_speed_up() {
-            true => Ok(measured),
-            false => {
-                Err(Missing(format!("{scenario}: needs two workers or more")))
-            }
-        }
-    }
-
-    fn sound(self, scenario: &str) -> Result<&'all Measured, Missing> {
-        let words = match self.find(scenario) {
-            Some(measured) if measured.is_sound() => return Ok(measured),
-            Some(_) => "was refused",
-            None if self.is_of_cpython() && !has_script(scenario) => {
-                "is not there on CPython"
-            }
-            None => "was not compared",
-        };
-        Err(Missing(format!("{scenario} {words}")))
     }
 }
 
@@ -345,6 +263,193 @@ fn has_script(scenario: &str) -> bool {
     ALL.iter().any(|one| one.name == scenario && one.cpython_run.is_some())
 }
 
-fn absent(scenario: &str, model: Model, what: &str) -> Missing {
-    Missing(format!("{scenario}: {model} have no {what}"))
+/// A figure, value by value. None if one of them is not known.
+fn values(
+    measured: &Measured,
+    model: Model,
+    workers: usize,
+    id: &str,
+) -> Option<Vec<f64>> {
+    let values = measured.by_pair(model, workers, |sample| {
+        let mut figures = sample.figures.iter();
+        figures.find(|metric| metric.id == id).map(|metric| metric.value)
+    });
+    values.filter(|values| !values.is_empty())
+}
+
+/// What these parts of the work take together, value by value.
+fn time(
+    measured: &Measured,
+    model: Model,
+    workers: usize,
+    parts: &[&'static str],
+) -> Result<Vec<f64>, Missing> {
+    if parts.is_empty() {
+        let work = measured.by_pair(model, workers, |sample| {
+            Some(Some(sample.outcome.laps.work))
+        });
+        return Ok(work.unwrap_or_default());
+    }
+    let mut time = Vec::new();
+    for id in parts {
+        let figure = Figure { model, scenario: MATRIX, id };
+        let values = values(measured, model, workers, id)
+            .ok_or_else(|| absent(figure, id))?;
+        time.resize(values.len(), 0.0);
+        time.iter_mut().zip(values).for_each(|(all, one)| *all += one);
+    }
+    Ok(time)
+}
+
+/// Of the ids that both sides have, that with the greatest number after this.
+fn most(measured: &Measured, begin: &str) -> Option<String> {
+    let ids = |model| -> BTreeSet<&str> {
+        measured
+            .of(model)
+            .flat_map(|sample| &sample.figures)
+            .map(|metric| metric.id.as_str())
+            .collect()
+    };
+    let (threads, processes) = (ids(Model::Threads), ids(Model::Processes));
+    let of_both = threads.intersection(&processes);
+    let number = |id: &&str| id.strip_prefix(begin)?.parse::<usize>().ok();
+    let most = of_both.filter_map(number).max()?;
+    Some(format!("{begin}{most}"))
+}
+
+fn absent(Figure { scenario, model, .. }: Figure, id: &str) -> Missing {
+    Missing(format!("{scenario}: {model} have no figure {id}"))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use Model::{Processes, Threads};
+
+    use super::*;
+    use crate::{
+        claims::rule::{by_processes, processes, threads},
+        planted::Planted,
+    };
+
+    const TORN: [f64; 6] = [0.5, 0.9, 1.0, 1.6, 1.9, 6.0];
+
+    /// In both languages, which have the same evidence.
+    fn found(
+        planted: &Planted,
+        quantity: Quantity,
+    ) -> Result<[f64; 3], String> {
+        let (rust, python) = (planted.results(), planted.results_in_cpython());
+        let estimates = [
+            Evidence::of_rust(&rust).estimate(&quantity),
+            Evidence::of_cpython(&python, 0).estimate(&quantity),
+        ];
+        let [rust, python] = estimates.map(|estimate| {
+            let in_order = |it: Estimate| [it.low, it.median, it.high];
+            estimate.map(in_order).map_err(|Missing(words)| words)
+        });
+        assert_eq!(rust, python, "{quantity:?}");
+        rust
+    }
+
+    #[test]
+    fn a_figure_is_of_one_side_and_a_ratio_of_both() {
+        let planted =
+            Planted::nothing().both("ipc", "trip-64.ring", [2.0, 6.0]);
+        let trip = |figure: Figure| found(&planted, figure.q());
+        assert_eq!(trip(threads("ipc", "trip-64.ring")), Ok([2.0; 3]));
+        assert_eq!(trip(processes("ipc", "trip-64.ring")), Ok([6.0; 3]));
+        let ratio = by_processes("ipc", "trip-64.ring");
+        assert_eq!(found(&planted, ratio), Ok([3.0; 3]));
+        assert_eq!(
+            trip(threads("ipc", "trip-64")),
+            Err("ipc: threads have no figure trip-64".into())
+        );
+        assert_eq!(
+            trip(threads("crash", "lost")),
+            Err("crash was not compared".into())
+        );
+        let torn = Planted::nothing().rounds("ipc", Threads, "trip", &TORN);
+        let trip = threads("ipc", "trip");
+        assert_eq!(
+            found(&torn, trip.q()).map(|it| [it[0], it[2]]),
+            Ok([0.5, 6.0])
+        );
+        assert_eq!(found(&torn, Quantity::Most(trip)), Ok([6.0; 3]));
+    }
+
+    /// Both sides have it, and no other tables in their hands.
+    #[test]
+    fn the_largest_crew_of_both_sides_is_asked() {
+        let planted = Planted::nothing()
+            .both("worker-cost", "private.idle-9", [1.0, 2.0])
+            .both("worker-cost", "private.idle-80.with-tables", [1.0, 3.0])
+            .both("worker-cost", "private.idle-10", [1.0, 9.0])
+            .rounds("worker-cost", Threads, "private.idle-99", &[5.0; 6]);
+        let ratio = by_processes("worker-cost", "private.idle-*");
+        assert_eq!(found(&planted, ratio), Ok([9.0; 3]));
+    }
+
+    #[test]
+    fn a_speed_up_is_of_all_work_or_of_parts_of_it() {
+        let planted = Planted::nothing()
+            .speed_up(MATRIX, Threads, 1.5)
+            .speed_ups_of(MATRIX, Threads, "work.load", (&[2.0; 6], 1.0))
+            .speed_ups_of(MATRIX, Threads, "work.pure", (&[1.0; 6], 1.0))
+            .speed_ups_of(MATRIX, Processes, "work.pure", (&TORN, 1.0));
+        let of =
+            |model, parts| found(&planted, Quantity::SpeedUp(model, parts));
+        assert_eq!(of(Threads, &[]), Ok([1.5; 3]));
+        assert_eq!(of(Threads, &["work.load"]), Ok([2.0; 3]));
+        assert_eq!(of(Threads, &["work.load", "work.pure"]), Ok([1.5; 3]));
+        let torn = of(Processes, &["work.pure"]).unwrap();
+        assert_eq!([torn[0], torn[2]], [0.5, 6.0]);
+        assert!(of(Threads, &["work.native"]).is_err());
+        let alone = Planted::nothing().speed_up(MATRIX, Threads, 1.0).on(1, 2);
+        let words = found(&alone, Quantity::SpeedUp(Threads, &[]));
+        assert_eq!(words, Err("matrix: needs two workers or more".into()));
+    }
+
+    #[test]
+    fn the_most_is_by_jobs_and_by_cores() {
+        let six = serde_json::json!(vec![serde_json::json!({}); 6]);
+        for (workers, cores, limit, [usable, idle, no_core, no_worker]) in [
+            (2, 2, 2.0, [2.0, 0.0, 4.0, 4.0]),
+            (4, 4, 3.0, [4.0, 0.0, 2.0, 2.0]),
+            (6, 4, 4.0, [4.0, 0.0, 2.0, 0.0]),
+            (16, 16, 6.0, [16.0, 0.0, 0.0, 0.0]),
+            (2, 8, 2.0, [2.0, 6.0, 0.0, 4.0]),
+        ] {
+            let planted = Planted::nothing()
+                .result(MATRIX, Processes, six.clone())
+                .on(workers, cores);
+            for (setting, number) in [
+                (Setting::Jobs, 6.0),
+                (Setting::Limit, limit),
+                (Setting::UsableCores, usable),
+                (Setting::IdleCores, idle),
+                (Setting::JobsWithoutCore, no_core),
+                (Setting::JobsWithoutWorker, no_worker),
+            ] {
+                let found = found(&planted, Quantity::Setting(setting));
+                assert_eq!(found, Ok([number; 3]), "{setting:?}");
+            }
+        }
+        let none = Planted::nothing().busy_cores(MATRIX, Threads, &TORN);
+        let busy = found(&none, Quantity::BusyCores(Threads)).unwrap();
+        assert_eq!([busy[0], busy[2]], [0.5, 6.0]);
+        assert!(found(&none, Quantity::Setting(Setting::Jobs)).is_err());
+    }
+
+    #[test]
+    fn an_interpreter_says_whether_it_has_a_gil() {
+        for (planted, gil) in [
+            (Planted::nothing(), true),
+            (Planted::nothing().without_gil(), false),
+        ] {
+            let results = planted.results_in_cpython();
+            assert_eq!(Evidence::of_cpython(&results, 0).has_gil(), gil);
+            assert!(!Evidence::of_rust(&results).has_gil());
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::{
 /// The claims by group, in their order.
 pub fn table(claims: &[Judged]) -> Markup {
     html! {
-        @for Group { title, .. } in &GROUPS {
+        @for Group { title, .. } in GROUPS.iter() {
             h3 { (title) }
             dl.claims {
                 @for claim in claims.iter().filter(|one| one.group == *title) {
@@ -82,6 +82,7 @@ fn links(place: Place) -> Vec<(Model, String, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claims::Standing;
 
     const PLACE: Place =
         Place { scenario: "ipc", file: "src/main.rs", function: "run" };
@@ -114,7 +115,11 @@ mod tests {
             group: "The code",
             statement: "IPC is dearer",
             place: PLACE,
-            rust: Ruling::reworded("but not much", "1.3×"),
+            rust: Ruling {
+                standing: Standing::Reworded,
+                figure: "1.3×".into(),
+                correction: Some("but not much"),
+            },
             cpython: Vec::new(),
         };
         let text = table(&[judged("C90"), judged("C91")]).into_string();

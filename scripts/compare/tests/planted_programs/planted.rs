@@ -265,7 +265,7 @@ fn flags_of_whole(scenario: &str) -> String {
 /// It says what it is, and where; it runs no script.
 const SHIM: &str = r#"#!/bin/sh
 env | grep '^PYTHON' >&2 && exit 1
-[ "$1" = -c ] && echo "$0.itself" && echo "Planted 3.99, GIL, fork"
+[ "$1" = -c ] && echo "$0.itself" && echo "Planted 3.99, GIL, fork" && echo True
 "#;
 
 /// A script is run by what is planted beside it. A run that is only to see

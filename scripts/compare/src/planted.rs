@@ -1,5 +1,4 @@
-//! Results that nobody measured, so that each rule is seen to come out each
-//! way it can.
+//! Results that nobody measured, by which evidence is tried.
 #![expect(clippy::expect_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
@@ -13,7 +12,6 @@ use serde_json::{Value, json, value::RawValue};
 
 use crate::{
     beside::Beside,
-    claims::{Claim, GROUPS, Ruling, evidence::Evidence},
     interpreter::Interpreter,
     measured::Measured,
     plan::{Plan, Series, Slice},
@@ -46,29 +44,18 @@ impl Planted {
         Self::default()
     }
 
-    /// A figure of one side that is the same in all rounds.
-    pub fn steady(
-        self,
-        scenario: &'static str,
-        model: Model,
-        (name, variant): (&str, Option<&str>),
-        value: f64,
-    ) -> Self {
-        self.rounds(scenario, model, (name, variant), &[value; FEWEST])
-    }
-
     /// A figure of both sides, threads first, the same in all rounds.
     pub fn both(
         self,
         scenario: &'static str,
-        name: (&str, Option<&str>),
+        id: &str,
         [threads, processes]: [f64; 2],
     ) -> Self {
-        self.steady(scenario, Model::Threads, name, threads).steady(
+        self.rounds(scenario, Model::Threads, id, &[threads; FEWEST]).rounds(
             scenario,
             Model::Processes,
-            name,
-            processes,
+            id,
+            &[processes; FEWEST],
         )
     }
 
@@ -78,23 +65,16 @@ impl Planted {
         self,
         scenario: &'static str,
         model: Model,
-        name: (&str, Option<&str>),
+        id: &str,
         values: &[f64],
     ) -> Self {
-        self.plant((scenario, model, WORKERS), name, values)
+        self.plant((scenario, model, WORKERS), id, values)
     }
 
-    fn plant(
-        mut self,
-        key: Key,
-        (name, variant): (&str, Option<&str>),
-        values: &[f64],
-    ) -> Self {
-        let metric = Metric::new(name, name, "s", Better::Lower, 0.0);
-        let metric = match variant {
-            Some(variant) => metric.of(variant),
-            None => metric,
-        };
+    fn plant(mut self, key: Key, id: &str, values: &[f64]) -> Self {
+        let label = id.split('.').next_back().unwrap_or(id);
+        let metric = Metric::new(id, id, "s", Better::Lower, 0.0);
+        let metric = Metric { variant: Some(label.into()), ..metric };
         let of_this = self.metrics.entry(key);
         of_this.or_default().push((metric, values.to_vec()));
         self
@@ -128,14 +108,13 @@ impl Planted {
         self,
         scenario: &'static str,
         model: Model,
-        (name, variant): (&str, Option<&str>),
+        id: &str,
         (times, seconds): (&[f64], f64),
     ) -> Self {
         let one: Vec<f64> = times.iter().map(|one| one * seconds).collect();
-        let name = (name, variant);
-        self.plant((scenario, model, 1), name, &one).plant(
+        self.plant((scenario, model, 1), id, &one).plant(
             (scenario, model, WORKERS),
-            name,
+            id,
             &[seconds; FEWEST],
         )
     }
@@ -187,21 +166,6 @@ impl Planted {
     /// The interpreter of CPython has no GIL: otherwise it has one.
     pub fn without_gil(self) -> Self {
         Planted { has_no_gil: true, ..self }
-    }
-
-    /// How the claim of this name stands by what was planted. The others are
-    /// not judged: those on sources read all of them each time.
-    pub fn ruling(&self, id: &str) -> Ruling {
-        let results = self.results();
-        let rule = claim(id).rust;
-        crate::claims::ruling(rule, &Evidence::of_rust(&results))
-    }
-
-    /// The same, if it was planted in CPython.
-    pub fn ruling_in_cpython(&self, id: &str) -> Ruling {
-        let results = self.results_in_cpython();
-        let rule = claim(id).cpython;
-        crate::claims::ruling(rule, &Evidence::of_cpython(&results, 0))
     }
 
     /// As if it had been measured.
@@ -318,15 +282,13 @@ impl Planted {
     }
 }
 
-fn claim(id: &str) -> &'static Claim {
-    let mut claims = GROUPS.iter().flat_map(|group| group.claims);
-    claims.find(|claim| claim.id == id).expect("it is a claim")
-}
-
 fn interpreter(has_no_gil: bool) -> Interpreter {
-    let gil = if has_no_gil { "no GIL" } else { "GIL" };
-    let words = format!("CPython 3.13.1, {gil}, fork");
-    Interpreter { command: "python3".into(), executable: "".into(), words }
+    Interpreter {
+        command: "python3".into(),
+        executable: "".into(),
+        words: "CPython 3.13.1, fork".into(),
+        has_gil: !has_no_gil,
+    }
 }
 
 fn heading() -> Heading {
