@@ -951,12 +951,14 @@ fn variants_are_listed() {
         (
             "shared-state",
             Model::Threads,
-            "racy global-lock lock lock-per-account atomic owner partition",
+            "racy forced global-lock lock lock-per-account atomic owner \
+             partition",
         ),
         (
             "shared-state",
             Model::Processes,
-            "racy global-lock lock lock-per-account atomic owner partition",
+            "racy forced global-lock lock lock-per-account atomic owner \
+             partition",
         ),
         (
             "crash",
