@@ -317,6 +317,7 @@ mod tests {
             workers: 2,
             pair: 1,
             slice: 1,
+            turn: 1,
         };
         let document = RawValue::from_string("null".into()).unwrap();
         let outcome = Outcome {

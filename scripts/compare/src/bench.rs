@@ -140,7 +140,7 @@ impl Bench {
             Series::CPython(number) => {
                 let interpreter = &self.interpreters.all[number];
                 let mut command =
-                    interpreter.run(scenario, &self.scripts, model);
+                    interpreter.stay(scenario, &self.scripts, model);
                 // There it finds the databases that the pair has.
                 let target = self.programs.parent();
                 command
@@ -176,6 +176,8 @@ impl Bench {
 struct Pair<'bench> {
     bench: &'bench Bench,
     number: usize,
+    /// How many slices it has been asked for.
+    turn: usize,
     random: Input,
     /// For each of the session's series, threads first. Empty where the series
     /// was refused.
@@ -208,7 +210,7 @@ impl<'bench> Pair<'bench> {
         let stream = session.pairs + session.dropped;
         let random = Input::new(bench.seed, stream as u64);
         let programs = Vec::new();
-        let mut pair = Pair { bench, number, random, programs };
+        let mut pair = Pair { bench, number, turn: 0, random, programs };
         for measured in &mut session.measured {
             let mut programs = Vec::new();
             for model in BOTH {
@@ -278,18 +280,19 @@ impl<'bench> Pair<'bench> {
         }
         self.shuffle(&mut turns);
         for Turn { series, model, workers } in turns {
-            let (pair, slice_of) = (self.number, slice);
             let measured = &session.measured[series];
             if !session.is_sound() || !measured.is_sound() {
                 continue;
             }
+            self.turn += 1;
             let asked = Slice {
                 series: measured.plan.series,
                 model,
                 part: part.name,
                 workers,
-                pair,
-                slice: slice_of,
+                pair: self.number,
+                slice,
+                turn: self.turn,
             };
             self.take(session, series, part, asked);
         }

@@ -97,7 +97,7 @@ impl Interpreter {
     }
 
     fn introduce(command: &Path, scripts: &Path) -> anyhow::Result<Self> {
-        let mut question = undisturbed(command);
+        let mut question = undisturbed(guarded::command(command));
         let answer = said(question.args(["-c", WHO]).arg(scripts))?;
         let answer = String::from_utf8(answer)?;
         let lines: Vec<&str> = answer.lines().collect();
@@ -132,13 +132,36 @@ impl Interpreter {
     }
 
     /// A run of a scenario, which takes its arguments.
-    pub fn run(
+    fn run(
         &self,
         scenario: &Scenario,
         scripts: &Path,
         model: Model,
     ) -> Command {
-        let mut command = undisturbed(&self.executable);
+        let command = guarded::command(&self.executable);
+        Self::of(command, scenario, scripts, model)
+    }
+
+    /// The same of a script that stays. It needs no guard: when it has been
+    /// read, it ends with its stdin; and a guard would be set off by the first
+    /// request.
+    pub fn stay(
+        &self,
+        scenario: &Scenario,
+        scripts: &Path,
+        model: Model,
+    ) -> Command {
+        let command = Command::new(&self.executable);
+        Self::of(command, scenario, scripts, model)
+    }
+
+    fn of(
+        command: Command,
+        scenario: &Scenario,
+        scripts: &Path,
+        model: Model,
+    ) -> Command {
+        let mut command = undisturbed(command);
         command
             .arg(scripts.join(scenario.script()))
             .args(["--model", &model.to_string()]);
@@ -172,8 +195,7 @@ impl Interpreter {
 /// An interpreter without the variables by which it may be told to do as it
 /// does for a person: to look for modules elsewhere, to print what it does.
 /// Those of a virtual environment have other names.
-fn undisturbed(interpreter: &Path) -> Command {
-    let mut command = guarded::command(interpreter);
+fn undisturbed(mut command: Command) -> Command {
     for (name, _) in env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"PYTHON") {
             command.env_remove(name);

@@ -71,6 +71,8 @@ pub struct Slice {
     pub pair: usize,
     /// Which slice of this part it was in that pair, from 1.
     pub slice: usize,
+    /// Which of all slices of that pair it was, from 1.
+    pub turn: usize,
 }
 
 /// As a refusal names it: `threads, lock, pair 3`.

@@ -180,7 +180,7 @@ impl Refusal {
 
     /// When it happened: `lock, pair 3`, say.
     pub fn moment(&self) -> String {
-        self.slice.map_or("between slices".into(), |slice| slice.moment())
+        self.slice.map_or("outside its slices".into(), |slice| slice.moment())
     }
 }
 

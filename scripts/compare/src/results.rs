@@ -267,7 +267,7 @@ mod tests {
         };
         json!({
             "model": model, "part": "lock", "workers": 2, "pair": 1,
-            "slice": 1, "outcome": outcome,
+            "slice": 1, "turn": 1, "outcome": outcome,
         })
     }
 

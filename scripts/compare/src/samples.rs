@@ -168,6 +168,7 @@ pub struct Kept {
     workers: usize,
     pair: usize,
     slice: usize,
+    turn: usize,
     outcome: Box<RawValue>,
 }
 
@@ -177,9 +178,10 @@ impl TryFrom<Kept> for Sample {
     type Error = anyhow::Error;
 
     fn try_from(kept: Kept) -> anyhow::Result<Self> {
-        let Kept { series, model, part, workers, pair, slice, outcome } = kept;
+        let Kept { series, model, part, workers, outcome, .. } = kept;
+        let Kept { pair, slice, turn, .. } = kept;
         let part = plan::known_part(&part).context("part")?;
-        let slice = Slice { series, model, part, workers, pair, slice };
+        let slice = Slice { series, model, part, workers, pair, slice, turn };
         let read: Outcome =
             serde_json::from_str(outcome.get()).context("outcome")?;
         ensure!(

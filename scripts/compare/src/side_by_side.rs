@@ -13,9 +13,9 @@ use crate::{
 };
 
 const HOW_TO_READ: &str = "\
-“1.08× slower now [1.05, 1.11]”: the median over pairs of programs, new \
-against old by their numbers,
-and its interval. Without a change, a ratio above 1 is for \
+“1.08× slower now [1.05, 1.11]”: the median over pairs of programs, \
+new against old by
+their numbers, and its interval. Without a change, a ratio above 1 is for \
 the better.
 The programs of two files did not take turns: a machine that has become \
 slower in between

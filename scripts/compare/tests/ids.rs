@@ -26,22 +26,29 @@ fn what_is_asked_for_is_measured() {
     let output = Command::new(compare).arg("--list-ids").output().unwrap();
     let asked = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && asked.lines().count() > 50, "{asked}");
-    for line in asked.lines() {
+    let is_missing = |line: &&str| {
         let [language, scenario, id] = line.split(' ').collect::<Vec<_>>()[..]
         else {
             panic!("{line:?}")
         };
-        if let Some(ids) = measured.get(&(language, scenario)) {
-            let is_there = match id.strip_suffix('*') {
-                Some(begin) => ids.iter().any(|it| it.starts_with(begin)),
-                None => ids.contains(id),
-            };
-            assert!(is_there, "{line}: not among {ids:#?}");
-        } else {
-            assert_eq!(language, "cpython", "{line}");
+        let Some(ids) = measured.get(&(language, scenario)) else {
+            return language == "rust";
+        };
+        match id.strip_suffix('*') {
+            Some(begin) => !ids.iter().any(|it| it.starts_with(begin)),
+            None => !ids.contains(id),
         }
-    }
+    };
+    let missing: BTreeSet<&str> = asked.lines().filter(is_missing).collect();
+    assert_eq!(missing, BTreeSet::from(PENDING));
 }
+
+/// What a claim asks for and no program measures yet: to be taken out of here
+/// when one does.
+const PENDING: [&str; 2] = [
+    "cpython shared-state lost-updates.forced",
+    "rust shared-state lost-updates.forced",
+];
 
 /// Of Rust whatever either side has, in the smaller work load; of CPython too,
 /// if it is there, with the flags of the comparison.
@@ -63,6 +70,12 @@ fn measured() -> Measured {
             }
             add("rust", scenario, outcome(rust.arg("--quick")));
             if let Some(flags) = scenario.cpython_run.filter(|_| is_there) {
+                // It makes the databases that the script reads.
+                add(
+                    "rust",
+                    scenario,
+                    outcome(demo(scenario, model).args(flags)),
+                );
                 let mut python = python(scenario);
                 let model = model.to_string();
                 python.args(["--model", &model]).args(flags);

@@ -147,9 +147,9 @@ fn messages_cost_more<const N: usize>(
     text: &'static str,
     mechanisms: [Quantity; N],
 ) -> Rule {
-    let dearer = mechanisms.map(|one| exceeds(one, NOTICED));
-    let some_are = any(dearer.clone());
-    let some_are_not = any(dearer.clone().map(not));
+    let costlier = mechanisms.map(|one| exceeds(one, NOTICED));
+    let some_are = any(costlier.clone());
+    let some_are_not = any(costlier.clone().map(not));
     show(text, mechanisms.map(|one| (one, Form::Times))).by([
         all([some_are.clone(), some_are_not])
             .rewords("by mechanism and size: some cost processes no more"),

@@ -82,7 +82,7 @@ fn document(scenario: &str) -> Value {
         };
         json!({
             "model": model, "part": "lock", "workers": 2, "pair": 1,
-            "slice": 1, "outcome": outcome,
+            "slice": 1, "turn": 1, "outcome": outcome,
         })
     };
     json!({

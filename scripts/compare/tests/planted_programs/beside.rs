@@ -65,8 +65,11 @@ fn both_languages_do_the_same_and_take_turns() {
     let (_, beside) = rust.split_at(rust.len() - python.len());
     assert_eq!(beside, python);
     let samples = stage.document()["samples"].as_array().unwrap().clone();
-    let beside = samples.iter().filter(|it| it.get("series").is_some());
+    let mut beside: Vec<_> =
+        samples.iter().filter(|it| it.get("series").is_some()).collect();
+    beside.sort_by_key(|it| ["pair", "turn"].map(|key| it[key].as_u64()));
     let sides: Vec<String> = beside
+        .iter()
         .map(|sample| format!("{}{}", sample["series"], sample["model"]))
         .collect();
     let mut orders = BTreeSet::new();

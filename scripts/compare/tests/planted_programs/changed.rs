@@ -146,9 +146,9 @@ fn too_few_pairs_in_common_tell_nothing() {
 #[test]
 fn other_work_is_refused_in_words() {
     for (path, value, words) in [
-        ("/parameters/seed", json!(2), "the parameters of threads was"),
+        ("/parameters/seed", json!(2), "the parameters of threads, lock, was"),
         ("/parameters/workers", json!(4), "\"workers\":4"),
-        ("/answer", json!("0000"), "the answer of threads was 9f3c1234aa"),
+        ("/answer", json!("0000"), "the answer of threads, lock, was 9f3c1234aa"),
         ("/machine/profile", json!("debug"), "was release, and is debug now"),
     ] {
         let result = edited(|document| {
@@ -259,7 +259,8 @@ fn what_would_measure_is_bad_usage_beside_it() {
 #[test]
 fn no_line_of_two_files_is_wider_than_a_hundred_columns() {
     let result = edited(|document| {
-        document["command"] = json!(vec!["--scenario"; 30]);
+        let command = [&["--quick"][..], &["--scenario"; 30]].concat();
+        document["command"] = json!(command);
         for sample in document["samples"].as_array_mut().unwrap() {
             sample["outcome"]["parameters"]["long"] = json!("x".repeat(300));
         }

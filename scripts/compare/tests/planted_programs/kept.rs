@@ -18,6 +18,7 @@ fn every_sample_is_kept_with_its_place() {
     for sample in samples {
         assert_eq!(sample["outcome"]["model"], sample["model"]);
         let place = ["pair", "slice", "part", "model", "workers"];
+        assert!(sample["turn"].as_u64() > Some(0));
         places.insert(place.map(|key| sample[key].to_string()));
     }
     assert_eq!(places.len(), samples.len());

@@ -378,7 +378,8 @@ pub fn squeezed(text: &str) -> String {
 /// Lines of shell by which a program says "here", and then holds the FIFO
 /// open for as long as it, or anything that it starts, lives. It opens both
 /// ends, and so does not wait for a test that may be gone.
-pub const SAY_HERE: &str = "exec 9<> \"$0.fifo\"; echo here >&9";
+pub const SAY_HERE: &str =
+    "[ \"$said\" ] || { exec 9<> \"$0.fifo\"; echo here >&9; said=yes; }";
 
 /// The reading end of a program's FIFO.
 pub struct Fifo(File);
