@@ -16,18 +16,14 @@ use std::{
 use common::{
     input::Input,
     outcome::Model,
-    resources,
     scenarios::{Part, Scenario},
-    slices::VERSION,
 };
-use serde_json::json;
 
 use crate::{
     arguments::Arguments,
-    child::{Ending, Program},
-    document::{self, Answer},
-    environment,
+    document, environment,
     interpreter::Interpreters,
+    living::Living,
     measured::Measured,
     plan::{Plan, Series, Slice},
     refusal::{Reason, Refusal},
@@ -36,10 +32,6 @@ use crate::{
 };
 
 const BOTH: [Model; 2] = [Model::Threads, Model::Processes];
-
-/// So much CPU time between two slices is more than a program needs to go to
-/// sleep: it did something, at the cost of the one whose turn it was.
-const AWAKE: f64 = 5e-3;
 
 /// The variable that makes the environment of a program larger, and by how
 /// much at most.
@@ -184,14 +176,6 @@ struct Pair<'bench> {
     programs: Vec<Vec<Living>>,
 }
 
-/// A program between two slices.
-struct Living {
-    program: Program,
-    /// What it had used of the CPU when it had answered. None if it has not
-    /// been asked yet, or the kernel does not tell.
-    used: Option<f64>,
-}
-
 /// Who is asked: the number of the series in its session, and so on.
 #[derive(Clone, Copy)]
 struct Turn {
@@ -230,21 +214,13 @@ impl<'bench> Pair<'bench> {
         pair
     }
 
-    /// Starts a program and waits until it is ready to be asked.
     fn start_one(
         &mut self,
         plan: &Plan,
         model: Model,
     ) -> Result<Living, (Reason, String)> {
         let mut command = self.bench.program(plan, model, &mut self.random);
-        let started = Program::start(&mut command);
-        let program = started.map_err(|it| (it.into(), String::new()))?;
-        let mut living = Living { program, used: None };
-        match living.answer(self.bench.patience) {
-            Ok(Answer::Ready(VERSION)) => Ok(living),
-            Ok(_) => Err((Reason::NotReady, String::new())),
-            Err(reason) => Err(living.last_words(reason)),
-        }
+        Living::start(&mut command, self.bench.patience)
     }
 
     /// All slices of all open parts, a slice of each after the other.
@@ -314,13 +290,8 @@ impl<'bench> Pair<'bench> {
         let side = usize::from(slice.model == Model::Processes);
         let living = &mut self.programs[series][side];
         let answered = living.ask(&flags, bench.patience).and_then(|answer| {
-            let document = match answer {
-                Answer::Outcome(document) => document,
-                Answer::Error(words) => return Err(Reason::Said(words)),
-                Answer::Ready(_) => return Err(Reason::NotReady),
-            };
-            let outcome = document::outcome(&document, plan.scenario, model)?;
-            Ok(Sample::new(slice, document, outcome))
+            let outcome = document::outcome(&answer, plan.scenario, model)?;
+            Ok(Sample::new(slice, answer, outcome))
         });
         let accepted = answered.and_then(|sample| {
             session.measured[series].accept(sample).map_err(Reason::from)
@@ -407,71 +378,5 @@ impl Bench {
             flags.extend(["--expect".into(), answer.into()]);
         }
         flags
-    }
-}
-
-impl Living {
-    fn ask(
-        &mut self,
-        flags: &[String],
-        patience: Duration,
-    ) -> Result<Answer, Reason> {
-        self.check_that_it_slept()?;
-        if self.program.has_printed()? {
-            return Err(Reason::MoreThanAsked);
-        }
-        self.program.tell(&format!("{}\n", json!(flags)))?;
-        let answer = self.answer(patience)?;
-        self.used = resources::cpu_of(self.program.id());
-        Ok(answer)
-    }
-
-    fn answer(&mut self, patience: Duration) -> Result<Answer, Reason> {
-        match self.program.wait_for_line(patience)? {
-            Ending::Line => Ok(document::answer(&self.program.take_line())?),
-            Ending::Ended => Err(Reason::Gone(None)),
-            Ending::Deadline => Err(Reason::Deadline(patience)),
-            Ending::Flood => Err(Reason::Flood),
-        }
-    }
-
-    fn check_that_it_slept(&self) -> Result<(), Reason> {
-        let now = resources::cpu_of(self.program.id());
-        match now.zip(self.used).map(|(now, before)| now - before) {
-            Some(used) if used > AWAKE => Err(Reason::Awake(used)),
-            _ => Ok(()),
-        }
-    }
-
-    fn last_words(self, reason: Reason) -> (Reason, String) {
-        match self.program.report(Ending::Ended) {
-            Err(error) => (error.into(), String::new()),
-            Ok(report) => {
-                let stderr = String::from_utf8_lossy(&report.stderr);
-                let reason = match reason {
-                    Reason::Gone(_) => Reason::Gone(Some(report.status)),
-                    other => other,
-                };
-                (reason, stderr.into_owned())
-            }
-        }
-    }
-
-    fn finish(self, patience: Duration) -> Result<(), (Reason, String)> {
-        self.check_that_it_slept().map_err(|it| (it, String::new()))?;
-        let report = match self.program.finish(patience) {
-            Ok(report) => report,
-            Err(error) => return Err((error.into(), String::new())),
-        };
-        let stderr = String::from_utf8_lossy(&report.stderr).into_owned();
-        let reason = match report.ending {
-            Ending::Deadline => Reason::Deadline(patience),
-            Ending::Flood => Reason::Flood,
-            _ if !report.status.success() => Reason::Failed(report.status),
-            _ if report.left_behind => Reason::LeftBehind,
-            _ if !report.stdout.is_empty() => Reason::MoreThanAsked,
-            _ => return Ok(()),
-        };
-        Err((reason, stderr))
     }
 }

@@ -49,31 +49,6 @@ impl fmt::Display for NoOutcome {
     }
 }
 
-/// What a living program has to say, one a line: see [`common::slices`].
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Answer {
-    /// It waits for the first request, by this version of the protocol.
-    Ready(u32),
-    /// What came of a slice.
-    Outcome(Box<RawValue>),
-    /// Why nothing did.
-    Error(String),
-}
-
-/// What is in a line that a program printed.
-///
-/// # Errors
-///
-/// Fails if it is no answer.
-pub fn answer(line: &[u8]) -> Result<Answer, NoOutcome> {
-    match serde_json::from_slice(line) {
-        Ok(answer) => Ok(answer),
-        Err(error) if error.is_data() => Err(NoOutcome::Malformed(error)),
-        Err(error) => Err(NoOutcome::NotJson(error)),
-    }
-}
-
 /// The outcome that a program printed which was run once.
 ///
 /// # Errors

@@ -8,6 +8,7 @@
 //! | [`schedule`] | which pair of programs comes next |
 //! | [`session`] | what is measured together |
 //! | [`bench`](mod@bench) | pairs of programs: started, asked, ended |
+//! | [`living`] | a program that is asked for one slice after the other |
 //! | [`measured`] | what came of one scenario, by pairs of programs |
 //! | [`interpreter`] | the interpreters of Python that there are |
 //! | [`beside`] | a scenario in two languages |
@@ -61,6 +62,7 @@ mod figures;
 mod guarded;
 mod interpreter;
 mod judge;
+mod living;
 mod measured;
 mod plan;
 #[cfg(test)]

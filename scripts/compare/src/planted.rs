@@ -276,7 +276,8 @@ impl Planted {
         outcome.resources.cpu_system = cpu / 2.0;
         let workers = if planted_for == 1 { 1 } else { workers };
         let (part, pair) = ("planted", round + 1);
-        let slice = Slice { series, model, part, workers, pair, slice: 1, turn: 1 };
+        let slice =
+            Slice { series, model, part, workers, pair, slice: 1, turn: 1 };
         let document = RawValue::NULL.to_owned();
         Sample::new(slice, document, outcome)
     }

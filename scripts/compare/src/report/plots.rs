@@ -451,7 +451,8 @@ mod tests {
             ..Outcome::new("ipc", model, &Laps::none())
         };
         let (series, part, workers) = (Series::Pair, "planted", 2);
-        let slice = Slice { series, model, part, workers, pair, slice: 1, turn: 1 };
+        let slice =
+            Slice { series, model, part, workers, pair, slice: 1, turn: 1 };
         let document = RawValue::from_string("{}".into()).unwrap();
         Sample::new(slice, document, outcome)
     }

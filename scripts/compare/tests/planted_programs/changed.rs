@@ -148,7 +148,11 @@ fn other_work_is_refused_in_words() {
     for (path, value, words) in [
         ("/parameters/seed", json!(2), "the parameters of threads, lock, was"),
         ("/parameters/workers", json!(4), "\"workers\":4"),
-        ("/answer", json!("0000"), "the answer of threads, lock, was 9f3c1234aa"),
+        (
+            "/answer",
+            json!("0000"),
+            "the answer of threads, lock, was 9f3c1234aa",
+        ),
         ("/machine/profile", json!("debug"), "was release, and is debug now"),
     ] {
         let result = edited(|document| {
