@@ -12,7 +12,8 @@
 
 use std::{
     io,
-    os::fd::{AsFd, AsRawFd, BorrowedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
+    sync::Once,
 };
 
 use libc::{F_GETFL, F_SETFL, F_SETOWN, O_ASYNC, c_int};
@@ -21,6 +22,7 @@ use rustix::{
     io::retry_on_intr,
     process::{Signal, getpgrp, getpid, kill_process, kill_process_group},
 };
+use signal_hook::{consts::SIGIO, low_level};
 
 /// Which signal `O_ASYNC` sends: `asm-generic/fcntl.h`, not yet in `libc`.
 const F_SETSIG: c_int = 10;
@@ -38,6 +40,45 @@ pub fn hold(pipe: impl AsFd, signal: Signal) -> io::Result<()> {
     if is_cut(pipe)? {
         kill_process(getpid(), signal)?;
     }
+    Ok(())
+}
+
+/// The same by SIGTERM, of a pipe that also brings input: that alone sends
+/// nothing. The kernel tells of a write when the reader is awake already and
+/// may have read it, so what has come before this call may be told after it.
+/// Therefore the signal is another one, SIGIO, and looks for itself.
+///
+/// # Errors
+///
+/// As [`hold`], or if there can be no handler.
+pub fn hold_if_cut(pipe: impl AsFd) -> io::Result<()> {
+    static HANDLER: Once = Once::new();
+    let (pipe, mut handled) = (pipe.as_fd(), Ok(()));
+    let file = pipe.as_raw_fd();
+    HANDLER.call_once(|| handled = end_if_cut(file));
+    handled?;
+    arm(pipe, Signal::IO, getpid().as_raw_pid())?;
+    if is_cut(pipe)? {
+        kill_process(getpid(), Signal::TERM)?;
+    }
+    Ok(())
+}
+
+/// From now on, SIGIO ends this process if the other end of that is closed.
+fn end_if_cut(file: RawFd) -> io::Result<()> {
+    let look = move || {
+        // SAFETY: the caller keeps the descriptor open for as long as it
+        // counts, and is told of nothing after that.
+        let pipe = unsafe { BorrowedFd::borrow_raw(file) };
+        if is_cut(pipe).unwrap_or(true) {
+            // It cannot fail: this process is there.
+            let _ = kill_process(getpid(), Signal::TERM);
+        }
+    };
+    // SAFETY: a handler may only do what signal-safety(7) lists. This one
+    // makes two system calls, poll(2) and kill(2), and takes no lock and no
+    // memory.
+    unsafe { low_level::register(SIGIO, look) }?;
     Ok(())
 }
 

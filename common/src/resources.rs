@@ -198,7 +198,7 @@ pub fn cpu_of(process: u32) -> Option<f64> {
     // not there any more, nothing is.
     let mut read = || unsafe { libc::clock_gettime(clock, &mut time) };
     let is_known = found == 0 && read() == 0;
-    is_known.then(|| time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9)
+    is_known.then_some(time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9)
 }
 
 fn usage(of: c_int) -> rusage {

@@ -43,7 +43,10 @@
 //!   cannot be stopped is the exception, and the one scenario that is about
 //!   that says so: see [`Part::spoils`](crate::scenarios::Part::spoils).
 //! - A slice leaves nothing to the next one that would change its figures.
-//!   The cores that it may use are as they were, see [`placement`].
+//!   The cores that it may use are as they were, see [`placement`]; and memory
+//!   that it has freed goes back to the kernel. Otherwise threads would find
+//!   the heap of the slice before, with its pages in place, where a new worker
+//!   process has to fetch each anew: in a run of its own both have to.
 //!
 //! # Rejected alternatives
 //!
@@ -63,10 +66,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use rustix::{
-    fs::{FileType, fstat},
-    process::Signal,
-};
+use rustix::fs::{FileType, fstat};
 
 use crate::{
     arguments::Arguments,
@@ -120,7 +120,7 @@ fn check(lifeline: impl AsFd) -> Result<()> {
 
 /// Works while the end of stdin would end all of it.
 fn beside<T>(lifeline: impl AsFd, work: impl FnOnce() -> T) -> Result<T> {
-    lifeline::hold(&lifeline, Signal::TERM).context("stdin was lost")?;
+    lifeline::hold_if_cut(&lifeline).context("stdin was lost")?;
     let done = work();
     lifeline::let_go(&lifeline).context("stdin was lost")?;
     Ok(done)
@@ -152,10 +152,22 @@ fn slice<A: Arguments>(
     let kept = placement::keep()?;
     let outcome = run(model, &arguments);
     drop(kept);
+    give_memory_back();
     let outcome = Outcome { machine: Machine::this(), ..outcome? };
     demo::check(&outcome, arguments.common().expect.as_deref())?;
     Ok(outcome)
 }
+
+/// What malloc(3) keeps of freed memory for later goes back to the kernel.
+#[cfg(target_env = "gnu")]
+fn give_memory_back() {
+    // SAFETY: it takes no pointer, and touches only what nobody has in use.
+    unsafe { libc::malloc_trim(0) };
+}
+
+/// What is kept, and for how long, is for another allocator to say.
+#[cfg(not(target_env = "gnu"))]
+fn give_memory_back() {}
 
 fn understood<A: Arguments>(request: &[u8], model: Model) -> Result<A> {
     let flags: Vec<String> = serde_json::from_slice(request)

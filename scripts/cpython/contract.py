@@ -487,7 +487,7 @@ def serve(
     print(json.dumps({"ready": 1}), flush=True)
     try:
         while request := sys.stdin.buffer.readline():
-            hold(0, signal.SIGTERM)
+            hold_if_cut(0)
             answer = slice_of(parser, model, request, offered, run)
             os.sched_setaffinity(0, cores_allowed)
             let_go(0)
@@ -658,10 +658,30 @@ def hold(pipe: int, signal_number: int) -> None:
     fcntl.fcntl(pipe, F_SETSIG, signal_number)
     status = fcntl.fcntl(pipe, fcntl.F_GETFL)
     fcntl.fcntl(pipe, fcntl.F_SETFL, status | os.O_ASYNC)
+    if is_cut(pipe):
+        os.kill(os.getpid(), signal_number)
+
+
+def hold_if_cut(pipe: int) -> None:
+    """The same by SIGTERM, of a pipe that also brings input.
+
+    That alone sends nothing, also if the kernel tells of it later: see
+    common/src/lifeline.rs.
+    """
+
+    def end_if_cut(*_: Any) -> None:
+        if is_cut(pipe):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    signal.signal(signal.SIGIO, end_if_cut)
+    hold(pipe, signal.SIGIO)
+
+
+def is_cut(pipe: int) -> bool:
+    """Whether the other end of a pipe or socket is closed."""
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
-    if any(events & select.POLLHUP for _, events in poll.poll(0)):
-        os.kill(os.getpid(), signal_number)
+    return any(events & select.POLLHUP for _, events in poll.poll(0))
 
 
 def let_go(pipe: int) -> None:

@@ -10,7 +10,7 @@ pub(super) const SHARED_STATE: &[Part] = &[
     Part::new("racy", &["--variant=racy", "--transfers=2000000"]),
     Part::new("forced", &["--variant=forced", "--transfers=300"]),
     Part::new("global-lock", &["--variant=global-lock", "--transfers=1000000"]),
-    Part::new("lock", &["--variant=lock", "--transfers=125000"])
+    Part::new("lock", &["--variant=lock", "--transfers=300000"])
         .whole()
         .answers(&["transfers.lock"]),
     Part::new(
@@ -63,11 +63,32 @@ pub(super) const IPC: &[Part] = &[
     )
     .on_two_cores(),
     Part::new(
-        "64-block-two-cores",
-        &["--quick", "--size=64", "--waiting=block", "--pin=different"],
+        "64-ring-block",
+        &[
+            "--quick",
+            "--variant=ring",
+            "--size=64",
+            "--waiting=block",
+            "--pin=different",
+        ],
     )
     .whole()
     .answers(&["trip-64.ring.block"])
+    .on_two_cores(),
+    Part::new(
+        "64-block-two-cores",
+        &[
+            "--quick",
+            "--variant=cache-line",
+            "--variant=condvar",
+            "--variant=pipe",
+            "--variant=unix-stream",
+            "--variant=unix-seqpacket",
+            "--size=64",
+            "--waiting=block",
+            "--pin=different",
+        ],
+    )
     .on_two_cores(),
     Part::new(
         "64-block-one-core",
@@ -113,10 +134,30 @@ pub(super) const IPC: &[Part] = &[
     )
     .on_two_cores(),
     Part::new(
-        "1MiB-block-two-cores",
-        &["--quick", "--size=1048576", "--waiting=block", "--pin=different"],
+        "1MiB-ring-block",
+        &[
+            "--quick",
+            "--variant=ring",
+            "--size=1048576",
+            "--waiting=block",
+            "--pin=different",
+        ],
     )
     .answers(&["flow-1048576.ring.block"])
+    .on_two_cores(),
+    Part::new(
+        "1MiB-block-two-cores",
+        &[
+            "--quick",
+            "--variant=condvar",
+            "--variant=pipe",
+            "--variant=unix-stream",
+            "--variant=unix-seqpacket",
+            "--size=1048576",
+            "--waiting=block",
+            "--pin=different",
+        ],
+    )
     .on_two_cores(),
     Part::new(
         "1MiB-block-one-core",
@@ -136,7 +177,7 @@ pub(super) const RESPONSIVE_UI: &[Part] = &[Part::new(
 
 /// Six databases.
 pub(super) const MATRIX: &[Part] =
-    &[Part::new("all", &["--rows=800", "--columns=80"]).whole().answers(&[
+    &[Part::new("all", &["--rows=1600", "--columns=240"]).whole().answers(&[
         "databases",
         "speed-up.threads",
         "speed-up.processes",
@@ -146,7 +187,7 @@ pub(super) const MATRIX: &[Part] =
 /// Threads that sleep, wait for a lock, or are in a call of the C library are
 /// never seen again, and the last ones keep a core busy.
 pub(super) const KILL_WORKERS: &[Part] = &[
-    Part::new("good", &["--stuck=0", "--jobs=2000"])
+    Part::new("good", &["--stuck=0", "--jobs=500"])
         .whole()
         .answers(&["good-jobs"]),
     Part::new(
@@ -204,12 +245,9 @@ pub(super) const CRASH: &[Part] = &[
 /// Each way, beside little and beside much, and each crew. To have a parent of
 /// 256 MiB takes longer than to start a few workers beside it.
 pub(super) const WORKER_COST: &[Part] = &[
-    Part::new(
-        "anew",
-        &["--variant=anew", "--starts=8", "--parent-memory=64MiB"],
-    )
-    .whole()
-    .answers(&["finish.anew"]),
+    Part::new("anew", &["--variant=anew", "--starts=16", "--parent-memory=0"])
+        .whole()
+        .answers(&["finish.anew"]),
     Part::new(
         "borrowed",
         &["--variant=borrowed", "--starts=8", "--parent-memory=64MiB"],
@@ -368,9 +406,7 @@ pub(super) mod python {
 
     /// Six databases, small ones.
     pub(in super::super) const MATRIX: &[Part] =
-        &[Part::new("all", &["--rows=100", "--columns=10"])
-            .whole()
-            .answers(&["databases"])];
+        &[Part::new("all", &["--rows=100", "--columns=10"]).whole()];
 
     /// One kind that can be stopped, and one that only a process can be in.
     pub(in super::super) const KILL_WORKERS: &[Part] = &[

@@ -47,7 +47,7 @@ const MEASURING: [&str; 8] = [
 ];
 
 /// How many seconds are measured: with `--quick`, and without.
-const BUDGETS: [u64; 2] = [50, 330];
+const BUDGETS: [u64; 2] = [65, 330];
 
 /// How many workers a side may have.
 pub const WORKERS: RangeInclusive<usize> = 1..=1024;
@@ -71,7 +71,7 @@ pub struct Arguments {
 
     /// How long to measure: what is not decided by then is too noisy to tell.
     /// Each figure has eight pairs of programs, however long those take
-    /// [default: 330, quick: 50]
+    /// [default: 330, quick: 65]
     #[arg(long, value_name = "SECONDS", value_parser = parse_budget)]
     budget: Option<Duration>,
 

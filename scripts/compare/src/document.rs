@@ -59,7 +59,7 @@ pub fn read(
     scenario: &Scenario,
     model: Model,
 ) -> Result<Outcome, NoOutcome> {
-    outcome(&*only_document(stdout)?, scenario, model)
+    outcome(&only_document(stdout)?, scenario, model)
 }
 
 /// The outcome that stands in a document.

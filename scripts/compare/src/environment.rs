@@ -128,7 +128,7 @@ pub struct Stolen {
 /// More of the cores' time than this disturbs a pair: what is left to compare
 /// is what the host has left to each side. Fixed here, before anything is
 /// measured, so that nobody drops what does not please.
-const MOST_STOLEN: f64 = 0.05;
+const MOST_STOLEN: f64 = 0.15;
 
 /// The kernel counts in ticks of a hundredth of a second: fewer than these
 /// tell nothing of a pair, however short.

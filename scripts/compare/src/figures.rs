@@ -47,6 +47,8 @@ pub fn find<'all>(
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use std::slice;
+
     use common::outcome::Model;
     use proptest::prelude::*;
 
@@ -101,7 +103,7 @@ mod tests {
     fn a_label_tells_nothing_apart_and_an_id_does() {
         let wait = named("wait");
         let delay = Metric { label: "delay".into(), ..wait.clone() };
-        assert_eq!(find(&delay, &[wait.clone()]), Some(&wait));
+        assert_eq!(find(&delay, slice::from_ref(&wait)), Some(&wait));
         let other = Metric { id: "wait-2".into(), ..wait.clone() };
         assert_eq!(find(&other, &[wait]), None);
     }

@@ -65,7 +65,7 @@ pub enum Reason {
     /// What it printed is not the outcome that was asked for.
     NoOutcome(NoOutcome),
     /// Its outcome is not that of the same work.
-    Disagreement(Disagreement),
+    Disagreement(Box<Disagreement>),
     /// As an earlier comparison put it.
     Told(String),
 }
@@ -125,7 +125,7 @@ impl From<io::Error> for Reason {
 
 impl From<Disagreement> for Reason {
     fn from(fault: Disagreement) -> Self {
-        Reason::Disagreement(fault)
+        Reason::Disagreement(fault.into())
     }
 }
 

@@ -14,14 +14,15 @@ use crate::{
     verdict,
 };
 
-/// How many slices a pair does of a part at least, and at most.
-const SLICES: (usize, usize) = (1, 9);
+/// For how long a pair does slices of a part, whatever they would gain, and how
+/// many there are at most.
+const SLICES: (Duration, usize) = (Duration::from_millis(120), 9);
 
-/// Two or three slices have a median; who takes longer than this for them has
-/// one.
-const FIRST_PAIRS: Duration = Duration::from_millis(250);
+/// How long a pair takes for its slices of a part, and how many there are at
+/// most, as long as it is not known how they vary.
+const FIRST_PAIRS: (Duration, usize) = (Duration::from_millis(300), 5);
 
-/// After so many pairs it is known how they vary.
+/// After so many pairs it is.
 const KNOWN: usize = 3;
 
 /// A scenario in one language, or in several that are compared at the same
@@ -131,6 +132,11 @@ impl Session {
     /// look, which parts are decided.
     pub fn look(&mut self) {
         let start = self.start;
+        // CPython takes its time, and what is found there differs by much.
+        let first_pairs = match self.measured.len() {
+            1 => FIRST_PAIRS,
+            _ => SLICES,
+        };
         let looks = stopping::next_look(self.pairs - 1) == Some(self.pairs);
         for part in &mut self.parts {
             let name = part.part.name;
@@ -140,7 +146,7 @@ impl Session {
                 part.effort = efforts.reduce(f64::max);
             }
             part.slices = match self.pairs {
-                ..KNOWN => fitting(part.slice),
+                ..KNOWN => fitting(part.slice, first_pairs),
                 KNOWN => {
                     let wanted = all().filter_map(|it| spread(it, name));
                     let wanted = wanted.map(|it| it.slices(start, part.slice));
@@ -179,10 +185,10 @@ fn alike(this: &crate::samples::Sample, that: &crate::samples::Sample) -> bool {
     this.slice.part == that.slice.part
 }
 
-/// How many slices there is time for, as long as nothing else is known.
-fn fitting(slice: Duration) -> usize {
-    let fit = FIRST_PAIRS.div_duration_f64(slice.max(Duration::from_micros(1)));
-    (fit as usize).clamp(1, KNOWN)
+/// How many slices there is time for, one of them in any case.
+fn fitting(slice: Duration, (time, most): (Duration, usize)) -> usize {
+    let fit = time.div_duration_f64(slice.max(Duration::from_micros(1)));
+    (fit as usize).clamp(1, most)
 }
 
 /// How a figure varies, as the variances of its logarithm.
@@ -197,11 +203,12 @@ impl Spread {
     /// Rigorous benchmarking in reasonable time, ISMM 2013, section 6).
     fn slices(&self, start: Duration, slice: Duration) -> usize {
         let cost = start.div_duration_f64(slice.max(Duration::from_micros(1)));
-        let (least, most) = SLICES;
         let slices = (cost * self.within / self.between).sqrt();
+        let (time, most) = SLICES;
+        let least = fitting(slice, (time, most));
         match slices.is_finite() {
             true => (slices.round() as usize).clamp(least, most),
-            false => KNOWN,
+            false => least,
         }
     }
 }

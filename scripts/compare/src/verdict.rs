@@ -146,12 +146,14 @@ pub fn findings(measured: &Measured) -> Vec<Finding> {
 }
 
 /// How many times as many pairs would decide all rows of a part, as far as one
-/// can tell. None if they are decided, or will never be.
+/// can tell. None if they are decided, or will never be. In a first look only
+/// what answers a question has to be.
 pub fn effort(measured: &Measured, part: &str) -> Option<f64> {
     let rows = judged(measured, part).filter_map(|metric| {
         let ratio = ratio(measured, metric)?;
         let aim = match measured.plan.is_headline(&metric.id) {
             true => Aim::HEADLINE,
+            false if measured.plan.quick => return None,
             false => Aim::OTHER,
         };
         match Finding::of(ratio) {

@@ -30,7 +30,7 @@ pub fn group() -> Group {
             id: "C04",
             statement: "processes avoid the GIL",
             place: place("worker"),
-            rust: taking_turns(&WHOLE, When::is_only_in_cpython, true),
+            rust: taking_turns(&WHOLE, When::only_in_cpython, true),
             cpython: taking_turns(&PURE, When::refutes, true),
         },
         Claim {
@@ -44,21 +44,21 @@ pub fn group() -> Group {
             id: "C14",
             statement: "code that releases the GIL scales",
             place: place("worker"),
-            rust: native_code_scales(&WHOLE, When::is_only_in_cpython),
+            rust: native_code_scales(&WHOLE, When::only_in_cpython),
             cpython: native_code_scales(&NATIVE, When::holds),
         },
         Claim {
             id: "C16",
             statement: "threads are subject to the GIL",
             place: place("spawn_and_join"),
-            rust: taking_turns(&WHOLE, When::is_only_in_cpython, false),
+            rust: taking_turns(&WHOLE, When::only_in_cpython, false),
             cpython: taking_turns(&PURE, When::refutes, false),
         },
         Claim {
             id: "C27",
             statement: "threads never do two things at once",
             place: place("worker"),
-            rust: one_thing_at_a_time(&BUSY, When::is_only_in_cpython),
+            rust: one_thing_at_a_time(&BUSY, When::only_in_cpython),
             cpython: one_thing_at_a_time(&BUSY_IN_PYTHON, When::refutes),
         },
         Claim {
@@ -232,7 +232,7 @@ fn processes_are_a_must() -> Rule {
         at_once.is_neither(),
         at_once.take_turns().holds(),
         exceeds(GAIN, MUST).holds(),
-        else_().is_only_in_cpython(),
+        else_().only_in_cpython(),
     ])
 }
 

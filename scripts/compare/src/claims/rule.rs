@@ -228,7 +228,7 @@ impl When {
     }
 
     /// Void in Rust.
-    pub fn is_only_in_cpython(self) -> Case {
+    pub fn only_in_cpython(self) -> Case {
         self.is(Standing::OnlyInCPython, None)
     }
 

@@ -274,7 +274,7 @@ fn the_gil_guards_the_data() -> Rule {
     .by([
         not(can_lose(Threads)).tells_nothing(TO_SEE),
         some(lost_by(Threads, "lock")).refutes(),
-        else_().is_only_in_cpython(),
+        else_().only_in_cpython(),
     ])
 }
 
