@@ -214,22 +214,22 @@ impl Program {
         patience: Duration,
     ) -> io::Result<Ending> {
         let deadline = Instant::now() + patience;
+        let mut ended = false;
         loop {
             if until == Until::Line && self.stdout.bytes.contains(&b'\n') {
                 return Ok(Ending::Line);
+            } else if ended {
+                return Ok(Ending::Ended);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(Ending::Deadline);
             }
-            let ended = self.wait(left)?;
+            ended = self.wait(left)?;
             self.stdout.read()?;
             self.stderr.read()?;
             if self.stdout.bytes.len() > MOST_OUTPUT {
                 return Ok(Ending::Flood);
-            }
-            if ended {
-                return Ok(Ending::Ended);
             }
         }
     }

@@ -226,7 +226,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::planted::Planted;
+    use crate::{planted::Planted, stopping::FEWEST};
 
     fn count(planted: &Planted, fact: Fact) -> Result<f64, String> {
         let results = planted.results();
@@ -236,7 +236,7 @@ mod tests {
 
     /// One round like `other`, and all others like `most`.
     fn all_but_one(most: Value, other: Value) -> Vec<Value> {
-        let mut rounds = vec![most; 6];
+        let mut rounds = vec![most; FEWEST];
         rounds[3] = other;
         rounds
     }
@@ -256,7 +256,7 @@ mod tests {
         let planted = Planted::nothing();
         let planted = planted.results_by_round("shared-state", Threads, rounds);
         for (fact, number) in [
-            (Fact::Seen(Threads), 5.0),
+            (Fact::Seen(Threads), (FEWEST - 1) as f64),
             (Fact::Unseen(Threads), 1.0),
             (Fact::Lost(Threads, "lock"), 2.0),
         ] {
