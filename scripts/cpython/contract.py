@@ -338,7 +338,7 @@ class Outcome:
     def human(self, model: Model) -> str:
         """The same for a person."""
         rows = [
-            f" {metric.name:24} {metric.variant or '':20} "
+            f" {metric.label:24} {metric.variant or '':20} "
             f"{human(metric.value, metric.unit):>12}"
             for metric in self.metrics
             if not metric.detail

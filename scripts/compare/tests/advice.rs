@@ -23,7 +23,7 @@ fn without_results_there_is_no_advice() {
 #[test]
 fn a_flag_that_would_mean_nothing_is_refused() {
     for more in [
-        ["--rounds", "9"],
+        ["--budget", "9"],
         ["--seed", "1"],
         ["--scenario", "ipc"],
         ["--readme", "--readme"],
@@ -47,7 +47,7 @@ fn results_from_elsewhere_are_called_so() {
     });
     let document = serde_json::json!({
         "schema": 2, "command": [], "date": "1976-07-01T00:00:00Z",
-        "machine": machine, "rounds": 6, "workers": 1, "samples": [],
+        "machine": machine, "budget": 1.0, "workers": 1, "samples": [],
     });
     std::fs::write(&file, document.to_string()).unwrap();
     let file = file.to_str().unwrap();

@@ -213,12 +213,12 @@ fn a_comparison_shows_no_text_as_it_came() {
         "profile": "release",
     });
     let refusal = json!({
-        "scenario": "crash", "model": "threads", "run": null,
+        "scenario": "crash", "model": "threads", "slice": null,
         "reason": markup, "stderr": "",
     });
     let document = json!({
         "schema": 2, "command": [markup], "date": "2026-11-22T10:00:00Z",
-        "machine": machine, "rounds": 6, "workers": 2, "samples": [],
+        "machine": machine, "budget": 1.0, "workers": 2, "samples": [],
         "interpreters": [{"command": markup, "words": markup, "has_gil": true}],
         "refusals": [refusal],
     });

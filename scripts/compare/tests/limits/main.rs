@@ -396,15 +396,20 @@ fn unknown_memory() {
 
 const COMPARE: &str = env!("CARGO_BIN_EXE_compare");
 
-/// Of programs that say at once what the real ones have said.
+/// Of programs that say to each request what the real ones have said.
 fn quick_comparison(folder: &Path) -> Vec<OsString> {
     for demo in DEMOS.iter().filter(|demo| demo.scenario.name == ALL[0].name) {
         let program = folder.join(demo.scenario.program(demo.model));
-        let script = format!("#!/bin/sh\ncat <<'EOF'\n{}EOF\n", demo.document);
+        let script = format!(
+            "#!/bin/sh\necho '{{\"ready\":1}}'\nwhile read -r request; do\n\
+             printf '{{\"outcome\":'; tr -d '\\n' <<'EOF'\n{}EOF\n\
+             echo '}}'\ndone\n",
+            demo.document
+        );
         fs::write(&program, script).unwrap();
         fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
     }
-    let usual = "--no-python --rounds 6 --workers 2 --scenario";
+    let usual = "--no-python --quick --budget 0 --workers 2 --scenario";
     let usual = usual.split(' ').chain([ALL[0].name]).map(OsString::from);
     let samples = folder.join("samples.json").into();
     let places = ["--programs".into(), folder.into(), "--json".into()];
