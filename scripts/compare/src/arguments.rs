@@ -150,6 +150,10 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
 
+    /// Leave no pair out, however much of its time the host took
+    #[arg(long, hide = true)]
+    pub keep_disturbed: bool,
+
     /// Where the scripts for CPython are [default: scripts/cpython]
     #[arg(long, value_name = "DIR", hide = true)]
     scripts: Option<PathBuf>,

@@ -46,6 +46,7 @@ pub struct Bench {
     pub interpreters: Interpreters,
     seed: u64,
     patience: Duration,
+    keeps_disturbed: bool,
 }
 
 impl Bench {
@@ -72,6 +73,7 @@ impl Bench {
             interpreters: Interpreters::default(),
             seed: arguments.seed,
             patience: arguments.deadline,
+            keeps_disturbed: arguments.keep_disturbed,
         })
     }
 
@@ -117,7 +119,8 @@ impl Bench {
         let mut pair = Pair::start(self, session, number);
         pair.work(session);
         pair.finish(session);
-        if session.may_drop() && stolen.disturbs() {
+        let may_drop = !self.keeps_disturbed && session.may_drop();
+        if may_drop && stolen.disturbs() {
             session.drop_pair(number);
             return false;
         }

@@ -19,6 +19,7 @@ fn calibrate(stage: &Stage) -> Command {
     let mut command = Command::new(COMPARE);
     command
         .args(["--calibrate", "--scenario", "crash", "--workers", "2"])
+        .arg("--keep-disturbed")
         .arg("--programs")
         .arg(stage.programs());
     command

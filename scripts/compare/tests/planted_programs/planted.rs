@@ -197,7 +197,7 @@ impl Stage {
         let workers = workers.to_string();
         ["--no-python", "--quick", "--budget", "0", "--workers", &workers]
             .into_iter()
-            .chain(["--programs", &programs])
+            .chain(["--keep-disturbed", "--programs", &programs])
             .chain(scenarios.iter().flat_map(|name| ["--scenario", name]))
             .map(str::to_owned)
             .collect()
