@@ -41,7 +41,7 @@
 //!   with it. While it *waits*, the end of stdin ends it.
 //! - Between two slices it sleeps: it has no worker and uses no CPU time. What
 //!   cannot be stopped is the exception, and the one scenario that is about
-//!   that says so: see [`Part::spoils`](crate::scenarios::Part::spoils).
+//!   that says so: see [`Part`](crate::scenarios::Part).
 //! - A slice leaves nothing to the next one that would change its figures.
 //!   The cores that it may use are as they were, see [`placement`]; and memory
 //!   that it has freed goes back to the kernel. Otherwise threads would find

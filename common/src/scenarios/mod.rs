@@ -43,7 +43,7 @@ pub struct Scenario {
     pub scales: bool,
     /// What is asked of both sides, one part in a slice. All parts together
     /// have every metric that a run without flags has, and no metric is of
-    /// two parts, but for `total` and `memory`, see [`Part::whole`].
+    /// two parts, but for `total` and `memory`, see [`Part`].
     pub parts: &'static [Part],
     /// What CPython is asked beside, if the scenario is there: in sizes for
     /// which Python takes some 150 ms or less. The Rust pair is asked the

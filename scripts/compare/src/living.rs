@@ -15,7 +15,7 @@ use crate::{
 
 /// So much CPU time between two slices is more than a program needs to go to
 /// sleep: it did something, at the cost of the one whose turn it was.
-const AWAKE: f64 = 5e-3;
+const AWAKE: f64 = 20e-3;
 
 /// A program between two slices. Dropped, it is killed.
 pub struct Living {

@@ -107,6 +107,10 @@ fn in_unit(measured: &Measured, verdicts: &[&Verdict], unit: &str) -> Markup {
         .filter(|verdict| verdict.unit == unit)
         .map(|verdict| strip(measured, verdict))
         .collect();
+    // Nothing has no place on a logarithmic axis.
+    if rows.iter().flat_map(all).all(|figure| figure <= 0.0) {
+        return Markup::default();
+    }
     let axis = Axis::logarithmic(Unit::Base(unit), rows.iter().flat_map(all));
     let title = format!("All rounds, {}", in_full(unit));
     chart::strips(&title, axis, &rows, None).figure()
