@@ -342,13 +342,18 @@ def difference(
 
 
 def footprint(process: int) -> Footprint:
-    """Of one process. Linux only."""
-    clean, dirty, proportional = (
+    """Of one process. Linux only.
+
+    Private is what is of no file: see worker_cost/memory.rs of `common`.
+    """
+    dirty, of_no_file, proportional = (
         contract.memory(process, kind)
-        for kind in ("Private_Clean", "Private_Dirty", "Pss")
+        for kind in ("Private_Dirty", "Anonymous", "Pss")
     )
+    is_known = dirty is not None and of_no_file is not None
+    private = min(dirty, of_no_file) if is_known else None
     tables = kibibytes(f"/proc/{process}/status", "VmPTE")
-    return Footprint(contract.total([clean, dirty]), proportional, tables)
+    return Footprint(private, proportional, tables)
 
 
 def kernel_stacks() -> Optional[int]:

@@ -1021,10 +1021,9 @@ fn only_fork_grows_with_the_parent() {
     }
 }
 
-/// Claims C10 and C11: of a crew, a process that waits holds more than a thread
-/// does. (One thread alone counts the pages of the program that the first start
-/// reads, and can seem to hold as much.) What a crew reads in common is there
-/// once; what each copies is there for each.
+/// Claims C10 and C11: a process that waits holds more than a thread does,
+/// and of either, a crew holds no more for each than one alone. What a crew
+/// reads in common is there once; what each copies is there for each.
 #[test]
 fn who_waits_holds_little_and_a_process_more() {
     let each = MODELS.map(|model| {
@@ -1039,11 +1038,11 @@ fn who_waits_holds_little_and_a_process_more() {
     });
     let [threads, processes] = each;
     for ((thread, with), (process, others)) in threads.iter().zip(&processes) {
-        assert!(*thread < 400e3 && *process < 400e3, "{each:?}");
+        assert!(thread < process && *process < 400e3, "{each:?}");
         assert!((with / others - 1.0).abs() < 0.1, "{each:?}");
     }
-    let ([_, (thread, with_tables)], [_, (process, _)]) = (threads, processes);
-    assert!(thread < process && thread < 24e3, "{each:?}");
+    let [_, (thread, with_tables)] = threads;
+    assert!(thread < 24e3, "{each:?}");
     assert!((with_tables / 1.05 - 1.0).abs() < 0.05, "{each:?}");
 }
 

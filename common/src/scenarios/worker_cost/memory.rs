@@ -94,7 +94,11 @@ impl Drop for Ballast {
 /// does not tell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Footprint {
-    /// Pages that nobody else maps: what would be free without it.
+    /// Pages of no file that nobody else maps: what would be free without it.
+    /// Those of a file, its program's among them, are there without it too.
+    /// They are private as long as no other program happens to map that file,
+    /// and dirty as long as it was just built; the worker that is the first to
+    /// read them would seem to hold them.
     pub private: Option<f64>,
     /// All its pages, those that several share in parts (PSS).
     pub proportional: Option<f64>,
@@ -198,9 +202,11 @@ impl Footprint {
 fn footprint(process: &Process) -> Result<Footprint, ProcError> {
     let page_tables = process.status()?.vmpte.map(|kib| kib * 1024);
     let rollup = |kind| Some(memory_of(process, kind).ok()?? as f64);
-    let private = rollup("Private_Clean").zip(rollup("Private_Dirty"));
+    // Of what a fork shares with its parent, only what was written since then
+    // is private; and not all that is private is of no file.
+    let private = rollup("Private_Dirty").zip(rollup("Anonymous"));
     Ok(Footprint {
-        private: private.map(|(clean, dirty)| clean + dirty),
+        private: private.map(|(dirty, of_no_file)| dirty.min(of_no_file)),
         proportional: rollup("Pss"),
         page_tables: page_tables.map(|bytes| bytes as f64),
         kernel_stack: Some(0.0),

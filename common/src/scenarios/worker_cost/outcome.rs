@@ -269,9 +269,9 @@ fn crew_table(model: Model, finished: &[Finished]) -> Vec<String> {
 }
 
 const CREW_REMARK: &str = "\
-Private: pages that it alone maps. Shares: these, and its part of the others\n\
-(PSS). Tables: the kernel's page tables. Stack: the kernel's, from a count of\n\
-the whole machine, which tells little of a small crew.";
+Private: pages of no file that it alone maps. Shares: these, and its part of\n\
+the others (PSS). Tables: the kernel's page tables. Stack: the kernel's, from\n\
+a count of the whole machine, which tells little of a small crew.";
 
 fn crew_row(one: &Finished) -> Option<String> {
     let Report::Crew(crew) = &one.report else { return None };
