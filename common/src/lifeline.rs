@@ -12,8 +12,11 @@
 
 use std::{
     io,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
-    sync::Once,
+    os::fd::{AsFd, AsRawFd, BorrowedFd},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicI32, Ordering::Relaxed},
+    },
 };
 
 use libc::{F_GETFL, F_SETFL, F_SETOWN, O_ASYNC, c_int};
@@ -52,37 +55,47 @@ pub fn hold(pipe: impl AsFd, signal: Signal) -> io::Result<()> {
 ///
 /// As [`hold`], or if there can be no handler.
 pub fn hold_if_cut(pipe: impl AsFd) -> io::Result<()> {
-    static HANDLER: Once = Once::new();
-    let (pipe, mut handled) = (pipe.as_fd(), Ok(()));
-    let file = pipe.as_raw_fd();
-    HANDLER.call_once(|| handled = end_if_cut(file));
-    handled?;
+    let pipe = pipe.as_fd();
+    HELD.store(pipe.as_raw_fd(), Relaxed);
+    handle_sigio()?;
     arm(pipe, Signal::IO, getpid().as_raw_pid())?;
+    end_if_cut(pipe)
+}
+
+/// What [`hold_if_cut`] was called with last.
+static HELD: AtomicI32 = AtomicI32::new(-1);
+
+/// Once for the whole process: a second handler would only look twice.
+fn handle_sigio() -> io::Result<()> {
+    static HANDLED: Mutex<bool> = Mutex::new(false);
+    let mut is_handled = HANDLED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*is_handled {
+        // SAFETY: a handler may only do what signal-safety(7) lists. This one
+        // loads an atomic and makes up to three system calls, poll(2),
+        // getpid(2) and kill(2); it takes no lock and no memory.
+        unsafe { low_level::register(SIGIO, look) }?;
+        *is_handled = true;
+    }
+    Ok(())
+}
+
+fn look() {
+    // SAFETY: the number is that of a descriptor which was open when it was
+    // stored. Should it be another's by now, or nobody's, then poll(2) looks
+    // at the wrong one or at none, and no memory depends on what it finds.
+    let pipe = unsafe { BorrowedFd::borrow_raw(HELD.load(Relaxed)) };
+    // There is nobody to tell.
+    let _ = end_if_cut(pipe);
+}
+
+fn end_if_cut(pipe: BorrowedFd<'_>) -> io::Result<()> {
     if is_cut(pipe)? {
         kill_process(getpid(), Signal::TERM)?;
     }
     Ok(())
 }
 
-/// From now on, SIGIO ends this process if the other end of that is closed.
-fn end_if_cut(file: RawFd) -> io::Result<()> {
-    let look = move || {
-        // SAFETY: the caller keeps the descriptor open for as long as it
-        // counts, and is told of nothing after that.
-        let pipe = unsafe { BorrowedFd::borrow_raw(file) };
-        if is_cut(pipe).unwrap_or(true) {
-            // It cannot fail: this process is there.
-            let _ = kill_process(getpid(), Signal::TERM);
-        }
-    };
-    // SAFETY: a handler may only do what signal-safety(7) lists. This one
-    // makes two system calls, poll(2) and kill(2), and takes no lock and no
-    // memory.
-    unsafe { low_level::register(SIGIO, look) }?;
-    Ok(())
-}
-
-/// Has nothing sent any more, whatever happens at the other end. For a pipe
+/// Has nothing sent any more, whatever happens at the other end: for a pipe
 /// that is a lifeline at some times, and brings input at others.
 ///
 /// # Errors

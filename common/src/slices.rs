@@ -27,7 +27,7 @@
 //! line on stdout: what `--json` would print, or what went wrong.
 //!
 //! ```text
-//! {"outcome": {"schema": 1, "scenario": "shared-state", …}}
+//! {"outcome": {"schema": 2, "scenario": "shared-state", …}}
 //! {"error": "a number of workers from 1 to 1024 is needed"}
 //! ```
 //!
@@ -35,13 +35,11 @@
 //! that is no request are errors, and not the end of the program. The end of
 //! stdin is, with status 0.
 //!
-//! - The one who asks writes one request, and nothing more before the answer
-//!   is in, and keeps stdin open until then. While the demo *works*, stdin is
-//!   its [lifeline]: anything that happens there ends it, and its workers
-//!   with it. While it *waits*, the end of stdin ends it.
-//! - Between two slices it sleeps: it has no worker and uses no CPU time. What
-//!   cannot be stopped is the exception, and the one scenario that is about
-//!   that says so: see [`Part`](crate::scenarios::Part).
+//! - While the demo *works*, stdin is its [lifeline]: the end of it ends the
+//!   demo, and its workers with it. While it *waits*, it ends by itself then.
+//! - Between two slices it sleeps: it has no worker and uses no CPU time. The
+//!   exception is the scenario about workers that cannot be stopped, which
+//!   says so: see [`Part`](crate::scenarios::Part).
 //! - A slice leaves nothing to the next one that would change its figures.
 //!   The cores that it may use are as they were, see [`placement`]; and memory
 //!   that it has freed goes back to the kernel. Otherwise threads would find

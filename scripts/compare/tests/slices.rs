@@ -238,6 +238,24 @@ fn a_program_answers_line_by_line_until_its_stdin_ends() {
     }
 }
 
+/// The kernel may tell of a request when the program is at work already. That
+/// alone is not the end of who asks.
+#[test]
+fn what_is_asked_too_early_ends_nobody() {
+    let _turn = in_turn();
+    for (_, mut living) in everyone(scenario("shared-state")) {
+        for _ in 0..20 {
+            living.request(&json!(LITTLE).to_string());
+            living.request(&json!(LITTLE).to_string());
+            for _ in 0..2 {
+                let said = living.answer();
+                assert!(said["outcome"].is_object(), "{}: {said}", living.name);
+            }
+        }
+        assert_eq!(living.end().code(), Some(0));
+    }
+}
+
 #[test]
 fn a_file_is_no_stdin_for_slices() {
     let _turn = in_turn();
