@@ -2,7 +2,7 @@
 //! what to do. Pure functions of what was read in [`environment`] and of what
 //! the programs said of themselves.
 //!
-//! A disturbance is no refusal. The rounds were taken in turns and the judge
+//! A disturbance is no refusal. The programs took turns and the judge
 //! looks at their spread, so most of them make an interval wider and no
 //! verdict wrong; but whoever reads "too noisy to tell" wants to know why.
 //!
@@ -33,7 +33,7 @@ const STALLED: f64 = 0.01;
 /// than these tells nothing, however short the scenario.
 const TICKS: f64 = 0.05;
 
-/// The slowest spin over the fastest. Within a round drift cancels; beyond
+/// The slowest spin over the fastest. Within a pair drift cancels; beyond
 /// half of what [`judge`](crate::judge) calls near, the figures of a side are
 /// those of no one machine.
 const DRIFT: f64 = 1.05;

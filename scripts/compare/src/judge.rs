@@ -139,7 +139,7 @@ mod tests {
         }
 
         /// A machine whose speed drifts by a factor of two disturbs nothing,
-        /// because both runs of a round feel it.
+        /// because both slices of a pair feel it.
         #[test]
         fn a_planted_slow_down_of_ten_per_cent_is_found(
             rounds in prop::collection::vec(

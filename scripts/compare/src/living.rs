@@ -1,7 +1,10 @@
 //! A program that is alive, and is asked for one slice after the other: see
 //! [`common::slices`].
 
-use std::{process::Command, time::Duration};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use common::{resources, slices::VERSION};
 use serde::Deserialize;
@@ -13,16 +16,25 @@ use crate::{
     refusal::Reason,
 };
 
-/// So much CPU time between two slices is more than a program needs to go to
-/// sleep: it did something, at the cost of the one whose turn it was.
-const AWAKE: f64 = 20e-3;
+/// A program that works for this share of all its pauses did so at the cost of
+/// the one whose turn it was. To go to sleep takes no such share of a pause
+/// that is as long as another's slice; and of a program that is always busy, a
+/// machine with other work to do still leaves more.
+const MOST_AWAKE: f64 = 0.25;
+
+/// Less CPU time than this is none, in seconds: where all slices are short, to
+/// go to sleep may take a share of them.
+const AWAKE_AT_ALL: f64 = 20e-3;
 
 /// A program between two slices. Dropped, it is killed.
 pub struct Living {
     program: Program,
-    /// What it had used of the CPU when it had answered. None if it has not
-    /// been asked yet, or the kernel does not tell.
-    used: Option<f64>,
+    /// When it had answered last, and what it had used of the CPU by then.
+    /// None if it has not been asked yet, or the kernel does not tell.
+    answered: Option<(Instant, f64)>,
+    /// Seconds of all pauses so far, and CPU seconds in them.
+    paused: f64,
+    awake: f64,
 }
 
 /// What it has to say, one a line.
@@ -52,7 +64,8 @@ impl Living {
     ) -> Result<Self, End> {
         let started = Program::start(command);
         let program = started.map_err(|it| (it.into(), String::new()))?;
-        let mut living = Living { program, used: None };
+        let (answered, paused, awake) = (None, 0.0, 0.0);
+        let mut living = Living { program, answered, paused, awake };
         match living.answer(patience) {
             Ok(Answer::Ready(VERSION)) => Ok(living),
             Ok(_) => Err(living.last_words(Reason::NotReady)),
@@ -64,20 +77,21 @@ impl Living {
     ///
     /// # Errors
     ///
-    /// Fails with the reason if there is none, or if the program has done
+    /// Fails with the reason if there is none, or if the program has printed
     /// anything since the last slice.
     pub fn ask(
         &mut self,
         flags: &[String],
         patience: Duration,
     ) -> Result<Box<RawValue>, Reason> {
-        self.check_that_it_slept()?;
+        self.end_pause();
         if self.program.has_printed()? {
             return Err(Reason::MoreThanAsked);
         }
         self.program.tell(&format!("{}\n", json!(flags)))?;
         let answer = self.answer(patience)?;
-        self.used = resources::cpu_of(self.program.id());
+        let used = resources::cpu_of(self.program.id());
+        self.answered = Some(Instant::now()).zip(used);
         match answer {
             Answer::Outcome(document) => Ok(document),
             Answer::Error(words) => Err(Reason::Said(words)),
@@ -94,11 +108,19 @@ impl Living {
         }
     }
 
+    fn end_pause(&mut self) {
+        let used = resources::cpu_of(self.program.id());
+        if let Some(((since, before), now)) = self.answered.take().zip(used) {
+            self.paused += since.elapsed().as_secs_f64();
+            self.awake += now - before;
+        }
+    }
+
     fn check_that_it_slept(&self) -> Result<(), Reason> {
-        let now = resources::cpu_of(self.program.id());
-        match now.zip(self.used).map(|(now, before)| now - before) {
-            Some(used) if used > AWAKE => Err(Reason::Awake(used)),
-            _ => Ok(()),
+        let &Living { paused, awake, .. } = self;
+        match awake > AWAKE_AT_ALL && awake > MOST_AWAKE * paused {
+            true => Err(Reason::Awake { awake, paused }),
+            false => Ok(()),
         }
     }
 
@@ -117,12 +139,13 @@ impl Living {
         }
     }
 
-    /// Lets it end, which must be in order too.
+    /// Lets it end, which must be in order too, as its pauses must have been.
     ///
     /// # Errors
     ///
     /// Fails with the reason if it is not.
-    pub fn finish(self, patience: Duration) -> Result<(), End> {
+    pub fn finish(mut self, patience: Duration) -> Result<(), End> {
+        self.end_pause();
         self.check_that_it_slept().map_err(|it| (it, String::new()))?;
         let report = match self.program.finish(patience) {
             Ok(report) => report,

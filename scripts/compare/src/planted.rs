@@ -23,7 +23,7 @@ use crate::{
 
 const WORKERS: usize = 2;
 
-/// Figures round by round: of one program with that many workers.
+/// Figures pair by pair: of one program with that many workers.
 type Key = (&'static str, Model, usize);
 
 /// What is to be found.
@@ -44,7 +44,7 @@ impl Planted {
         Self::default()
     }
 
-    /// A figure of both sides, threads first, the same in all rounds.
+    /// A figure of both sides, threads first, the same in all pairs.
     pub fn both(
         self,
         scenario: &'static str,
@@ -90,7 +90,7 @@ impl Planted {
         self.speed_ups(scenario, model, &[times; FEWEST])
     }
 
-    /// The same, round by round.
+    /// The same, pair by pair.
     pub fn speed_ups(
         mut self,
         scenario: &'static str,
@@ -103,7 +103,7 @@ impl Planted {
     }
 
     /// How many times faster two workers are than one at this part of the
-    /// work, round by round: with two, it takes so long.
+    /// work, pair by pair: with two, it takes so long.
     pub fn speed_ups_of(
         self,
         scenario: &'static str,
@@ -119,7 +119,7 @@ impl Planted {
         )
     }
 
-    /// How many cores one side kept busy, round by round.
+    /// How many cores one side kept busy, pair by pair.
     pub fn busy_cores(
         mut self,
         scenario: &'static str,
@@ -136,7 +136,7 @@ impl Planted {
         Planted { workers_and_cores, ..self }
     }
 
-    /// What one side called its result, in all rounds.
+    /// What one side called its result, in all pairs.
     pub fn result(
         self,
         scenario: &'static str,
@@ -146,7 +146,7 @@ impl Planted {
         self.results_by_round(scenario, model, vec![result; FEWEST])
     }
 
-    /// The same, round by round.
+    /// The same, pair by pair.
     pub fn results_by_round(
         mut self,
         scenario: &'static str,

@@ -31,13 +31,16 @@ impl Progress {
     /// A pair begins.
     pub fn show(&self, session: &Session) {
         let left = self.end.saturating_duration_since(Instant::now());
+        let left = match left.is_zero() {
+            true => "the rest is the first look at each figure".into(),
+            false => format!("about {} left", roughly(left)),
+        };
         let series = session.measured.last().map(|it| it.plan.series);
         let series = series.unwrap_or_default();
         self.line.set_message(format!(
-            "{series}{} · pair {} · at most {} left",
+            "{series}{} · pair {} · {left}",
             session.name(),
             session.pairs + 1,
-            roughly(left)
         ));
     }
 }

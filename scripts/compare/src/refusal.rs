@@ -60,8 +60,13 @@ pub enum Reason {
     NotReady,
     /// It printed more than it was asked for.
     MoreThanAsked,
-    /// It used so many seconds of CPU time between two slices.
-    Awake(f64),
+    /// It worked between its slices.
+    Awake {
+        /// CPU seconds.
+        awake: f64,
+        /// Seconds of the pauses.
+        paused: f64,
+    },
     /// What it printed is not the outcome that was asked for.
     NoOutcome(NoOutcome),
     /// Its outcome is not that of the same work.
@@ -99,9 +104,10 @@ impl fmt::Display for Reason {
             Reason::MoreThanAsked => {
                 "it printed more than it was asked for".into()
             }
-            Reason::Awake(seconds) => format!(
-                "it did not sleep between two slices, but used {} of CPU time",
-                units::human(*seconds, "s")
+            Reason::Awake { awake, paused } => format!(
+                "it did not sleep between its slices: of {} it worked for {}",
+                units::human(*paused, "s"),
+                units::human(*awake, "s")
             ),
             Reason::NoOutcome(fault) => fault.to_string(),
             Reason::Disagreement(fault) => fault.to_string(),

@@ -10,6 +10,7 @@ use crate::{
     measured::Measured,
     plan::Plan,
     refusal::Reason,
+    samples::Sample,
     stopping::{self, FEWEST},
     verdict,
 };
@@ -123,7 +124,7 @@ impl Session {
     pub fn across(&self, series: usize) -> Option<Reason> {
         let (first, others) = self.measured.split_first()?;
         let sample = others.get(series.checked_sub(1)?)?.samples.last()?;
-        let is_twin = |one: &&_| alike(one, sample);
+        let is_twin = |one: &&Sample| one.slice.part == sample.slice.part;
         let twin = first.samples.iter().find(is_twin)?;
         agreement::check_across(sample, twin).err().map(Reason::from)
     }
@@ -179,10 +180,6 @@ impl Session {
         let slices = self.open().map(|part| part.slice * part.slices as u32);
         self.start + slices.sum::<Duration>()
     }
-}
-
-fn alike(this: &crate::samples::Sample, that: &crate::samples::Sample) -> bool {
-    this.slice.part == that.slice.part
 }
 
 /// How many slices there is time for, one of them in any case.
@@ -244,4 +241,83 @@ fn variance(values: &[f64]) -> Option<f64> {
     let squares = values.iter().map(|value| (value - mean).powi(2));
     let degrees = values.len().checked_sub(1).filter(|it| *it > 0)?;
     Some(squares.sum::<f64>() / degrees as f64)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use common::{outcome::Model, scenarios::ALL};
+
+    use super::*;
+    use crate::{planted::Planted, stopping::LOOKS};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn session() -> Session {
+        Session::new([Plan::of(&ALL[0], 2, true)])
+    }
+
+    #[test]
+    fn the_first_slice_does_not_count_for_how_long_one_takes() {
+        let mut part = session().parts.remove(0);
+        for seconds in [9, 1, 3] {
+            part.took(SECOND * seconds);
+        }
+        assert_eq!(part.slice, 2 * SECOND);
+    }
+
+    #[test]
+    fn slices_are_worth_their_time_where_pairs_cost_much_and_vary_little() {
+        let slices = |within, between, start, slice| {
+            let millis = Duration::from_millis;
+            Spread { within, between }.slices(millis(start), millis(slice))
+        };
+        assert_eq!(slices(4.0, 1.0, 400, 400), 2);
+        assert_eq!(slices(4.0, 1.0, 1600, 400), 4);
+        assert_eq!(slices(1.0, 9.0, 400, 400), 1);
+        // At least as many as there is time for in any case, and not too many.
+        assert_eq!(slices(1.0, 9.0, 1, 30), 4);
+        assert_eq!(slices(9.0, 0.0, 1, 30), 4);
+        assert_eq!(slices(1e6, 1.0, 400, 400), SLICES.1);
+    }
+
+    #[test]
+    fn a_machine_that_disturbs_every_pair_is_told_as_it_is() {
+        let mut session = session();
+        for _ in 0..FEWEST {
+            assert!(session.may_drop());
+            session.drop_pair(1);
+        }
+        assert!(!session.may_drop());
+    }
+
+    #[test]
+    fn a_pair_that_is_dropped_leaves_no_sample() {
+        let planted = Planted::nothing().both("ipc", "trip", [1.0, 2.0]);
+        let mut session = session();
+        session.measured = planted.results().scenarios;
+        let samples = |session: &Session| session.measured[0].samples.len();
+        assert_eq!(samples(&session), 2 * FEWEST);
+        session.drop_pair(FEWEST);
+        assert_eq!(samples(&session), 2 * (FEWEST - 1));
+        let of = session.measured[0].of(Model::Threads);
+        assert!(of.map(|it| it.slice.pair).max().unwrap() < FEWEST);
+    }
+
+    #[test]
+    fn nothing_is_looked_at_between_two_looks() {
+        let mut session = session();
+        for pairs in 1..=LOOKS[1].0 {
+            session.pairs = pairs;
+            let before: Vec<_> =
+                session.parts.iter().map(|it| it.effort).collect();
+            session.look();
+            let after: Vec<_> =
+                session.parts.iter().map(|it| it.effort).collect();
+            let is_look = LOOKS.iter().any(|(look, _)| *look == pairs);
+            // There is no row, and so none that is open.
+            assert_eq!(before != after, is_look && pairs == FEWEST);
+        }
+        assert_eq!(session.next_stage(), None);
+    }
 }

@@ -10,7 +10,7 @@
 //! Biometrika 70, 1983). A test counts it out.
 //!
 //! The rejected alternatives: an interval of 95 % at each look, which misses
-//! three times as often; a number of rounds that is fixed beforehand, which is
+//! three times as often; a number of pairs that is fixed beforehand, which is
 //! too large for what is plain, and too small for what is not.
 
 use common::estimate::Estimate;

@@ -54,9 +54,10 @@ const HOW_TO_READ: &str = "\
 “threads 1.08× faster [1.05, 1.11]”: the median over pairs of programs, \
 and its interval.
 Without a winner, a ratio above 1 is in favour of threads.
-Total: a whole run, from the first start to the last stop. Memory: of all its \
-processes, when
-the answers were in; what several share is counted in parts.";
+Total: a slice of the part that stands for the pair, from the first start to \
+the last stop.
+Memory: of all its processes, when the answers were in; what several share is \
+counted in parts.";
 
 /// All that is shown.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
 //! Claims on killing and dying. What became of whom is a fact and no sample:
-//! the rounds are not estimated from, and all of them count. Only what was
+//! the slices are not estimated from, and all of them count. Only what was
 //! tried says anything.
 
 use common::outcome::Model::{self, Processes, Threads};
@@ -48,7 +48,7 @@ const fn death(model: Model, what: Dying) -> Quantity {
 }
 
 /// Confirmed if of each kind of hang some were interrupted and some killed, in
-/// every round; refuted by one that went on in spite of all. A kind that no
+/// every slice; refuted by one that went on in spite of all. A kind that no
 /// interruption ended, where it was tried, is only killed. What was not tried
 /// says nothing.
 fn processes_can_be_interrupted() -> Rule {
@@ -74,7 +74,7 @@ fn processes_can_be_interrupted() -> Rule {
          cargo run --release -p kill-workers-processes")
 }
 
-/// Confirmed by kinds of hang that went on in spite of all, in any round.
+/// Confirmed by kinds of hang that went on in spite of all, in any slice.
 /// Refuted only if each kind was seen to end, and none to go on.
 fn threads_cannot_be_interrupted() -> Rule {
     let of = |what| hang(Threads, what);

@@ -93,11 +93,11 @@ impl<'all> Evidence<'all> {
         let measured = self.sound(figure.scenario)?;
         let id = match figure.id.strip_suffix('*') {
             Some(begin) => most(measured, begin)
-                .ok_or_else(|| absent(figure, figure.id))?,
+                .ok_or_else(|| absent(measured, figure, figure.id))?,
             None => figure.id.to_owned(),
         };
         values(measured, figure.model, measured.plan.workers, &id)
-            .ok_or_else(|| absent(figure, &id))
+            .ok_or_else(|| absent(measured, figure, &id))
     }
 
     /// How many times the one figure is the other. Both must be of one
@@ -212,11 +212,11 @@ impl<'all> Evidence<'all> {
         }
     }
 
-    /// What a side calls its result, in each round.
+    /// What a side calls its result, in each slice.
     ///
     /// # Errors
     ///
-    /// It is missing if some round has another result, or as above.
+    /// It is missing if some slice has another result, or as above.
     pub fn summaries<T: DeserializeOwned>(
         self,
         scenario: &'static str,
@@ -231,6 +231,14 @@ impl<'all> Evidence<'all> {
                 let words = format!("have another result: {error}");
                 Missing(format!("{scenario}: {model} {words}"))
             })
+    }
+
+    /// That a scenario has nothing of this kind, in words.
+    pub fn lacks(self, scenario: &str, words: String) -> Missing {
+        match self.sound(scenario) {
+            Ok(measured) => lacking(measured, words),
+            Err(missing) => missing,
+        }
     }
 
     fn sound(self, scenario: &str) -> Result<&'all Measured, Missing> {
@@ -294,7 +302,7 @@ fn time(
     for id in parts {
         let figure = Figure { model, scenario: MATRIX, id };
         let values = values(measured, model, workers, id)
-            .ok_or_else(|| absent(figure, id))?;
+            .ok_or_else(|| absent(measured, figure, id))?;
         time.resize(values.len(), 0.0);
         time.iter_mut().zip(values).for_each(|(all, one)| *all += one);
     }
@@ -317,8 +325,17 @@ fn most(measured: &Measured, begin: &str) -> Option<String> {
     Some(format!("{begin}{most}"))
 }
 
-fn absent(Figure { scenario, model, .. }: Figure, id: &str) -> Missing {
-    Missing(format!("{scenario}: {model} have no figure {id}"))
+fn absent(measured: &Measured, figure: Figure, id: &str) -> Missing {
+    let Figure { scenario, model, .. } = figure;
+    lacking(measured, format!("{scenario}: {model} have no figure {id}"))
+}
+
+/// Says how to see it, if it was only left out.
+fn lacking(measured: &Measured, words: String) -> Missing {
+    Missing(match measured.plan.quick {
+        true => format!("{words}; --quick leaves it out"),
+        false => words,
+    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What became of workers, and of what they wrote: counted over all rounds, as
+//! What became of workers, and of what they wrote: counted over all slices, as
 //! the programs' results have it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +44,7 @@ pub enum Hanging {
     Interrupted,
     /// None was.
     NotInterrupted,
-    /// In some round it was tried on some, and ended none.
+    /// In some slice it was tried on some, and ended none.
     Deaf,
     /// Some were killed.
     Killed,
@@ -120,11 +120,13 @@ fn lost(
     let of_this = ledgers.filter(|ledger| ledger.variant == variant);
     let lost = of_this.map(|ledger| ledger.lost_updates as f64);
     lost.reduce(|all, one| all + one).ok_or_else(|| {
-        Missing(format!("shared-state: {model} have no ledger of {variant}"))
+        let words =
+            format!("shared-state: {model} have no ledger of {variant}");
+        evidence.lacks("shared-state", words)
     })
 }
 
-/// What came of each kind of hang, round by round.
+/// What came of each kind of hang, slice by slice.
 struct Hangs(BTreeMap<String, Vec<kill_workers::Ways>>);
 
 impl Hangs {
@@ -136,7 +138,10 @@ impl Hangs {
             kinds.entry(kind).or_default().push(ways);
         }
         match kinds.is_empty() {
-            true => Err(Missing("kill-workers: nobody was stuck".into())),
+            true => {
+                let words = "kill-workers: nobody was stuck";
+                Err(evidence.lacks("kill-workers", words.into()))
+            }
             false => Ok(Hangs(kinds)),
         }
     }
@@ -171,7 +176,7 @@ fn is_true(what: Hanging, rounds: &[kill_workers::Ways]) -> bool {
     }
 }
 
-/// Those of all rounds, by the way to die.
+/// Those of all slices, by the way to die.
 struct Deaths {
     ways: BTreeMap<String, Vec<crash::Death>>,
     others: usize,
@@ -190,7 +195,10 @@ impl Deaths {
             ways.entry(death.way.clone()).or_default().push(death);
         }
         match ways.is_empty() {
-            true => Err(Missing("crash: nobody died".into())),
+            true => {
+                let words = "crash: nobody died";
+                Err(evidence.lacks("crash", words.into()))
+            }
             false => Ok(Deaths { ways, others }),
         }
     }
@@ -234,7 +242,7 @@ mod tests {
         count.map_err(|Missing(words)| words)
     }
 
-    /// One round like `other`, and all others like `most`.
+    /// One slice like `other`, and all others like `most`.
     fn all_but_one(most: Value, other: Value) -> Vec<Value> {
         let mut rounds = vec![most; FEWEST];
         rounds[3] = other;

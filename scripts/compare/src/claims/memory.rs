@@ -91,8 +91,8 @@ const COPIED_IN_PYTHON: Figure =
 /// Threads move it, processes read a copy and decode it.
 pub const ROW: Quantity = by_processes("responsive-ui", "hand-over-row");
 
-/// Confirmed if in every round threads see a write to a global, and processes
-/// do not: the worker that wrote it has been joined. One round refutes it.
+/// Confirmed if in every slice threads see a write to a global, and processes
+/// do not: the worker that wrote it has been joined. One slice refutes it.
 fn memory_is_separate() -> Rule {
     let unseen = Quantity::Seen(Fact::Unseen(Threads));
     let seen = Quantity::Seen(Fact::Seen(Processes));

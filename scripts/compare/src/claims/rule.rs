@@ -58,7 +58,7 @@ pub enum When {
 /// A number with its interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Quantity {
-    /// A figure over the rounds.
+    /// A figure over the pairs.
     Figure(Figure),
     /// Its greatest value in any run. What was seen once can be seen.
     Most(Figure),
@@ -73,7 +73,7 @@ pub enum Quantity {
     BusyCores(Model),
     /// Who works at what, on how many cores.
     Setting(Setting),
-    /// What became of workers, or of what they wrote: of all rounds together.
+    /// What became of workers, or of what they wrote: of all slices together.
     Seen(Fact),
     /// What is counted in the sources.
     Count(Count),
@@ -93,7 +93,7 @@ pub struct Figure {
     pub id: &'static str,
 }
 
-/// What stays the same in all rounds of [`MATRIX`].
+/// What stays the same in all slices of [`MATRIX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {
     /// How many there are.
@@ -170,7 +170,7 @@ pub const fn by_processes(
 }
 
 impl Figure {
-    /// Over the rounds.
+    /// Over the pairs.
     pub const fn q(self) -> Quantity {
         Quantity::Figure(self)
     }

@@ -55,14 +55,14 @@ impl Chart {
     }
 }
 
-/// A row of dots: all rounds of both sides.
+/// A row of dots: all pairs of programs, both sides.
 #[derive(Debug)]
 pub struct Strip {
     /// What was measured.
     pub label: String,
-    /// Round by round.
+    /// Pair by pair.
     pub threads: Vec<f64>,
-    /// Round by round.
+    /// Pair by pair.
     pub processes: Vec<f64>,
     /// The bounds of an interval of processes, and what lies in the middle.
     pub interval: Option<[f64; 3]>,

@@ -74,7 +74,7 @@ fn stopped(measured: &Measured) -> Markup {
     rows.sort_by_key(|(kind, way)| (kind.clone(), rank(way)));
     rows.dedup();
     html! {
-        h3 { "What a stuck worker yields to, all rounds together" }
+        h3 { "What a stuck worker yields to, all slices together" }
         div.wide tabindex="0" role="region" aria-label="stuck workers" {
             table {
                 thead { tr {
@@ -155,7 +155,7 @@ fn survived(measured: &Measured) -> Markup {
         }
     }
     html! {
-        h3 { "Who survives a worker's death, all rounds together" }
+        h3 { "Who survives a worker's death, all slices together" }
         div.wide tabindex="0" role="region" aria-label="deaths" {
             table {
                 thead { tr {
@@ -190,7 +190,7 @@ fn fate(deaths: &[Death], (way, hold): (&str, &str)) -> Markup {
         } @else if survived == 0 {
             span.bad { "✗ nobody goes on" }
         } @else {
-            "the others live in " (survived) " of " (count(deaths.len(), "round"))
+            "the others live in " (survived) " of " (count(deaths.len(), "death"))
         }
         @if let Some(end) = end { ", " (end) }
         @if hung > 0 { ", hung for ever" }
@@ -245,6 +245,6 @@ mod tests {
         assert!(words(&[death(0, true)]).contains("nobody goes on"));
         assert!(words(&[death(0, true)]).contains("hung for ever"));
         let torn = words(&[death(1, false), death(0, false)]);
-        assert!(torn.contains("in 1 of 2 rounds"), "{torn}");
+        assert!(torn.contains("in 1 of 2 deaths"), "{torn}");
     }
 }

@@ -263,9 +263,10 @@ fn method(report: &Report<'_>) -> Markup {
                 "a ratio above 1 is in favour of threads."
             }
             p {
-                "Total: a whole run, from the first start to the last stop. "
-                "Memory: of all its processes, when the answers were in; "
-                "what several share is counted in parts."
+                "Total: a slice of the part that stands for the pair, from the "
+                "first start to the last stop. Memory: of all its processes, "
+                "when the answers were in; what several share is counted in "
+                "parts."
             }
             p { "To measure the same on this or another machine:" }
             pre tabindex="0" { code {

@@ -1,4 +1,4 @@
-//! What was measured, as charts: all rounds of every scenario, and what is
+//! What was measured, as charts: all pairs of every scenario, and what is
 //! peculiar to one of them.
 
 use common::{
@@ -45,7 +45,7 @@ pub fn rounds(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
     let ends = rows.iter().filter_map(|row| row.interval).flatten();
     let figures = rows.iter().flat_map(all).chain(ends);
     let axis = Axis::logarithmic(Unit::Times, figures);
-    let title = "All rounds, as a multiple of the median of threads; the bar \
+    let title = "All pairs, as a multiple of the median of threads; the bar \
                  is the interval of the ratio";
     html! {
         @if !rows.is_empty() {
@@ -95,7 +95,7 @@ fn in_units(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
     }
     html! {
         details {
-            summary { "The rounds in units, with what only one side can do" }
+            summary { "The pairs in units, with what only one side can do" }
             @for unit in units { (in_unit(measured, verdicts, unit)) }
         }
     }
@@ -112,7 +112,7 @@ fn in_unit(measured: &Measured, verdicts: &[&Verdict], unit: &str) -> Markup {
         return Markup::default();
     }
     let axis = Axis::logarithmic(Unit::Base(unit), rows.iter().flat_map(all));
-    let title = format!("All rounds, {}", in_full(unit));
+    let title = format!("All pairs, {}", in_full(unit));
     chart::strips(&title, axis, &rows, None).figure()
 }
 
@@ -212,7 +212,7 @@ fn latencies(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
         h3 { "A trip by the size of its message (log–log), median" }
         (panels(measured, across, &by_size))
         details {
-            summary { (shown) ": percentiles, the median over the rounds" }
+            summary { (shown) ": percentiles, the median over the pairs" }
             (panels(measured, along, &spread))
         }
     }

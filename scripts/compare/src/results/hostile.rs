@@ -37,7 +37,7 @@ fn values() -> [Value; 9] {
     ]
 }
 
-/// One round of a scenario, with a result that has a chart or table of its
+/// One slice of a scenario, with a result that has a chart or table of its
 /// own, where that of any scenario has.
 fn document(scenario: &str) -> Value {
     let result = match scenario {

@@ -158,6 +158,16 @@ fn a_flood_of_errors() {
     assert!(kept.len() < 80 << 10, "{} bytes", kept.len());
 }
 
+/// It answers, and then goes on with something else while the other's turn is.
+#[test]
+fn work_between_slices() {
+    let busy = "printf '{\"outcome\":'; cat \"$outcome\"; echo '}'; i=0; \
+                while [ $i -lt 300000 ]; do i=$((i + 1)); done; continue";
+    let stage = stage_with(busy);
+    stage.misbehave("shared-state", Model::Threads, "sleep 0.1");
+    assert_refused(&compare(&stage), "it did not sleep between its slices: of");
+}
+
 #[test]
 fn much_on_stderr_is_no_fault() {
     let stage = stage_with("head -c 1000000 /dev/zero >&2");
