@@ -56,6 +56,8 @@ enum Trust {
     Trusted,
     TooNoisy,
     Wrong,
+    /// No row was judged.
+    Untried,
 }
 
 /// Lets the judge judge what is known.
@@ -140,14 +142,18 @@ impl Tally {
 }
 
 impl Calibration {
-    /// Whether the judge said what is false, too often, or a program failed.
+    /// Whether the judge said what is false, too often, or nothing at all, or a
+    /// program failed.
     pub fn is_wrong(&self) -> bool {
-        self.trust() == Trust::Wrong || !self.refusals.is_empty()
+        let is_wrong = [Trust::Wrong, Trust::Untried].contains(&self.trust());
+        is_wrong || !self.refusals.is_empty()
     }
 
     fn trust(&self) -> Trust {
         let mut tallies = self.trials.iter().map(|(_, tally)| tally);
-        if tallies.clone().any(Tally::is_wrong) {
+        if tallies.clone().any(|tally| tally.all() == 0) {
+            Trust::Untried
+        } else if tallies.clone().any(Tally::is_wrong) {
             Trust::Wrong
         } else if tallies.all(Tally::is_right) {
             Trust::Trusted
@@ -206,6 +212,10 @@ impl fmt::Display for Trust {
                  cannot tell, and is not wrong,\nbut a difference of a few per \
                  cent may not be found."
             }
+            Trust::Untried => {
+                "Nothing was judged: the programs have no figure that answers a \
+                 question. Exit status 1."
+            }
             Trust::Wrong => {
                 "THE JUDGE IS WRONG on this machine now, in more than 5 of a \
                  hundred verdicts:\nbelieve no difference near 10 %. Exit \
@@ -248,6 +258,7 @@ mod tests {
         assert_eq!(trust([good, good, [94, 6, 0]]), Trust::Wrong);
         assert_eq!(trust([good, [94, 5, 1], good]), Trust::TooNoisy);
         assert_eq!(trust([good, [0, 0, 100], good]), Trust::TooNoisy);
+        assert_eq!(trust([good, [0, 0, 0], good]), Trust::Untried);
     }
 
     #[test]

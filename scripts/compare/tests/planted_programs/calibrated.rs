@@ -1,16 +1,14 @@
 //! The judge, judged on machines that are planted.
 
 use assert_cmd::Command;
-use common::outcome::Model;
 
-use crate::planted::{COMPARE, Result, Stage, run, squeezed};
+use crate::planted::{BOTH, COMPARE, Result, Stage, run, squeezed};
 
-/// The time and the figures of a program are as many per cent as these lines
-/// of shell set.
+/// Both programs do what a few lines of shell say.
 fn calibrated(lines: &str) -> Result {
     let stage = Stage::new();
-    for model in [Model::Threads, Model::Processes] {
-        stage.misbehave("crash", model, lines);
+    for model in BOTH {
+        stage.misbehave("shared-state", model, lines);
     }
     run(&mut calibrate(&stage))
 }
@@ -18,7 +16,7 @@ fn calibrated(lines: &str) -> Result {
 fn calibrate(stage: &Stage) -> Command {
     let mut command = Command::new(COMPARE);
     command
-        .args(["--calibrate", "--scenario", "crash", "--workers", "2"])
+        .args(["--calibrate", "--scenario", "shared-state", "--workers", "2"])
         .arg("--keep-disturbed")
         .arg("--programs")
         .arg(stage.programs());
@@ -30,10 +28,50 @@ fn on_a_quiet_machine_the_judge_may_be_trusted() {
     let result = calibrated("");
     assert_eq!(result.code, Some(0), "{}{}", result.stdout, result.stderr);
     let page = squeezed(&result.stdout);
-    for words in ["a false one in 0", "missed in 0", "too noisy to tell in 0"] {
+    for words in [
+        "each program against itself no clear difference in 2 of 2 rows, a \
+         false one in 0, too noisy to tell in 0",
+        "slower by 3 % found in 2 of 2 rows, missed in 0",
+        "slower by 10 % found in 2 of 2 rows, missed in 0",
+    ] {
         assert!(page.contains(words), "no {words} in\n{}", result.stdout);
     }
     assert!(page.contains("The judge may be trusted on this machine now"));
+}
+
+/// Each start has figures of its own: in one pair the first program is faster,
+/// in the next one the second.
+#[test]
+fn on_a_noisy_machine_the_judge_says_so_and_is_not_wrong() {
+    let stage = Stage::new();
+    for model in BOTH {
+        stage.plant("shared-state", model, |asked| {
+            let factors = [1.6, 1.0, 1.0, 1.6];
+            asked.scale(0, factors[(asked.pair - 1) % factors.len()]);
+        });
+    }
+    let result = run(&mut calibrate(&stage));
+    assert_eq!(result.code, Some(0), "{}{}", result.stdout, result.stderr);
+    let page = squeezed(&result.stdout);
+    assert!(
+        page.contains("a false one in 0, too noisy to tell in 2"),
+        "{page}"
+    );
+    assert!(page.contains("missed in 0, too noisy to tell in 2"), "{page}");
+    assert!(page.contains("This machine is too noisy now"), "{page}");
+}
+
+#[test]
+fn where_nothing_is_judged_nobody_is_trusted() {
+    let stage = Stage::new();
+    for model in BOTH {
+        stage.plant("shared-state", model, |asked| {
+            asked.outcome.metrics.clear();
+        });
+    }
+    let result = run(&mut calibrate(&stage));
+    assert_eq!(result.code, Some(1), "{}", result.stdout);
+    assert!(result.stdout.contains("Nothing was judged"), "{}", result.stdout);
 }
 
 #[test]
