@@ -2,7 +2,6 @@
 
 use std::{
     env,
-    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -15,7 +14,14 @@ use common::{
     scenarios::{self, Scenario},
 };
 
-use crate::{advise::Task, interpreter::Interpreters, plan::Plan};
+use crate::{
+    run::{
+        bench::Bench,
+        interpreter::Interpreters,
+        plan::{Plan, WORKERS},
+    },
+    show::advise::Task,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,9 +54,6 @@ const MEASURING: [&str; 8] = [
 
 /// How many seconds are measured: with `--quick`, and without.
 const BUDGETS: [u64; 2] = [65, 330];
-
-/// How many workers a side may have.
-pub const WORKERS: RangeInclusive<usize> = 1..=1024;
 
 /// Runs every pair on this machine, proves that both sides did the same
 /// work, and says in words which is faster
@@ -119,7 +122,7 @@ pub struct Arguments {
 
     /// The seed of the input
     #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
+    seed: u64,
 
     /// How many workers each side gets [default: one for each core]
     #[arg(long, value_name = "N", value_parser = parse_workers)]
@@ -132,7 +135,7 @@ pub struct Arguments {
         default_value = "120",
         value_parser = parse_deadline
     )]
-    pub deadline: Duration,
+    deadline: Duration,
 
     /// Measure nothing: ask about your task, and say what to take, by the
     /// last results of this machine
@@ -152,7 +155,7 @@ pub struct Arguments {
 
     /// Leave no pair out, however much of its time the host took
     #[arg(long, hide = true)]
-    pub keep_disturbed: bool,
+    keep_disturbed: bool,
 
     /// Where the scripts for CPython are [default: scripts/cpython]
     #[arg(long, value_name = "DIR", hide = true)]
@@ -169,21 +172,39 @@ impl Arguments {
 
     /// Where the scripts are: in the workspace that this program was built
     /// from, for they are not built into it.
-    pub fn scripts(&self) -> PathBuf {
+    fn scripts(&self) -> PathBuf {
         const USUAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cpython");
         self.scripts.clone().unwrap_or_else(|| USUAL.into())
     }
 
-    /// The interpreters of Python that the scripts are run by.
+    /// The interpreters of Python that the scripts are run by: none to judge
+    /// the judge.
     ///
     /// # Errors
     ///
     /// Fails if one that was asked for cannot run them.
-    pub fn interpreters(&self) -> anyhow::Result<Interpreters> {
-        match self.no_python {
+    fn interpreters(&self) -> anyhow::Result<Interpreters> {
+        match self.no_python || self.calibrate {
             true => Ok(Interpreters::default()),
             false => Interpreters::find(&self.python, &self.scripts()),
         }
+    }
+
+    /// Where and how programs are run.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no folder of programs, or if an interpreter that was
+    /// asked for cannot run the scripts.
+    pub fn bench(&self) -> anyhow::Result<Bench> {
+        Ok(Bench {
+            programs: self.programs()?,
+            scripts: self.scripts(),
+            interpreters: self.interpreters()?,
+            seed: self.seed,
+            patience: self.deadline,
+            keeps_disturbed: self.keep_disturbed,
+        })
     }
 
     /// How long to measure, once every figure has had its first look.
@@ -203,7 +224,7 @@ impl Arguments {
     /// # Errors
     ///
     /// Fails if there is no such folder.
-    pub fn programs(&self) -> anyhow::Result<PathBuf> {
+    fn programs(&self) -> anyhow::Result<PathBuf> {
         let folder = match &self.programs {
             Some(folder) => folder.clone(),
             None => beside_this_program()?,

@@ -10,7 +10,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-#[path = "../src/document.rs"]
+#[path = "../src/run/document.rs"]
 mod document;
 #[path = "support/interrupts.rs"]
 mod interrupts;

@@ -18,13 +18,11 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     claims::{
-        Missing,
-        interpret::Source,
-        rule::{Figure, MATRIX, Quantity, Setting},
+        quantity::{Figure, MATRIX, Setting},
+        ruling::Missing,
     },
-    measured::Measured,
-    results::Results,
-    stopping,
+    judge::{results::Results, stopping},
+    run::measured::Measured,
 };
 
 /// Of the pairs, or of CPython.
@@ -33,35 +31,6 @@ pub struct Evidence<'all> {
     results: &'all Results,
     /// The number of the interpreter, if it is of CPython.
     interpreter: Option<usize>,
-}
-
-impl Source for Evidence<'_> {
-    fn estimate(&self, quantity: &Quantity) -> Result<Estimate, Missing> {
-        match *quantity {
-            Quantity::Figure(figure) => {
-                self.figure(figure).map(|figure| stopping::estimate(&figure))
-            }
-            Quantity::Most(figure) => {
-                let values = self.figure(figure)?;
-                Ok(exactly(values.into_iter().fold(0.0, f64::max)))
-            }
-            Quantity::Ratio(above, below) => self.ratio(above, below),
-            Quantity::SpeedUp(model, parts) => self.speed_up(model, parts),
-            Quantity::Efficiency(model, parts) => {
-                let limit = self.setting(Setting::Limit)?;
-                Ok(self.speed_up(model, parts)?.divided_by(limit))
-            }
-            Quantity::BusyCores(model) => self.busy_cores(model),
-            Quantity::Setting(setting) => self.setting(setting).map(exactly),
-            Quantity::Seen(fact) => fact.count(self).map(exactly),
-            Quantity::Count(count) => count.number().map(exactly),
-            Quantity::Gil => Ok(exactly(f64::from(u8::from(self.has_gil())))),
-        }
-    }
-}
-
-fn exactly(number: f64) -> Estimate {
-    Estimate { median: number, low: number, high: number }
 }
 
 impl<'all> Evidence<'all> {
@@ -345,8 +314,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        claims::rule::{by_processes, processes, threads},
-        planted::Planted,
+        claims::{
+            interpret::Source as _,
+            quantity::{Quantity, by_processes, processes, threads},
+        },
+        judge::planted::Planted,
     };
 
     const TORN: [f64; 6] = [0.5, 0.9, 1.0, 1.6, 1.9, 6.0];

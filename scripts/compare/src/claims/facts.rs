@@ -12,85 +12,28 @@ use common::{
     supervision::Way,
 };
 
-use crate::claims::{Missing, evidence::Evidence};
+use crate::claims::{
+    evidence::Evidence,
+    quantity::{Dying, Fact, Hanging},
+    ruling::Missing,
+};
 
-/// A number that is counted and not estimated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fact {
-    /// Rounds in which a side saw a worker's write to a global.
-    Seen(Model),
-    /// Rounds in which it did not.
-    Unseen(Model),
-    /// Updates that a variant of a side lost.
-    Lost(Model, &'static str),
-    /// Of kinds of hang, how many it is true of.
-    Hanging(Model, Hanging),
-    /// Of ways to die, how many it is true of.
-    Dying(Model, Dying),
-}
-
-/// What is true of a kind of hang.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hanging {
-    /// Some were in it.
-    Kinds,
-    /// Some went on in spite of all that was tried.
-    GoesOn,
-    /// Some ended, and none went on.
-    EndsAlways,
-    /// None was seen to end, and none to go on.
-    Open,
-    /// Some were interrupted.
-    Interrupted,
-    /// None was.
-    NotInterrupted,
-    /// In some slice it was tried on some, and ended none.
-    Deaf,
-    /// Some were killed.
-    Killed,
-    /// None was.
-    NotKilled,
-    /// Not a number of kinds: how long it took to end those that it took
-    /// longest, in seconds.
-    Longest,
-}
-
-/// What is true of a way to die. Some things that a victim may hold tell the
-/// others that it is gone, and some do not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dying {
-    /// Somebody died so.
-    Ways,
-    /// All others lived on, whatever that tells was held.
-    Spared,
-    /// Some other died with it, although what was held tells.
-    Felled,
-    /// Some other was never heard of again where what was held does not tell.
-    Stalled,
-    /// Not all that tells was held.
-    Untried,
-}
-
-impl Fact {
-    /// The number.
-    ///
-    /// # Errors
-    ///
-    /// It is missing if the scenario was not compared, or refused, or if its
-    /// programs have another result.
-    pub fn count(self, evidence: &Evidence<'_>) -> Result<f64, Missing> {
-        Ok(match self {
-            Fact::Seen(model) => sightings(evidence, model, true)? as f64,
-            Fact::Unseen(model) => sightings(evidence, model, false)? as f64,
-            Fact::Lost(model, variant) => lost(evidence, model, variant)?,
-            Fact::Hanging(model, what) => {
-                Hangs::of(evidence, model)?.count(what)
-            }
-            Fact::Dying(model, what) => {
-                Deaths::of(evidence, model)?.count(what) as f64
-            }
-        })
-    }
+/// The number.
+///
+/// # Errors
+///
+/// It is missing if the scenario was not compared, or refused, or if its
+/// programs have another result.
+pub fn count(fact: Fact, evidence: &Evidence<'_>) -> Result<f64, Missing> {
+    Ok(match fact {
+        Fact::Seen(model) => sightings(evidence, model, true)? as f64,
+        Fact::Unseen(model) => sightings(evidence, model, false)? as f64,
+        Fact::Lost(model, variant) => lost(evidence, model, variant)?,
+        Fact::Hanging(model, what) => Hangs::of(evidence, model)?.count(what),
+        Fact::Dying(model, what) => {
+            Deaths::of(evidence, model)?.count(what) as f64
+        }
+    })
 }
 
 fn ledgers(
@@ -234,11 +177,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{planted::Planted, stopping::FEWEST};
+    use crate::judge::{planted::Planted, stopping::FEWEST};
 
     fn count(planted: &Planted, fact: Fact) -> Result<f64, String> {
         let results = planted.results();
-        let count = fact.count(&Evidence::of_rust(&results));
+        let count = super::count(fact, &Evidence::of_rust(&results));
         count.map_err(|Missing(words)| words)
     }
 

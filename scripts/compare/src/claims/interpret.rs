@@ -4,11 +4,12 @@ use common::{estimate::Estimate, units};
 
 use crate::{
     claims::{
-        Missing, Ruling, Standing,
-        rule::{Case, Form, Gap, Quantity, Rule, Shown, When},
+        quantity::Quantity,
+        rule::{Case, Form, Gap, Rule, Shown, When},
+        ruling::{Missing, Ruling, Standing},
     },
-    plan::count,
-    verdict::{TIMES, interval, times},
+    judge::verdict::{TIMES, interval, times},
+    run::plan::count,
 };
 
 /// What knows the quantities: the evidence, or a test.

@@ -10,12 +10,10 @@
 //!
 //! [`interpret`]: super::interpret
 
-use common::outcome::Model;
-
-use crate::claims::{Standing, facts::Fact, texts::Count};
-
-/// The scenario that tells how work scales.
-pub const MATRIX: &str = "matrix";
+use crate::claims::{
+    quantity::{Figure, Quantity},
+    ruling::Standing,
+};
 
 /// How a claim is judged.
 #[derive(Debug, Clone)]
@@ -55,65 +53,6 @@ pub enum When {
     Any(Vec<When>),
 }
 
-/// A number with its interval.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Quantity {
-    /// A figure over the pairs.
-    Figure(Figure),
-    /// Its greatest value in any run. What was seen once can be seen.
-    Most(Figure),
-    /// How many times the one is the other, both of one scenario.
-    Ratio(Figure, Figure),
-    /// How many times faster all workers are than one at these parts of the
-    /// work together: at all of it, if none is named.
-    SpeedUp(Model, &'static [&'static str]),
-    /// The same over the most that cores and jobs admit.
-    Efficiency(Model, &'static [&'static str]),
-    /// CPU seconds a second, of all workers.
-    BusyCores(Model),
-    /// Who works at what, on how many cores.
-    Setting(Setting),
-    /// What became of workers, or of what they wrote: of all slices together.
-    Seen(Fact),
-    /// What is counted in the sources.
-    Count(Count),
-    /// 1 if the interpreter has a GIL, or else 0.
-    Gil,
-}
-
-/// A figure of one side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Figure {
-    /// Whose.
-    pub model: Model,
-    /// Of which scenario.
-    pub scenario: &'static str,
-    /// Which. A `*` at the end stands for the greatest number that both sides
-    /// have there.
-    pub id: &'static str,
-}
-
-/// What stays the same in all slices of [`MATRIX`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Setting {
-    /// How many there are.
-    Cores,
-    /// How many there are to be done.
-    Jobs,
-    /// Cores that a worker is there for.
-    UsableCores,
-    /// Cores that no worker is there for.
-    IdleCores,
-    /// Jobs for which there is no core of their own.
-    JobsWithoutCore,
-    /// The same of workers.
-    JobsWithoutWorker,
-    /// How many times faster than one worker all can be at most.
-    Limit,
-    /// Not of that scenario: who is there beside each worker that crashes.
-    Others,
-}
-
 /// Words with gaps, `{}`, for what was measured.
 #[derive(Debug, Clone)]
 pub struct Shown {
@@ -149,31 +88,6 @@ pub enum Form {
     Of(&'static str),
     /// So many.
     Plain,
-}
-
-/// A figure of threads.
-pub const fn threads(scenario: &'static str, id: &'static str) -> Figure {
-    Figure { model: Model::Threads, scenario, id }
-}
-
-/// The same of processes.
-pub const fn processes(scenario: &'static str, id: &'static str) -> Figure {
-    Figure { model: Model::Processes, scenario, id }
-}
-
-/// How many times processes have what threads have of this.
-pub const fn by_processes(
-    scenario: &'static str,
-    id: &'static str,
-) -> Quantity {
-    Quantity::Ratio(processes(scenario, id), threads(scenario, id))
-}
-
-impl Figure {
-    /// Over the pairs.
-    pub const fn q(self) -> Quantity {
-        Quantity::Figure(self)
-    }
 }
 
 /// See [`When::Exceeds`].
@@ -307,22 +221,6 @@ impl When {
             When::All(all) | When::Any(all) => {
                 all.iter().flat_map(When::thresholds).collect()
             }
-        }
-    }
-}
-
-impl Quantity {
-    fn figures(self) -> Vec<Figure> {
-        match self {
-            Quantity::Figure(figure) | Quantity::Most(figure) => vec![figure],
-            Quantity::Ratio(above, below) => vec![above, below],
-            Quantity::SpeedUp(model, parts)
-            | Quantity::Efficiency(model, parts) => {
-                let part =
-                    |id: &&'static str| Figure { model, scenario: MATRIX, id };
-                parts.iter().map(part).collect()
-            }
-            _ => Vec::new(),
         }
     }
 }

@@ -10,20 +10,29 @@ use common::{
 };
 
 use super::{
-    Standing::{DoesNotHold, Holds, NotMeasured, OnlyInCPython, Reworded},
-    code::{CARE, IN_COMMON, MORE_OF_KIT, SCRIPT_LINES, SHARED_LINES, effort},
-    cores::{GAIN, GAIN_IN_PYTHON},
-    cost::{FORK, MESSAGES, MESSAGES_IN_PYTHON, OPERATIONS, START},
-    facts::{Dying, Fact, Hanging},
+    about::{
+        code::{
+            CARE, IN_COMMON, MORE_OF_KIT, SCRIPT_LINES, SHARED_LINES, effort,
+        },
+        cores::{GAIN, GAIN_IN_PYTHON},
+        cost::{FORK, MESSAGES, MESSAGES_IN_PYTHON, OPERATIONS, START},
+        memory::{COPIED, IDLE, MOVED, ROW},
+        sharing::{GRAIN, TO_SEE, UNSAFE, forced, lost_by, raced},
+        waiting::{ALONE, CPU, FROZEN_SHARE, HELPED, MEMORY, PYTHON, SHARE},
+    },
     interpret::{Source, ruling},
-    memory::{COPIED, IDLE, MOVED, ROW},
-    rule::{Quantity, Setting, by_processes, threads},
-    sharing::{GRAIN, TO_SEE, UNSAFE, forced, lost_by, raced},
-    texts::Effort,
-    waiting::{ALONE, CPU, FROZEN_SHARE, HELPED, MEMORY, PYTHON, SHARE},
+    quantity::{
+        Dying, Effort, Fact, Hanging, Quantity, Setting, by_processes, threads,
+    },
+    ruling::{
+        Missing, Ruling,
+        Standing::{
+            self, DoesNotHold, Holds, NotMeasured, OnlyInCPython, Reworded,
+        },
+    },
     *,
 };
-use crate::{planted::Planted, report::listing, sources};
+use crate::{claims::sources, judge::planted::Planted, show::report::listing};
 
 /// How many columns a statement may take.
 const STATEMENT: usize = 36;

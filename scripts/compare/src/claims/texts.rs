@@ -4,136 +4,81 @@ use std::sync::LazyLock;
 
 use common::outcome::Model::{self, Processes, Threads};
 
-use crate::{
-    claims::Missing,
-    counts::{self, Counts, Means},
-    scripts::{self, Scripts},
+use crate::claims::{
+    quantity::{Count, Effort},
+    ruling::Missing,
+    sources::{
+        counts::{self, Counts},
+        scripts::{self, Scripts},
+    },
 };
-
-/// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Count {
-    /// How many times what threads take of this processes take.
-    Effort {
-        /// Of what.
-        effort: Effort,
-        /// Each side with its kit.
-        with_kits: bool,
-    },
-    /// The share of all lines that the siblings have in common.
-    LinesInCommon,
-    /// The names of this origin that only processes need.
-    NamesOf(&'static str),
-    /// How many more of them are of a kit than of std.
-    MoreNamesOfKit,
-    /// What guards the ledger in these variants of a side.
-    Guards {
-        /// Whose.
-        model: Model,
-        /// By what means.
-        means: Means,
-        /// Each has a file of its name.
-        variants: &'static [&'static str],
-    },
-    /// How often the script takes a lock in these variants.
-    LocksTaken(&'static [&'static str]),
-    /// Of this file on both sides.
-    UnsafeBlocks(&'static str),
-    /// How many times the lines that a script needs for one model it has for
-    /// both.
-    ScriptLines,
-    /// The share of a script's lines that serve both models.
-    SharedLines,
-    /// What is to be known for processes alone in the scripts.
-    NamesToKnow,
-}
-
-/// What makes code hard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effort {
-    Lines,
-    Functions,
-    FallibleCalls,
-    UnsafeBlocks,
-    Concepts,
-}
-
-impl Effort {
-    /// All of them.
-    pub const ALL: [Effort; 5] = [
-        Effort::Lines,
-        Effort::Functions,
-        Effort::FallibleCalls,
-        Effort::UnsafeBlocks,
-        Effort::Concepts,
-    ];
-
-    fn of(self, counts: &Counts) -> usize {
-        match self {
-            Effort::Lines => counts.lines,
-            Effort::Functions => counts.functions,
-            Effort::FallibleCalls => counts.fallible_calls,
-            Effort::UnsafeBlocks => counts.unsafe_blocks,
-            Effort::Concepts => counts.concepts.len(),
-        }
-    }
-}
 
 const SCENARIO: &str = "shared-state";
 
 /// The same for CPython.
 const SCRIPT: &str = "shared_state.py";
 
-impl Count {
-    /// The number.
-    ///
-    /// # Errors
-    ///
-    /// It is missing if there is no such file or function.
-    pub fn number(self) -> Result<f64, Missing> {
-        Ok(match self {
-            Count::Effort { effort, with_kits } => {
-                let [threads, processes] = sides(with_kits)?;
-                effort.of(processes) as f64 / effort.of(threads) as f64
+/// The number.
+///
+/// # Errors
+///
+/// It is missing if there is no such file or function.
+pub fn number(count: Count) -> Result<f64, Missing> {
+    Ok(match count {
+        Count::Effort { effort, with_kits } => {
+            let [threads, processes] = sides(with_kits)?;
+            {
+                let of = |side| counted(effort, side) as f64;
+                of(processes) / of(threads)
             }
-            Count::LinesInCommon => {
-                let [threads, processes] = sides(false)?;
-                let lines = threads.lines + processes.lines;
-                2.0 * counts::lines_in_common()? as f64 / lines as f64
+        }
+        Count::LinesInCommon => {
+            let [threads, processes] = sides(false)?;
+            let lines = threads.lines + processes.lines;
+            2.0 * counts::lines_in_common()? as f64 / lines as f64
+        }
+        Count::NamesOf(origin) => names_of(origin)?,
+        Count::MoreNamesOfKit => {
+            names_of("process_kit::")? - names_of("std::process::")?
+        }
+        Count::Guards { model, means, variants } => {
+            let mut guards = 0;
+            for variant in variants {
+                let file = format!("src/{variant}.rs");
+                let counts = Counts::of_file(SCENARIO, model, &file)?;
+                guards += counts.primitives_by(means);
             }
-            Count::NamesOf(origin) => names_of(origin)?,
-            Count::MoreNamesOfKit => {
-                names_of("process_kit::")? - names_of("std::process::")?
-            }
-            Count::Guards { model, means, variants } => {
-                let mut guards = 0;
-                for variant in variants {
-                    let file = format!("src/{variant}.rs");
-                    let counts = Counts::of_file(SCENARIO, model, &file)?;
-                    guards += counts.primitives_by(means);
-                }
-                guards as f64
-            }
-            Count::LocksTaken(variants) => {
-                let taken = variants.iter().map(|it| locks_taken(it));
-                taken.sum::<Result<usize, _>>()? as f64
-            }
-            Count::UnsafeBlocks(file) => {
-                let of = |model| Counts::of_file(SCENARIO, model, file);
-                let blocks =
-                    of(Threads)?.unsafe_blocks + of(Processes)?.unsafe_blocks;
-                blocks as f64
-            }
-            Count::ScriptLines => {
-                let Scripts { lines, lines_apart, .. } = Scripts::all();
-                lines as f64 / (lines - lines_apart) as f64
-            }
-            Count::SharedLines => {
-                let Scripts { lines, lines_apart, .. } = Scripts::all();
-                (lines - lines_apart) as f64 / lines as f64
-            }
-            Count::NamesToKnow => Scripts::all().care.len() as f64,
-        })
+            guards as f64
+        }
+        Count::LocksTaken(variants) => {
+            let taken = variants.iter().map(|it| locks_taken(it));
+            taken.sum::<Result<usize, _>>()? as f64
+        }
+        Count::UnsafeBlocks(file) => {
+            let of = |model| Counts::of_file(SCENARIO, model, file);
+            let blocks =
+                of(Threads)?.unsafe_blocks + of(Processes)?.unsafe_blocks;
+            blocks as f64
+        }
+        Count::ScriptLines => {
+            let Scripts { lines, lines_apart, .. } = Scripts::all();
+            lines as f64 / (lines - lines_apart) as f64
+        }
+        Count::SharedLines => {
+            let Scripts { lines, lines_apart, .. } = Scripts::all();
+            (lines - lines_apart) as f64 / lines as f64
+        }
+        Count::NamesToKnow => Scripts::all().care.len() as f64,
+    })
+}
+
+fn counted(effort: Effort, counts: &Counts) -> usize {
+    match effort {
+        Effort::Lines => counts.lines,
+        Effort::Functions => counts.functions,
+        Effort::FallibleCalls => counts.fallible_calls,
+        Effort::UnsafeBlocks => counts.unsafe_blocks,
+        Effort::Concepts => counts.concepts.len(),
     }
 }
 
@@ -182,14 +127,14 @@ impl From<anyhow::Error> for Missing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sources;
+    use crate::claims::sources::{self, counts::Means};
 
     /// Held against the sources as they are.
     #[test]
     fn a_variant_spares_locks_if_it_names_none() {
         let locks = |variants| {
             let means = Means::Lock;
-            Count::Guards { model: Threads, means, variants }.number()
+            number(Count::Guards { model: Threads, means, variants })
         };
         assert_eq!(locks(&["lock"]).map(|locks| locks > 0.0), Ok(true));
         assert_eq!(locks(&["owner", "partition", "atomic"]), Ok(0.0));
@@ -199,15 +144,15 @@ mod tests {
     /// The compiler let them.
     #[test]
     fn racy_has_no_unsafe_block() {
-        assert_eq!(Count::UnsafeBlocks("src/racy.rs").number(), Ok(0.0));
+        assert_eq!(number(Count::UnsafeBlocks("src/racy.rs")), Ok(0.0));
     }
 
     #[test]
     fn the_script_takes_locks_where_its_variant_says_so() {
         if sources::scripts().any(|file| file.name() == SCRIPT) {
-            let locks = Count::LocksTaken(&["lock"]).number();
+            let locks = number(Count::LocksTaken(&["lock"]));
             assert_eq!(locks.map(|locks| locks > 0.0), Ok(true));
-            let apart = Count::LocksTaken(&["owner", "partition"]).number();
+            let apart = number(Count::LocksTaken(&["owner", "partition"]));
             assert_eq!(apart, Ok(0.0));
         }
     }
@@ -224,7 +169,7 @@ mod tests {
         let efforts =
             Effort::ALL.map(|effort| Count::Effort { effort, with_kits: true });
         for count in numbers.into_iter().chain(efforts) {
-            let number = count.number();
+            let number = number(count);
             assert!(number.is_ok_and(|number| number > 0.0), "{count:?}");
         }
         let [kit, std, more] = [
@@ -232,7 +177,7 @@ mod tests {
             Count::NamesOf("std::process::"),
             Count::MoreNamesOfKit,
         ]
-        .map(|count| count.number().unwrap_or(f64::NAN));
+        .map(|count| number(count).unwrap_or(f64::NAN));
         assert_eq!(more, kit - std);
     }
 }

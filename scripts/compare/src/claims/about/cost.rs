@@ -1,0 +1,190 @@
+//! Claims on what messages, starts and system calls take.
+
+use crate::{
+    claims::{
+        claim::{Claim, Group, NOTICED, Place},
+        quantity::{Quantity, by_processes, processes, threads},
+        rule::{
+            Form, Gap, Rule, Shown, all, any, at_most, else_, exceeds, not,
+            show,
+        },
+    },
+    judge::finding::CLEAR,
+};
+
+pub fn group() -> Group {
+    let claims = vec![
+        Claim {
+            id: "C09",
+            statement: "messages cost processes more",
+            place: Place::new("ipc", "src/channels.rs", "send"),
+            rust: messages_cost_more(
+                "64 B: ring {}, pipe/queue {}, socket/queue {}; \
+                 1 MiB: ring {}, pipe/queue {}, socket/queue {}",
+                MESSAGES,
+            ),
+            cpython: messages_cost_more(
+                "64 B: Queue {}, SimpleQueue {}, pipe {}, shared memory {}; \
+                 64 KiB: Queue {}, SimpleQueue {}, pipe {}, shared memory {}",
+                MESSAGES_IN_PYTHON,
+            ),
+        },
+        Claim {
+            id: "C23",
+            statement: "a process is a bit slower to spawn",
+            place: Place::new("worker-cost", "src/anew.rs", "start"),
+            rust: processes_spawn_slower(
+                "anew {}, bare {}, fork {}",
+                [START, start("finish.bare"), FORK],
+                "more than a bit: over twice as slow, by the usual way",
+            ),
+            cpython: processes_spawn_slower(
+                "fork {}, spawn {}, forkserver {}",
+                [FORK, START, start("finish.served")],
+                "more than a bit: over twice as slow, even by fork",
+            ),
+        },
+        Claim {
+            id: "C31",
+            statement: "sharing an address space costs speed",
+            place: Place::new("address-space", "src/main.rs", "worker"),
+            rust: sharing_costs_speed(),
+            cpython: sharing_costs_speed(),
+        },
+    ];
+    Group { title: "What it costs", claims }
+}
+
+/// "A bit slower" ends where it takes twice as long.
+const A_BIT: f64 = 2.0;
+
+/// "Speed" is lost where processes gain a quarter more by all workers: less
+/// may be the luck of the best of eleven operations.
+const LOST: f64 = 1.25;
+
+/// What processes pay over what threads pay: a pipe against a queue, say.
+const fn against(of: &'static str, other: &'static str) -> Quantity {
+    Quantity::Ratio(processes("ipc", of), threads("ipc", other))
+}
+
+/// The ring is on both sides, and its ends spin, so that the time of a trip is
+/// CPU time. What only processes have is held against the one queue of threads
+/// that waits as it does, asleep; and by CPU time, because the time of such a
+/// trip tells only on which core the kernel wakes the other.
+pub const MESSAGES: [Quantity; 6] = [
+    by_processes("ipc", "trip-64.ring.spin"),
+    against("stream-64-cpu.pipe.block", "stream-64-cpu.condvar.block"),
+    against("stream-64-cpu.unix-stream.block", "stream-64-cpu.condvar.block"),
+    by_processes("ipc", "trip-1048576.ring.spin"),
+    against(
+        "stream-1048576-cpu.pipe.block",
+        "stream-1048576-cpu.condvar.block",
+    ),
+    against(
+        "stream-1048576-cpu.unix-stream.block",
+        "stream-1048576-cpu.condvar.block",
+    ),
+];
+
+/// All of them sleep, so that only CPU time tells. Both sides have the queues;
+/// what only processes have is held against the quicker one of threads.
+pub const MESSAGES_IN_PYTHON: [Quantity; 8] = [
+    by_processes("ipc", "stream-64-cpu.queue.block"),
+    by_processes("ipc", "stream-64-cpu.simple-queue.block"),
+    against("stream-64-cpu.pipe.block", "stream-64-cpu.simple-queue.block"),
+    against(
+        "stream-64-cpu.shared-memory.block",
+        "stream-64-cpu.simple-queue.block",
+    ),
+    by_processes("ipc", "stream-65536-cpu.queue.block"),
+    by_processes("ipc", "stream-65536-cpu.simple-queue.block"),
+    against(
+        "stream-65536-cpu.pipe.block",
+        "stream-65536-cpu.simple-queue.block",
+    ),
+    against(
+        "stream-65536-cpu.shared-memory.block",
+        "stream-65536-cpu.simple-queue.block",
+    ),
+];
+
+/// How many times as long as with a thread it takes until a process that is
+/// started in this way has done an empty job, and is gone.
+const fn start(way: &'static str) -> Quantity {
+    by_processes("worker-cost", way)
+}
+
+/// By the way that the standard library has; in Python it starts an
+/// interpreter.
+pub const START: Quantity = start("finish.anew");
+
+/// By fork from a small parent, which was the usual way of Python for long.
+pub const FORK: Quantity = start("finish.borrowed");
+
+const fn gain(id: &'static str) -> Quantity {
+    by_processes("address-space", id)
+}
+
+/// All that each run does: how many times more processes gain than threads by
+/// all workers over one.
+pub const OPERATIONS: [(&str, Quantity); 11] = [
+    ("map 64 KiB", gain("map-65536.speed-up")),
+    ("map 1 MiB", gain("map-1048576.speed-up")),
+    ("map 128 MiB", gain("map-134217728.speed-up")),
+    ("touch 64 KiB", gain("touch-65536.speed-up")),
+    ("touch 1 MiB", gain("touch-1048576.speed-up")),
+    ("touch 128 MiB", gain("touch-134217728.speed-up")),
+    ("allocate 64 KiB", gain("allocate-65536.speed-up")),
+    ("allocate 1 MiB", gain("allocate-1048576.speed-up")),
+    ("allocate 128 MiB", gain("allocate-134217728.speed-up")),
+    ("protect 64 KiB", gain("protect-65536.speed-up")),
+    ("files", gain("files.speed-up")),
+];
+
+/// Confirmed if each mechanism costs noticeably more, refuted if none does. If
+/// some mechanism surely does, and some surely does not, it matters no more
+/// what the noisy ones do.
+fn messages_cost_more<const N: usize>(
+    text: &'static str,
+    mechanisms: [Quantity; N],
+) -> Rule {
+    let costlier = mechanisms.map(|one| exceeds(one, NOTICED));
+    let some_are = any(costlier.clone());
+    let some_are_not = any(costlier.clone().map(not));
+    show(text, mechanisms.map(|one| (one, Form::Times))).by([
+        all([some_are.clone(), some_are_not])
+            .rewords("by mechanism and size: some cost processes no more"),
+        some_are.holds(),
+        else_().refutes(),
+    ])
+}
+
+/// Confirmed by what takes clearly longer, but not twice as long; refuted by
+/// what does not. Judged is the first of these ways; pools are left out, for
+/// there nothing is spawned.
+fn processes_spawn_slower(
+    text: &'static str,
+    [judged, second, third]: [Quantity; 3],
+    correction: &'static str,
+) -> Rule {
+    show(
+        text,
+        [(judged, Form::Interval), (second, Form::Times), (third, Form::Times)],
+    )
+    .by([
+        at_most(judged, CLEAR).refutes(),
+        exceeds(judged, A_BIT).rewords(correction),
+        else_().holds(),
+    ])
+}
+
+/// One operation is enough to confirm it, and the clearest is named. It is
+/// refuted only if not one of them is too noisy.
+fn sharing_costs_speed() -> Rule {
+    let shows_it = OPERATIONS.map(|(_, gain)| exceeds(gain, LOST));
+    let shown = Shown {
+        text: "processes gain most by {}",
+        gaps: vec![Gap::Highest(OPERATIONS.into())],
+    };
+    shown.by([any(shows_it).holds(), else_().refutes()])
+}

@@ -1,0 +1,172 @@
+//! Claims on those who wait: a person for a frame, a client for replies.
+
+use common::scenarios::FRAME;
+
+use crate::claims::{
+    claim::{Claim, Group, NOTICED, Place},
+    quantity::{Figure, Quantity, by_processes, threads},
+    rule::{Case, Form, Rule, all, any, at_most, else_, exceeds, show},
+};
+
+pub fn group() -> Group {
+    let screen = |function| Place::new(SCREEN, "src/main.rs", function);
+    let claims = vec![
+        Claim {
+            id: "C13",
+            statement: "threads make a UI responsive",
+            place: screen("spawn_and_join"),
+            rust: threads_make_it_responsive(),
+            cpython: threads_make_it_responsive(),
+        },
+        Claim {
+            id: "C15",
+            statement: "threads are a great choice for I/O",
+            place: Place::new(FETCH, "src/main.rs", "worker"),
+            rust: threads_are_great_for_io(),
+            cpython: threads_are_great_for_io(),
+        },
+        Claim {
+            id: "C24",
+            statement: "a query freezes the UI's only thread",
+            place: screen("run"),
+            rust: a_query_freezes_the_screen(),
+            cpython: a_query_freezes_the_screen(),
+        },
+        Claim {
+            id: "C25",
+            statement: "a worker thread keeps it responsive",
+            place: screen("worker"),
+            rust: a_thread_keeps_it_responsive(),
+            cpython: a_thread_keeps_it_responsive_in_python(),
+        },
+    ];
+    Group { title: "Who waits", claims }
+}
+
+const SCREEN: &str = "responsive-ui";
+
+const FETCH: &str = "fetch";
+
+/// From a key to the frame that shows it: for all keys but one in a hundred.
+pub const ALONE: Quantity = threads(SCREEN, "input-to-frame-p99.no-worker").q();
+pub const HELPED: Quantity = threads(SCREEN, "input-to-frame-p99.worker").q();
+pub const PYTHON: Quantity =
+    threads(SCREEN, "input-to-frame-p99.worker-pure-python").q();
+
+/// How long the database is busy.
+const QUERY: Figure = threads(SCREEN, "query.no-worker");
+const HELPED_QUERY: Figure = threads(SCREEN, "query.worker");
+const PYTHON_QUERY: Figure = threads(SCREEN, "query.worker-pure-python");
+
+/// How long no frame comes.
+const GAP: Figure = threads(SCREEN, "longest-frame-gap.no-worker");
+pub const FROZEN_SHARE: Quantity = Quantity::Ratio(GAP, QUERY);
+
+/// "Responsive": up to a tenth of a second, a person feels that the screen
+/// answers at once (J. Nielsen, Usability Engineering, chapter 5).
+const INSTANT: f64 = 0.1;
+
+/// "Frozen": for nine tenths of the query or more, nothing moves.
+const FROZEN: f64 = 0.9;
+
+/// "Keeps": within a frame, a key also has to be read and drawn. A key that
+/// waits for half of it before that, for the GIL, is late for some frames.
+const ROOM: f64 = 0.5;
+
+/// "Great": waiting alone would take four fifths of the time, or more.
+const GREAT: f64 = 0.8;
+
+/// Of as many threads as were tried: one more is no news where many wait.
+pub const SHARE: Quantity = threads(FETCH, "share-of-ideal.workers-*").q();
+
+/// What threads take of it over what processes take.
+const fn cost(id: &'static str) -> Quantity {
+    match by_processes(FETCH, id) {
+        Quantity::Ratio(processes, threads) => {
+            Quantity::Ratio(threads, processes)
+        }
+        other => other,
+    }
+}
+
+pub const MEMORY: Quantity = cost("memory.workers-*");
+pub const CPU: Quantity = cost("cpu.workers-*");
+
+/// A query that is over in an instant lets nobody wait, however it is run.
+fn is_too_short(query: Figure) -> Case {
+    at_most(query.q(), INSTANT)
+        .tells_nothing("responsive-ui: too short a query to be felt")
+}
+
+/// Confirmed if the screen answers at once with a worker, and does not
+/// without: else it is not the worker that makes it so.
+fn threads_make_it_responsive() -> Rule {
+    show(
+        "threads p99 {}, alone {}",
+        [(HELPED, Form::In("s")), (ALONE, Form::In("s"))],
+    )
+    .by([
+        is_too_short(QUERY),
+        at_most(ALONE, INSTANT).refutes(),
+        at_most(HELPED, INSTANT).holds(),
+        else_().refutes(),
+    ])
+}
+
+/// Great is what comes near the ideal, and has no cheaper alternative. Refuted
+/// by what does not come near it.
+fn threads_are_great_for_io() -> Rule {
+    show(
+        "threads {} of ideal, {} the memory, {} the CPU",
+        [(SHARE, Form::In("share")), (MEMORY, Form::Times), (CPU, Form::Times)],
+    )
+    .by([
+        at_most(SHARE, GREAT).refutes(),
+        any([exceeds(MEMORY, NOTICED), exceeds(CPU, NOTICED)])
+            .rewords("they come near the ideal, but processes do it cheaper"),
+        else_().holds(),
+    ])
+}
+
+/// Confirmed if hardly a frame comes while the query runs; refuted by frames
+/// that came.
+fn a_query_freezes_the_screen() -> Rule {
+    show(
+        "{}, {} of the query",
+        [(GAP.q(), Form::In("s")), (FROZEN_SHARE, Form::In("share"))],
+    )
+    .by([
+        is_too_short(QUERY),
+        exceeds(FROZEN_SHARE, FROZEN).holds(),
+        else_().refutes(),
+    ])
+}
+
+/// Confirmed within a frame, refuted by what a person feels.
+fn a_thread_keeps_it_responsive() -> Rule {
+    show("threads p99 {}", [(HELPED, Form::In("s"))]).by([
+        is_too_short(HELPED_QUERY),
+        at_most(HELPED, FRAME.as_secs_f64()).holds(),
+        exceeds(HELPED, INSTANT).refutes(),
+        else_().rewords("nobody feels a wait, but frames are missed"),
+    ])
+}
+
+/// A database lets go of the GIL while it works; the same work in Python does
+/// not, and is asked for it now and then.
+fn a_thread_keeps_it_responsive_in_python() -> Rule {
+    let frame = FRAME.as_secs_f64();
+    show(
+        "threads p99 {}, pure Python {}",
+        [(HELPED, Form::In("s")), (PYTHON, Form::In("s"))],
+    )
+    .by([
+        is_too_short(HELPED_QUERY),
+        is_too_short(PYTHON_QUERY),
+        all([at_most(HELPED, frame), at_most(PYTHON, frame * ROOM)]).holds(),
+        exceeds(HELPED, INSTANT).refutes(),
+        exceeds(HELPED, frame)
+            .rewords("nobody feels a wait, but frames are missed"),
+        else_().rewords("while it runs SQL: in pure Python it holds the GIL"),
+    ])
+}

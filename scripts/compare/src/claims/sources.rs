@@ -1,0 +1,118 @@
+//! The sources of every pair and the scripts for CPython, as they were when
+//! this program was built.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`counts`] | what they are made of, in numbers |
+//! | [`scripts`](mod@scripts) | the same of those for CPython |
+
+pub mod counts;
+pub mod scripts;
+
+use common::{outcome::Model, scenarios::Scenario};
+
+/// One file of a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source {
+    /// From the root of the workspace: `examples-threads/ipc/src/main.rs`.
+    pub path: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+impl Source {
+    /// Its name within the package: `src/main.rs`.
+    pub fn name(&self) -> &'static str {
+        let mut parts = self.path.splitn(3, '/');
+        parts.nth(2).unwrap_or(self.path)
+    }
+}
+
+/// A file on both sides.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair {
+    /// Of threads.
+    pub threads: Source,
+    /// Of processes.
+    pub processes: Source,
+}
+
+/// All files of all packages, kits included, sorted by path; and all scripts.
+static ALL: &[Source] = include!(concat!(env!("OUT_DIR"), "/sources.rs"));
+
+/// The files of a scenario on both sides, `src/main.rs` first, the manifest
+/// last. The contract of the siblings says that both have the same.
+pub fn pairs(scenario: &Scenario) -> Vec<Pair> {
+    let mut pairs: Vec<Pair> = files(scenario.name, Model::Threads)
+        .filter_map(|threads| {
+            let twin = |other: &Source| other.name() == threads.name();
+            let processes =
+                files(scenario.name, Model::Processes).find(twin)?;
+            Some(Pair { threads, processes })
+        })
+        .collect();
+    pairs.sort_by_key(|pair| match pair.threads.name() {
+        "src/main.rs" => (0, ""),
+        "Cargo.toml" => (2, ""),
+        name => (1, name),
+    });
+    pairs
+}
+
+/// The files of one package: `ipc`, or `kit`.
+pub fn files(package: &str, model: Model) -> impl Iterator<Item = Source> {
+    let folder = format!("examples-{model}/{package}/");
+    ALL.iter().copied().filter(move |file| file.path.starts_with(&folder))
+}
+
+/// All scripts for CPython: those of scenarios, and what they share.
+pub fn scripts() -> impl Iterator<Item = Source> {
+    let is_script = |file: &Source| file.path.starts_with("scripts/");
+    ALL.iter().copied().filter(is_script)
+}
+
+#[cfg(test)]
+mod tests {
+    use common::scenarios;
+
+    use super::*;
+
+    #[test]
+    fn every_scenario_has_its_pairs() {
+        for scenario in scenarios::ALL {
+            let pairs = pairs(scenario);
+            let (first, last) = (pairs[0], pairs[pairs.len() - 1]);
+            assert_eq!(first.threads.name(), "src/main.rs");
+            assert_eq!(last.processes.name(), "Cargo.toml");
+            for model in [Model::Threads, Model::Processes] {
+                assert_eq!(files(scenario.name, model).count(), pairs.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_pair_is_of_both_sides() {
+        for Pair { threads, processes } in pairs(&scenarios::ALL[0]) {
+            assert!(threads.path.starts_with("examples-threads/"));
+            assert!(processes.path.starts_with("examples-processes/"));
+            assert_ne!(threads.text, processes.text);
+        }
+    }
+
+    #[test]
+    fn the_kit_of_processes_is_there() {
+        let kit = files("kit", Model::Processes);
+        assert!(kit.into_iter().any(|file| file.name() == "src/pool/turn.rs"));
+    }
+
+    #[test]
+    fn what_is_compared_with_cpython_has_its_script() {
+        let names: Vec<&str> = scripts().map(|file| file.name()).collect();
+        assert!(names.contains(&"contract.py"), "{names:?}");
+        let scenarios = scenarios::ALL.iter();
+        for scenario in scenarios.filter(|one| one.cpython_run.is_some()) {
+            let script = scenario.script();
+            assert!(names.contains(&script.as_str()), "{script}");
+        }
+    }
+}

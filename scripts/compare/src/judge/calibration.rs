@@ -1,0 +1,224 @@
+//! The judge, judged: what it says of pairs whose truth is known.
+//!
+//! Each program of the quick comparison is compared with itself, where any
+//! difference is a false one. Then once more, with the ratio of every row that
+//! is judged made worse by a few per cent, where "no clear difference" is a
+//! false one. The noise is that of this machine at this hour, and it goes
+//! through pairs, slices, looks and the schedule as that of a comparison does.
+//!
+//! What is planted is planted in the ratios. The rejected alternative is work
+//! that is longer by so much: of a round trip, of memory, or of a thread's
+//! start there is no work that could be made 3 % longer.
+
+use std::time::Duration;
+
+use common::{demo, outcome::Model};
+
+use crate::{
+    judge::{finding::Finding, schedule, verdict},
+    run::{
+        bench::Bench,
+        environment::Environment,
+        plan::{Plan, count},
+        refusal::Refusal,
+        session::Session,
+    },
+};
+
+/// In percent of the rows: more than the looks' own 5 % of false answers, and
+/// the judge is wrong. "Too noisy to tell" is no false answer.
+const MOST_WRONG: usize = 5;
+
+/// What is planted, in per cent, and how many seconds a row may take.
+const TRIALS: [(u32, u64); 3] = [(0, 3), (3, 10), (10, 3)];
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Calibration {
+    /// The per cent planted, and how often the judge was right.
+    pub trials: Vec<(u32, Tally)>,
+    /// Why programs do not count.
+    pub refusals: Vec<Refusal>,
+    /// What went on around.
+    pub environment: Environment,
+}
+
+/// What the judge said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The truth.
+    pub right: usize,
+    /// Something else.
+    pub wrong: usize,
+    /// Nothing.
+    pub too_noisy: usize,
+}
+
+/// What the tallies mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// The judge is right.
+    Trusted,
+    /// It cannot tell, too often.
+    TooNoisy,
+    /// It said what is false, too often.
+    Wrong,
+    /// No row was judged.
+    Untried,
+}
+
+/// Lets the judge judge what is known: the programs of these plans.
+///
+/// # Errors
+///
+/// Fails as [`schedule::measure`] does.
+pub fn calibrate(bench: &Bench, plans: &[Plan]) -> anyhow::Result<Calibration> {
+    let mut calibration = Calibration {
+        trials: Vec::new(),
+        refusals: Vec::new(),
+        environment: Environment::begin(),
+    };
+    for (percent, seconds) in TRIALS {
+        let mut sessions = sessions(bench, plans, percent);
+        let rows = sessions.iter().flat_map(|it| &it.measured);
+        let rows: usize = rows.map(|it| it.plan.headlines()).sum();
+        let budget = Duration::from_secs(seconds * rows as u64);
+        demo::tell(format_args!(
+            "{}, made worse by {percent} %: at most {} s",
+            count(rows, "row"),
+            budget.as_secs()
+        ));
+        let environment = &mut calibration.environment;
+        schedule::measure(bench, &mut sessions, budget, None, environment)?;
+        let mut tally = Tally::default();
+        for measured in sessions.into_iter().flat_map(|it| it.measured) {
+            for finding in verdict::findings(&measured) {
+                tally.add(finding, percent > 0);
+            }
+            calibration.refusals.extend(measured.refusals);
+        }
+        calibration.trials.push((percent, tally));
+    }
+    Ok(calibration)
+}
+
+/// Each program against itself, in all that answers a question.
+fn sessions(bench: &Bench, plans: &[Plan], percent: u32) -> Vec<Session> {
+    let planted = 1.0 + f64::from(percent) / 100.0;
+    let plans = plans.iter().flat_map(|plan| {
+        [Model::Threads, Model::Processes].map(|model| Plan {
+            sides: [model; 2],
+            planted,
+            quick: true,
+            ..*plan
+        })
+    });
+    plans.flat_map(|plan| bench.sessions(plan)).collect()
+}
+
+impl Tally {
+    /// If something is planted, the first side is the better one.
+    fn add(&mut self, finding: Finding, is_planted: bool) {
+        let truth = match is_planted {
+            true => Finding::Better(Model::Threads),
+            false => Finding::NoClearDifference,
+        };
+        *match finding {
+            Finding::TooNoisy => &mut self.too_noisy,
+            found if found == truth => &mut self.right,
+            _ => &mut self.wrong,
+        } += 1;
+    }
+
+    /// How many rows were judged.
+    pub fn all(&self) -> usize {
+        self.right + self.wrong + self.too_noisy
+    }
+
+    fn is_wrong(&self) -> bool {
+        100 * self.wrong > MOST_WRONG * self.all()
+    }
+
+    fn is_right(&self) -> bool {
+        100 * (self.all() - self.right) <= MOST_WRONG * self.all()
+    }
+}
+
+impl Calibration {
+    /// Whether the judge said what is false, too often, or nothing at all, or a
+    /// program failed.
+    pub fn is_wrong(&self) -> bool {
+        let is_wrong = [Trust::Wrong, Trust::Untried].contains(&self.trust());
+        is_wrong || !self.refusals.is_empty()
+    }
+
+    /// What the tallies mean.
+    pub fn trust(&self) -> Trust {
+        let mut tallies = self.trials.iter().map(|(_, tally)| tally);
+        if tallies.clone().any(|tally| tally.all() == 0) {
+            Trust::Untried
+        } else if tallies.clone().any(Tally::is_wrong) {
+            Trust::Wrong
+        } else if tallies.all(Tally::is_right) {
+            Trust::Trusted
+        } else {
+            Trust::TooNoisy
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trust(tallies: [[usize; 3]; 3]) -> Trust {
+        let tallies = tallies.map(|[right, wrong, too_noisy]| Tally {
+            right,
+            wrong,
+            too_noisy,
+        });
+        let percents = TRIALS.map(|(percent, _)| percent);
+        let place = Default::default();
+        Calibration {
+            trials: percents.into_iter().zip(tallies).collect(),
+            refusals: Vec::new(),
+            environment: Environment {
+                place,
+                readings: Vec::new(),
+                dropped: Default::default(),
+            },
+        }
+        .trust()
+    }
+
+    #[test]
+    fn five_of_a_hundred_may_be_wrong_and_no_more() {
+        let good = [95, 5, 0];
+        assert_eq!(trust([good; 3]), Trust::Trusted);
+        assert_eq!(trust([[95, 0, 5], good, good]), Trust::Trusted);
+        assert_eq!(trust([[94, 6, 0], good, good]), Trust::Wrong);
+        assert_eq!(trust([good, good, [94, 6, 0]]), Trust::Wrong);
+        assert_eq!(trust([good, [94, 5, 1], good]), Trust::TooNoisy);
+        assert_eq!(trust([good, [0, 0, 100], good]), Trust::TooNoisy);
+        assert_eq!(trust([good, [0, 0, 0], good]), Trust::Untried);
+    }
+
+    #[test]
+    fn a_finding_is_held_against_the_truth() {
+        let tally = |finding, is_planted| {
+            let mut tally = Tally::default();
+            tally.add(finding, is_planted);
+            [tally.right, tally.wrong, tally.too_noisy]
+        };
+        let (right, wrong, noisy) = ([1, 0, 0], [0, 1, 0], [0, 0, 1]);
+        for (finding, alike, planted) in [
+            (Finding::NoClearDifference, right, wrong),
+            (Finding::Better(Model::Threads), wrong, right),
+            (Finding::Better(Model::Processes), wrong, wrong),
+            (Finding::TooNoisy, noisy, noisy),
+        ] {
+            assert_eq!(tally(finding, false), alike);
+            assert_eq!(tally(finding, true), planted);
+        }
+    }
+}

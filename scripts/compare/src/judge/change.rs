@@ -1,0 +1,262 @@
+//! What changed from one comparison to another: each side against itself,
+//! by the judge that elsewhere sets the sides against one another.
+//!
+//! The figures of two programs of the same number are a pair here too, but the
+//! programs of two files did not take turns. A machine that has become slower
+//! in between looks like a program that has: the interval covers what changed
+//! from pair to pair, and not what changed from one day to the next.
+
+use std::fmt;
+
+use anyhow::ensure;
+use common::{
+    estimate::{self, Estimate},
+    outcome::{Better, Metric, Model},
+};
+
+use crate::{
+    judge::{
+        finding::{self, Finding},
+        results::Results,
+        verdict::{TIMES, comparative, interval, times},
+    },
+    run::{figures, measured::Measured},
+};
+
+const BOTH: [Model; 2] = [Model::Threads, Model::Processes];
+
+/// Which of the two files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    /// What is compared with.
+    Old,
+    /// What is compared.
+    New,
+}
+
+impl fmt::Display for Age {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Age::Old => "old",
+            Age::New => "new",
+        })
+    }
+}
+
+/// One row.
+#[derive(Debug)]
+pub struct Change {
+    /// Whose figure it is, and which.
+    pub name: String,
+    /// In what, see [`Metric::unit`].
+    pub unit: String,
+    /// The median of the old pairs.
+    pub old: Option<f64>,
+    /// The median of the new pairs.
+    pub new: Option<f64>,
+    /// None if there is nothing to compare, or no better and worse.
+    pub finding: Option<Finding<Age>>,
+    /// What a person reads.
+    pub words: String,
+}
+
+impl Change {
+    /// Whether the old one was clearly better.
+    pub fn is_for_the_worse(&self) -> bool {
+        self.finding == Some(Finding::Better(Age::Old))
+    }
+}
+
+/// What became of one scenario.
+#[derive(Debug)]
+pub enum Changed {
+    /// It can be compared.
+    Rows(Vec<Change>),
+    /// The other file does not have it.
+    OnlyIn(Age),
+    /// It is in both, and is not the same work; or it was refused already.
+    Refused(String),
+}
+
+impl Changed {
+    /// Whether a guard should raise the alarm: what cannot be compared may be
+    /// anything.
+    pub fn is_for_the_worse(&self) -> bool {
+        match self {
+            Changed::Rows(rows) => rows.iter().any(Change::is_for_the_worse),
+            Changed::OnlyIn(_) => false,
+            Changed::Refused(_) => true,
+        }
+    }
+}
+
+/// Of every scenario that either file has, in the order of the new one.
+///
+/// # Errors
+///
+/// Fails if no scenario is in both, or if only one of them was measured with
+/// `--quick`, which not every program tells among its parameters.
+pub fn changes(
+    old: &Results,
+    new: &Results,
+) -> anyhow::Result<Vec<(&'static str, Changed)>> {
+    ensure!(
+        old.heading.is_quick() == new.heading.is_quick(),
+        "it is not the same work: only one of the two files was measured \
+         with --quick; measure both with it or both without"
+    );
+    let mut changes: Vec<(&str, Changed)> = Vec::new();
+    for measured in new.scenarios.iter().chain(&old.scenarios) {
+        let name = measured.plan.scenario.name;
+        if !changes.iter().any(|(known, _)| *known == name) {
+            changes.push((name, changed(name, old, new)));
+        }
+    }
+    let in_both = |(_, it): &(_, Changed)| !matches!(it, Changed::OnlyIn(_));
+    ensure!(
+        changes.iter().any(in_both),
+        "there is nothing to compare: no scenario is in both files"
+    );
+    Ok(changes)
+}
+
+fn changed(name: &str, old: &Results, new: &Results) -> Changed {
+    let (old, new) = match (old.find(name), new.find(name)) {
+        (Some(old), Some(new)) => (old, new),
+        (Some(_), None) => return Changed::OnlyIn(Age::Old),
+        _ => return Changed::OnlyIn(Age::New),
+    };
+    if let Some(objection) = objection(old, new) {
+        return Changed::Refused(objection);
+    }
+    let rows = BOTH.into_iter().flat_map(|model| side(old, new, model));
+    Changed::Rows(rows.collect())
+}
+
+/// Why two scenarios of the same name cannot be compared.
+fn objection(old: &Measured, new: &Measured) -> Option<String> {
+    for (measured, age) in [(old, Age::Old), (new, Age::New)] {
+        if !measured.is_sound() {
+            return Some(format!("it was refused in the {age} file"));
+        }
+    }
+    BOTH.into_iter().find_map(|model| unlike(old, new, model))
+}
+
+/// What a side was asked, what it answered, and how it was built.
+fn unlike(old: &Measured, new: &Measured, model: Model) -> Option<String> {
+    let of = |measured: &Measured, part: &str| {
+        let mut samples = measured.of(model);
+        let sample = samples.find(|sample| sample.slice.part == part)?;
+        let outcome = &sample.outcome;
+        Some([
+            ("parameters", outcome.parameters.to_string()),
+            ("answer", outcome.answer.clone()),
+            ("build", outcome.machine.profile.clone()),
+        ])
+    };
+    new.plan.parts().find_map(|part| {
+        let pairs = of(old, part.name)?.into_iter().zip(of(new, part.name)?);
+        let ((what, old), (_, new)) =
+            pairs.into_iter().find(|(a, b)| a != b)?;
+        Some(format!(
+            "it is not the same work: the {what} of {model}, {}, was {old}, \
+             and is {new} now; measure both with the same arguments",
+            part.name
+        ))
+    })
+}
+
+/// The rows of one side.
+fn side(old: &Measured, new: &Measured, model: Model) -> Vec<Change> {
+    let [before, now] = [old, new].map(|measured| measured.metrics(model));
+    figures::merged(now, before)
+        .into_iter()
+        .filter(|metric| !metric.detail)
+        .map(|metric| change(old, new, model, metric))
+        .collect()
+}
+
+fn change(
+    old: &Measured,
+    new: &Measured,
+    model: Model,
+    metric: &Metric,
+) -> Change {
+    let [before, now] =
+        [old, new].map(|measured| pairs(measured, model, metric));
+    let ratio = advantage(&before, &now, metric.better);
+    let name = metric.name();
+    Change {
+        name: format!("{model}: {name}"),
+        unit: metric.unit.clone(),
+        old: estimate::median(&before),
+        new: estimate::median(&now),
+        finding: ratio.map(finding),
+        words: match ratio {
+            _ if !has(old, model, metric) => "only in the new file".into(),
+            _ if !has(new, model, metric) => "only in the old file".into(),
+            _ if before.is_empty() => "not known in the old file".into(),
+            _ if now.is_empty() => "not known in the new file".into(),
+            Some(ratio) => words(ratio, metric),
+            None => "shown, not judged".into(),
+        },
+    }
+}
+
+/// The figure of each pair. Empty if there is none, or if it is not known. A
+/// figure that is now in another unit is another.
+fn pairs(measured: &Measured, model: Model, metric: &Metric) -> Vec<f64> {
+    let figure = measured.by_pair(model, measured.plan.workers, |sample| {
+        let figure = figures::find(metric, &sample.figures)?;
+        (figure.unit == metric.unit).then_some(figure.value)
+    });
+    figure.unwrap_or_default()
+}
+
+/// Whether there is such a figure, known or not.
+fn has(measured: &Measured, model: Model, metric: &Metric) -> bool {
+    measured.of(model).any(|sample| {
+        let figure = figures::find(metric, &sample.figures);
+        figure.is_some_and(|figure| figure.unit == metric.unit)
+    })
+}
+
+/// How many times better it is now, over the pairs that both files have. None
+/// if there are none, or no better and worse.
+fn advantage(before: &[f64], now: &[f64], better: Better) -> Option<Estimate> {
+    let both = before.len().min(now.len());
+    match both {
+        0 => None,
+        _ => finding::advantage(&now[..both], &before[..both], better),
+    }
+}
+
+fn finding(ratio: Estimate) -> Finding<Age> {
+    Finding::between(ratio, [Age::New, Age::Old])
+}
+
+fn words(ratio: Estimate, metric: &Metric) -> String {
+    let better = comparative(&metric.unit, metric.better);
+    let told = |how: &str, ratio: Estimate| {
+        let factor = times(ratio.median);
+        format!("{factor}{TIMES} {how} now {}", interval(ratio))
+    };
+    match finding(ratio) {
+        Finding::Better(Age::New) => told(better, ratio),
+        Finding::Better(Age::Old) => told(opposite(better), ratio.inverse()),
+        Finding::NoClearDifference => {
+            format!("no clear difference {}", interval(ratio))
+        }
+        Finding::TooNoisy => format!("too noisy to tell {}", interval(ratio)),
+    }
+}
+
+fn opposite(comparative: &str) -> &'static str {
+    match comparative {
+        "faster" => "slower",
+        "smaller" => "larger",
+        "fewer" => "more",
+        _ => "fewer",
+    }
+}

@@ -1,0 +1,472 @@
+//! What may have disturbed the figures: each thing with its figure, and with
+//! what to do. Pure functions of what was read in [`environment`] and of what
+//! the programs said of themselves.
+//!
+//! A disturbance is no refusal. The programs took turns and the judge
+//! looks at their spread, so most of them make an interval wider and no
+//! verdict wrong; but whoever reads "too noisy to tell" wants to know why.
+//!
+//! [`environment`]: crate::run::environment
+
+use serde::Serialize;
+
+use crate::{
+    judge::results::Results,
+    run::{
+        environment::{Environment, Place, Reading},
+        plan::count,
+    },
+};
+
+/// Others took so much of all cores' time: a worker then waits for its core,
+/// and a side with one worker more would lose to the other. An idle desktop
+/// stays below 2 %.
+const LOAD: f64 = 0.05;
+
+/// The host took so much of it. A guest can do nothing about it and cannot
+/// see what for, and a host that is not overcommitted takes nothing.
+const STOLEN: f64 = 0.01;
+
+/// Somebody waited for memory for so much of the time. With memory to spare
+/// nobody ever does.
+const STALLED: f64 = 0.01;
+
+/// The kernel counts in ticks of a hundredth of a second, on each core: less
+/// than these tells nothing, however short the scenario.
+const TICKS: f64 = 0.05;
+
+/// The slowest spin over the fastest. Within a pair drift cancels; beyond
+/// half of what [`finding`](crate::judge::finding) calls near, the figures of a side are
+/// those of no one machine.
+const DRIFT: f64 = 1.05;
+
+/// Something that may have disturbed the figures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Disturbance {
+    /// What it was, with its figure.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl Disturbance {
+    fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Disturbance { what: what.into(), remedy: remedy.into() }
+    }
+}
+
+/// All that there is to say of these results, the worst first.
+pub fn of(results: &Results) -> Vec<Disturbance> {
+    let programs = [debug_build(results), one_core(results)];
+    let around = results.environment.iter().flat_map(around);
+    programs.into_iter().flatten().chain(around).collect()
+}
+
+/// The same of the surroundings alone.
+pub fn around(environment: &Environment) -> Vec<Disturbance> {
+    let Environment { place, readings, .. } = environment;
+    let spans: Vec<Span> = readings
+        .windows(2)
+        .map(|pair| Span::between(&pair[0], &pair[1], place.cores_online))
+        .collect();
+    [
+        unknown(&spans),
+        load(&spans),
+        stolen(&spans),
+        dropped(environment),
+        stalled(&spans),
+        quota(place, &spans),
+        drift(readings),
+        governor(place),
+        not_pinned(place),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The programs may come from elsewhere: what counts is what they say.
+fn debug_build(results: &Results) -> Option<Disturbance> {
+    let scenarios = results.scenarios.iter();
+    let mut samples = scenarios.flat_map(|scenario| &scenario.samples);
+    samples.any(|sample| sample.outcome.machine.profile == "debug").then(|| {
+        Disturbance::new(
+            "DEBUG BUILD: these times say nothing about threads or \
+                 processes",
+            "use scripts/compare.sh, which builds in release",
+        )
+    })
+}
+
+fn one_core(results: &Results) -> Option<Disturbance> {
+    (results.heading.machine.cores == 1).then(|| {
+        Disturbance::new(
+            "one core only: nothing ran at the same time as anything else, \
+             and no speed-up can be seen",
+            "measure where there are two or more, or look whether taskset \
+             or a container leaves only one",
+        )
+    })
+}
+
+/// What passed between two readings. None for what the kernel does not tell.
+struct Span<'all> {
+    scenario: &'all str,
+    seconds: f64,
+    /// All cores' time together.
+    cores: Option<f64>,
+    others: Option<f64>,
+    stolen: Option<f64>,
+    stalled: Option<f64>,
+    pauses: Option<u64>,
+}
+
+impl<'all> Span<'all> {
+    fn between(
+        first: &Reading,
+        last: &'all Reading,
+        cores: Option<usize>,
+    ) -> Self {
+        let passed =
+            |of: fn(&Reading) -> Option<f64>| Some(of(last)? - of(first)?);
+        let pauses = last.pauses.zip(first.pauses);
+        let seconds = last.time - first.time;
+        Span {
+            scenario: &last.after,
+            seconds,
+            cores: cores.map(|cores| seconds * cores as f64),
+            others: passed(|reading| Some(reading.busy? - reading.own)),
+            stolen: passed(|reading| reading.stolen),
+            stalled: passed(|reading| reading.memory_stall),
+            pauses: pauses.map(|(last, first)| last.saturating_sub(first)),
+        }
+    }
+}
+
+/// Where nothing is counted, it must not look as if nothing had disturbed.
+fn unknown(spans: &[Span<'_>]) -> Option<Disturbance> {
+    let is_unknown = |span: &Span<'_>| span.others.is_none();
+    spans.iter().any(is_unknown).then(|| {
+        Disturbance::new(
+            "the kernel does not tell how busy the cores are: whether other \
+             programs ran meanwhile is not known",
+            "measure where /proc is whole: not mounted with subset=pid",
+        )
+    })
+}
+
+fn load(spans: &[Span<'_>]) -> Option<Disturbance> {
+    let shares = above(spans, LOAD, |span| span.others.zip(span.cores))?;
+    Some(Disturbance::new(
+        format!("other programs took of the cores' time {shares}"),
+        "end them, or measure again when they are done: top shows which they are",
+    ))
+}
+
+fn stolen(spans: &[Span<'_>]) -> Option<Disturbance> {
+    let shares = above(spans, STOLEN, |span| span.stolen.zip(span.cores))?;
+    Some(Disturbance::new(
+        format!("the host of this virtual machine took of it {shares}"),
+        "measure at another hour, or on a machine whose cores are its own",
+    ))
+}
+
+fn dropped(environment: &Environment) -> Option<Disturbance> {
+    let dropped = environment.dropped.iter();
+    let words: Vec<String> = dropped
+        .map(|(scenario, pairs)| {
+            format!("{} of {scenario}", count(*pairs, "pair"))
+        })
+        .collect();
+    (!words.is_empty()).then(|| {
+        Disturbance::new(
+            format!(
+                "left out, because the host took their time: {}",
+                words.join(", ")
+            ),
+            "nothing needs to be done: others were measured in their place",
+        )
+    })
+}
+
+fn stalled(spans: &[Span<'_>]) -> Option<Disturbance> {
+    let shares =
+        above(spans, STALLED, |span| Some((span.stalled?, span.seconds)))?;
+    Some(Disturbance::new(
+        format!("memory was short, and waited for {shares} of the time"),
+        "end what fills the memory: free shows how much is left",
+    ))
+}
+
+/// Where the share lies above the limit, the largest first: `31 % during
+/// matrix, 12 % during ipc`.
+fn above(
+    spans: &[Span<'_>],
+    limit: f64,
+    part_of: impl Fn(&Span<'_>) -> Option<(f64, f64)>,
+) -> Option<String> {
+    let mut shares: Vec<(f64, &str)> = spans
+        .iter()
+        .filter_map(|span| Some((part_of(span)?, span.scenario)))
+        .filter(|((part, whole), _)| *part > TICKS && part / whole > limit)
+        .map(|((part, whole), scenario)| (part / whole, scenario))
+        .collect();
+    shares.sort_by(|(this, _), (that, _)| that.total_cmp(this));
+    let words: Vec<String> = shares
+        .iter()
+        .map(|(share, scenario)| {
+            format!("{:.0} % during {scenario}", 100.0 * share)
+        })
+        .collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+/// A quota of as many cores as there are limits nothing.
+fn quota(place: &Place, spans: &[Span<'_>]) -> Option<Disturbance> {
+    let online = place.cores_online;
+    let is_limit = |cores: &f64| online.is_none_or(|all| *cores < all as f64);
+    let cores = place.quota.filter(is_limit)?;
+    let pauses = spans
+        .iter()
+        .try_fold(0_u64, |sum, span| Some(sum.saturating_add(span.pauses?)));
+    let paused = match pauses {
+        None => "how often it was used up is not known".into(),
+        Some(0) => "it was never used up".into(),
+        Some(1) => "the programs were stopped once, when it was used up".into(),
+        Some(pauses) => format!(
+            "the programs were stopped {pauses} times, as it was used up"
+        ),
+    };
+    Some(Disturbance::new(
+        format!(
+            "a quota of {cores:.2} of {}: {paused}",
+            online.map_or("all cores".into(), |all| count(all, "core"))
+        ),
+        "run the container without a limit on its CPU (docker run without \
+         --cpus), or give no more --workers than its cores",
+    ))
+}
+
+fn drift(readings: &[Reading]) -> Option<Disturbance> {
+    let spins = readings.iter().map(|reading| reading.spin);
+    let slowest = spins.clone().fold(0.0, f64::max);
+    let drift = slowest / spins.fold(f64::INFINITY, f64::min);
+    (drift > DRIFT).then(|| {
+        Disturbance::new(
+            format!(
+                "the speed of a core drifted: the same multiplications took \
+                 {drift:.2} times as long at worst as at best"
+            ),
+            "let it cool down, plug it in, turn the boost of its clock off; \
+             on a virtual machine, measure at another hour",
+        )
+    })
+}
+
+fn governor(place: &Place) -> Option<Disturbance> {
+    let others = place.governors.iter();
+    let others: Vec<String> = others
+        .filter(|(governor, _)| *governor != "performance")
+        .map(|(governor, &cores)| {
+            format!("{governor} on {}", count(cores, "core"))
+        })
+        .collect();
+    (!others.is_empty()).then(|| {
+        Disturbance::new(
+            format!(
+                "the clock may follow the load: its governor is {}",
+                others.join(", ")
+            ),
+            "sudo cpupower frequency-set --governor performance",
+        )
+    })
+}
+
+/// The usual case, and harmless where all cores are alike.
+fn not_pinned(place: &Place) -> Option<Disturbance> {
+    let cores = place.cores_online?;
+    (cores > 1 && place.cores_allowed == Some(cores)).then(|| {
+        Disturbance::new(
+            format!(
+                "not pinned: the kernel may move a worker between all {cores} \
+                 cores"
+            ),
+            "where cores differ, or are of several sockets, choose alike ones: \
+             taskset --cpu-list 0,1 scripts/compare.sh",
+        )
+    })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// Ten seconds on two cores, with nothing to say of them.
+    fn quiet() -> Environment {
+        let first = Reading {
+            busy: Some(100.0),
+            stolen: Some(3.0),
+            own: 40.0,
+            memory_stall: Some(7.0),
+            pauses: Some(0),
+            spin: 2e-3,
+            ..Reading::default()
+        };
+        let last = Reading {
+            after: "matrix".into(),
+            time: 10.0,
+            busy: Some(118.0),
+            own: 58.0,
+            ..first.clone()
+        };
+        let place = Place {
+            cores_online: Some(2),
+            cores_allowed: Some(1),
+            ..Place::default()
+        };
+        let dropped = BTreeMap::new();
+        Environment { place, readings: vec![first, last], dropped }
+    }
+
+    /// What is said when one thing is other than usual.
+    fn said(change: impl Fn(&mut Place, &mut Reading)) -> Vec<String> {
+        let mut environment = quiet();
+        let Environment { place, readings, .. } = &mut environment;
+        change(place, readings.last_mut().unwrap());
+        let said = around(&environment).into_iter();
+        said.inspect(|it| assert!(!it.remedy.is_empty()))
+            .map(|it| it.what)
+            .collect()
+    }
+
+    #[test]
+    fn a_quiet_machine_is_not_talked_about() {
+        assert_eq!(said(|_, _| {}), [""; 0]);
+    }
+
+    #[test]
+    fn load_from_elsewhere_is_told_from_our_own() {
+        let others =
+            |seconds| said(move |_, last| last.busy = Some(118.0 + seconds));
+        assert_eq!(others(0.9), [""; 0]);
+        assert_eq!(
+            others(6.2),
+            ["other programs took of the cores' time 31 % during matrix"]
+        );
+        let own = said(|_, last| (last.busy, last.own) = (Some(120.0), 60.0));
+        assert_eq!(own, [""; 0]);
+    }
+
+    #[test]
+    fn stolen_time_is_of_all_cores() {
+        let stolen =
+            |seconds| said(move |_, last| last.stolen = Some(3.0 + seconds));
+        assert_eq!(stolen(0.1), [""; 0]);
+        let words = stolen(1.0);
+        assert!(
+            words[0].ends_with("took of it 5 % during matrix"),
+            "{words:?}"
+        );
+    }
+
+    #[test]
+    fn memory_that_was_waited_for_is_told() {
+        let stalled = |seconds| {
+            said(move |_, last| last.memory_stall = Some(7.0 + seconds))
+        };
+        assert_eq!(stalled(0.09), [""; 0]);
+        let words = stalled(2.0);
+        assert!(words[0].contains("20 % during matrix"), "{words:?}");
+    }
+
+    #[test]
+    fn what_a_kernel_does_not_count_is_no_disturbance() {
+        let silent = said(|_, last| {
+            (last.stolen, last.memory_stall) = (None, None);
+        });
+        assert_eq!(silent, [""; 0]);
+    }
+
+    #[test]
+    fn what_is_not_known_does_not_pass_for_quiet() {
+        let silent = said(|place, last| {
+            (place.cores_online, last.busy) = (None, None);
+        });
+        assert_eq!(silent.len(), 1, "{silent:?}");
+        assert!(silent[0].ends_with("is not known"), "{silent:?}");
+    }
+
+    #[test]
+    fn a_few_ticks_of_a_short_scenario_tell_nothing() {
+        let short = |others| {
+            said(move |_, last| {
+                last.time = 0.1;
+                last.busy = Some(118.0 + others);
+            })
+        };
+        assert_eq!(short(0.04), [""; 0]);
+        assert_eq!(short(0.1).len(), 1);
+    }
+
+    #[test]
+    fn a_quota_is_told_with_how_often_it_was_used_up() {
+        let quota = |cores, pauses: Option<u64>| {
+            said(move |place, last| {
+                place.quota = Some(cores);
+                last.pauses = pauses;
+            })
+        };
+        assert_eq!(quota(2.0, Some(0)), [""; 0]);
+        assert_eq!(
+            quota(1.5, Some(0)),
+            ["a quota of 1.50 of 2 cores: it was never used up"]
+        );
+        assert!(quota(1.5, Some(1))[0].contains("stopped once"));
+        assert!(quota(1.5, Some(17))[0].contains("stopped 17 times"));
+        assert!(quota(1.5, None)[0].ends_with("used up is not known"));
+    }
+
+    #[test]
+    fn a_clock_that_drifts_is_told_by_its_factor() {
+        let spin = |factor| said(move |_, last| last.spin = 2e-3 * factor);
+        assert_eq!(spin(1.04), [""; 0]);
+        assert!(spin(1.25)[0].contains("took 1.25 times as long"));
+        assert!(spin(0.8)[0].contains("took 1.25 times as long"));
+    }
+
+    #[test]
+    fn a_governor_that_follows_the_load_is_named() {
+        let governor = |name: &'static str| {
+            said(move |place, _| place.governors.extend([(name.into(), 2)]))
+        };
+        assert_eq!(governor("performance"), [""; 0]);
+        assert!(governor("powersave")[0].ends_with("powersave on 2 cores"));
+    }
+
+    #[test]
+    fn who_may_run_anywhere_is_not_pinned() {
+        let allowed =
+            |cores| said(move |place, _| place.cores_allowed = Some(cores));
+        assert_eq!(allowed(1), [""; 0]);
+        assert!(allowed(2)[0].starts_with("not pinned"));
+    }
+
+    #[test]
+    fn the_worst_scenario_comes_first() {
+        let mut environment = quiet();
+        let mut next = environment.readings[1].clone();
+        next.after = "ipc".into();
+        next.time += 10.0;
+        next.busy = Some(130.0);
+        environment.readings[1].busy = Some(120.0);
+        environment.readings.push(next);
+        let said = around(&environment);
+        assert!(
+            said[0].what.ends_with("50 % during ipc, 10 % during matrix"),
+            "{said:?}"
+        );
+    }
+}

@@ -1,0 +1,206 @@
+//! A look at what a session has measured: which of its parts are decided, and
+//! how many slices of the others the next pair does.
+
+use std::time::Duration;
+
+use crate::{
+    judge::{
+        finding::Finding,
+        stopping::{self, Aim},
+        verdict::{judged, ratio, speed_ups},
+    },
+    run::{measured::Measured, session::Session},
+};
+
+/// For how long a pair does slices of a part, whatever they would gain, and how
+/// many there are at most.
+const SLICES: (Duration, usize) = (Duration::from_millis(120), 9);
+
+/// How long a pair takes for its slices of a part, and how many there are at
+/// most, as long as it is not known how they vary.
+const FIRST_PAIRS: (Duration, usize) = (Duration::from_millis(300), 5);
+
+/// After so many pairs it is.
+const KNOWN: usize = 3;
+
+/// After a pair: how many slices the next one does, and, if this was a look,
+/// which parts are decided.
+pub fn look(session: &mut Session) {
+    let (start, pairs) = (session.start, session.pairs);
+    // CPython takes its time, and what is found there differs by much.
+    let first_pairs = match session.measured.len() {
+        1 => FIRST_PAIRS,
+        _ => SLICES,
+    };
+    let looks = stopping::next_look(pairs - 1) == Some(pairs);
+    let Session { measured, parts, .. } = session;
+    for part in parts {
+        let name = part.part.name;
+        let all = || measured.iter().filter(|it| it.is_sound());
+        if looks {
+            let efforts = all().filter_map(|it| effort(it, name));
+            part.effort = efforts.reduce(f64::max);
+        }
+        part.slices = match pairs {
+            ..KNOWN => fitting(part.slice, first_pairs),
+            KNOWN => {
+                let wanted = all().filter_map(|it| spread(it, name));
+                let wanted = wanted.map(|it| it.slices(start, part.slice));
+                wanted.max().unwrap_or(part.slices)
+            }
+            _ => part.slices,
+        };
+    }
+}
+
+/// How many times as many pairs would decide all rows of a part, as far as one
+/// can tell. None if they are decided, or will never be. In a first look only
+/// what answers a question has to be.
+fn effort(measured: &Measured, part: &str) -> Option<f64> {
+    let rows = judged(measured, part).filter_map(|metric| {
+        let ratio = ratio(measured, metric)?;
+        let aim = match measured.plan.is_headline(&metric.id) {
+            true => Aim::HEADLINE,
+            false if measured.plan.quick => return None,
+            false => Aim::OTHER,
+        };
+        match Finding::of(ratio) {
+            Finding::NoClearDifference => None,
+            Finding::Better(_) if aim.is_met(ratio) => None,
+            // Nobody can say how near to a threshold the truth lies.
+            _ => Some(aim.effort(ratio).max(1.01)),
+        }
+    });
+    let speed_ups = speed_ups(measured).filter_map(|row| {
+        let ratio = row.ratio.filter(|_| row.is_headline)?;
+        let aim = Aim::HEADLINE;
+        (!aim.is_met(ratio)).then(|| aim.effort(ratio))
+    });
+    rows.chain(speed_ups).reduce(f64::max)
+}
+
+/// How many slices there is time for, one of them in any case.
+fn fitting(slice: Duration, (time, most): (Duration, usize)) -> usize {
+    let fit = time.div_duration_f64(slice.max(Duration::from_micros(1)));
+    (fit as usize).clamp(1, most)
+}
+
+/// How a figure varies, as the variances of its logarithm.
+struct Spread {
+    within: f64,
+    between: f64,
+}
+
+impl Spread {
+    /// How many slices of a pair are worth their time: the more, the more a
+    /// new pair costs, and the less it varies (T. Kalibera and R. Jones,
+    /// Rigorous benchmarking in reasonable time, ISMM 2013, section 6).
+    fn slices(&self, start: Duration, slice: Duration) -> usize {
+        let cost = start.div_duration_f64(slice.max(Duration::from_micros(1)));
+        let slices = (cost * self.within / self.between).sqrt();
+        let (time, most) = SLICES;
+        let least = fitting(slice, (time, most));
+        match slices.is_finite() {
+            true => (slices.round() as usize).clamp(least, most),
+            false => least,
+        }
+    }
+}
+
+/// Of the row that varies most from slice to slice. None if there was one
+/// slice a pair.
+fn spread(measured: &Measured, part: &str) -> Option<Spread> {
+    let rows = judged(measured, part);
+    let spreads = rows.filter_map(|metric| {
+        let pairs = measured.advantages(metric)?;
+        let logs: Vec<Vec<f64>> = pairs
+            .iter()
+            .map(|slices| slices.iter().map(|ratio| ratio.ln()).collect())
+            .collect();
+        let within: Vec<f64> =
+            logs.iter().filter_map(|it| variance(it)).collect();
+        let means: Vec<f64> = logs.iter().map(|it| mean(it)).collect();
+        let within = (!within.is_empty()).then(|| mean(&within))?;
+        Some(Spread { within, between: variance(&means)? })
+    });
+    spreads.reduce(
+        |this, that| if that.within > this.within { that } else { this },
+    )
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// None for fewer than two.
+fn variance(values: &[f64]) -> Option<f64> {
+    let mean = mean(values);
+    let squares = values.iter().map(|value| (value - mean).powi(2));
+    let degrees = values.len().checked_sub(1).filter(|it| *it > 0)?;
+    Some(squares.sum::<f64>() / degrees as f64)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use common::{outcome::Model, scenarios::ALL};
+
+    use super::*;
+    use crate::{
+        judge::{
+            planted::Planted,
+            schedule,
+            stopping::{FEWEST, LOOKS},
+        },
+        run::plan::Plan,
+    };
+
+    fn session() -> Session {
+        Session::new([Plan::of(&ALL[0], 2, true)])
+    }
+
+    #[test]
+    fn slices_are_worth_their_time_where_pairs_cost_much_and_vary_little() {
+        let slices = |within, between, start, slice| {
+            let millis = Duration::from_millis;
+            Spread { within, between }.slices(millis(start), millis(slice))
+        };
+        assert_eq!(slices(4.0, 1.0, 400, 400), 2);
+        assert_eq!(slices(4.0, 1.0, 1600, 400), 4);
+        assert_eq!(slices(1.0, 9.0, 400, 400), 1);
+        // At least as many as there is time for in any case, and not too many.
+        assert_eq!(slices(1.0, 9.0, 1, 30), 4);
+        assert_eq!(slices(9.0, 0.0, 1, 30), 4);
+        assert_eq!(slices(1e6, 1.0, 400, 400), SLICES.1);
+    }
+
+    #[test]
+    fn a_pair_that_is_dropped_leaves_no_sample() {
+        let planted = Planted::nothing().both("ipc", "trip", [1.0, 2.0]);
+        let mut session = session();
+        session.measured = planted.results().scenarios;
+        let samples = |session: &Session| session.measured[0].samples.len();
+        assert_eq!(samples(&session), 2 * FEWEST);
+        session.drop_pair(FEWEST);
+        assert_eq!(samples(&session), 2 * (FEWEST - 1));
+        let of = session.measured[0].of(Model::Threads);
+        assert!(of.map(|it| it.slice.pair).max().unwrap() < FEWEST);
+    }
+
+    #[test]
+    fn nothing_is_looked_at_between_two_looks() {
+        let mut session = session();
+        for pairs in 1..=LOOKS[1].0 {
+            session.pairs = pairs;
+            let before: Vec<_> =
+                session.parts.iter().map(|it| it.effort).collect();
+            look(&mut session);
+            let after: Vec<_> =
+                session.parts.iter().map(|it| it.effort).collect();
+            let is_look = LOOKS.iter().any(|(look, _)| *look == pairs);
+            // There is no row, and so none that is open.
+            assert_eq!(before != after, is_look && pairs == FEWEST);
+        }
+        assert_eq!(schedule::next_stage(&session), None);
+    }
+}

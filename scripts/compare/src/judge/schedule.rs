@@ -1,0 +1,98 @@
+//! Which pair comes next: every row has its first look, and then the time that
+//! is left goes to where it decides most.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    judge::{look::look, stopping::next_look},
+    run::{
+        bench::Bench, environment::Environment, journal::Journal,
+        progress::Progress, session::Session,
+    },
+};
+
+/// Measures until all is decided, or until the time is over.
+///
+/// # Errors
+///
+/// Fails if a sample cannot be kept.
+pub fn measure(
+    bench: &Bench,
+    sessions: &mut [Session],
+    budget: Duration,
+    mut journal: Option<&mut Journal>,
+    environment: &mut Environment,
+) -> anyhow::Result<()> {
+    let end = Instant::now() + budget;
+    let progress = Progress::until(end);
+    let mut to_the_next_look = |session: &mut Session| {
+        let next = next_look(session.pairs).unwrap_or(session.pairs);
+        while session.pairs < next && session.is_sound() {
+            progress.show(session);
+            if bench.pair(session) {
+                keep_last_pair(session, journal.as_deref_mut())?;
+                look(session);
+            }
+        }
+        environment.read_after(session.name());
+        anyhow::Ok(())
+    };
+    for session in sessions.iter_mut() {
+        to_the_next_look(session)?;
+    }
+    while let Some(session) = most_promising(sessions, end) {
+        to_the_next_look(session)?;
+    }
+    for session in sessions.iter().filter(|session| session.dropped > 0) {
+        environment.drop_pairs(session.name(), session.dropped);
+    }
+    Ok(())
+}
+
+fn keep_last_pair(
+    session: &Session,
+    journal: Option<&mut Journal>,
+) -> anyhow::Result<()> {
+    let Some(journal) = journal else { return Ok(()) };
+    for measured in &session.measured {
+        let samples = measured.samples.iter();
+        for sample in samples.filter(|it| it.slice.pair == session.pairs) {
+            journal.add(sample)?;
+        }
+    }
+    Ok(())
+}
+
+/// Of those whose next look comes in time, the one that has something to
+/// decide soonest.
+fn most_promising(
+    sessions: &mut [Session],
+    end: Instant,
+) -> Option<&mut Session> {
+    let left = end.saturating_duration_since(Instant::now()).as_secs_f64();
+    let in_time = |session: &&mut Session| {
+        next_stage(session).is_some_and(|seconds| seconds <= left)
+    };
+    let promise = |session: &&mut Session| until_next_decision(session);
+    sessions
+        .iter_mut()
+        .filter(in_time)
+        .min_by(|this, that| promise(this).total_cmp(&promise(that)))
+}
+
+/// How many seconds the pairs up to the next look will take. None if there is
+/// none, or nothing to look for.
+pub fn next_stage(session: &Session) -> Option<f64> {
+    let pairs = next_look(session.pairs)? - session.pairs;
+    let is_open = session.is_sound() && session.open().next().is_some();
+    is_open.then(|| pairs as f64 * session.pair().as_secs_f64())
+}
+
+/// How many seconds it will take to decide what gains most, as far as one can
+/// tell.
+fn until_next_decision(session: &Session) -> f64 {
+    let efforts = session.open().filter_map(|part| part.effort);
+    let least = efforts.fold(f64::INFINITY, f64::min);
+    let pairs = session.pairs as f64 * (least - 1.0).max(0.0);
+    pairs.max(1.0) * session.pair().as_secs_f64()
+}

@@ -1,0 +1,286 @@
+//! What else went on while the programs ran: read between the scenarios, and
+//! never beside a run. Linux only.
+//!
+//! What is read here is what can be told apart. The load average is not read:
+//! it counts the build that ended a moment ago, and the programs themselves;
+//! nor is the pressure on the cores, which rises with every worker that waits
+//! for its turn. The kernel's count of busy time, less what our own programs
+//! used, is what others took. Whether it disturbs is for [`disturbance`] to
+//! say.
+//!
+//! [`disturbance`]: crate::judge::disturbance
+
+mod cgroup;
+
+use std::{collections::BTreeMap, fs, hint::black_box, time::Instant};
+
+use common::{laps, resources};
+use procfs::{
+    CpuTime, Current as _, CurrentSI as _, KernelStats, MemoryPressure,
+};
+use rustix::thread::{CpuSet, sched_getaffinity};
+use serde::{Deserialize, Serialize};
+
+/// The place, and what was read there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Environment {
+    /// What does not change while we measure.
+    pub place: Place,
+    /// The first before anything ran, the others after a scenario each.
+    pub readings: Vec<Reading>,
+    /// How many pairs of programs were left out, by scenario, because the host
+    /// took their time.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dropped: BTreeMap<String, usize>,
+}
+
+impl Environment {
+    /// Before anything has run.
+    pub fn begin() -> Self {
+        Environment {
+            place: Place::this(),
+            readings: vec![Reading::now("nothing yet")],
+            dropped: BTreeMap::new(),
+        }
+    }
+
+    /// So many pairs of a scenario were left out.
+    pub fn drop_pairs(&mut self, scenario: &str, pairs: usize) {
+        *self.dropped.entry(scenario.into()).or_default() += pairs;
+    }
+
+    /// After the runs of a scenario.
+    pub fn read_after(&mut self, scenario: &str) {
+        self.readings.push(Reading::now(scenario));
+    }
+}
+
+/// What a process may use here. None for what the kernel does not tell.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    /// Cores that are switched on.
+    pub cores_online: Option<usize>,
+    /// Cores that this process may run on.
+    pub cores_allowed: Option<usize>,
+    /// How many cores' worth of time a container leaves us.
+    pub quota: Option<f64>,
+    /// How many cores each policy governs the clock of. None in most virtual
+    /// machines, whose host decides.
+    pub governors: BTreeMap<String, usize>,
+}
+
+impl Place {
+    fn this() -> Self {
+        Place {
+            cores_online: cores_online(),
+            cores_allowed: cores_allowed(),
+            quota: cgroup::quota(),
+            governors: governors(),
+        }
+    }
+}
+
+/// What the kernel has counted so far, in seconds unless it says otherwise.
+/// None for what this kernel does not count.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// What had just been measured.
+    pub after: String,
+    /// When, on the clock that only moves forward.
+    pub time: f64,
+    /// What all cores together were busy for.
+    pub busy: Option<f64>,
+    /// What the host of a virtual machine gave to others.
+    pub stolen: Option<f64>,
+    /// What this process and all that it reaped took of it.
+    pub own: f64,
+    /// How long somebody waited for memory to be made free.
+    pub memory_stall: Option<f64>,
+    /// How often the quota was used up.
+    pub pauses: Option<u64>,
+    /// What the same little work took, see [`spin`].
+    pub spin: f64,
+}
+
+impl Reading {
+    fn now(after: &str) -> Self {
+        let cores = KernelStats::current().ok().map(|kernel| kernel.total);
+        Reading {
+            after: after.into(),
+            time: laps::monotonic().as_secs_f64(),
+            busy: cores.as_ref().map(busy),
+            stolen: cores.as_ref().and_then(stolen),
+            own: resources::cpu_of_this() + resources::cpu_of_reaped(),
+            memory_stall: memory_stall(),
+            pauses: cgroup::pauses(),
+            spin: spin(),
+        }
+    }
+}
+
+/// What the host of a virtual machine takes meanwhile.
+#[derive(Debug)]
+pub struct Stolen {
+    begin: Instant,
+    before: Option<f64>,
+}
+
+/// More of the cores' time than this disturbs a pair: what is left to compare
+/// is what the host has left to each side. Fixed here, before anything is
+/// measured, so that nobody drops what does not please.
+const MOST_STOLEN: f64 = 0.15;
+
+/// The kernel counts in ticks of a hundredth of a second: fewer than these
+/// tell nothing of a pair, however short.
+const FEWEST_TICKS: f64 = 0.02;
+
+impl Stolen {
+    /// From now on.
+    pub fn begin() -> Self {
+        Stolen { begin: Instant::now(), before: stolen_so_far() }
+    }
+
+    /// Whether it was so much that what ran meanwhile must not count.
+    pub fn disturbs(&self) -> bool {
+        let stolen = stolen_so_far().zip(self.before);
+        let stolen = stolen.map_or(0.0, |(now, before)| now - before);
+        let cores = cores_online().unwrap_or(1) as f64;
+        let all = self.begin.elapsed().as_secs_f64() * cores;
+        stolen > FEWEST_TICKS && stolen > MOST_STOLEN * all
+    }
+}
+
+fn stolen_so_far() -> Option<f64> {
+    stolen(&KernelStats::current().ok()?.total)
+}
+
+/// A guest's time is in the user's already (proc_stat(5)).
+fn busy(cores: &CpuTime) -> f64 {
+    let interrupts =
+        cores.irq_ms().unwrap_or(0) + cores.softirq_ms().unwrap_or(0);
+    let programs = cores.user_ms() + cores.nice_ms() + cores.system_ms();
+    (programs + interrupts) as f64 / 1e3
+}
+
+fn stolen(cores: &CpuTime) -> Option<f64> {
+    cores.steal_ms().map(|stolen| stolen as f64 / 1e3)
+}
+
+fn memory_stall() -> Option<f64> {
+    let pressure = MemoryPressure::current().ok()?;
+    Some(pressure.some.total as f64 / 1e6)
+}
+
+/// Seconds of CPU time for a chain of multiplications, each of which waits for
+/// the one before: it depends on the core's clock and on nothing else that a
+/// program can do. The best of a few, in CPU time, so that what it was
+/// interrupted by does not count.
+fn spin() -> f64 {
+    const ATTEMPTS: usize = 8;
+    (0..ATTEMPTS).map(|_| spin_once()).fold(f64::INFINITY, f64::min)
+}
+
+/// About two milliseconds at 3 GHz.
+fn spin_once() -> f64 {
+    const MULTIPLICATIONS: u64 = 1_500_000;
+    let begin = resources::Thread::so_far().cpu;
+    let product = (0..MULTIPLICATIONS).fold(black_box(1_u64), |product, _| {
+        black_box(product.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    });
+    black_box(product);
+    resources::Thread::so_far().cpu - begin
+}
+
+fn cores_online() -> Option<usize> {
+    Some(KernelStats::current().ok()?.cpu_time.len())
+}
+
+fn cores_allowed() -> Option<usize> {
+    Some(sched_getaffinity(None).ok()?.count() as usize)
+}
+
+fn governors() -> BTreeMap<String, usize> {
+    let mut governors = BTreeMap::new();
+    for core in 0..CpuSet::MAX_CPU {
+        let path = format!(
+            "/sys/devices/system/cpu/cpu{core}/cpufreq/scaling_governor"
+        );
+        if let Ok(governor) = fs::read_to_string(path) {
+            *governors.entry(governor.trim().to_owned()).or_default() += 1;
+        }
+    }
+    governors
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::process::Command;
+
+    use procfs::{FromBufReadSI as _, LocalSystemInfo};
+
+    use super::*;
+
+    /// As proc_stat(5) prints it, in ticks of a hundredth of a second.
+    const STAT: &str = "\
+cpu  3453806 876467 782281 2489022 34496 10 5879 3605 400 0
+cpu0 1698864 430719 381843 1297019 10892 5 549 1749 200 0
+cpu1 1754942 445748 400438 1192003 23604 5 5330 1856 200 0
+ctxt 528737066
+btime 1763884000
+processes 1000
+procs_running 2
+procs_blocked 0
+";
+
+    #[test]
+    fn busy_is_neither_idle_nor_waiting_nor_stolen() {
+        let info = &LocalSystemInfo;
+        let kernel = KernelStats::from_buf_read(STAT.as_bytes(), info).unwrap();
+        let ticks = 3_453_806 + 876_467 + 782_281 + 10 + 5879;
+        let per_second = rustix::param::clock_ticks_per_second() as f64;
+        let seconds = f64::from(ticks) / per_second;
+        assert!((busy(&kernel.total) - seconds).abs() < 0.01);
+        let stolen = stolen(&kernel.total).unwrap();
+        assert!((stolen - 3605.0 / per_second).abs() < 0.01);
+    }
+
+    #[test]
+    fn what_is_read_grows_with_time() {
+        let mut environment = Environment::begin();
+        environment.read_after("ipc");
+        let [first, last] = &environment.readings[..] else {
+            panic!("two readings");
+        };
+        assert!(last.time > first.time);
+        assert!(last.own > first.own);
+        assert!(first.spin > 0.0 && last.spin > 0.0);
+        let Place { cores_online, cores_allowed, .. } = environment.place;
+        let allowed = 1..=cores_online.unwrap();
+        assert!(allowed.contains(&cores_allowed.unwrap()));
+    }
+
+    /// Or the load of the programs would pass for that of others.
+    #[test]
+    fn what_a_child_took_is_our_own() {
+        let mut environment = Environment::begin();
+        let before = resources::cpu_of_reaped();
+        let count = "i=0; while [ $i -lt 500000 ]; do i=$((i + 1)); done";
+        Command::new("sh").args(["-c", count]).status().unwrap();
+        let child = resources::cpu_of_reaped() - before;
+        environment.read_after("ipc");
+        let [first, last] = &environment.readings[..] else {
+            panic!("two readings");
+        };
+        assert!(child > 0.1, "{child}");
+        assert!(last.own - first.own >= child);
+    }
+
+    #[test]
+    fn readings_are_read_as_they_were_written() {
+        let environment = Environment::begin();
+        let text = serde_json::to_string(&environment).unwrap();
+        let read: Environment = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, environment);
+    }
+}

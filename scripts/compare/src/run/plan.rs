@@ -1,0 +1,207 @@
+//! What is asked of which program.
+
+use std::{fmt, ops::RangeInclusive};
+
+use anyhow::Context as _;
+use common::{
+    machine,
+    outcome::Model,
+    scenarios::{self, Part, Scenario},
+};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+
+/// How many workers a side may have.
+pub const WORKERS: RangeInclusive<usize> = 1..=1024;
+
+/// What a slice belongs to: the comparison of a pair, or of the same scenario
+/// in two languages, at a size that suits the slower one.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Series {
+    /// The pair, at its own size.
+    #[default]
+    Pair,
+    /// The pair, at the size of the others.
+    Beside,
+    /// CPython, by the interpreter of this number.
+    CPython(usize),
+}
+
+impl Series {
+    /// What needs no word.
+    pub fn is_pair(&self) -> bool {
+        *self == Series::Pair
+    }
+
+    /// The parts of a scenario that are measured in this series.
+    pub fn parts(self, scenario: &Scenario) -> &'static [Part] {
+        match self {
+            Series::Pair => scenario.parts,
+            Series::Beside | Series::CPython(_) => scenario.cpython,
+        }
+    }
+}
+
+/// Of a part that some scenario has. By another name, because serde takes a
+/// reference that it sees for one into the text that it reads.
+type PartName = &'static str;
+
+/// One slice of work that one program was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slice {
+    /// What it belongs to.
+    #[serde(default, skip_serializing_if = "Series::is_pair")]
+    pub series: Series,
+    /// The side.
+    pub model: Model,
+    /// The name of the part that was asked for.
+    #[serde(deserialize_with = "read_part")]
+    pub part: PartName,
+    /// With how many workers.
+    pub workers: usize,
+    /// By which pair of programs, from 1.
+    pub pair: usize,
+    /// Which slice of this part it was in that pair, from 1.
+    pub slice: usize,
+    /// Which of all slices of that pair it was, from 1.
+    pub turn: usize,
+}
+
+/// As a refusal names it: `threads, lock, pair 3`.
+impl fmt::Display for Slice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}{}, {}", self.series, self.model, self.moment())
+    }
+}
+
+impl Slice {
+    /// `lock, pair 3`.
+    pub fn moment(&self) -> String {
+        format!("{}, pair {}", self.part, self.pair)
+    }
+}
+
+/// As it stands before a side.
+impl fmt::Display for Series {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Series::Pair => "",
+            Series::Beside => "Rust, ",
+            Series::CPython(_) => "CPython, ",
+        })
+    }
+}
+
+/// The name of a part that some scenario has: of any other nothing can be
+/// made.
+///
+/// # Errors
+///
+/// Fails if there is none of that name.
+pub fn known_part(name: &str) -> anyhow::Result<&'static str> {
+    let all = scenarios::ALL.iter();
+    let mut parts = all.flat_map(|it| it.parts.iter().chain(it.cpython));
+    let known = parts.find(|part| part.name == name);
+    let known = known.map(|part| part.name);
+    known.with_context(|| format!("{name:?} is the name of no part"))
+}
+
+fn read_part<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<&'static str, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    known_part(&name).map_err(D::Error::custom)
+}
+
+/// `1 worker`, or `2 workers`.
+pub fn count(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
+/// What is asked of one scenario.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// What is compared.
+    pub scenario: &'static Scenario,
+    /// With how many workers the sides are compared.
+    pub workers: usize,
+    /// What the slices belong to.
+    pub series: Series,
+    /// Whether only the parts that answer the scenario's question are
+    /// measured.
+    pub quick: bool,
+    /// Whose program stands for threads, and whose for processes: to judge the
+    /// judge, one stands for both.
+    pub sides: [Model; 2],
+    /// How many times as good the first side is made to look: once.
+    pub planted: f64,
+}
+
+impl Plan {
+    /// Of a scenario, with so many workers.
+    pub fn of(
+        scenario: &'static Scenario,
+        workers: usize,
+        quick: bool,
+    ) -> Self {
+        let (series, planted) = (Series::Pair, 1.0);
+        let sides = [Model::Threads, Model::Processes];
+        Plan { scenario, workers, series, quick, sides, planted }
+    }
+
+    /// Whose program stands for a side.
+    pub fn program(&self, side: Model) -> Model {
+        let [threads, processes] = self.sides;
+        match side {
+            Model::Threads => threads,
+            Model::Processes => processes,
+        }
+    }
+
+    /// How many figures answer the question.
+    pub fn headlines(&self) -> usize {
+        self.parts().map(|part| part.headlines.len()).sum()
+    }
+
+    /// What is measured, in its order.
+    pub fn parts(&self) -> impl Iterator<Item = &'static Part> + use<> {
+        let Plan { scenario, series, quick, .. } = *self;
+        let (parts, cores) = (series.parts(scenario).iter(), machine::cores());
+        parts.filter(move |part| {
+            part.cores <= cores && !(quick && part.headlines.is_empty())
+        })
+    }
+
+    /// With how many workers each part is asked for.
+    pub fn crews(&self) -> Vec<usize> {
+        match self.measures_speed_up() {
+            true => vec![1, self.workers],
+            false => vec![self.workers],
+        }
+    }
+
+    /// Whether each part is also asked for with one worker.
+    pub fn measures_speed_up(&self) -> bool {
+        self.scenario.scales && self.workers > 1
+    }
+
+    /// Whether a metric is one of those that answer the scenario's question.
+    pub fn is_headline(&self, id: &str) -> bool {
+        let parts = self.series.parts(self.scenario).iter();
+        parts.flat_map(|part| part.headlines).any(|headline| *headline == id)
+    }
+}

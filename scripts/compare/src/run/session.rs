@@ -1,0 +1,157 @@
+//! What is measured together: the programs of a scenario in one language, or
+//! in several, which take turns.
+
+use std::time::Duration;
+
+use common::scenarios::Part;
+
+use crate::run::{
+    agreement, measured::Measured, plan::Plan, refusal::Reason, samples::Sample,
+};
+
+/// How many pairs may be left out because they were disturbed: more than
+/// these, and the machine is like that.
+const MOST_DROPPED: usize = 8;
+
+/// A scenario in one language, or in several that are compared at the same
+/// work.
+#[derive(Debug)]
+pub struct Session {
+    /// One for each series: that of Rust first.
+    pub measured: Vec<Measured>,
+    /// What is measured of it.
+    pub parts: Vec<OpenPart>,
+    /// How many pairs count.
+    pub pairs: usize,
+    /// How many were disturbed.
+    pub dropped: usize,
+    /// What the last one took to start.
+    pub start: Duration,
+}
+
+/// A part, and how it is done.
+#[derive(Debug)]
+pub struct OpenPart {
+    /// What is asked.
+    pub part: &'static Part,
+    /// How many slices of it each pair does.
+    pub slices: usize,
+    /// What a slice took on average, of all programs together.
+    pub slice: Duration,
+    done: u32,
+    /// How many times as many pairs it would take to decide its rows. None if
+    /// they are decided.
+    pub effort: Option<f64>,
+}
+
+impl OpenPart {
+    /// Whether a pair does so many slices of it.
+    pub fn takes(&self, slice: usize) -> bool {
+        self.effort.is_some() && slice <= self.slices
+    }
+
+    /// A slice of all programs took so long. That of the first says little: it
+    /// has to find out what is right.
+    pub fn took(&mut self, time: Duration) {
+        let counted = self.done.saturating_sub(1);
+        self.slice = (self.slice * counted + time) / (counted + 1);
+        self.done += 1;
+    }
+}
+
+impl Session {
+    /// Of these series, of which the first tells what is measured.
+    pub fn new(plans: impl IntoIterator<Item = Plan>) -> Self {
+        let measured: Vec<_> = plans.into_iter().map(Measured::empty).collect();
+        let parts = measured.first().into_iter().flat_map(|it| it.plan.parts());
+        let parts = parts.map(|part| OpenPart {
+            part,
+            slices: 2,
+            slice: Duration::ZERO,
+            done: 0,
+            effort: Some(f64::INFINITY),
+        });
+        let parts = parts.collect();
+        let (pairs, dropped, start) = (0, 0, Duration::ZERO);
+        Session { measured, parts, pairs, dropped, start }
+    }
+
+    /// The scenario's name.
+    pub fn name(&self) -> &'static str {
+        self.measured.first().map_or("", |it| it.plan.scenario.name)
+    }
+
+    /// Whether there is anything to compare with: if the first series is
+    /// refused, there is not.
+    pub fn is_sound(&self) -> bool {
+        self.measured.first().is_some_and(Measured::is_sound)
+    }
+
+    /// The parts that are not decided.
+    pub fn open(&self) -> impl Iterator<Item = &OpenPart> {
+        self.parts.iter().filter(|part| part.effort.is_some())
+    }
+
+    /// Whether one more pair may be left out. Where every pair is disturbed,
+    /// the figures have to say so.
+    pub fn may_drop(&self) -> bool {
+        self.dropped < MOST_DROPPED
+            && self.measured.iter().all(Measured::is_sound)
+    }
+
+    /// Leaves the last pair out.
+    pub fn drop_pair(&mut self, pair: usize) {
+        self.dropped += 1;
+        for measured in &mut self.measured {
+            measured.drop_pair(pair);
+        }
+    }
+
+    /// Holds the last sample of a series against the first language's: the
+    /// same work must have the same answer in another language.
+    pub fn across(&self, series: usize) -> Option<Reason> {
+        let (first, others) = self.measured.split_first()?;
+        let sample = others.get(series.checked_sub(1)?)?.samples.last()?;
+        let is_twin = |one: &&Sample| one.slice.part == sample.slice.part;
+        let twin = first.samples.iter().find(is_twin)?;
+        agreement::check_across(sample, twin).err().map(Reason::from)
+    }
+
+    /// What one more pair takes.
+    pub fn pair(&self) -> Duration {
+        let slices = self.open().map(|part| part.slice * part.slices as u32);
+        self.start + slices.sum::<Duration>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::scenarios::ALL;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn session() -> Session {
+        Session::new([Plan::of(&ALL[0], 2, true)])
+    }
+
+    #[test]
+    fn the_first_slice_does_not_count_for_how_long_one_takes() {
+        let mut part = session().parts.remove(0);
+        for seconds in [9, 1, 3] {
+            part.took(SECOND * seconds);
+        }
+        assert_eq!(part.slice, 2 * SECOND);
+    }
+
+    #[test]
+    fn a_machine_that_disturbs_every_pair_is_told_as_it_is() {
+        let mut session = session();
+        for _ in 0..MOST_DROPPED {
+            assert!(session.may_drop());
+            session.drop_pair(1);
+        }
+        assert!(!session.may_drop());
+    }
+}

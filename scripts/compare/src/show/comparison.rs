@@ -1,0 +1,60 @@
+//! What was measured, and what is said of it: all that a page shows.
+
+use serde::Serialize;
+
+use crate::{
+    claims::{self, claim::Judged},
+    judge::{
+        disturbance::{self, Disturbance},
+        results::Results,
+        verdict::Verdict,
+    },
+    run::{environment::Environment, refusal::Refusal},
+};
+
+/// A comparison, judged.
+#[derive(Debug)]
+pub struct Comparison {
+    /// What was measured, where and when.
+    pub results: Results,
+    /// The rows of those scenarios that were not refused.
+    pub verdicts: Vec<Verdict>,
+    /// What is claimed, and how it stands by this.
+    pub claims: Vec<Judged>,
+}
+
+impl Comparison {
+    /// Judges what was measured.
+    pub fn of(results: Results) -> Self {
+        let (verdicts, claims) = (results.verdicts(), claims::judge(&results));
+        Comparison { results, verdicts, claims }
+    }
+
+    /// The rows of a scenario.
+    pub fn rows(&self, scenario: &str) -> Vec<&Verdict> {
+        let rows = self.verdicts.iter();
+        rows.filter(|verdict| verdict.scenario == scenario).collect()
+    }
+
+    /// What stands below the samples.
+    pub fn conclusion(&self) -> Conclusion<'_> {
+        Conclusion {
+            verdicts: &self.verdicts,
+            claims: &self.claims,
+            refusals: self.results.refusals().collect(),
+            environment: self.results.environment.as_ref(),
+            disturbances: disturbance::of(&self.results),
+        }
+    }
+}
+
+/// What stands below the samples in their file. It is for other programs:
+/// this one judges anew.
+#[derive(Debug, Serialize)]
+pub struct Conclusion<'all> {
+    verdicts: &'all [Verdict],
+    claims: &'all [Judged],
+    refusals: Vec<&'all Refusal>,
+    environment: Option<&'all Environment>,
+    disturbances: Vec<Disturbance>,
+}

@@ -1,0 +1,418 @@
+//! The page that a person reads: at most 100 columns wide.
+
+use std::{fmt, iter, path::Path};
+
+use comfy_table::{
+    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table,
+    TableStyle, Width, presets,
+};
+use common::{escaped::Escaped, outcome::Model};
+
+use crate::{
+    claims::{
+        GROUPS,
+        claim::{Group, Judged},
+        ruling::Ruling,
+    },
+    judge::{
+        beside::{Beside, Row},
+        disturbance::{self, Disturbance},
+        results::Results,
+        verdict::Verdict,
+    },
+    run::{
+        interpreter::Interpreter,
+        measured::Measured,
+        plan::{Series, count},
+        refusal::Refusal,
+    },
+    show::{comparison::Comparison, shell},
+};
+
+/// What a terminal, a mail and a page of print have room for.
+const WIDTH: u16 = 100;
+
+/// One table for each scenario, so the widths are given: then their columns
+/// stand under one another. With a column between each two they make
+/// [`WIDTH`].
+pub const COLUMNS: [u16; 4] = [30, 12, 12, 43];
+
+/// The same for claims: name, verdict, statement with its figure, pair.
+const CLAIM_COLUMNS: [u16; 5] = [4, 8, 16, 54, 14];
+
+/// Those of figures in two languages.
+const COLUMNS_BESIDE: [u16; 6] = [22, 12, 12, 12, 12, 25];
+
+const HEADER_BESIDE: [&str; 6] = [
+    "what",
+    "Rust: threads",
+    "processes",
+    "CPython: threads",
+    "processes",
+    "CPython's two",
+];
+
+const NO_PYTHON: &str = "none. With a python3 of 3.9 or later in the path, or \
+    by --python PATH, threading and multiprocessing are compared too";
+
+const STYLE: TableStyle = TableStyle::new()
+    .header_separator(LineStyle::none().fill('─').junction('─'));
+
+const HOW_TO_READ: &str = "\
+“threads 1.08× faster [1.05, 1.11]”: the median over pairs of programs, \
+and its interval.
+Without a winner, a ratio above 1 is in favour of threads.
+Total: a slice of the part that stands for the pair, from the first start to \
+the last stop.
+Memory: of all its processes, when the answers were in; what several share is \
+counted in parts.";
+
+/// All that is shown.
+#[derive(Debug)]
+pub struct Page<'all> {
+    /// What was measured, and what is said of it.
+    pub comparison: &'all Comparison,
+    /// Where the samples are.
+    pub samples: &'all Path,
+}
+
+impl fmt::Display for Page<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let disturbances =
+            disturbances(&disturbance::of(&self.comparison.results));
+        writeln!(formatter, "{}\n", self.circumstances())?;
+        writeln!(formatter, "{disturbances}")?;
+        for scenario in &self.comparison.results.scenarios {
+            let (title, legend) =
+                (title(scenario), wrapped(&scenario.legend()));
+            let group = self.group(scenario);
+            writeln!(formatter, "{title}\n{legend}\n{group}\n")?;
+            for beside in self.beside(scenario) {
+                writeln!(formatter, "{beside}\n")?;
+            }
+        }
+        writeln!(formatter, "{HOW_TO_READ}{}\n", self.refused())?;
+        for group in GROUPS.iter() {
+            writeln!(formatter, "{}\n", self.claims(group))?;
+        }
+        writeln!(formatter, "{}", self.whereabouts())?;
+        write!(formatter, "\n{disturbances}")
+    }
+}
+
+impl Page<'_> {
+    fn circumstances(&self) -> String {
+        let machine = &self.comparison.results.heading.machine;
+        let place = format!(
+            "{}, {}, {}",
+            Escaped(machine.processor()),
+            count(machine.cores, "core"),
+            Escaped(&machine.kernel)
+        );
+        let command = shell::line(&self.comparison.results.heading.command);
+        let command = format!("compare {command}");
+        let workers = count(self.comparison.results.heading.workers, "worker");
+        let workers = format!("{workers} each, where work is shared");
+        let rustc = Escaped(&machine.rustc).to_string();
+        let interpreters = self.interpreters();
+        let mut lines = vec![
+            ["machine", &place],
+            ["compiler", &rustc],
+            ["command", command.trim_end()],
+            ["date", &self.comparison.results.heading.date],
+            ["workers", &workers],
+        ];
+        lines.extend(interpreters.iter().map(|words| ["python", words]));
+        facts(lines)
+    }
+
+    /// What each of them says of itself; or how to get one.
+    fn interpreters(&self) -> Vec<String> {
+        let interpreters = &self.comparison.results.heading.interpreters;
+        let mut lines = Interpreter::introductions(interpreters);
+        lines.extend(self.comparison.results.heading.left_out.clone());
+        if interpreters.is_empty() {
+            lines.push(NO_PYTHON.into());
+        }
+        lines
+    }
+
+    /// The scenario in both languages, a table for each interpreter.
+    fn beside(&self, scenario: &Measured) -> Vec<String> {
+        let scenario = scenario.plan.scenario;
+        let Some(beside) = self.comparison.results.find_beside(scenario.name)
+        else {
+            return Vec::new();
+        };
+        let interpreters = self.comparison.results.heading.interpreters.iter();
+        let tables = interpreters.zip(0..).map(|(interpreter, number)| {
+            let words = Escaped(&interpreter.words);
+            let title =
+                format!("{}, {words}, and Rust at that size", scenario.name);
+            let rows = beside.rows(number).into_iter().map(row_beside);
+            let refused = beside.refusals(number).map(refused_row_beside);
+            let header = HEADER_BESIDE;
+            let rows = refused.chain(rows).collect();
+            let sheet = sheet(COLUMNS_BESIDE, header, rows);
+            format!("{}\n{sheet}", wrapped(&title))
+        });
+        tables.collect()
+    }
+
+    fn group(&self, scenario: &Measured) -> String {
+        let name = scenario.plan.scenario.name;
+        let verdicts = self.comparison.verdicts.iter();
+        let judged =
+            verdicts.filter(|verdict| verdict.scenario == name).map(judged_row);
+        let refused = scenario.refusals.iter().map(refused_row);
+        let header = ["what", "threads", "processes", "verdict"];
+        sheet(COLUMNS, header, refused.chain(judged).collect())
+    }
+
+    fn claims(&self, group: &Group) -> String {
+        let claims = self.comparison.claims.iter();
+        let claims = claims.filter(|claim| claim.group == group.title);
+        let mut table = Table::new();
+        table
+            .load_style(presets::NOTHING)
+            .set_width(WIDTH)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .add_rows(claims.flat_map(claim_rows));
+        for (column, width) in table.column_iter_mut().zip(CLAIM_COLUMNS) {
+            let width = Width::Fixed(width);
+            column.set_padding((0, 1));
+            column.set_constraint(ColumnConstraint::Absolute(width));
+        }
+        format!("Claims: {}\n{}", group.title, table.trim_fmt())
+    }
+
+    fn refused(&self) -> String {
+        let Results { scenarios, beside, .. } = &self.comparison.results;
+        let refused = |all: &mut dyn Iterator<Item = &Measured>| {
+            all.filter(|measured| !measured.is_sound()).count()
+        };
+        let pairs = refused(&mut scenarios.iter());
+        let abroad = refused(&mut beside.iter().flat_map(Beside::all));
+        let all = scenarios.len();
+        match (pairs, abroad) {
+            (0, 0) => String::new(),
+            (pairs, 0) => {
+                format!("\nRefused: {pairs} of {all} scenarios. Exit status 1.")
+            }
+            (pairs, abroad) => format!(
+                "\nRefused: {pairs} of {all} scenarios; beside CPython: \
+                 {abroad}. Exit status 1."
+            ),
+        }
+    }
+
+    fn whereabouts(&self) -> String {
+        let path = Escaped(self.samples).to_string();
+        facts([["samples", &path]])
+    }
+}
+
+/// Each with what to do about it, above the figures and again below them,
+/// where a long page ends.
+pub fn disturbances(disturbances: &[Disturbance]) -> String {
+    let mut lines = Vec::new();
+    for Disturbance { what, remedy } in disturbances {
+        lines.push(["disturbed", what]);
+        lines.push(["", remedy]);
+    }
+    match lines.is_empty() {
+        true => String::new(),
+        false => facts(lines) + "\n",
+    }
+}
+
+fn title(scenario: &Measured) -> String {
+    let scenario = scenario.plan.scenario;
+    format!("{}: {}", scenario.name, scenario.question)
+}
+
+fn wrapped(text: &str) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_width(WIDTH)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .add_row([text]);
+    table.trim_fmt()
+}
+
+/// What was measured, the figure of either side, and what that says.
+pub fn judged_row(verdict: &Verdict) -> [String; 4] {
+    [
+        verdict.name(),
+        verdict.figure(Model::Threads),
+        verdict.figure(Model::Processes),
+        verdict.words.clone(),
+    ]
+}
+
+fn refused_row(refusal: &Refusal) -> [String; 4] {
+    let side = |model| match refusal.model == model {
+        true => "refused".into(),
+        false => String::new(),
+    };
+    [
+        refusal.moment(),
+        side(Model::Threads),
+        side(Model::Processes),
+        refusal.words(),
+    ]
+}
+
+/// A line for each language: the statement, what should be said instead, and
+/// the figure.
+fn claim_rows(claim: &Judged) -> impl Iterator<Item = [String; 5]> {
+    let Judged { id, statement, place, .. } = claim;
+    let rust = claim_row(&claim.rust, "Rust", format!("{statement}: "));
+    let [_, language, standing, words, _] = rust;
+    let rust = [(*id).into(), language, standing, words, place.scenario.into()];
+    let names = Interpreter::names(claim.cpython.len());
+    let cpython = names.into_iter().zip(&claim.cpython);
+    let cpython =
+        cpython.map(|(name, ruling)| claim_row(ruling, &name, String::new()));
+    iter::once(rust).chain(cpython)
+}
+
+fn claim_row(
+    ruling: &Ruling,
+    language: &str,
+    statement: String,
+) -> [String; 5] {
+    let Ruling { standing, figure, correction } = ruling;
+    let correction =
+        correction.map(|words| format!("{words}: ")).unwrap_or_default();
+    let nothing = String::new;
+    let words = statement + &correction + figure;
+    [nothing(), language.into(), standing.to_string(), words, nothing()]
+}
+
+fn row_beside(row: Row) -> [String; 6] {
+    let Row { name, rust, cpython, words } = row;
+    let ([one, other], [this, that]) = (rust, cpython);
+    [name, one, other, this, that, words]
+}
+
+fn refused_row_beside(refusal: &Refusal) -> [String; 6] {
+    let [moment, threads, processes, words] = refused_row(refusal);
+    let nothing = String::new;
+    match refusal.series {
+        Series::CPython(_) => {
+            [moment, nothing(), nothing(), threads, processes, words]
+        }
+        _ => [moment, threads, processes, nothing(), nothing(), words],
+    }
+}
+
+/// Rows of a name, figures and words, in columns that are so wide.
+pub fn sheet<const N: usize>(
+    columns: [u16; N],
+    header: [&str; N],
+    rows: Vec<[String; N]>,
+) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(STYLE)
+        .set_width(WIDTH)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header)
+        .add_rows(rows);
+    for (column, width) in table.column_iter_mut().zip(columns) {
+        let width = Width::Fixed(width);
+        column.set_constraint(ColumnConstraint::Absolute(width));
+    }
+    for figure in 1..N - 1 {
+        if let Some(column) = table.column_mut(figure) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.trim_fmt()
+}
+
+/// Lines that begin with what they are about. Long ones are wrapped.
+pub fn facts<'all>(facts: impl IntoIterator<Item = [&'all str; 2]>) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_width(WIDTH)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .add_rows(facts);
+    if let Some(column) = table.column_mut(0) {
+        column.set_padding((0, 1));
+    }
+    table.trim_fmt()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::*;
+    use crate::{
+        claims::{claim::Claim, ruling::Standing},
+        judge::planted::Planted,
+    };
+
+    /// All claims, each with as much to say as none has.
+    fn wordy(figure: &str) -> Vec<Judged> {
+        let judged = |group: &Group, claim: &Claim| Judged {
+            id: claim.id,
+            group: group.title,
+            statement: claim.statement,
+            place: claim.place,
+            rust: Ruling {
+                standing: Standing::Reworded,
+                figure: figure.into(),
+                correction: Some(
+                    "what_is_said_instead_in_many_words_and_all_of_them_as_one",
+                ),
+            },
+            cpython: Vec::new(),
+        };
+        let groups = GROUPS.iter();
+        groups
+            .flat_map(|group| {
+                group.claims.iter().map(move |claim| judged(group, claim))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_page_of_claims_is_not_wider_than_a_hundred_columns() {
+        let sentence = "threads 1.05× [1.01, 1.10], processes 22×; ".repeat(4);
+        let word = "processes×".repeat(12);
+        for figure in [sentence, word, "数据库".repeat(30), String::new()] {
+            let comparison = Comparison {
+                results: Planted::nothing().results(),
+                verdicts: Vec::new(),
+                claims: wordy(&figure),
+            };
+            let page = Page {
+                comparison: &comparison,
+                samples: Path::new("target/compare/samples.json"),
+            };
+            let page = page.to_string();
+            let first_words: BTreeSet<&str> = page
+                .lines()
+                .filter_map(|line| line.split_whitespace().next())
+                .collect();
+            for Judged { id, .. } in &comparison.claims {
+                assert!(first_words.contains(id), "no {id} in\n{page}");
+            }
+            for line in page.lines() {
+                assert!(
+                    line.width() <= 100,
+                    "{} columns: {line}",
+                    line.width()
+                );
+                assert_eq!(line.trim_end(), line, "white space at the end");
+            }
+        }
+    }
+}
