@@ -627,6 +627,7 @@ fn every_mechanism_carries_every_message() {
             let found = MODELS.map(|model| run("ipc", model, &arguments));
             for found in &found {
                 carries(found, size, messages, seed);
+                names_every_mechanism(found);
             }
             assert_eq!(found[0].answer, found[1].answer, "{arguments}");
         }
@@ -634,9 +635,7 @@ fn every_mechanism_carries_every_message() {
 }
 
 fn carries(found: &Outcome, size: usize, messages: u32, seed: u64) {
-    let rows = found.result.as_array().unwrap();
-    assert!(rows.len() > 10, "{rows:?}");
-    for row in rows {
+    for row in found.result.as_array().unwrap() {
         let task = match row["task"].as_str().unwrap() {
             "stream" => Task::Stream,
             _ => Task::RoundTrip,
@@ -653,6 +652,21 @@ fn carries(found: &Outcome, size: usize, messages: u32, seed: u64) {
         }
         let expected = format!("{:016x}", expected.digest());
         assert_eq!(row["digest"], expected, "{row}");
+    }
+}
+
+/// Those that have room for every size, and wait on any number of cores.
+fn names_every_mechanism(found: &Outcome) {
+    let mechanisms = match found.model {
+        Model::Threads => {
+            &["ring", "bounded", "unbounded", "rendezvous", "mpsc", "condvar"][..]
+        }
+        Model::Processes => &["ring", "pipe", "unix-stream", "unix-seqpacket"],
+    };
+    let rows = found.result.as_array().unwrap();
+    for mechanism in mechanisms {
+        let is_there = rows.iter().any(|row| row["mechanism"] == *mechanism);
+        assert!(is_there, "{}, {mechanism}: {rows:?}", found.model);
     }
 }
 
@@ -736,6 +750,10 @@ fn a_killed_far_end_is_missed() {
         "--variant unix-stream",
         "--variant unix-seqpacket",
     ] {
+        // Two ends on one core cannot spin.
+        if arguments.ends_with("spin") && machine::cores() == 1 {
+            continue;
+        }
         let mut near = endless(Model::Processes, arguments);
         kill_process(far_end(&near), Signal::KILL).unwrap();
         let status = end_of(&mut near, arguments);
