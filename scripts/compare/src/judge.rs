@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`stopping`] | when a row is decided, although one looks again and again |
 //! | [`finding`] | what a ratio means: numbers only |
-//! | [`verdict`] | the rows of a scenario, and what they say, in words |
+//! | [`words`] | the same, as a person reads it |
+//! | [`verdict`] | the rows of a scenario |
 //! | [`look`](mod@look) | what is decided, and how many slices are next |
 //! | [`schedule`] | which pair of programs comes next |
 //! | [`results`] | all that was measured, now or read back from a file |
@@ -25,3 +26,4 @@ pub mod results;
 pub mod schedule;
 pub mod stopping;
 pub mod verdict;
+pub mod words;

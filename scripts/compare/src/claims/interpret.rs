@@ -8,7 +8,7 @@ use crate::{
         rule::{Case, Form, Gap, Rule, Shown, When},
         ruling::{Missing, Ruling, Standing},
     },
-    judge::verdict::{TIMES, interval, times},
+    judge::words::{TIMES, interval, times},
     run::plan::count,
 };
 

@@ -8,7 +8,10 @@
 use common::outcome::Model;
 
 use crate::{
-    judge::verdict::{self, Verdict},
+    judge::{
+        verdict::{self, Verdict},
+        words::Words,
+    },
     run::{
         measured::Measured,
         plan::{Plan, Series},
@@ -95,7 +98,7 @@ pub struct Row {
     /// Empty where a side of CPython has none.
     pub cpython: [String; 2],
     /// What the two sides of CPython are to one another.
-    pub words: String,
+    pub words: Words,
 }
 
 fn figures(verdict: &Verdict) -> [String; 2] {

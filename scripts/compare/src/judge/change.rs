@@ -18,7 +18,7 @@ use crate::{
     judge::{
         finding::{self, Finding},
         results::Results,
-        verdict::{TIMES, comparative, interval, times},
+        words::{TIMES, comparative, interval, times},
     },
     run::{figures, measured::Measured},
 };

@@ -8,12 +8,13 @@ use common::{
 use serde::Serialize;
 
 use crate::{
-    judge::{finding::Finding, stopping},
-    run::{figures, measured::Measured, plan::count, samples::Sample},
+    judge::{
+        finding::Finding,
+        stopping,
+        words::{TIMES, Words, times},
+    },
+    run::{figures, measured::Measured, samples::Sample},
 };
-
-/// The unit of a speed-up.
-pub const TIMES: &str = "×";
 
 /// One row of the comparison.
 #[derive(Debug, Serialize)]
@@ -39,8 +40,10 @@ pub struct Verdict {
     pub ratio: Option<Estimate>,
     /// What the ratio means, if it compares the sides.
     pub finding: Option<Finding>,
+    /// The one side that can have such a figure, if not both can.
+    pub only: Option<Model>,
     /// What a person reads.
-    pub words: String,
+    pub words: Words,
 }
 
 impl Verdict {
@@ -105,9 +108,10 @@ fn row(measured: &Measured, metric: &Metric) -> Verdict {
         processes: processes.as_deref().and_then(estimate::median),
         ratio,
         finding: ratio.map(Finding::of),
+        only: metric.only,
         words: match is_known {
             true => conclusion(metric, ratio),
-            false => "not known here".into(),
+            false => Words::plain("not known here"),
         },
     }
 }
@@ -141,39 +145,11 @@ pub fn findings(measured: &Measured) -> Vec<Finding> {
         .collect()
 }
 
-fn conclusion(metric: &Metric, ratio: Option<Estimate>) -> String {
+fn conclusion(metric: &Metric, ratio: Option<Estimate>) -> Words {
     match (metric.only, ratio) {
-        (Some(model), _) => format!("only {model} have it"),
-        (None, Some(ratio)) => words(ratio, &metric.unit, metric.better),
-        (None, None) => "shown, not judged".into(),
-    }
-}
-
-fn words(ratio: Estimate, unit: &str, better: Better) -> String {
-    match Finding::of(ratio) {
-        Finding::Better(model) => {
-            let ratio = match model {
-                Model::Threads => ratio,
-                Model::Processes => ratio.inverse(),
-            };
-            let (times, how) = (times(ratio.median), comparative(unit, better));
-            format!("{model} {times}{TIMES} {how} {}", interval(ratio))
-        }
-        Finding::NoClearDifference => {
-            format!("no clear difference {}", interval(ratio))
-        }
-        Finding::TooNoisy => format!("too noisy to tell {}", interval(ratio)),
-    }
-}
-
-/// The word for being better at this.
-pub fn comparative(unit: &str, better: Better) -> &'static str {
-    match (unit, better) {
-        ("s", Better::Lower) => "faster",
-        (rate, Better::Higher) if rate.ends_with("/s") => "faster",
-        ("B", Better::Lower) => "smaller",
-        (_, Better::Lower) => "fewer",
-        _ => "more",
+        (Some(model), _) => Words::plain(format!("only {model} have it")),
+        (None, Some(ratio)) => Words::of(ratio, &metric.unit, metric.better),
+        (None, None) => Words::plain("shown, not judged"),
     }
 }
 
@@ -236,9 +212,11 @@ fn speed_up(
         processes: figure(Model::Processes),
         ratio: speed_up,
         finding: None,
-        words: speed_up.map_or("not measured: one worker".into(), |speed_up| {
-            efficiency(speed_up, plan.workers, measured.cores())
-        }),
+        only: None,
+        words: match speed_up {
+            None => Words::plain("not measured: one worker"),
+            Some(it) => Words::of_speed_up(it, plan.workers, measured.cores()),
+        },
     }
 }
 
@@ -250,69 +228,10 @@ fn work(sample: &Sample, part: Option<&Metric>) -> Option<f64> {
     }
 }
 
-/// The share of the cores that was put to use. Workers beyond the number of
-/// cores cannot make anything faster, and are not held against a side.
-fn efficiency(speed_up: Estimate, workers: usize, cores: usize) -> String {
-    let share = speed_up.divided_by(workers.min(cores) as f64);
-    let crew = match workers > cores {
-        true => format!("{workers} workers on {}", count(cores, "core")),
-        false => format!("on {}", count(workers, "core")),
-    };
-    let (share, interval) = (times(share.median), interval(share));
-    format!("{crew}, efficiency {share} {interval}")
-}
-
-/// As it stands behind a median.
-pub fn interval(ratio: Estimate) -> String {
-    format!("[{}, {}]", times(ratio.low), times(ratio.high))
-}
-
-/// Two decimals where a per cent matters, and fewer where it does not.
-pub fn times(ratio: f64) -> String {
-    match ratio {
-        f64::INFINITY => "∞".into(),
-        near if near < 1.995 => format!("{near:.2}"),
-        some if some < 9.95 => format!("{some:.1}"),
-        many => format!("{many:.0}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::judge::planted::Planted;
-
-    fn estimate(low: f64, median: f64, high: f64) -> Estimate {
-        Estimate { median, low, high }
-    }
-
-    fn speed(low: f64, median: f64, high: f64) -> String {
-        words(estimate(low, median, high), "op/s", Better::Higher)
-    }
-
-    #[test]
-    fn a_verdict_names_side_factor_and_interval() {
-        assert_eq!(speed(13.0, 14.2, 15.1), "threads 14× faster [13, 15]");
-        assert_eq!(
-            speed(1.0 / 1.11, 1.0 / 1.08, 1.0 / 1.05),
-            "processes 1.08× faster [1.05, 1.11]"
-        );
-        assert_eq!(speed(0.98, 1.0, 1.03), "no clear difference [0.98, 1.03]");
-        assert_eq!(speed(0.7, 1.0, 1.6), "too noisy to tell [0.70, 1.60]");
-    }
-
-    #[test]
-    fn a_verdict_suits_what_was_measured() {
-        let twice = |unit, better| {
-            words(estimate(2.0, 2.0, 2.0), unit, better)
-                .replace(" [2.0, 2.0]", "")
-        };
-        assert_eq!(twice("s", Better::Lower), "threads 2.0× faster");
-        assert_eq!(twice("B/s", Better::Higher), "threads 2.0× faster");
-        assert_eq!(twice("B", Better::Lower), "threads 2.0× smaller");
-        assert_eq!(twice("1", Better::Lower), "threads 2.0× fewer");
-        assert_eq!(twice("1", Better::Higher), "threads 2.0× more");
-    }
 
     const MATRIX: &str = "matrix";
 
@@ -355,26 +274,5 @@ mod tests {
             row("speed-up of processes, native", "1.50×"),
         ];
         assert_eq!(speed_ups_of(&parted), rows);
-    }
-
-    #[test]
-    fn an_efficiency_is_of_the_cores_there_are() {
-        let speed_up = estimate(1.94, 1.96, 1.98);
-        assert_eq!(
-            efficiency(speed_up, 2, 2),
-            "on 2 cores, efficiency 0.98 [0.97, 0.99]"
-        );
-        assert_eq!(
-            efficiency(speed_up, 8, 2),
-            "8 workers on 2 cores, efficiency 0.98 [0.97, 0.99]"
-        );
-        assert!(efficiency(speed_up, 2, 1).starts_with("2 workers on 1 core,"));
-    }
-
-    #[test]
-    fn a_factor_has_the_digits_that_matter() {
-        let texts = [0.0, 0.704, 1.994, 1.996, 9.94, 9.96, 1234.5].map(times);
-        assert_eq!(texts, ["0.00", "0.70", "1.99", "2.0", "9.9", "10", "1234"]);
-        assert_eq!(times(f64::INFINITY), "∞");
     }
 }

@@ -201,7 +201,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{arguments::Arguments, judge::verdict::Verdict};
+    use crate::{
+        arguments::Arguments,
+        judge::{verdict::Verdict, words::Words},
+    };
 
     /// A row whose figures are 1 s, 1 B or 1 B/s times these.
     fn row(
@@ -221,7 +224,8 @@ mod tests {
             processes: Some(processes),
             ratio: None,
             finding: None,
-            words: String::new(),
+            only: None,
+            words: Words::plain(""),
         }
     }
 

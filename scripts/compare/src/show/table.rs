@@ -247,7 +247,7 @@ pub fn judged_row(verdict: &Verdict) -> [String; 4] {
         verdict.name(),
         verdict.figure(Model::Threads),
         verdict.figure(Model::Processes),
-        verdict.words.clone(),
+        verdict.words.to_string(),
     ]
 }
 
@@ -294,7 +294,7 @@ fn claim_row(
 fn row_beside(row: Row) -> [String; 6] {
     let Row { name, rust, cpython, words } = row;
     let ([one, other], [this, that]) = (rust, cpython);
-    [name, one, other, this, that, words]
+    [name, one, other, this, that, words.to_string()]
 }
 
 fn refused_row_beside(refusal: &Refusal) -> [String; 6] {

@@ -141,13 +141,11 @@ fn clearest<'all>(verdicts: &[&'all Verdict]) -> Option<&'all Verdict> {
 
 /// Rows that have a figure of one side, and none of the other.
 fn alone(verdicts: &[&Verdict]) -> String {
-    let is_of = |verdict: &&&Verdict, model: Model| {
-        verdict.words == format!("only {model} have it")
-    };
     [Model::Threads, Model::Processes]
         .into_iter()
         .filter_map(|model| {
-            let rows = verdicts.iter().filter(|row| is_of(row, model)).count();
+            let rows =
+                verdicts.iter().filter(|row| row.only == Some(model)).count();
             let rows = (rows > 0).then(|| count(rows, "figure"))?;
             Some(format!("; {rows} that only {model} have"))
         })
@@ -157,6 +155,7 @@ fn alone(verdicts: &[&Verdict]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::words::Words;
 
     fn row(low: f64, high: f64) -> Verdict {
         let ratio = Estimate { median: low, low, high };
@@ -171,7 +170,8 @@ mod tests {
             processes: Some(1.0),
             ratio: Some(ratio),
             finding: Some(Finding::of(ratio)),
-            words: "so".into(),
+            only: None,
+            words: Words::plain("so"),
         }
     }
 
@@ -198,7 +198,7 @@ mod tests {
         let lone = |model| Verdict {
             finding: None,
             ratio: None,
-            words: format!("only {model} have it"),
+            only: Some(model),
             ..row(1.0, 1.0)
         };
         let rows = [lone(Model::Processes), lone(Model::Processes)];

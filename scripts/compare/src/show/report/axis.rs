@@ -2,7 +2,7 @@
 
 use common::units;
 
-use crate::judge::verdict::{self, TIMES};
+use crate::judge::words::{self, TIMES};
 
 /// What is written at the ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl<'text> Axis<'text> {
     /// A figure as this axis writes it, without zeros that say nothing.
     pub fn name(&self, figure: f64) -> String {
         match self.unit {
-            Unit::Times => verdict::times(figure) + TIMES,
+            Unit::Times => words::times(figure) + TIMES,
             Unit::Size => units::binary(figure as usize),
             Unit::Base(unit) => short(&units::human(figure, unit)),
         }

@@ -208,6 +208,7 @@ mod tests {
     use common::scenarios;
 
     use super::*;
+    use crate::judge::words::Words;
 
     fn pair(threads: &'static str, processes: &'static str) -> Pair {
         let source = |path, text| Source { path, text };
@@ -277,7 +278,8 @@ mod tests {
             processes: None,
             ratio: None,
             finding: None,
-            words: String::new(),
+            only: None,
+            words: Words::plain(""),
         };
         let ring = pair("", "");
         let spin = Some("which spins");

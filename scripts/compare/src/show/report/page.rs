@@ -9,6 +9,7 @@ use crate::{
         finding::{CLEAR, Finding, NEAR},
         stopping::LOOKS,
         verdict::Verdict,
+        words::Words,
     },
     run::{
         interpreter::Interpreter, measured::Measured, plan::count,
@@ -224,12 +225,11 @@ fn table(scenario: &str, verdicts: &[&Verdict]) -> Markup {
 }
 
 /// An interval that is broken over two lines is hard to read.
-fn unbroken(words: &str) -> Markup {
+fn unbroken(words: &Words) -> Markup {
     html! {
-        @if let Some((verdict, interval)) = words.split_once(" [") {
-            (verdict) " " span.interval-text { "[" (interval) }
-        } @else {
-            (words)
+        (words.verdict)
+        @if let Some(interval) = &words.interval {
+            " " span.interval-text { (interval) }
         }
     }
 }
@@ -317,7 +317,8 @@ mod tests {
                 processes: None,
                 ratio: Some(ratio),
                 finding: Some(Finding::of(ratio)),
-                words: "so".into(),
+                only: None,
+                words: Words::plain("so"),
             };
             table("ipc", &[&verdict]).into_string()
         };

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::{
-    judge::verdict::{TIMES, Verdict},
+    judge::{verdict::Verdict, words::TIMES},
     run::{figures, measured::Measured, samples::Sample},
     show::report::{
         axis::{Axis, Unit},
