@@ -11,6 +11,7 @@ use std::{
 };
 
 use common::{
+    machine,
     outcome::{Outcome, is_key},
     scenarios::{ALL, Scenario},
 };
@@ -34,6 +35,10 @@ fn what_is_asked_for_is_measured() {
         let Some(ids) = measured.get(&(language, scenario)) else {
             return language == "rust";
         };
+        // Two ends on one core cannot spin.
+        if machine::cores() == 1 && id.ends_with(".spin") {
+            return false;
+        }
         match id.strip_suffix('*') {
             Some(begin) => !ids.iter().any(|it| it.starts_with(begin)),
             None => !ids.contains(id),

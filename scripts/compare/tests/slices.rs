@@ -306,10 +306,9 @@ fn is_gone(process: i32) -> bool {
 fn a_program_that_waits_does_nothing() {
     let _turn = in_turn();
     for scenario in ALL {
-        let parts = scenario.parts.iter().filter(|part| part.whole);
-        let part =
-            parts.into_iter().find(is_possible).unwrap_or(&scenario.parts[0]);
-        let flags = flags(scenario, part);
+        let parts = || scenario.parts.iter().filter(is_possible);
+        let whole = parts().find(|part| part.whole);
+        let flags = flags(scenario, whole.or(parts().next()).unwrap());
         let [mut one, mut other] =
             MODELS.map(|model| Living::of(scenario, model));
         for _ in 0..2 {
@@ -409,7 +408,9 @@ fn every_part_is_answered_alike_on_both_sides_and_again() {
         for one in living {
             assert_eq!(one.end().code(), Some(0));
         }
-        has_all_of_a_usual_run(scenario, &seen);
+        if scenario.parts.iter().all(|part| is_possible(&part)) {
+            has_all_of_a_usual_run(scenario, &seen);
+        }
     }
 }
 

@@ -58,7 +58,7 @@ impl Bench {
     /// CPython. Programs that are missing are found out here, all at once.
     pub fn sessions(&self, plan: Plan) -> Vec<Session> {
         let interpreters = self.interpreters.all.len();
-        let mut sessions = vec![Session::new([plan])];
+        let mut sessions = Vec::new();
         if interpreters > 0 && !plan.scenario.cpython.is_empty() {
             let others = (0..interpreters).map(Series::CPython);
             let series = [Series::Beside].into_iter().chain(others);
@@ -66,6 +66,7 @@ impl Bench {
             sessions.push(Session::new(plans));
         }
         sessions.retain(|session| !session.parts.is_empty());
+        sessions.insert(0, Session::new([plan]));
         for measured in sessions.iter_mut().flat_map(|it| &mut it.measured) {
             self.look_for_programs(measured);
         }

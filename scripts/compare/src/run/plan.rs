@@ -186,6 +186,11 @@ impl Plan {
         })
     }
 
+    /// Whether this machine has too few cores for all that is asked.
+    pub fn needs_more_cores(&self) -> bool {
+        self.parts().next().is_none()
+    }
+
     /// With how many workers each part is asked for.
     pub fn crews(&self) -> Vec<usize> {
         match self.measures_speed_up() {

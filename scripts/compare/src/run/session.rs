@@ -81,10 +81,11 @@ impl Session {
         self.measured.first().map_or("", |it| it.plan.scenario.name)
     }
 
-    /// Whether there is anything to compare with: if the first series is
-    /// refused, there is not.
+    /// Whether there is anything to compare, and to compare it with: if the
+    /// first series is refused, there is not.
     pub fn is_sound(&self) -> bool {
-        self.measured.first().is_some_and(Measured::is_sound)
+        let first = self.measured.first();
+        !self.parts.is_empty() && first.is_some_and(Measured::is_sound)
     }
 
     /// The parts that are not decided.

@@ -67,6 +67,9 @@ the last stop.
 Memory: of all its processes, when the answers were in; what several share is \
 counted in parts.";
 
+/// Of a scenario of which nothing can be measured here.
+pub const MORE_CORES: &str = "Not measured: it takes two cores or more.";
+
 /// All that is shown.
 #[derive(Debug)]
 pub struct Page<'all> {
@@ -165,8 +168,11 @@ impl Page<'_> {
         let judged =
             verdicts.filter(|verdict| verdict.scenario == name).map(judged_row);
         let refused = scenario.refusals.iter().map(refused_row);
-        let header = ["what", "threads", "processes", "verdict"];
-        sheet(COLUMNS, header, refused.chain(judged).collect())
+        let rows: Vec<[String; 4]> = refused.chain(judged).collect();
+        if rows.is_empty() && scenario.plan.needs_more_cores() {
+            return MORE_CORES.into();
+        }
+        sheet(COLUMNS, ["what", "threads", "processes", "verdict"], rows)
     }
 
     fn claims(&self, group: &Group) -> String {

@@ -203,19 +203,19 @@ fn what_only_one_file_has_is_said() {
 
 #[test]
 fn a_scenario_of_one_file_is_said_and_none_in_common_is_an_error() {
-    let stage = Stage::with("ipc");
+    let stage = Stage::with("crash");
     let old = measured(&stage, "old.json", |_| {});
     restart(&stage);
     let new = stage.programs().join("new.json");
-    let mut command = stage.compare(&["shared-state", "ipc"]);
+    let mut command = stage.compare(&["shared-state", "crash"]);
     run(command.arg("--json").arg(&new));
     let result = against(&[old.clone(), new]);
     assert_eq!(result.code, Some(0), "{}", result.stderr);
     assert!(result.stdout.contains("only in the new file"));
 
-    let ipc = Stage::with("ipc");
-    let alone = ipc.programs().join("alone.json");
-    run(ipc.compare(&["ipc"]).arg("--json").arg(&alone));
+    let crash = Stage::with("crash");
+    let alone = crash.programs().join("alone.json");
+    run(crash.compare(&["crash"]).arg("--json").arg(&alone));
     let result = against(&[old, alone]);
     assert_eq!(result.code, Some(1));
     assert!(result.stderr.contains("no scenario is in both files"));

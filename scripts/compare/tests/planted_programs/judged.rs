@@ -188,12 +188,28 @@ fn every_scenario_is_compared_unless_some_are_chosen() {
     assert!(!chosen.stdout.contains("shared-state:"));
 }
 
+/// On one core, two ends of a ring cannot be compared.
+#[test]
+fn what_takes_more_cores_than_there_are_says_so() {
+    let stage = Stage::new();
+    for model in BOTH {
+        stage.plant("ipc", model, |_| {});
+    }
+    let arguments = stage.arguments(2, &["ipc"]);
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0", COMPARE]).args(arguments);
+    let result = run(&mut command);
+    assert_eq!(result.code, Some(0), "{}", result.stderr);
+    assert!(result.stdout.contains("it takes two cores or more"));
+}
+
 /// Only who shares out work is told among how many.
 #[test]
-fn a_pair_of_two_ends_is_told_no_number_of_workers() {
+fn a_pair_that_shares_out_no_work_is_told_no_number_of_workers() {
     let stage = Stage::new();
-    let programs = BOTH.map(|model| stage.plant("ipc", model, |_| {}));
-    let result = run(&mut stage.compare(&["ipc"]));
+    let programs =
+        BOTH.map(|model| stage.plant("responsive-ui", model, |_| {}));
+    let result = run(&mut stage.compare(&["responsive-ui"]));
     assert_eq!(result.code, Some(0), "{}", result.stdout);
     for program in programs {
         assert!(told(&program).iter().all(|it| !it.contains("--workers")));

@@ -97,6 +97,8 @@ fn line(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
         a href={ "#" (name) } { (name) } ": "
         @if let Some(refusal) = measured.refusals.first() {
             "refused, because of " (refusal.model) ": " (refusal.words()) "."
+        } @else if verdicts.is_empty() {
+            "nothing was measured."
         } @else {
             (ahead(verdicts)) (alone(verdicts)) "."
         }

@@ -19,6 +19,7 @@ use crate::{
         comparison::Comparison,
         report::{answer, claim, fates, listing, plots},
         shell,
+        table::MORE_CORES,
     },
 };
 
@@ -142,6 +143,9 @@ fn section(
                     strong { "Refused" } ": " (refusal.model) ", "
                     (refusal.moment()) ": " (refusal.words())
                 }
+            }
+            @if verdicts.is_empty() && measured.plan.needs_more_cores() {
+                p.warning { (MORE_CORES) }
             }
             @if !verdicts.is_empty() {
                 div.abreast {
