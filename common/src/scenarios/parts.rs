@@ -192,29 +192,29 @@ pub(super) const KILL_WORKERS: &[Part] = &[
         .answers(&["good-jobs"]),
     Part::new(
         "loop",
-        &["--variant=loop", "--jobs=200", "--deadline=50ms", "--grace=20ms"],
+        &["--variant=loop", "--jobs=200", "--deadline=20ms", "--grace=20ms"],
     ),
     Part::new(
         "read",
-        &["--variant=read", "--jobs=200", "--deadline=50ms", "--grace=20ms"],
+        &["--variant=read", "--jobs=200", "--deadline=20ms", "--grace=20ms"],
     ),
     Part::new(
         "query",
-        &["--variant=query", "--jobs=200", "--deadline=50ms", "--grace=20ms"],
+        &["--variant=query", "--jobs=200", "--deadline=20ms", "--grace=20ms"],
     ),
     Part::new(
         "sleep",
-        &["--variant=sleep", "--jobs=200", "--deadline=50ms", "--grace=20ms"],
+        &["--variant=sleep", "--jobs=200", "--deadline=20ms", "--grace=20ms"],
     )
     .spoils(Threads),
     Part::new(
         "lock",
-        &["--variant=lock", "--jobs=200", "--deadline=50ms", "--grace=20ms"],
+        &["--variant=lock", "--jobs=200", "--deadline=20ms", "--grace=20ms"],
     )
     .spoils(Threads),
     Part::new(
         "native",
-        &["--variant=native", "--jobs=200", "--deadline=50ms", "--grace=20ms"],
+        &["--variant=native", "--jobs=200", "--deadline=20ms", "--grace=20ms"],
     )
     .spoils(Threads),
 ];
@@ -320,11 +320,11 @@ pub(super) const ADDRESS_SPACE: &[Part] = &[
     ),
     Part::new(
         "touch-64KiB",
-        &["--variant=touch", "--size=64KiB", "--operations=400"],
+        &["--variant=touch", "--size=64KiB", "--operations=200"],
     ),
     Part::new(
         "touch-1MiB",
-        &["--variant=touch", "--size=1MiB", "--operations=40"],
+        &["--variant=touch", "--size=1MiB", "--operations=20"],
     )
     .answers(&["touch-1048576.speed-up"]),
     Part::new(
@@ -347,7 +347,7 @@ pub(super) const ADDRESS_SPACE: &[Part] = &[
         "protect-64KiB",
         &["--variant=protect", "--size=64KiB", "--operations=600"],
     ),
-    Part::new("files", &["--variant=files", "--operations=8000"]),
+    Part::new("files", &["--variant=files", "--operations=3000"]),
 ];
 
 /// What CPython is asked, and the pair beside it.
@@ -396,7 +396,7 @@ pub(super) mod python {
         ),
         Part::new(
             "65536-block",
-            &["--messages=40", "--waiting=block", "--size=65536"],
+            &["--messages=10", "--waiting=block", "--size=65536"],
         ),
     ];
 
@@ -412,11 +412,11 @@ pub(super) mod python {
     pub(in super::super) const KILL_WORKERS: &[Part] = &[
         Part::new(
             "loop",
-            &["--variant=loop", "--jobs=4", "--deadline=50ms", "--grace=20ms"],
+            &["--variant=loop", "--jobs=4", "--deadline=20ms", "--grace=20ms"],
         ),
         Part::new(
             "sleep",
-            &["--variant=sleep", "--jobs=4", "--deadline=50ms", "--grace=20ms"],
+            &["--variant=sleep", "--jobs=4", "--deadline=20ms", "--grace=20ms"],
         )
         .spoils(Threads),
     ];

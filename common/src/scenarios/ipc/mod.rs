@@ -134,7 +134,7 @@ impl Args {
         waiting: Waiting,
         cores: Cores,
     ) -> Plan {
-        let quick = if self.common.quick { 2 } else { 1 };
+        let quick = if self.common.quick { 4 } else { 1 };
         let usual = usual_messages(task, size, waiting) / quick;
         Plan {
             task,
@@ -142,7 +142,7 @@ impl Args {
             mechanism,
             waiting,
             cores,
-            messages: self.messages.unwrap_or(usual.max(20)),
+            messages: self.messages.unwrap_or(usual.max(10)),
             seed: self.common.seed,
         }
     }

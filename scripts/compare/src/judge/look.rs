@@ -3,25 +3,34 @@
 
 use std::time::Duration;
 
+use common::estimate::Estimate;
+
 use crate::{
     judge::{
         finding::Finding,
         stopping::{self, Aim},
         verdict::{judged, ratio, speed_ups},
     },
-    run::{measured::Measured, session::Session},
+    run::{
+        measured::Measured,
+        session::{Need, Session},
+    },
 };
 
 /// For how long a pair does slices of a part, whatever they would gain, and how
 /// many there are at most.
-const SLICES: (Duration, usize) = (Duration::from_millis(120), 9);
+const SLICES: (Duration, usize) = (Duration::from_millis(60), 5);
 
 /// How long a pair takes for its slices of a part, and how many there are at
 /// most, as long as it is not known how they vary.
-const FIRST_PAIRS: (Duration, usize) = (Duration::from_millis(300), 5);
+const FIRST_PAIRS: (Duration, usize) = (Duration::from_millis(150), 5);
 
 /// After so many pairs it is.
 const KNOWN: usize = 3;
+
+/// How many times as many pairs as there were it takes at least to decide what
+/// was not decided.
+const LITTLE_MORE: f64 = 1.01;
 
 /// After a pair: how many slices the next one does, and, if this was a look,
 /// which parts are decided.
@@ -38,8 +47,8 @@ pub fn look(session: &mut Session) {
         let name = part.part.name;
         let all = || measured.iter().filter(|it| it.is_sound());
         if looks {
-            let efforts = all().filter_map(|it| effort(it, name));
-            part.effort = efforts.reduce(f64::max);
+            let needs = all().map(|it| need(it, name));
+            part.need = needs.fold(Need::Nothing, Need::max);
         }
         part.slices = match pairs {
             ..KNOWN => fitting(part.slice, first_pairs),
@@ -53,30 +62,36 @@ pub fn look(session: &mut Session) {
     }
 }
 
-/// How many times as many pairs would decide all rows of a part, as far as one
-/// can tell. None if they are decided, or will never be. In a first look only
-/// what answers a question has to be.
-fn effort(measured: &Measured, part: &str) -> Option<f64> {
+/// What is still to be found out of the rows of a part. In a first look only
+/// what answers a question matters.
+fn need(measured: &Measured, part: &str) -> Need {
     let rows = judged(measured, part).filter_map(|metric| {
-        let ratio = ratio(measured, metric)?;
         let aim = match measured.plan.is_headline(&metric.id) {
             true => Aim::HEADLINE,
             false if measured.plan.quick => return None,
             false => Aim::OTHER,
         };
-        match Finding::of(ratio) {
-            Finding::NoClearDifference => None,
-            Finding::Better(_) if aim.is_met(ratio) => None,
+        let ratio = ratio(measured, metric)?;
+        Some(match Finding::of(ratio) {
             // Nobody can say how near to a threshold the truth lies.
-            _ => Some(aim.effort(ratio).max(1.01)),
-        }
+            Finding::TooNoisy => {
+                Need::Decision(aim.effort(ratio).max(LITTLE_MORE))
+            }
+            Finding::Better(_) => size(ratio, aim),
+            Finding::NoClearDifference => Need::Nothing,
+        })
     });
-    let speed_ups = speed_ups(measured).filter_map(|row| {
-        let ratio = row.ratio.filter(|_| row.is_headline)?;
-        let aim = Aim::HEADLINE;
-        (!aim.is_met(ratio)).then(|| aim.effort(ratio))
-    });
-    rows.chain(speed_ups).reduce(f64::max)
+    let speed_ups = speed_ups(measured).filter(|row| row.is_headline);
+    let ratios = speed_ups.filter_map(|row| row.ratio);
+    let speed_ups = ratios.map(|ratio| size(ratio, Aim::HEADLINE));
+    rows.chain(speed_ups).fold(Need::Nothing, Need::max)
+}
+
+fn size(ratio: Estimate, aim: Aim) -> Need {
+    match aim.is_met(ratio) {
+        true => Need::Nothing,
+        false => Need::Size(aim.effort(ratio)),
+    }
 }
 
 /// How many slices there is time for, one of them in any case.
@@ -169,8 +184,8 @@ mod tests {
         assert_eq!(slices(4.0, 1.0, 1600, 400), 4);
         assert_eq!(slices(1.0, 9.0, 400, 400), 1);
         // At least as many as there is time for in any case, and not too many.
-        assert_eq!(slices(1.0, 9.0, 1, 30), 4);
-        assert_eq!(slices(9.0, 0.0, 1, 30), 4);
+        assert_eq!(slices(1.0, 9.0, 1, 20), 3);
+        assert_eq!(slices(9.0, 0.0, 1, 20), 3);
         assert_eq!(slices(1e6, 1.0, 400, 400), SLICES.1);
     }
 
@@ -193,10 +208,10 @@ mod tests {
         for pairs in 1..=LOOKS[1].0 {
             session.pairs = pairs;
             let before: Vec<_> =
-                session.parts.iter().map(|it| it.effort).collect();
+                session.parts.iter().map(|it| it.need).collect();
             look(&mut session);
             let after: Vec<_> =
-                session.parts.iter().map(|it| it.effort).collect();
+                session.parts.iter().map(|it| it.need).collect();
             let is_look = LOOKS.iter().any(|(look, _)| *look == pairs);
             // There is no row, and so none that is open.
             assert_eq!(before != after, is_look && pairs == FEWEST);

@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 use crate::{
     judge::{look::look, stopping::next_look},
     run::{
-        bench::Bench, environment::Environment, journal::Journal,
-        progress::Progress, session::Session,
+        bench::Bench,
+        environment::Environment,
+        journal::Journal,
+        progress::Progress,
+        session::{Need, Session},
     },
 };
 
@@ -64,7 +67,7 @@ fn keep_last_pair(
 }
 
 /// Of those whose next look comes in time, the one that has something to
-/// decide soonest.
+/// decide soonest; and if there is none, something to know better.
 fn most_promising(
     sessions: &mut [Session],
     end: Instant,
@@ -73,11 +76,14 @@ fn most_promising(
     let in_time = |session: &&mut Session| {
         next_stage(session).is_some_and(|seconds| seconds <= left)
     };
-    let promise = |session: &&mut Session| until_next_decision(session);
-    sessions
-        .iter_mut()
-        .filter(in_time)
-        .min_by(|this, that| promise(this).total_cmp(&promise(that)))
+    let promise = |session: &Session| {
+        let is_decided = !matches!(session.need(), Need::Decision(_));
+        (is_decided, until_next_gain(session))
+    };
+    sessions.iter_mut().filter(in_time).min_by(|this, that| {
+        let (this, that) = (promise(this), promise(that));
+        this.0.cmp(&that.0).then(this.1.total_cmp(&that.1))
+    })
 }
 
 /// How many seconds the pairs up to the next look will take. None if there is
@@ -88,10 +94,13 @@ pub fn next_stage(session: &Session) -> Option<f64> {
     is_open.then(|| pairs as f64 * session.pair().as_secs_f64())
 }
 
-/// How many seconds it will take to decide what gains most, as far as one can
-/// tell.
-fn until_next_decision(session: &Session) -> f64 {
-    let efforts = session.open().filter_map(|part| part.effort);
+/// How many seconds it takes to find out what is found out soonest, as far as
+/// one can tell.
+fn until_next_gain(session: &Session) -> f64 {
+    let efforts = session.open().map(|(_, part)| match part.need {
+        Need::Nothing => f64::INFINITY,
+        Need::Size(times) | Need::Decision(times) => times,
+    });
     let least = efforts.fold(f64::INFINITY, f64::min);
     let pairs = session.pairs as f64 * (least - 1.0).max(0.0);
     pairs.max(1.0) * session.pair().as_secs_f64()

@@ -206,11 +206,10 @@ impl<'bench> Pair<'bench> {
 
     /// All slices of all open parts, a slice of each after the other.
     fn work(&mut self, session: &mut Session) {
-        let most = session.open().map(|part| part.slices).max();
+        let most = session.open().map(|(_, part)| part.slices).max();
         for slice in 1..=most.unwrap_or(0) {
-            let open = 0..session.parts.len();
-            let mut open: Vec<usize> =
-                open.filter(|part| session.parts[*part].takes(slice)).collect();
+            let open = session.open().filter(|(_, it)| slice <= it.slices);
+            let mut open: Vec<usize> = open.map(|(index, _)| index).collect();
             self.shuffle(&mut open);
             for part in open {
                 let begin = Instant::now();

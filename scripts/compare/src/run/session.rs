@@ -39,17 +39,30 @@ pub struct OpenPart {
     /// What a slice took on average, of all programs together.
     pub slice: Duration,
     done: u32,
-    /// How many times as many pairs it would take to decide its rows. None if
-    /// they are decided.
-    pub effort: Option<f64>,
+    /// What it is still measured for.
+    pub need: Need,
+}
+
+/// What is still to be found out of a part, and how many times as many pairs
+/// that takes, as far as one can tell.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub enum Need {
+    /// Nothing.
+    Nothing,
+    /// How large a difference is.
+    Size(f64),
+    /// Whether there is any difference.
+    Decision(f64),
+}
+
+impl Need {
+    /// The greater of two.
+    pub fn max(self, other: Self) -> Self {
+        if other > self { other } else { self }
+    }
 }
 
 impl OpenPart {
-    /// Whether a pair does so many slices of it.
-    pub fn takes(&self, slice: usize) -> bool {
-        self.effort.is_some() && slice <= self.slices
-    }
-
     /// A slice of all programs took so long. That of the first says little: it
     /// has to find out what is right.
     pub fn took(&mut self, time: Duration) {
@@ -69,7 +82,7 @@ impl Session {
             slices: 2,
             slice: Duration::ZERO,
             done: 0,
-            effort: Some(f64::INFINITY),
+            need: Need::Decision(f64::INFINITY),
         });
         let parts = parts.collect();
         let (pairs, dropped, start) = (0, 0, Duration::ZERO);
@@ -88,9 +101,23 @@ impl Session {
         !self.parts.is_empty() && first.is_some_and(Measured::is_sound)
     }
 
-    /// The parts that are not decided.
-    pub fn open(&self) -> impl Iterator<Item = &OpenPart> {
-        self.parts.iter().filter(|part| part.effort.is_some())
+    /// What it needs most.
+    pub fn need(&self) -> Need {
+        let needs = self.parts.iter().map(|part| part.need);
+        needs.fold(Need::Nothing, Need::max)
+    }
+
+    /// The parts that the next pair does: those that are not decided, and only
+    /// where there is none, those that are known too roughly.
+    pub fn open(&self) -> impl Iterator<Item = (usize, &OpenPart)> {
+        let is_alike = |one: Need, other: Need| match one {
+            Need::Nothing => false,
+            Need::Size(_) => matches!(other, Need::Size(_)),
+            Need::Decision(_) => matches!(other, Need::Decision(_)),
+        };
+        let need = self.need();
+        let parts = self.parts.iter().enumerate();
+        parts.filter(move |(_, part)| is_alike(need, part.need))
     }
 
     /// Whether one more pair may be left out. Where every pair is disturbed,
@@ -120,12 +147,13 @@ impl Session {
 
     /// What one more pair takes.
     pub fn pair(&self) -> Duration {
-        let slices = self.open().map(|part| part.slice * part.slices as u32);
+        let slices = self.open().map(|(_, it)| it.slice * it.slices as u32);
         self.start + slices.sum::<Duration>()
     }
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use common::scenarios::ALL;
 
@@ -144,6 +172,24 @@ mod tests {
             part.took(SECOND * seconds);
         }
         assert_eq!(part.slice, 2 * SECOND);
+    }
+
+    #[test]
+    fn what_is_not_decided_comes_before_what_is_known_too_roughly() {
+        let mut session = session();
+        let needs = |session: &mut Session, needs: [Need; 2]| {
+            let mut parts = session.parts.iter_mut();
+            for need in needs {
+                parts.next().unwrap().need = need;
+            }
+            let open = session.open().map(|(index, _)| index);
+            open.collect::<Vec<_>>()
+        };
+        let (size, decision) = (Need::Size(9.0), Need::Decision(1.5));
+        assert_eq!(needs(&mut session, [size, decision]), [1]);
+        assert_eq!(needs(&mut session, [size, Need::Size(2.0)]), [0, 1]);
+        assert_eq!(needs(&mut session, [Need::Nothing, size]), [1]);
+        assert_eq!(needs(&mut session, [Need::Nothing; 2]), [0; 0]);
     }
 
     #[test]
