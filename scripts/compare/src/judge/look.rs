@@ -17,13 +17,16 @@ use crate::{
     },
 };
 
-/// For how long a pair does slices of a part, whatever they would gain, and how
-/// many there are at most.
-const SLICES: (Duration, usize) = (Duration::from_millis(60), 5);
+/// For how long a pair does slices of a part at least, and at most, whatever
+/// they would gain.
+const TIME: [Duration; 2] =
+    [Duration::from_millis(60), Duration::from_millis(300)];
 
-/// How long a pair takes for its slices of a part, and how many there are at
-/// most, as long as it is not known how they vary.
-const FIRST_PAIRS: (Duration, usize) = (Duration::from_millis(150), 5);
+/// The same as long as it is not known how they vary.
+const FIRST_PAIRS: Duration = Duration::from_millis(150);
+
+/// The most slices of a part.
+const MOST: usize = 5;
 
 /// After so many pairs it is.
 const KNOWN: usize = 3;
@@ -39,7 +42,7 @@ pub fn look(session: &mut Session) {
     // CPython takes its time, and what is found there differs by much.
     let first_pairs = match session.measured.len() {
         1 => FIRST_PAIRS,
-        _ => SLICES,
+        _ => TIME[0],
     };
     let looks = stopping::next_look(pairs - 1) == Some(pairs);
     let Session { measured, parts, .. } = session;
@@ -48,7 +51,7 @@ pub fn look(session: &mut Session) {
         let all = || measured.iter().filter(|it| it.is_sound());
         if looks {
             let needs = all().map(|it| need(it, name));
-            part.need = needs.fold(Need::Nothing, Need::max);
+            part.need = needs.fold(Need::Nothing, Need::or);
         }
         part.slices = match pairs {
             ..KNOWN => fitting(part.slice, first_pairs),
@@ -84,7 +87,7 @@ fn need(measured: &Measured, part: &str) -> Need {
     let speed_ups = speed_ups(measured).filter(|row| row.is_headline);
     let ratios = speed_ups.filter_map(|row| row.ratio);
     let speed_ups = ratios.map(|ratio| size(ratio, Aim::HEADLINE));
-    rows.chain(speed_ups).fold(Need::Nothing, Need::max)
+    rows.chain(speed_ups).fold(Need::Nothing, Need::or)
 }
 
 fn size(ratio: Estimate, aim: Aim) -> Need {
@@ -95,9 +98,9 @@ fn size(ratio: Estimate, aim: Aim) -> Need {
 }
 
 /// How many slices there is time for, one of them in any case.
-fn fitting(slice: Duration, (time, most): (Duration, usize)) -> usize {
+fn fitting(slice: Duration, time: Duration) -> usize {
     let fit = time.div_duration_f64(slice.max(Duration::from_micros(1)));
-    (fit as usize).clamp(1, most)
+    (fit as usize).clamp(1, MOST)
 }
 
 /// How a figure varies, as the variances of its logarithm.
@@ -113,8 +116,7 @@ impl Spread {
     fn slices(&self, start: Duration, slice: Duration) -> usize {
         let cost = start.div_duration_f64(slice.max(Duration::from_micros(1)));
         let slices = (cost * self.within / self.between).sqrt();
-        let (time, most) = SLICES;
-        let least = fitting(slice, (time, most));
+        let [least, most] = TIME.map(|time| fitting(slice, time));
         match slices.is_finite() {
             true => (slices.round() as usize).clamp(least, most),
             false => least,
@@ -180,13 +182,14 @@ mod tests {
             let millis = Duration::from_millis;
             Spread { within, between }.slices(millis(start), millis(slice))
         };
-        assert_eq!(slices(4.0, 1.0, 400, 400), 2);
-        assert_eq!(slices(4.0, 1.0, 1600, 400), 4);
-        assert_eq!(slices(1.0, 9.0, 400, 400), 1);
+        assert_eq!(slices(4.0, 1.0, 70, 70), 2);
+        assert_eq!(slices(4.0, 1.0, 280, 70), 4);
+        assert_eq!(slices(1.0, 9.0, 70, 70), 1);
         // At least as many as there is time for in any case, and not too many.
         assert_eq!(slices(1.0, 9.0, 1, 20), 3);
         assert_eq!(slices(9.0, 0.0, 1, 20), 3);
-        assert_eq!(slices(1e6, 1.0, 400, 400), SLICES.1);
+        assert_eq!(slices(1e6, 1.0, 400, 100), 3);
+        assert_eq!(slices(1e6, 1.0, 400, 10), MOST);
     }
 
     #[test]

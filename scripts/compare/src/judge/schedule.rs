@@ -97,11 +97,10 @@ pub fn next_stage(session: &Session) -> Option<f64> {
 /// How many seconds it takes to find out what is found out soonest, as far as
 /// one can tell.
 fn until_next_gain(session: &Session) -> f64 {
-    let efforts = session.open().map(|(_, part)| match part.need {
-        Need::Nothing => f64::INFINITY,
+    let times = match session.need() {
+        Need::Nothing => return f64::INFINITY,
         Need::Size(times) | Need::Decision(times) => times,
-    });
-    let least = efforts.fold(f64::INFINITY, f64::min);
-    let pairs = session.pairs as f64 * (least - 1.0).max(0.0);
+    };
+    let pairs = session.pairs as f64 * (times - 1.0).max(0.0);
     pairs.max(1.0) * session.pair().as_secs_f64()
 }

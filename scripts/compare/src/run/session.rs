@@ -44,8 +44,8 @@ pub struct OpenPart {
 }
 
 /// What is still to be found out of a part, and how many times as many pairs
-/// that takes, as far as one can tell.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+/// it takes to find out some of it, as far as one can tell.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Need {
     /// Nothing.
     Nothing,
@@ -56,9 +56,16 @@ pub enum Need {
 }
 
 impl Need {
-    /// The greater of two.
-    pub fn max(self, other: Self) -> Self {
-        if other > self { other } else { self }
+    /// The more urgent of two, or that which is sooner met.
+    pub fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Need::Nothing, need) | (need, Need::Nothing) => need,
+            (Need::Size(this), Need::Size(that)) => Need::Size(this.min(that)),
+            (Need::Decision(this), Need::Decision(that)) => {
+                Need::Decision(this.min(that))
+            }
+            (Need::Size(_), decision) | (decision, Need::Size(_)) => decision,
+        }
     }
 }
 
@@ -104,7 +111,7 @@ impl Session {
     /// What it needs most.
     pub fn need(&self) -> Need {
         let needs = self.parts.iter().map(|part| part.need);
-        needs.fold(Need::Nothing, Need::max)
+        needs.fold(Need::Nothing, Need::or)
     }
 
     /// The parts that the next pair does: those that are not decided, and only
