@@ -19,7 +19,7 @@ pub(super) const SHARED_STATE: &[Part] = &[
     ),
     Part::new("atomic", &["--variant=atomic", "--transfers=500000"]),
     Part::new("owner", &["--variant=owner", "--transfers=1500000"]),
-    Part::new("partition", &["--variant=partition", "--transfers=8000000"])
+    Part::new("partition", &["--variant=partition", "--transfers=20000000"])
         .answers(&["transfers.partition"]),
 ];
 
@@ -143,7 +143,6 @@ pub(super) const IPC: &[Part] = &[
             "--pin=different",
         ],
     )
-    .answers(&["flow-1048576.ring.block"])
     .on_two_cores(),
     Part::new(
         "1MiB-block-two-cores",
@@ -167,13 +166,14 @@ pub(super) const IPC: &[Part] = &[
 
 /// The script is one session after the other, and nothing can be left out.
 /// Both sessions are typed through, at a key in 10 ms: of a shorter query there
-/// would be no percentiles.
+/// would be no percentiles. Of the thirty frames of a slice, p99 is the worst,
+/// which answers nothing.
 pub(super) const RESPONSIVE_UI: &[Part] = &[Part::new(
     "script",
     &["--headless", "--quick", "--steps=300000", "--cancels=3"],
 )
 .whole()
-.answers(&["input-to-frame-p99.worker", "hand-over-row"])];
+.answers(&["input-to-frame-p50.worker", "hand-over-row"])];
 
 /// Six databases.
 pub(super) const MATRIX: &[Part] =
@@ -222,8 +222,7 @@ pub(super) const KILL_WORKERS: &[Part] = &[
 /// Each way to die, once in each place. Its unit is the death; behind a plain
 /// lock, it is how long it takes to say that all hang.
 pub(super) const CRASH: &[Part] = &[
-    Part::new("panic", &["--variant=panic", "--deaths=1", "--transfers=1000"])
-        .answers(&["resumed-lock.panic"]),
+    Part::new("panic", &["--variant=panic", "--deaths=1", "--transfers=1000"]),
     Part::new("exit", &["--variant=exit", "--deaths=1", "--transfers=1000"]),
     Part::new("abort", &["--variant=abort", "--deaths=1", "--transfers=1000"])
         .whole()

@@ -86,7 +86,11 @@ fn need(measured: &Measured, part: &str) -> Need {
     });
     let speed_ups = speed_ups(measured).filter(|row| row.is_headline);
     let ratios = speed_ups.filter_map(|row| row.ratio);
-    let speed_ups = ratios.map(|ratio| size(ratio, Aim::HEADLINE));
+    // Whether the cores are used is a matter of how large it is.
+    let speed_ups = ratios.map(|ratio| match size(ratio, Aim::HEADLINE) {
+        Need::Size(times) => Need::Decision(times),
+        need => need,
+    });
     rows.chain(speed_ups).fold(Need::Nothing, Need::or)
 }
 
