@@ -2,8 +2,8 @@
 //!
 //! Each program of the quick comparison is compared with itself, where any
 //! difference is a false one. Then once more, with the ratio of every row that
-//! is judged made worse by a few per cent, where "no clear difference" is a
-//! false one. The noise is that of this machine at this hour, and it goes
+//! is judged made worse by a few per cent: then "no clear difference" is a
+//! false one, unless it is less than [`NEAR`], which that promises nothing of. The noise is that of this machine at this hour, and it goes
 //! through pairs, slices, looks and the schedule as that of a comparison does.
 //!
 //! What is planted is planted in the ratios. The rejected alternative is work
@@ -15,7 +15,10 @@ use std::time::Duration;
 use common::{demo, outcome::Model};
 
 use crate::{
-    judge::{finding::Finding, schedule, verdict},
+    judge::{
+        finding::{Finding, NEAR},
+        schedule, verdict,
+    },
     run::{
         bench::Bench,
         environment::Environment,
@@ -50,8 +53,11 @@ pub struct Tally {
     pub right: usize,
     /// Something else.
     pub wrong: usize,
-    /// Nothing.
+    /// That it cannot tell.
     pub too_noisy: usize,
+    /// That there is no clear difference, of one that is too small for that to
+    /// be false.
+    pub not_found: usize,
 }
 
 /// What the tallies mean.
@@ -93,7 +99,7 @@ pub fn calibrate(bench: &Bench, plans: &[Plan]) -> anyhow::Result<Calibration> {
         let mut tally = Tally::default();
         for measured in sessions.into_iter().flat_map(|it| it.measured) {
             for finding in verdict::findings(&measured) {
-                tally.add(finding, percent > 0);
+                tally.add(finding, planted(percent));
             }
             calibration.refusals.extend(measured.refusals);
         }
@@ -102,9 +108,13 @@ pub fn calibrate(bench: &Bench, plans: &[Plan]) -> anyhow::Result<Calibration> {
     Ok(calibration)
 }
 
+fn planted(percent: u32) -> f64 {
+    1.0 + f64::from(percent) / 100.0
+}
+
 /// Each program against itself, in all that answers a question.
 fn sessions(bench: &Bench, plans: &[Plan], percent: u32) -> Vec<Session> {
-    let planted = 1.0 + f64::from(percent) / 100.0;
+    let planted = planted(percent);
     let plans = plans.iter().flat_map(|plan| {
         [Model::Threads, Model::Processes].map(|model| Plan {
             sides: [model; 2],
@@ -118,21 +128,22 @@ fn sessions(bench: &Bench, plans: &[Plan], percent: u32) -> Vec<Session> {
 
 impl Tally {
     /// If something is planted, the first side is the better one.
-    fn add(&mut self, finding: Finding, is_planted: bool) {
-        let truth = match is_planted {
+    fn add(&mut self, finding: Finding, planted: f64) {
+        let truth = match planted > 1.0 {
             true => Finding::Better(Model::Threads),
             false => Finding::NoClearDifference,
         };
         *match finding {
-            Finding::TooNoisy => &mut self.too_noisy,
             found if found == truth => &mut self.right,
+            Finding::TooNoisy => &mut self.too_noisy,
+            Finding::NoClearDifference if planted < NEAR => &mut self.not_found,
             _ => &mut self.wrong,
         } += 1;
     }
 
     /// How many rows were judged.
     pub fn all(&self) -> usize {
-        self.right + self.wrong + self.too_noisy
+        self.right + self.wrong + self.too_noisy + self.not_found
     }
 
     fn is_wrong(&self) -> bool {
@@ -176,6 +187,7 @@ mod tests {
             right,
             wrong,
             too_noisy,
+            not_found: 0,
         });
         let percents = TRIALS.map(|(percent, _)| percent);
         let place = Default::default();
@@ -205,20 +217,22 @@ mod tests {
 
     #[test]
     fn a_finding_is_held_against_the_truth() {
-        let tally = |finding, is_planted| {
+        let tally = |finding, percent| {
             let mut tally = Tally::default();
-            tally.add(finding, is_planted);
-            [tally.right, tally.wrong, tally.too_noisy]
+            tally.add(finding, planted(percent));
+            [tally.right, tally.wrong, tally.too_noisy, tally.not_found]
         };
-        let (right, wrong, noisy) = ([1, 0, 0], [0, 1, 0], [0, 0, 1]);
-        for (finding, alike, planted) in [
-            (Finding::NoClearDifference, right, wrong),
-            (Finding::Better(Model::Threads), wrong, right),
-            (Finding::Better(Model::Processes), wrong, wrong),
-            (Finding::TooNoisy, noisy, noisy),
+        let [right, wrong, noisy, not_found] =
+            [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]];
+        for (finding, alike, by_three, by_ten) in [
+            (Finding::NoClearDifference, right, not_found, wrong),
+            (Finding::Better(Model::Threads), wrong, right, right),
+            (Finding::Better(Model::Processes), wrong, wrong, wrong),
+            (Finding::TooNoisy, noisy, noisy, noisy),
         ] {
-            assert_eq!(tally(finding, false), alike);
-            assert_eq!(tally(finding, true), planted);
+            assert_eq!(tally(finding, 0), alike);
+            assert_eq!(tally(finding, 3), by_three);
+            assert_eq!(tally(finding, 10), by_ten);
         }
     }
 }

@@ -69,10 +69,10 @@ pub fn look(session: &mut Session) {
 /// what answers a question matters.
 fn need(measured: &Measured, part: &str) -> Need {
     let rows = judged(measured, part).filter_map(|metric| {
-        let aim = match measured.plan.is_headline(&metric.id) {
-            true => Aim::HEADLINE,
+        let [aim, alike] = match measured.plan.is_headline(&metric.id) {
+            true => [Aim::HEADLINE, Aim::ALIKE],
             false if measured.plan.quick => return None,
-            false => Aim::OTHER,
+            false => [Aim::OTHER; 2],
         };
         let ratio = ratio(measured, metric)?;
         Some(match Finding::of(ratio) {
@@ -81,7 +81,7 @@ fn need(measured: &Measured, part: &str) -> Need {
                 Need::Decision(aim.effort(ratio).max(LITTLE_MORE))
             }
             Finding::Better(_) => size(ratio, aim),
-            Finding::NoClearDifference => Need::Nothing,
+            Finding::NoClearDifference => size(ratio, alike),
         })
     });
     let speed_ups = speed_ups(measured).filter(|row| row.is_headline);

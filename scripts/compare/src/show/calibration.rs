@@ -32,18 +32,19 @@ impl fmt::Display for Calibration {
 }
 
 fn line(percent: u32, tally: &Tally) -> [String; 2] {
-    let Tally { right, wrong, too_noisy } = tally;
+    let Tally { right, wrong, too_noisy, not_found } = tally;
     let all = tally.all();
-    let (what, [found, missed]) = match percent {
-        0 => (
-            "each program against itself".into(),
-            ["no clear difference", "a false one"],
-        ),
-        _ => (format!("slower by {percent} %"), ["found", "missed"]),
+    let (what, found) = match percent {
+        0 => ("each program against itself".into(), "no clear difference"),
+        _ => (format!("slower by {percent} %"), "found"),
+    };
+    let not_found = match not_found {
+        0 => String::new(),
+        _ => format!("called no clear difference in {not_found}, "),
     };
     let words = format!(
-        "{found} in {right} of {all} rows, {missed} in {wrong}, too noisy to \
-         tell in {too_noisy}"
+        "{found} in {right} of {all} rows, {not_found}too noisy to tell in \
+         {too_noisy}, a false verdict in {wrong}"
     );
     [what, words]
 }
