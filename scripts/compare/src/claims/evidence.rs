@@ -21,9 +21,13 @@ use crate::{
         quantity::{Figure, MATRIX, Setting},
         ruling::Missing,
     },
-    judge::{results::Results, stopping},
+    judge::{disturbance, results::Results, stopping},
     run::measured::Measured,
 };
+
+/// If others took more of the cores' time than this, a speed-up says more of
+/// them than of threads or processes.
+const MOST_TAKEN: f64 = 0.1;
 
 /// Of the pairs, or of CPython.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +93,8 @@ impl<'all> Evidence<'all> {
     ///
     /// # Errors
     ///
-    /// It is missing if only one worker was tried, or as above.
+    /// It is missing if only one worker was tried, if others took the cores,
+    /// or as above.
     pub fn speed_up(
         self,
         model: Model,
@@ -100,18 +105,35 @@ impl<'all> Evidence<'all> {
             let what = format!("{MATRIX}: needs two workers or more");
             return Err(Missing(what));
         }
+        self.has_its_cores(MATRIX)?;
         let time = |workers| time(measured, model, workers, parts);
         let (one, all) = (time(1)?, time(measured.plan.workers)?);
         Ok(ratio(&one, &all))
+    }
+
+    /// That what was left of the cores was all of them, nearly: or else how
+    /// many were used is no matter of the programs.
+    fn has_its_cores(self, scenario: &str) -> Result<(), Missing> {
+        let environment = self.results.environment.as_ref();
+        match environment.and_then(|it| disturbance::taken(it, scenario)) {
+            Some(share) if share > MOST_TAKEN => Err(Missing(format!(
+                "{scenario}: others took {:.0} % of the cores' time: end them, \
+                 and measure again",
+                100.0 * share
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// How many cores all workers kept busy: CPU seconds a second.
     ///
     /// # Errors
     ///
-    /// It is missing if the scenario was not compared, or refused.
+    /// It is missing if the scenario was not compared, or refused, or if others
+    /// took the cores.
     pub fn busy_cores(self, model: Model) -> Result<Estimate, Missing> {
         let measured = self.sound(MATRIX)?;
+        self.has_its_cores(MATRIX)?;
         let busy = measured.by_pair(model, measured.plan.workers, |sample| {
             let used = sample.outcome.resources;
             let cpu = used.cpu_user + used.cpu_system;
@@ -319,6 +341,7 @@ mod tests {
             quantity::{Quantity, by_processes, processes, threads},
         },
         judge::planted::Planted,
+        run::environment::{Environment, Place, Reading},
     };
 
     const TORN: [f64; 6] = [0.5, 0.9, 1.0, 1.6, 1.9, 6.0];
@@ -428,6 +451,30 @@ mod tests {
         let busy = found(&none, Quantity::BusyCores(Threads)).unwrap();
         assert_eq!([busy[0], busy[2]], [0.5, 6.0]);
         assert!(found(&none, Quantity::Setting(Setting::Jobs)).is_err());
+    }
+
+    #[test]
+    fn where_others_took_the_cores_their_use_is_not_known() {
+        let planted = Planted::nothing().speed_up(MATRIX, Threads, 1.0);
+        let mut results = planted.results();
+        let busy = |time, busy| Reading {
+            after: MATRIX.into(),
+            time,
+            busy: Some(busy),
+            ..Reading::default()
+        };
+        let mut speed_up = |others| {
+            let place = Place { cores_online: Some(2), ..Place::default() };
+            let readings = vec![busy(0.0, 0.0), busy(10.0, others)];
+            let dropped = Default::default();
+            results.environment =
+                Some(Environment { place, readings, dropped });
+            let evidence = Evidence::of_rust(&results);
+            evidence.speed_up(Threads, &[]).map(|it| it.median)
+        };
+        assert_eq!(speed_up(1.0), Ok(1.0));
+        let Missing(words) = speed_up(10.0).unwrap_err();
+        assert!(words.contains("others took 50 %"), "{words}");
     }
 
     #[test]

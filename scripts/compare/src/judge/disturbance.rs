@@ -65,10 +65,7 @@ pub fn of(results: &Results) -> Vec<Disturbance> {
 /// The same of the surroundings alone.
 pub fn around(environment: &Environment) -> Vec<Disturbance> {
     let Environment { place, readings, .. } = environment;
-    let spans: Vec<Span> = readings
-        .windows(2)
-        .map(|pair| Span::between(&pair[0], &pair[1], place.cores_online))
-        .collect();
+    let spans = spans(environment);
     [
         unknown(&spans),
         load(&spans),
@@ -109,6 +106,29 @@ fn one_core(results: &Results) -> Option<Disturbance> {
     })
 }
 
+/// Of all cores' time while the programs of a scenario ran, the share that was
+/// not left to them. None if the kernel does not tell.
+pub fn taken(environment: &Environment, scenario: &str) -> Option<f64> {
+    let spans = spans(environment);
+    let span = spans.iter().find(|span| span.scenario == scenario)?;
+    Some((span.others? + span.stolen.unwrap_or(0.0)) / span.cores?)
+}
+
+/// What passed during each scenario, however often its turn came.
+fn spans(environment: &Environment) -> Vec<Span<'_>> {
+    let Environment { place, readings, .. } = environment;
+    let mut spans: Vec<Span<'_>> = Vec::new();
+    for pair in readings.windows(2) {
+        let span = Span::between(&pair[0], &pair[1], place.cores_online);
+        let same = spans.iter_mut().find(|it| it.scenario == span.scenario);
+        match same {
+            Some(same) => same.add(&span),
+            None => spans.push(span),
+        }
+    }
+    spans
+}
+
 /// What passed between two readings. None for what the kernel does not tell.
 struct Span<'all> {
     scenario: &'all str,
@@ -140,6 +160,17 @@ impl<'all> Span<'all> {
             stalled: passed(|reading| reading.memory_stall),
             pauses: pauses.map(|(last, first)| last.saturating_sub(first)),
         }
+    }
+
+    fn add(&mut self, other: &Self) {
+        let sum = |one: Option<f64>, other| Some(one? + other?);
+        self.seconds += other.seconds;
+        self.cores = sum(self.cores, other.cores);
+        self.others = sum(self.others, other.others);
+        self.stolen = sum(self.stolen, other.stolen);
+        self.stalled = sum(self.stalled, other.stalled);
+        let pauses = self.pauses.zip(other.pauses);
+        self.pauses = pauses.map(|(one, other)| one.saturating_add(other));
     }
 }
 
@@ -358,6 +389,22 @@ mod tests {
         );
         let own = said(|_, last| (last.busy, last.own) = (Some(120.0), 60.0));
         assert_eq!(own, [""; 0]);
+    }
+
+    /// It came twice: for ten seconds, and for thirty.
+    #[test]
+    fn the_turns_of_a_scenario_are_told_as_one() {
+        let mut environment = quiet();
+        let mut last = environment.readings[1].clone();
+        last.time += 30.0;
+        last.busy = last.busy.map(|busy| busy + 8.0);
+        environment.readings.push(last);
+        let words = around(&environment).into_iter().map(|it| it.what);
+        let words: Vec<String> = words.collect();
+        let one = "other programs took of the cores' time 10 % during matrix";
+        assert_eq!(words, [one]);
+        assert_eq!(taken(&environment, "matrix"), Some(0.1));
+        assert_eq!(taken(&environment, "ipc"), None);
     }
 
     #[test]
