@@ -208,6 +208,10 @@ fn names(outcome: &Outcome) -> Vec<BTreeSet<String>> {
     }
 }
 
+/// On a busy machine a worker may be given up that another time is stopped,
+/// and a death be noticed by nobody in time: then there is no such figure.
+const BY_CHANCE: [&str; 2] = ["stopped-after", "resumed"];
+
 /// None twice or impossible; and what Rust measures too is the same thing.
 fn has_right_metrics(found: &Outcome, rust: &[Outcome], what: &str) {
     let figure =
@@ -220,11 +224,11 @@ fn has_right_metrics(found: &Outcome, rust: &[Outcome], what: &str) {
             places.insert(one.id.clone()),
             "{what}: {one:?} is there twice"
         );
-        let may_be_negative = one.better == Better::Neither;
-        assert!(
-            one.value.unwrap() >= 0.0 || may_be_negative,
-            "{what}: {one:?}"
-        );
+        let is_possible = match one.value {
+            Some(value) => value >= 0.0 || one.better == Better::Neither,
+            None => BY_CHANCE.iter().any(|begin| one.id.starts_with(begin)),
+        };
+        assert!(is_possible, "{what}: {one:?}");
         assert!(one.only.is_none_or(|it| it == found.model), "{what}: {one:?}");
         let others = rust.iter().flat_map(|rust| &rust.metrics);
         // Mechanisms differ; what is measured of them does not.
