@@ -450,11 +450,15 @@ def main(
         check(outcome, arguments.expect)
     except Misuse as misuse:
         parser.error(str(misuse))
-    except Failure as failure:
-        print(f"error: {escaped(str(failure))}", file=sys.stderr)
-        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if Interrupt.came:
+            sys.exit(130)
+        if not isinstance(error, Failure):
+            raise
+        print(f"error: {escaped(str(error))}", file=sys.stderr)
+        sys.exit(1)
     end_helpers()
     print_outcome(outcome, model, arguments.json)
     sys.exit(0)
@@ -540,6 +544,22 @@ def understood(
     return arguments
 
 
+class Interrupt:
+    """Ctrl-C, which hits all programs of a terminal.
+
+    What this one waits for may end by it, and be missed first; or the
+    exception is raised where Python drops it, as in a hook of `fork`.
+    """
+
+    came = False
+
+    @classmethod
+    def take(cls, number: int, frame: Any) -> None:
+        """The handler."""
+        cls.came = True
+        signal.default_int_handler(number, frame)
+
+
 def put_in_order() -> None:
     """Signals, limits and files as this program needs them.
 
@@ -549,6 +569,8 @@ def put_in_order() -> None:
     for number in (signal.SIGCHLD, signal.SIGTERM):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, Interrupt.take)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     speak_before_the_time_is_up()
     os.umask(os.umask(0) & ~stat.S_IRWXU)

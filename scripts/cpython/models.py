@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import queue
+import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,11 +58,29 @@ def processes(start_method: str | None = None) -> Model:
         name="processes",
         start_method=context.get_start_method(),
         Worker=context.Process,
-        Lock=context.Lock,
-        Event=context.Event,
-        Barrier=context.Barrier,
-        Queue=context.Queue,
-        SimpleQueue=context.SimpleQueue,
-        Semaphore=context.Semaphore,
+        Lock=undivided(context.Lock),
+        Event=undivided(context.Event),
+        Barrier=undivided(context.Barrier),
+        Queue=undivided(context.Queue),
+        SimpleQueue=undivided(context.SimpleQueue),
+        Semaphore=undivided(context.Semaphore),
         Pipe=context.Pipe,
     )
+
+
+def undivided(make: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, with signals held back until it is made.
+
+    A semaphore is given a name and, under `fork`, loses it at once: a program
+    that ended in between would leave the name in /dev/shm.
+    """
+
+    def made(*arguments: Any) -> Any:
+        ends = {signal.SIGINT, signal.SIGTERM}
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+        try:
+            return make(*arguments)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    return made
