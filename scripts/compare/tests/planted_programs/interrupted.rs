@@ -10,7 +10,10 @@ use std::{
 use common::outcome::Model;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::planted::{COMPARE, Fifo, SAY_HERE, Stage, write_program};
+use crate::{
+    interrupts::hear_ctrl_c,
+    planted::{COMPARE, Fifo, SAY_HERE, Stage, write_program},
+};
 
 /// Ends when its lifeline is cut, and so does what it starts. Neither listens
 /// to a signal of the terminal.
@@ -56,6 +59,7 @@ fn printed(comparison: &mut Child) -> String {
 
 #[test]
 fn by_the_terminal() {
+    hear_ctrl_c();
     assert_eq!(interrupt(Signal::INT).code(), Some(130));
 }
 

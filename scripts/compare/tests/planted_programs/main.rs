@@ -14,6 +14,8 @@ mod calibrated;
 mod changed;
 mod door;
 mod interrupted;
+#[path = "../support/interrupts.rs"]
+mod interrupts;
 mod judged;
 mod kept;
 mod planted;
