@@ -6,6 +6,7 @@ written once, against a `Model`.
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import queue
 import signal
@@ -50,8 +51,12 @@ def threads() -> Model:
     )
 
 
+@functools.cache
 def processes(start_method: str | None = None) -> Model:
-    """Workers are processes, started in this way, or in the usual one."""
+    """Workers are processes, started in this way, or in the usual one.
+
+    The same one each time, by which a slice is told from another model's.
+    """
     # What a context has depends on its start method: no type says that.
     context: Any = multiprocessing.get_context(start_method)
     return Model(
