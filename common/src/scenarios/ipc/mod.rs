@@ -366,8 +366,8 @@ const STREAM_BYTES: usize = 1 << 18;
 /// A page, which the least mapping takes anyway.
 const LEAST_CAPACITY: usize = 4096;
 
-/// As many as take about 12 ms on a server of 2023 by the mechanisms that
-/// wait so. It must not depend on the mechanism: then every one of them, on
+/// As many as take about 12 ms, or 3 ms with `--quick`, on a server of 2023 by
+/// the mechanisms that wait so. It must not depend on the mechanism: then every one of them, on
 /// either side, carries the same messages.
 fn usual_messages(task: Task, size: usize, waiting: Waiting) -> u32 {
     let (fixed, each_byte) = match (task, waiting) {

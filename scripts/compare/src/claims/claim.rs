@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::claims::{rule::Rule, ruling::Ruling};
 
 /// What one notices, and might choose by: a quarter more. The judge's own
-/// [`CLEAR`](crate::judge::finding::CLEAR) tells that there is a difference at all,
-/// and claims say more than that.
+/// [`CLEAR`](crate::judge::finding::CLEAR) tells that there is a difference at
+/// all, and claims say more than that.
 pub const NOTICED: f64 = 1.25;
 
 /// The same the other way round.

@@ -111,8 +111,8 @@ impl<'all> Evidence<'all> {
         Ok(ratio(&one, &all))
     }
 
-    /// That what was left of the cores was all of them, nearly: or else how
-    /// many were used is no matter of the programs.
+    /// Fails if others took a good share of the cores: then how many a scenario
+    /// used says nothing of its programs.
     fn has_its_cores(self, scenario: &str) -> Result<(), Missing> {
         let environment = self.results.environment.as_ref();
         match environment.and_then(|it| disturbance::taken(it, scenario)) {

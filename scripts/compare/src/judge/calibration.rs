@@ -2,9 +2,11 @@
 //!
 //! Each program of the quick comparison is compared with itself, where any
 //! difference is a false one. Then once more, with the ratio of every row that
-//! is judged made worse by a few per cent: then "no clear difference" is a
-//! false one, unless it is less than [`NEAR`], which that promises nothing of. The noise is that of this machine at this hour, and it goes
-//! through pairs, slices, looks and the schedule as that of a comparison does.
+//! is judged made worse by a few per cent. Then "no clear difference" is false
+//! too, unless what was planted is below [`NEAR`]: a difference of that size
+//! may be called none. The noise is that of this machine at this hour, and it
+//! goes through pairs, slices, looks and the schedule as that of a comparison
+//! does.
 //!
 //! What is planted is planted in the ratios. The rejected alternative is work
 //! that is longer by so much: of a round trip, of memory, or of a thread's
@@ -55,8 +57,8 @@ pub struct Tally {
     pub wrong: usize,
     /// That it cannot tell.
     pub too_noisy: usize,
-    /// That there is no clear difference, of one that is too small for that to
-    /// be false.
+    /// That there is no clear difference, where that is not false: see
+    /// [`NEAR`].
     pub not_found: usize,
 }
 

@@ -35,9 +35,9 @@ const STALLED: f64 = 0.01;
 /// than these tells nothing, however short the scenario.
 const TICKS: f64 = 0.05;
 
-/// The slowest spin over the fastest. Within a pair drift cancels; beyond
-/// half of what [`finding`](crate::judge::finding) calls near, the figures of a side are
-/// those of no one machine.
+/// The slowest spin over the fastest. Within a pair drift cancels; beyond half
+/// of what [`finding`](crate::judge::finding) calls near, the figures of a
+/// side are those of no one machine.
 const DRIFT: f64 = 1.05;
 
 /// Something that may have disturbed the figures.
