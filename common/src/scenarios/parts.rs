@@ -278,24 +278,25 @@ pub(super) const WORKER_COST: &[Part] = &[
     Part::new("idle-256", &["--variant=idle", "--crew=256", "--table=0"]),
 ];
 
-/// Each crew; among faults there is one of each kind, of which some are found
-/// by the end of a timeout only.
+/// Each crew, with the delay of the demo: a shorter one would show the cost of
+/// starting a crew, and not of waiting. Among faults there is one of each kind,
+/// of which some are found by the end of a timeout only.
 pub(super) const FETCH: &[Part] = &[
     Part::new(
         "1",
-        &["--workers=1", "--requests=2", "--delay=20ms", "--faults=0"],
+        &["--workers=1", "--requests=2", "--delay=50ms", "--faults=0"],
     ),
     Part::new(
         "4",
-        &["--workers=4", "--requests=8", "--delay=20ms", "--faults=0"],
+        &["--workers=4", "--requests=8", "--delay=50ms", "--faults=0"],
     ),
     Part::new(
         "16-and-faults",
-        &["--workers=16", "--requests=32", "--delay=20ms", "--faults=1"],
+        &["--workers=16", "--requests=32", "--delay=50ms", "--faults=1"],
     ),
     Part::new(
         "64",
-        &["--workers=64", "--requests=128", "--delay=20ms", "--faults=0"],
+        &["--workers=64", "--requests=128", "--delay=50ms", "--faults=0"],
     )
     .whole()
     .answers(&["cpu.workers-64", "memory.workers-64"]),
@@ -460,6 +461,6 @@ pub(super) mod python {
     /// One crew.
     pub(in super::super) const FETCH: &[Part] = &[Part::new(
         "8",
-        &["--workers=8", "--requests=16", "--delay=20ms", "--faults=0"],
+        &["--workers=8", "--requests=16", "--delay=50ms", "--faults=0"],
     )];
 }
