@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from typing import Any
 
 
@@ -59,28 +60,35 @@ def processes(start_method: str | None = None) -> Model:
     """
     # What a context has depends on its start method: no type says that.
     context: Any = multiprocessing.get_context(start_method)
+    method = context.get_start_method()
     return Model(
         name="processes",
-        start_method=context.get_start_method(),
+        start_method=method,
         Worker=context.Process,
-        Lock=undivided(context.Lock),
-        Event=undivided(context.Event),
-        Barrier=undivided(context.Barrier),
-        Queue=undivided(context.Queue),
-        SimpleQueue=undivided(context.SimpleQueue),
-        Semaphore=undivided(context.Semaphore),
+        Lock=undivided(context.Lock, method),
+        Event=undivided(context.Event, method),
+        Barrier=undivided(context.Barrier, method),
+        Queue=undivided(context.Queue, method),
+        SimpleQueue=undivided(context.SimpleQueue, method),
+        Semaphore=undivided(context.Semaphore, method),
         Pipe=context.Pipe,
     )
 
 
-def undivided(make: Callable[..., Any]) -> Callable[..., Any]:
+def undivided(
+    make: Callable[..., Any], start_method: str
+) -> Callable[..., Any]:
     """The same, with signals held back until it is made.
 
-    A semaphore is given a name and, under `fork`, loses it at once: a program
-    that ended in between would leave the name in /dev/shm.
+    A semaphore is given a name and, under `fork`, loses it at once; otherwise
+    a tracker is told to take it away. A program that ended in between would
+    leave the name in /dev/shm.
     """
 
     def made(*arguments: Any) -> Any:
+        if start_method != "fork":
+            # Before, because its start lets the signals through again.
+            resource_tracker.ensure_running()
         ends = {signal.SIGINT, signal.SIGTERM}
         before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
         try:

@@ -304,7 +304,7 @@ def totals(
     return balances, sum(counts) if plan.variant in LOSING else None
 
 
-# The work and its check: see common/src/scenarios/shared_state.rs
+# The work and its check: see common/src/scenarios/shared_state/
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The supervised pool: each job is delivered until it is done.
 
 An attempt that overruns its deadline is stopped, by one way after the other;
-a worker that is lost is replaced. See common/src/supervision.rs for the rules
+a worker that is lost is replaced. See common/src/supervision/ for the rules
 and the two kits for what Rust makes of them.
 """
 
@@ -326,7 +326,7 @@ def serve(
 ) -> None:
     """What a worker does: one job after the other, until it is let go."""
     say(pipe, None, "ready")
-    while (task := pipe.recv()) is not None:
+    while (task := take(pipe)) is not None:
         kind, number, attempt = task
         try:
             result = perform(kind, number, attempt, turn)
@@ -334,6 +334,14 @@ def serve(
             say(pipe, None, str(error))
         else:
             say(pipe, result, "")
+
+
+def take(pipe: Connection) -> Any:
+    """The next task. None ends the worker; so does a pool that gave up."""
+    try:
+        return pipe.recv()
+    except (EOFError, OSError):
+        return None
 
 
 def say(pipe: Connection, result: Optional[int], why: str) -> None:
