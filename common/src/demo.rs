@@ -21,6 +21,7 @@ use crate::{
     escaped::{Escaped, EscapedLines},
     inherited, lifeline,
     outcome::{Model, Outcome},
+    progress::Progress,
     slices,
 };
 
@@ -63,6 +64,28 @@ fn perform<A: Arguments>(
     let outcome = run(model, arguments)?;
     check(&outcome, expect.as_deref())?;
     print_outcome(&outcome, *json)
+}
+
+/// Does one piece of work after the other, with a progress bar. `name` is
+/// what the bar and an error call a piece.
+///
+/// # Errors
+///
+/// As the first piece that fails.
+pub fn each<P, F>(
+    plans: Vec<P>,
+    name: impl Fn(&P) -> String,
+    mut run: impl FnMut(P) -> anyhow::Result<F>,
+) -> anyhow::Result<Vec<F>> {
+    let progress = Progress::new(plans.len());
+    let mut finished = Vec::new();
+    for plan in plans {
+        let name = name(&plan);
+        progress.now(&name);
+        finished.push(run(plan).context(name)?);
+        progress.step();
+    }
+    Ok(finished)
 }
 
 /// The exit status of a program that has done this. An error is told on

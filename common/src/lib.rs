@@ -1,27 +1,4 @@
-//! What both siblings of a pair share. **It starts nothing**: no thread and
-//! no process, so that the mechanism is always in the sibling, in full view.
-//!
-//! # The sibling contract
-//!
-//! Every scenario is one program written twice, and these rules keep the two
-//! texts comparable. `scripts/compare/tests/sibling_contract.rs` holds every
-//! pair to 1, 2, 3 and 7.
-//!
-//! 1. Same file names, same function names in the same order: `main`, `run`,
-//!    `worker`, helpers below. A scenario with variants gives each its file.
-//! 2. Same five header lines: what, `Here:`, `There:`, `Watch:`, `Run:`.
-//! 3. Same flags, from the one `Args` of the scenario in this crate.
-//! 4. Input, work and the expected answer come from this crate.
-//! 5. Same laps in the same places, see [`laps::Laps`]; one gate releases all
-//!    workers at once.
-//! 6. The answer is checked after the clock stops, against a serial
-//!    reference, or against the answer of a run that was checked so. A wrong
-//!    answer is an error, and then there is no outcome.
-//! 7. A line that exists because of the mechanism says so at its end:
-//!    `// threads: …` or `// processes: …`.
-//! 8. Threads live in scopes; a child process is owned by a guard that kills
-//!    and reaps it. No run leaves anything behind, however it ends.
-//! 9. `main` of a process sibling shows the role it plays: parent, or worker.
+#![doc = include_str!("../README.md")]
 //!
 //! # A map of the crate
 //!
@@ -31,6 +8,7 @@
 //! | [`demo`] | the frame of every `main`: arguments in, outcome out, exit status |
 //! | [`arguments`] | the flags that every demo understands |
 //! | [`outcome`] | what a demo prints, for a person and as JSON |
+//! | `columns` | the tables that a demo prints |
 //! | [`escaped`] | text from outside, as it may be shown |
 //! | [`aligned`] | a vector that begins where mapped memory does |
 //! | [`gate`] | where threads start together |
@@ -51,6 +29,7 @@
 //! | [`digest`] | the fingerprint of an answer |
 //! | [`lifeline`] | how a program learns that the one which started it is gone |
 //! | [`slices`] | a program that stays, and is told what to do next |
+//! | [`terminal`] | the keeper, which gives a terminal back after a SIGKILL |
 //! | [`units`] | figures as people write them |
 //!
 //! Linux only: [`cgroup`], [`inherited`], [`lifeline`], [`machine`], [`placement`], [`resources`], the
@@ -59,6 +38,7 @@
 pub mod aligned;
 pub mod arguments;
 pub mod cgroup;
+mod columns;
 #[cfg(feature = "databases")]
 pub mod databases;
 pub mod demo;
@@ -81,4 +61,5 @@ pub mod ring;
 pub mod scenarios;
 pub mod slices;
 pub mod supervision;
+pub mod terminal;
 pub mod units;

@@ -1,7 +1,7 @@
 //! A ring between ends of good will: every message arrives as it was sent
 //! and in order, and what cannot be done is said as it is.
 //!
-//! `ring_loom.rs` has the order of steps, `ring_hostile.rs` ill will.
+//! `src/ring/loom_tests.rs` has the order of steps, `ring_hostile.rs` ill will.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 

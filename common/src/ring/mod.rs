@@ -13,6 +13,7 @@
 //! | [`protocol`] | positions, sleep and wake: what loom checks |
 //! | [`memory`] | the bytes, and how they are touched |
 //! | [`mod@line`] | the bare limit that it is measured against |
+//! | `loom_tests` | every order of steps of the protocol |
 //! | this | records: lengths, and what can be wrong with them |
 //!
 //! # What an end may rely on
@@ -27,6 +28,9 @@
 //! has to know the longest message, and holds few of them.
 
 pub mod line;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod loom_tests;
 pub mod memory;
 pub mod protocol;
 

@@ -17,8 +17,8 @@
 //! the sleeper comes around; and only its owner writes it, or a late waker
 //! would take back the mark of a later sleep.
 //!
-//! `tests/ring_loom.rs` puts exactly this text to every order of steps that
-//! the memory model allows: it includes this file with an `atomic` of loom's
+//! `loom_tests.rs` puts exactly this text to every order of steps that the
+//! memory model allows: it includes this file with an `atomic` of loom's
 //! beside it, and words that sleep in loom.
 
 use std::{

@@ -21,6 +21,7 @@ pub(super) const SHARED_STATE: &[Part] = &[
     Part::new("owner", &["--variant=owner", "--transfers=1500000"]),
     Part::new("partition", &["--variant=partition", "--transfers=20000000"])
         .answers(&["transfers.partition"]),
+    Part::new("by-hand", &["--variant=by-hand", "--transfers=20000000"]),
 ];
 
 /// A part for each size, way of waiting and place. Where the kernel is free to

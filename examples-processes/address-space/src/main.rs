@@ -6,32 +6,24 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use common::{
     demo,
     laps::Laps,
     outcome::{Model, Outcome},
-    progress::Progress,
-    scenarios::address_space::{self, Args, Finished, Plan, Report, Work},
+    scenarios::address_space::{self, Args, Finished, Plan, Work, WorkReport},
 };
-use process_kit::{JoinHandle, Parent, Role, role, scope};
+use process_kit::{Parent, Role, ids, role, scope};
 
 fn main() -> ExitCode {
     match role() {
-        Role::Main => demo::main(Model::Processes, run), // processes: two
-        Role::Worker(parent) => parent.serve(worker),    // processes: roles
+        Role::Main => demo::main(Model::Processes, run),
+        Role::Worker(parent) => parent.serve(worker),
     }
 }
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
-    let plans = args.plans();
-    let progress = Progress::new(plans.len());
-    let mut finished = Vec::new();
-    for plan in plans {
-        progress.now(&plan.name());
-        finished.push(run_plan(plan).with_context(|| plan.name())?);
-        progress.step();
-    }
+    let finished = demo::each(args.plans(), Plan::name, run_plan)?;
     address_space::outcome(model, &finished)
 }
 
@@ -42,35 +34,32 @@ fn run_plan(plan: Plan) -> Result<Finished> {
     Ok(Finished { plan, reports, laps })
 }
 
-/// What every worker does: its share, in an address space of its own.
-fn worker(
-    plan: Plan,          // processes: decoded
-    parent: &mut Parent, // processes: its index and the gate
-) -> Result<Report> {
-    let work = Work::prepare(&plan, parent.index);
-    parent.gate.wait()?; // processes: until the parent lets go of a pipe
-    work?.perform()
+/// What every worker does: its share, while all the others do theirs.
+// processes: what it maps and opens is entered in tables of its own.
+fn worker(plan: Plan, parent: &mut Parent) -> Result<WorkReport> {
+    let work = Work::prepare(&plan, parent.index)?;
+    parent.gate.wait()?;
+    work.perform()
 }
 
 /// Starts the workers, releases them all at once, and collects what they
 /// report.
-fn spawn_and_join(plan: &Plan, laps: &mut Laps) -> Result<Vec<Report>> {
+fn spawn_and_join(plan: &Plan, laps: &mut Laps) -> Result<Vec<WorkReport>> {
     scope(|scope| {
         let mut handles = Vec::new();
         for _ in 0..plan.workers {
-            handles.push(scope.spawn(plan)?); // processes: encoded
+            handles.push(scope.spawn(plan)?);
         }
-        scope.wait_for_all()?; // processes: but for the dead
+        scope.wait_for_all()?;
         laps.started();
         scope.open_gate();
         for handle in &mut handles {
-            handle.wait_for_answer()?; // processes: then it stays, parked
+            handle.wait_for_answer()?;
         }
-        let ids: Vec<_> = handles.iter().map(JoinHandle::id).collect();
-        laps.worked(&ids); // processes: their memory counts too
+        laps.worked(&ids(&handles));
         let mut reports = Vec::new();
         for handle in handles {
-            reports.push(handle.join()?); // processes: let go, and reaped
+            reports.push(handle.join()?);
         }
         Ok(reports)
     })

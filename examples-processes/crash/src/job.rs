@@ -1,59 +1,54 @@
-//! What a process is told to do: one worker's work, or what is left of it.
+//! What a worker is told, and what its heir is told.
 
-use std::{mem::take, os::fd::OwnedFd};
+use std::io::{PipeReader, PipeWriter};
 
 use anyhow::Result;
-use common::scenarios::crash::{Answer, Plan, Report, Victim};
-use process_kit::{Gate, Parent};
+use common::scenarios::crash::{Ledger, Plan};
+use process_kit::{Mutex, PlainMutex, Segment, descriptor};
 use serde::{Deserialize, Serialize};
 
-/// It crosses as bytes, so it names what it cannot borrow.
-#[derive(Debug, Serialize, Deserialize)] // processes: encoded
+#[derive(Serialize, Deserialize)]
 pub struct Job {
     pub plan: Plan,
-    pub index: usize, // processes: one worker
-    pub is_heir: bool,
-    pub ledger: String, // processes: the name of a segment
-    #[serde(skip)] // processes: descriptors cross beside the bytes
-    pub pipe: Option<OwnedFd>,
-    #[serde(skip)] // processes: made by the worker itself
-    pub victim: Victim,
-    #[serde(skip)]
-    pub gate: Gate,
+    pub index: usize,
+    /// Whether the work began anew, with another ledger.
+    pub is_anew: bool,
+    pub ledger: Access,
+    /// Where the victim says its last words. An heir has none to say.
+    #[serde(with = "descriptor::optional")]
+    pub last_words: Option<PipeWriter>,
+}
+
+/// How a worker gets at the ledger.
+// processes: a segment crosses as its name, a pipe as a descriptor.
+#[derive(Serialize, Deserialize)]
+pub enum Access {
+    Lock(Segment<[Mutex<Ledger>]>),
+    PlainLock(Segment<[PlainMutex<Ledger>]>),
+    Sender(#[serde(with = "descriptor")] PipeWriter),
+    Owner(#[serde(with = "descriptor")] PipeReader),
 }
 
 impl Job {
-    pub fn new(plan: &Plan, index: usize, is_heir: bool, ledger: &str) -> Self {
-        let ledger = ledger.into(); // processes: by name
-        let (pipe, gate, victim) = Default::default();
-        Job { plan: *plan, index, is_heir, ledger, pipe, gate, victim }
-    }
-
-    /// One for each worker, all on one segment.
-    pub fn each(plan: &Plan, is_heir: bool, ledger: &str) -> Vec<Self> {
-        let job = |index| Job::new(plan, index, is_heir, ledger);
-        (0..plan.workers).map(job).collect() // processes: as many
-    }
-
-    /// Goes on where the dead one was.
-    pub fn heir(self) -> Self {
-        Job { is_heir: true, ..self } // processes: with all that it was lent
-    }
-
-    /// What came beside the bytes. An heir has no last words to say.
-    pub fn take_from(&mut self, parent: &mut Parent) -> Result<()> {
-        if !self.is_heir {
-            let pipe = parent.take_descriptor()?.into();
-            self.victim = Victim::new(&self.plan, self.index, pipe); // processes: or not
+    /// A job for each access: those of the workers, and then the owner's, if
+    /// the ledger has one. Without `last_words` they are jobs of heirs.
+    pub fn each(
+        plan: &Plan,
+        ledgers: impl IntoIterator<Item = Access>,
+        last_words: Option<PipeWriter>,
+    ) -> Result<Vec<Job>> {
+        let (plan, is_anew) = (*plan, last_words.is_none());
+        let mut jobs = Vec::new();
+        for (index, ledger) in ledgers.into_iter().enumerate() {
+            let pipe = last_words.as_ref().filter(|_| index < plan.workers);
+            let last_words = pipe.map(PipeWriter::try_clone).transpose()?;
+            jobs.push(Job { plan, index, is_anew, ledger, last_words });
         }
-        self.pipe = parent.take_descriptor().ok(); // processes: lent
-        self.gate = take(&mut parent.gate);
-        Ok(())
+        Ok(jobs)
     }
 
-    /// The work is done, by a worker or the owner of the ledger.
-    pub fn answer(&self, report: Option<Report>) -> Answer {
-        let is_survivor = !self.is_heir && self.index < self.plan.workers;
-        Answer { survivors: is_survivor.into(), report } // processes: one, or none
+    /// Goes on where the dead worker stopped.
+    pub fn heir(self) -> Job {
+        Job { last_words: None, ..self }
     }
 }

@@ -12,54 +12,61 @@ mod supervisor;
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use common::{
     demo,
     laps::Laps,
     outcome::{Model, Outcome},
-    progress::Progress,
-    scenarios::crash::{self, Answer, Args, Finished, Hold, Plan},
+    scenarios::crash::{
+        self, Answer, Args, Finished, Hold, Plan, Seen, Victim,
+    },
 };
 use process_kit::{Parent, Role, role};
 
-use job::Job;
+use job::{Access, Job};
+use supervisor::{Crew, spawn_and_join};
 
 fn main() -> ExitCode {
     match role() {
         Role::Main => demo::main(Model::Processes, run),
-        Role::Worker(parent) => parent.serve(worker), // processes: one of many
+        Role::Worker(parent) => parent.serve(worker),
     }
 }
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
-    let plans = args.plans();
-    let progress = Progress::new(plans.len());
-    let mut finished = Vec::new();
-    for plan in plans {
-        progress.now(&plan.name());
-        finished.push(run_plan(plan).with_context(|| plan.name())?);
-        progress.step();
-    }
+    let finished = demo::each(args.plans(), Plan::name, run_plan)?;
     crash::outcome(model, &finished)
 }
 
 fn run_plan(plan: Plan) -> Result<Finished> {
-    let mut laps = Laps::begin();
-    let seen = match plan.hold {
-        Hold::Nothing | Hold::Lock => lock::run(&plan, &mut laps)?,
-        Hold::PlainLock => plain::run(&plan, &mut laps)?,
-        Hold::Message => messages::run(&plan, &mut laps)?,
-    };
+    let (mut laps, mut seen) = (Laps::begin(), Seen::default());
+    let answer = work(&mut Crew { plan, laps: &mut laps, seen: &mut seen })?;
+    seen.answered(answer);
     laps.stopped();
     Ok(Finished { plan, seen, laps })
 }
 
-/// What every process does: one worker's work. Its death is its own.
-fn worker(mut job: Job, parent: &mut Parent) -> Result<Answer> {
-    job.take_from(parent)?;
-    match job.plan.hold {
-        Hold::Nothing | Hold::Lock => lock::worker(job),
-        Hold::PlainLock => plain::worker(job),
-        Hold::Message => messages::worker(job),
+/// All the work, by the kind of lock that the plan says, or without one.
+fn work(crew: &mut Crew) -> Result<Answer> {
+    match crew.plan.hold {
+        Hold::Nothing | Hold::Lock => lock::run(crew),
+        Hold::PlainLock => plain::run(crew),
+        Hold::Message => messages::run(crew),
     }
+}
+
+/// What every worker does: its transfers, by its access to the ledger.
+fn worker(mut job: Job, parent: &mut Parent) -> Result<Answer> {
+    let is_heir = job.last_words.is_none();
+    let victim = Victim::new(&job.plan, job.index, job.last_words.take());
+    parent.gate.wait()?;
+    match &job.ledger {
+        Access::Lock(ledger) => lock::worker(&job, victim, &ledger[0]),
+        Access::PlainLock(ledgers) => {
+            plain::worker(&job, victim, &ledgers[usize::from(job.is_anew)]);
+        }
+        Access::Sender(owner) => messages::worker(&job, victim, owner)?,
+        Access::Owner(orders) => return messages::own(&job, orders),
+    }
+    Ok(Answer { survivors: usize::from(!is_heir), report: None })
 }

@@ -1,60 +1,49 @@
 //! No lock: one owns the ledger, the others send it their transfers. A dead
 //! one leaves nothing half made, because it never touched the ledger.
 //!
-//! What had arrived of it its heir does not know, and need not: it sends all
-//! again, and the owner leaves out what it has made.
+//! Its heir does not know what had arrived, and need not: it sends all again,
+//! and the owner leaves out what it has made.
 
 use std::{
-    fs::File,
-    io::{self, Read as _, Write as _},
+    io::{PipeReader, PipeWriter, Read as _, Write as _, pipe},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use bytemuck::Zeroable as _;
-use common::{
-    laps::Laps,
-    scenarios::crash::{
-        Answer, Hold, LastWords, Ledger, Order, Plan, Report, Seen,
-    },
+use common::scenarios::crash::{
+    Answer, Hold, LastWords, Ledger, Order, Victim,
 };
 use rustix::pipe::fcntl_setpipe_size;
 
-use crate::{Job, supervisor::supervise};
+use crate::{Access, Crew, Job, spawn_and_join};
 
 /// Orders on their way: as many as fit into a page, on both sides. Few, so
 /// that they do not hide how soon the next one is made.
 const QUEUE: usize = 204;
 
-pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Seen> {
-    supervise(plan, laps, |is_heir| {
-        let (orders, sender) = io::pipe()?; // processes: a pipe of the kernel
-        fcntl_setpipe_size(&sender, QUEUE * size_of::<Order>())?;
-        let mut jobs = Job::each(plan, is_heir, "");
-        for job in &mut jobs {
-            job.pipe = Some(sender.try_clone()?.into()); // processes: lent
-        }
-        let owner = Job::new(plan, plan.workers, is_heir, ""); // processes: one more
-        jobs.push(Job { pipe: Some(orders.into()), ..owner });
-        Ok(jobs)
-    })
-}
+/// How many orders have been sent, for the last words.
+// processes: each worker has one of its own.
+static SENT: AtomicU64 = AtomicU64::new(0);
 
-pub fn worker(mut job: Job) -> Result<Answer> {
-    let mut pipe = File::from(job.pipe.take().context("no pipe")?);
-    job.gate.wait()?;
-    if job.index == job.plan.workers {
-        let report = own(&job.plan, &mut pipe)?; // processes: the owner
-        return Ok(job.answer(Some(report)));
+pub fn run(crew: &mut Crew) -> Result<Answer> {
+    let (orders, sender) = pipe()?;
+    fcntl_setpipe_size(&sender, QUEUE * size_of::<Order>())?;
+    let mut ends = Vec::new();
+    for _ in 0..crew.plan.workers {
+        ends.push(Access::Sender(sender.try_clone()?));
     }
-    send_all(&mut job, &mut pipe)?;
-    Ok(job.answer(None))
+    drop(sender);
+    ends.push(Access::Owner(orders));
+    spawn_and_join(crew, ends)
 }
 
-fn send_all(job: &mut Job, owner: &mut File) -> Result<()> {
+/// Sends all transfers.
+pub fn worker(job: &Job, mut victim: Victim, owner: &PipeWriter) -> Result<()> {
     for (number, transfer) in job.plan.transfers(job.index, 0) {
-        job.victim.outlive_at(number);
-        job.victim.die_at(number, Hold::Message, || {
-            let words = LastWords::now(number.into()); // processes: the others go on
+        victim.outlive_at(number);
+        victim.die_at(number, Hold::Message, || {
+            let words = LastWords::now(SENT.load(Relaxed));
             let _ = send(owner, Order::farewell(job.index));
             words
         });
@@ -63,22 +52,24 @@ fn send_all(job: &mut Job, owner: &mut File) -> Result<()> {
     Ok(())
 }
 
-fn send(owner: &mut File, order: Order) -> Result<()> {
-    owner.write_all(bytemuck::bytes_of(&order))?; // processes: copied
+fn send(mut owner: &PipeWriter, order: Order) -> Result<()> {
+    SENT.fetch_add(1, Relaxed);
+    owner.write_all(bytemuck::bytes_of(&order))?;
     Ok(())
 }
 
 /// Makes every transfer that comes, until all are made.
-fn own(plan: &Plan, orders: &mut File) -> Result<Report> {
-    let mut ledger = Ledger::opening();
+pub fn own(job: &Job, mut orders: &PipeReader) -> Result<Answer> {
+    let mut ledger = Ledger::first(job.is_anew);
     let mut batch = [Order::zeroed(); QUEUE];
-    while !ledger.is_complete(plan) {
-        let bytes = orders.read(bytemuck::cast_slice_mut(&mut batch))?; // processes: copied
+    while !ledger.is_complete(&job.plan) {
+        let bytes = orders.read(bytemuck::cast_slice_mut(&mut batch))?;
         ensure!(bytes > 0 && bytes % size_of::<Order>() == 0, "torn");
         for order in &batch[..bytes / size_of::<Order>()] {
-            ensure!(order.is_possible(plan), "{order:?} is impossible"); // processes: bytes, so checked
+            // processes: bytes came, so they are checked.
+            ensure!(order.is_possible(&job.plan), "{order:?} is impossible");
             ledger.make(*order);
         }
     }
-    Ok(ledger.report())
+    Ok(Answer { survivors: 0, report: Some(ledger.report()) })
 }

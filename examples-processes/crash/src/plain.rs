@@ -1,48 +1,41 @@
-//! A lock that tells nobody that its holder died, and is not given back: who
-//! comes next waits for ever. Only the supervisor sees that, as a watchdog.
+//! A lock that tells nobody that its holder died, and is not given back: the
+//! next who wants it waits for ever. Only the supervisor sees that, as a
+//! watchdog.
 
-use std::mem::ManuallyDrop;
+use std::{iter::repeat_n, mem::ManuallyDrop};
 
 use anyhow::Result;
-use common::{
-    laps::Laps,
-    scenarios::crash::{Answer, Hold, Ledger, Plan, Seen},
-};
-use process_kit::{PlainMutex, Segment};
+use common::scenarios::crash::{Answer, Hold, Ledger, Victim};
+use process_kit::{PlainMutex, PlainMutexGuard, Segment};
 
-use crate::{Job, supervisor::supervise};
+use crate::{Access, Crew, Job, spawn_and_join};
 
-pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Seen> {
-    let opening =
-        Segment::<[PlainMutex<Ledger>]>::create(&[Ledger::opening()])?; // processes: named
-    let anew = Segment::<[PlainMutex<Ledger>]>::create(&[Ledger::anew()])?; // processes: never locked yet
-    let seen = supervise(plan, laps, |is_heir| {
-        let ledger = if is_heir { &anew } else { &opening };
-        Ok(Job::each(plan, is_heir, ledger.name())) // processes: by name
-    })?;
-    let report = anew[0].lock().report(); // processes: the other is lost
-    Ok(Seen { report, ..seen })
+pub fn run(crew: &mut Crew) -> Result<Answer> {
+    // processes: shared memory outlives its workers, and so does a lock that
+    // is lost in it. Those that begin anew have a second ledger.
+    let values = [Ledger::opening(), Ledger::anew()];
+    let ledger = Segment::<[PlainMutex<Ledger>]>::create(&values)?;
+    let ledgers = repeat_n(ledger.clone(), crew.plan.workers);
+    let answer = spawn_and_join(crew, ledgers.map(Access::PlainLock))?;
+    let report = Some(lock(&ledger[usize::from(crew.seen.hung)]).report());
+    Ok(Answer { report, ..answer })
 }
 
-pub fn worker(mut job: Job) -> Result<Answer> {
-    let ledger = Segment::<[PlainMutex<Ledger>]>::open(&job.ledger)?; // processes: mapped
-    job.gate.wait()?;
-    make_all(&mut job, &ledger[0]);
-    Ok(job.answer(None))
-}
-
-/// The lock is given back by hand, as in C: who dies does not come to that.
-fn make_all(job: &mut Job, ledger: &PlainMutex<Ledger>) {
-    let lock = || ledger.lock(); // processes: never poisoned
-    let made = lock().made(job.index);
+/// Gives the lock back by hand, as in C: a worker that dies never does.
+pub fn worker(job: &Job, mut victim: Victim, ledger: &PlainMutex<Ledger>) {
+    let made = lock(ledger).made(job.index);
     for (number, transfer) in job.plan.transfers(job.index, made) {
-        job.victim.outlive_at(number);
-        let mut ledger = ManuallyDrop::new(lock());
+        victim.outlive_at(number);
+        let mut ledger = ManuallyDrop::new(lock(ledger));
         ledger.begin(job.index, transfer);
         ledger.debit(transfer);
-        job.victim.die_at(number, Hold::PlainLock, || ledger.last_words());
+        victim.die_at(number, Hold::PlainLock, || ledger.last_words());
         ledger.credit(transfer);
         ledger.finish();
         drop(ManuallyDrop::into_inner(ledger));
     }
+}
+
+fn lock(ledger: &PlainMutex<Ledger>) -> PlainMutexGuard<'_, Ledger> {
+    ledger.lock()
 }

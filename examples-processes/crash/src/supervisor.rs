@@ -1,106 +1,75 @@
-//! Whoever dies is replaced, until all the work is done.
+//! A process that dies is replaced, until all the work is done.
 
-use std::{
-    io,
-    os::fd::{AsFd as _, BorrowedFd},
-    time::Duration,
-};
+use std::io::pipe;
 
 use anyhow::Result;
 use common::{
     laps::Laps,
+    outcome::Model,
     scenarios::crash::{Answer, LastWords, Plan, Seen},
 };
-use process_kit::{JoinHandle, Scope, first_ready, scope};
+use process_kit::{News, Supervisor, scope};
 
-use crate::Job;
+use crate::{Access, Job};
 
-/// A process, and what its heir would have to do.
-type Member<'scope> = (Job, JoinHandle<'scope, Answer>);
+/// What all the work needs, and what is seen of it.
+pub struct Crew<'a> {
+    pub plan: Plan,
+    pub laps: &'a mut Laps,
+    pub seen: &'a mut Seen,
+}
 
-/// Starts the processes, releases them all at once, and sees to it that the
-/// work is done. `begin` makes their jobs: the first ones, or, where it says
-/// so, those of heirs by whom all is begun anew.
-pub fn supervise(
-    plan: &Plan,
-    laps: &mut Laps,
-    mut begin: impl FnMut(bool) -> Result<Vec<Job>>,
-) -> Result<Seen> {
+/// Starts the workers, releases them all at once, and waits until all have
+/// answered.
+pub fn spawn_and_join(
+    crew: &mut Crew,
+    ledgers: impl IntoIterator<Item = Access>,
+) -> Result<Answer> {
+    let Crew { plan, laps, seen } = crew;
+    let (last_words, theirs) = pipe()?;
+    let jobs = Job::each(plan, ledgers, Some(theirs))?;
     scope(|scope| {
-        let (last_words, theirs) = io::pipe()?;
-        let running = spawn_all(scope, begin(false)?, &[theirs.as_fd()])?;
-        drop(theirs);
+        let mut workers = Supervisor::new(scope, Job::heir);
+        for job in jobs {
+            workers.spawn(job)?;
+        }
         scope.wait_for_all()?;
         laps.started();
         scope.open_gate();
-        let mut seen = Seen::new(LastWords::hear(last_words)?);
-        let anew = || spawn_all(scope, begin(true)?, &[]);
-        let done = replace(scope, plan, running, anew, &mut seen)?;
-        let ids: Vec<_> = done.iter().map(JoinHandle::id).collect();
-        laps.worked(&ids);
-        for handle in done {
-            seen.answered(handle.join()?);
+        seen.last_words = LastWords::hear(last_words)?;
+        replace(&mut workers, plan, seen)?;
+        laps.worked(&workers.ids());
+        let mut all = Answer::default();
+        for answer in workers.join_all()? {
+            all.add(answer);
         }
-        Ok(seen)
+        Ok(all)
     })
 }
 
-/// Waits until all have answered. Who dies has an heir. If whoever is left
-/// hangs, it is killed, and all is begun anew.
-fn replace<'scope>(
-    scope: &'scope Scope,
+/// Waits until every process has answered. One that dies has an heir. If
+/// those that are left hang, they are killed, and all begin anew.
+fn replace(
+    workers: &mut Supervisor<'_, Job, Answer>,
     plan: &Plan,
-    mut running: Vec<Member<'scope>>,
-    mut anew: impl FnMut() -> Result<Vec<Member<'scope>>>,
     seen: &mut Seen,
-) -> Result<Vec<JoinHandle<'scope, Answer>>> {
-    let mut done = Vec::new();
-    while !running.is_empty() {
-        let is_lost = seen.death.is_some(); // processes: the others live on
-        let patience = seen.patience(plan, is_lost);
-        let Some((job, mut handle)) = next(&mut running, patience)? else {
-            seen.hangs()?;
-            done.clear();
-            running.clear(); // processes: each is killed
-            running = anew()?;
-            continue;
-        };
-        match handle.wait_for_answer_or_death()? {
-            None => done.push(handle),
-            Some(how) => {
-                seen.died(how)?; // processes: one, and no other
-                running.push(spawn(scope, job.heir(), &[])?);
+) -> Result<()> {
+    let model = Model::Processes;
+    while let Some(news) = workers.next_news(seen.patience(plan, model))? {
+        match news {
+            News::Answered => {}
+            News::Died { heir, how } => {
+                seen.died(how)?;
+                // processes: the others have not noticed, and work on.
+                workers.spawn(heir)?;
+            }
+            News::Hung { heirs } => {
+                seen.hangs()?;
+                for heir in heirs {
+                    workers.spawn(Job { is_anew: true, ..heir })?;
+                }
             }
         }
     }
-    Ok(done)
-}
-
-/// Whoever answers or dies next; nobody, if that takes too long.
-fn next<'scope>(
-    running: &mut Vec<Member<'scope>>,
-    patience: Duration,
-) -> Result<Option<Member<'scope>>> {
-    let handles = running.iter().map(|(_, handle)| handle);
-    let ready = first_ready(handles, Some(patience))?;
-    Ok(ready.map(|ready| running.swap_remove(ready)))
-}
-
-fn spawn_all<'scope>(
-    scope: &'scope Scope,
-    jobs: Vec<Job>,
-    lent: &[BorrowedFd<'_>],
-) -> Result<Vec<Member<'scope>>> {
-    jobs.into_iter().map(|job| spawn(scope, job, lent)).collect()
-}
-
-fn spawn<'scope>(
-    scope: &'scope Scope,
-    job: Job,
-    lent: &[BorrowedFd<'_>],
-) -> Result<Member<'scope>> {
-    let pipe = job.pipe.iter().map(|pipe| pipe.as_fd()); // processes: copied over
-    let lent: Vec<_> = lent.iter().copied().chain(pipe).collect();
-    let handle = scope.spawn_with(&job, &lent)?;
-    Ok((job, handle))
+    Ok(())
 }

@@ -4,144 +4,96 @@
 //! Watch: what it costs to have somebody wait, and who hears of a failure.
 //! Run: cargo run --release -p fetch-processes
 
-mod server;
-
 use std::{
+    io,
     mem::ManuallyDrop,
-    process::ExitCode,
+    process::{Child, Command, ExitCode, Stdio},
     sync::atomic::{AtomicI64, Ordering::Relaxed},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use common::{
     demo,
     laps::Laps,
     outcome::{Model, Outcome},
-    progress::Progress,
     resources::anonymous_memory,
-    scenarios::fetch::{self, Args, Finished, Plan, Report, Served, agent},
+    scenarios::fetch::{
+        self, Args, FetchLog, Finished, Plan, ServerProcess, agent,
+    },
 };
-use process_kit::{JoinHandle, Parent, Role, Segment, role, scope};
+use process_kit::{JoinHandle, Parent, Role, Segment, ids, role, scope};
 use serde::{Deserialize, Serialize};
-use ureq::Agent;
 
 fn main() -> ExitCode {
     match role() {
-        Role::Main => demo::main(Model::Processes, run), // processes: three
-        Role::Worker(parent) => parent.serve(Part::play), // processes: roles
+        Role::Main => demo::main(Model::Processes, run),
+        Role::Worker(parent) => parent.serve(worker),
     }
 }
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
-    let plans = args.plans()?;
-    let progress = Progress::new(plans.len());
-    let mut finished = Vec::new();
-    for plan in plans {
-        progress.now(&plan.name());
-        let name = plan.name();
-        finished.push(run_plan(plan).context(name)?);
-        progress.step();
-    }
+    let finished = demo::each(args.plans()?, Plan::name, run_plan)?;
     fetch::outcome(model, &finished)
 }
 
 fn run_plan(mut plan: Plan) -> Result<Finished> {
-    let doors = plan.open_doors()?;
-    let (done, served) = server::beside(doors, || {
-        let before = anonymous_memory(&[]);
-        let mut laps = Laps::begin();
-        let reports = spawn_and_join(&plan, &mut laps)?;
-        laps.stopped();
-        Ok((before, reports, laps))
-    })?;
-    let (before, reports, laps) = done;
-    Ok(Finished { plan, reports, served, before, laps })
+    let server = plan.server(start_server)?;
+    let before = anonymous_memory(&[]);
+    let mut laps = Laps::begin();
+    let logs = spawn_and_join(&plan, &mut laps)?;
+    laps.stopped();
+    let served = server.map(ServerProcess::end).transpose()?;
+    Ok(Finished { plan, logs, served, before, laps })
 }
 
-/// What all workers share.
-#[derive(Serialize, Deserialize)] // processes: encoded
+/// What a worker is told.
+#[derive(Serialize, Deserialize)]
 struct Job {
-    plan: Plan,   // processes: owned
-    next: String, // processes: the name of a segment
+    plan: Plan,
+    next: Segment<[AtomicI64]>,
 }
 
-/// Fetches one address after the other, whichever is next. The agent stays
-/// until the process ends, because its memory counts.
-fn worker(job: Job, parent: &mut Parent) -> Result<Report> {
-    let Job { plan, next } = job; // processes: decoded
-    let agent: &Agent = &ManuallyDrop::new(agent(&plan, 1)); // processes: own
-    let next = &Segment::<[AtomicI64]>::open(&next)?[0]; // processes: mapped
+/// Fetches one address after the other, whichever is next.
+fn worker(job: Job, parent: &mut Parent) -> Result<FetchLog> {
+    let Job { plan, next } = job;
+    // processes: each has an agent of its own, and no connection of others. It
+    // stays until the process ends, because its memory counts.
+    let agent = &ManuallyDrop::new(agent(&plan, 1));
     parent.gate.wait()?;
-    let mut report = Report::begin();
-    while let Some(address) = plan.address(next.fetch_add(1, Relaxed)) {
-        report.fetch(agent, address);
+    let mut log = FetchLog::begin();
+    while let Some(address) = plan.address(next[0].fetch_add(1, Relaxed)) {
+        log.fetch(agent, address);
     }
-    Ok(report.end())
+    Ok(log.end())
 }
 
 /// Starts the workers, releases them all at once, and collects what they
 /// have fetched.
-fn spawn_and_join(plan: &Plan, laps: &mut Laps) -> Result<Vec<Report>> {
-    let next = Segment::<[AtomicI64]>::create(&[0])?; // processes: named
-    let job = Job { plan: plan.clone(), next: next.name().into() }; // processes: owned
-    let part = Part::Fetch(job); // processes: there is another
+fn spawn_and_join(plan: &Plan, laps: &mut Laps) -> Result<Vec<FetchLog>> {
+    let next = Segment::create(&[0])?;
+    let job = Job { plan: plan.clone(), next };
     scope(|scope| {
         let mut handles = Vec::new();
         for _ in 0..plan.workers {
-            handles.push(scope.spawn::<_, Answer>(&part)?); // processes: sent
+            handles.push(scope.spawn(&job)?);
         }
-        scope.wait_for_all()?; // processes: but for the dead
+        scope.wait_for_all()?;
         laps.started();
         scope.open_gate();
         for handle in &mut handles {
-            handle.wait_for_answer()?; // processes: then it stays, parked
+            handle.wait_for_answer()?;
         }
-        let ids: Vec<_> = handles.iter().map(JoinHandle::id).collect();
-        laps.worked(&ids); // processes: their memory counts too
-        let mut reports = Vec::new();
-        for handle in handles {
-            let answer = handle.join()?; // processes: let go, and reaped
-            reports.push(answer.fetched()?);
-        }
-        Ok(reports)
+        laps.worked(&ids(&handles));
+        handles.into_iter().map(JoinHandle::join).collect()
     })
 }
 
-/// What this program is started again for.
-#[derive(Serialize, Deserialize)] // processes: encoded
-enum Part {
-    Serve,
-    Fetch(Job), // processes: the workers are processes, too
-}
-
-/// What comes of it.
-#[derive(Serialize, Deserialize)] // processes: encoded
-enum Answer {
-    Served(Served),
-    Fetched(Report),
-}
-
-impl Part {
-    fn play(self, parent: &mut Parent) -> Result<Answer> {
-        match self {
-            Part::Serve => server::serve((), parent).map(Answer::Served),
-            Part::Fetch(job) => worker(job, parent).map(Answer::Fetched), // processes: work
-        }
-    }
-}
-
-impl Answer {
-    fn served(self) -> Result<Served> {
-        match self {
-            Answer::Served(served) => Ok(served), // processes: one of two
-            Answer::Fetched(_) => bail!("who was to serve has fetched"),
-        }
-    }
-
-    fn fetched(self) -> Result<Report> {
-        match self {
-            Answer::Fetched(report) => Ok(report), // processes: one of two
-            Answer::Served(_) => bail!("who was to fetch has served"),
-        }
-    }
+/// Starts this program again as the server: in a process of its own, so that
+/// what it takes is not counted.
+fn start_server() -> io::Result<Child> {
+    Command::new("/proc/self/exe")
+        .arg("--serve")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
 }

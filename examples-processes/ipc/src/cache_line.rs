@@ -4,33 +4,29 @@ use anyhow::Result;
 use common::{
     laps::Laps,
     ring::line::{self, Receiver, Sender},
-    scenarios::ipc::{Plan, Report, far, near},
+    scenarios::ipc::{EndReport, Plan, far, near},
 };
-use process_kit::{Lifeline, Parent, Shared};
+use process_kit::Parent;
 
-use crate::spawn_and_join;
+use crate::{Duplex, FarEnd, spawn_and_join};
 
-pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(Report, Report)> {
+pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(EndReport, EndReport)> {
     let manner = plan.waiting.manner();
-    let there = Shared::new(line::SIZE)?; // processes: mapped
-    let back = Shared::new(line::SIZE)?;
-    let (lifeline, theirs) = Lifeline::pair()?; // processes: a killed end is silent
-    let lent = vec![there.lend()?, back.lend()?, theirs]; // processes: descriptors
-    let to_far = Sender::new(there, manner)?; // processes: one end here
-    let from_far = Receiver::new(back, lifeline.waiting(manner))?;
-    spawn_and_join(plan, laps, lent, || near(plan, to_far, from_far))
+    let (ours, theirs) = Duplex::pair(line::SIZE)?;
+    let to_far = Sender::new(ours.there.clone(), manner)?;
+    let from_far = Receiver::new(ours.back.clone(), ours.waiting(manner))?;
+    let far_end = FarEnd::CacheLine(theirs);
+    spawn_and_join(plan, far_end, laps, || near(plan, to_far, from_far))
 }
 
 pub fn worker(
     plan: &Plan,
-    parent: &mut Parent, // processes: with what it was lent
-) -> Result<Report> {
+    ours: &Duplex,
+    parent: &Parent,
+) -> Result<EndReport> {
     let manner = plan.waiting.manner();
-    let there = Shared::open(parent.take_descriptor()?, line::SIZE)?; // processes: mapped again
-    let back = Shared::open(parent.take_descriptor()?, line::SIZE)?;
-    let lifeline = Lifeline::from(parent.take_descriptor()?); // processes: the parent's
-    let receiver = Receiver::new(there, lifeline.waiting(manner))?; // processes: one end here
-    let sender = Sender::new(back, manner)?;
-    parent.gate.wait()?; // processes: ready now
+    let receiver = Receiver::new(ours.there.clone(), ours.waiting(manner))?;
+    let sender = Sender::new(ours.back.clone(), manner)?;
+    parent.gate.wait()?;
     far(plan, receiver, sender)
 }

@@ -5,29 +5,30 @@
 //! Run: cargo run --release -p ipc-processes -- --quick
 
 mod cache_line;
-mod channels;
+mod duplex;
+mod kernel;
 mod ring;
 
-use std::{
-    os::fd::{AsFd as _, OwnedFd},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use common::{
     demo,
     laps::Laps,
     outcome::{Model, Outcome},
     placement,
-    progress::Progress,
-    scenarios::ipc::{self, Args, Finished, Mechanism, Plan, Report},
+    scenarios::ipc::{self, Args, EndReport, Finished, Mechanism, Plan},
 };
 use process_kit::{Parent, Role, role, scope};
+use serde::{Deserialize, Serialize};
+
+use duplex::Duplex;
+use kernel::End;
 
 fn main() -> ExitCode {
     match role() {
-        Role::Main => demo::main(Model::Processes, run), // processes: two
-        Role::Worker(parent) => parent.serve(worker),    // processes: roles
+        Role::Main => demo::main(Model::Processes, run),
+        Role::Worker(parent) => parent.serve(worker),
     }
 }
 
@@ -35,13 +36,7 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
     let cores = args.cores()?;
     let plans = args.plans(model, cores);
     placement::pin(cores.near)?;
-    let progress = Progress::new(plans.len());
-    let mut finished = Vec::new();
-    for plan in plans {
-        progress.now(&plan.name());
-        finished.push(run_plan(plan).with_context(|| plan.name())?);
-        progress.step();
-    }
+    let finished = demo::each(plans, Plan::name, run_plan)?;
     ipc::outcome(model, &finished)
 }
 
@@ -52,44 +47,61 @@ fn run_plan(plan: Plan) -> Result<Finished> {
         Mechanism::Ring | Mechanism::RingInPlace => {
             ring::run(&plan, &mut laps)?
         }
-        _ => channels::run(&plan, &mut laps)?,
+        _ => kernel::run(&plan, &mut laps)?,
     };
     laps.stopped();
     Ok(Finished { plan, near, far, laps })
 }
 
-/// The far end: it makes itself ready with what it was lent, and starts.
-fn worker(
-    plan: Plan,          // processes: decoded
-    parent: &mut Parent, // processes: descriptors and the gate
-) -> Result<Report> {
+/// What the far end is told.
+// processes: the memory and the kernel's ends cross as open descriptors.
+#[derive(Serialize, Deserialize)]
+struct Job {
+    plan: Plan,
+    far_end: FarEnd,
+}
+
+/// What the far end builds its sender and its receiver from.
+#[derive(Serialize, Deserialize)]
+enum FarEnd {
+    CacheLine(Duplex),
+    Ring(Duplex),
+    Kernel { receiver: End, sender: End },
+}
+
+/// The far end: it goes to its core, if it has one, and does its part.
+fn worker(job: Job, parent: &mut Parent) -> Result<EndReport> {
+    let Job { plan, far_end } = job;
     placement::pin(plan.cores.far)?;
-    match plan.mechanism {
-        Mechanism::CacheLine => cache_line::worker(&plan, parent), // processes: no closure crosses
-        Mechanism::Ring | Mechanism::RingInPlace => ring::worker(&plan, parent),
-        _ => channels::worker(&plan, parent),
+    match far_end {
+        FarEnd::CacheLine(duplex) => cache_line::worker(&plan, &duplex, parent),
+        FarEnd::Ring(duplex) => ring::worker(&plan, &duplex, parent),
+        FarEnd::Kernel { receiver, sender } => {
+            kernel::worker(&plan, receiver, sender, parent)
+        }
     }
 }
 
-/// Starts the far end, releases it, and plays the near one. What both have
-/// to report comes in that order.
+/// Starts the far end, releases it, and plays the near one. The near end's
+/// report comes first.
 fn spawn_and_join(
     plan: &Plan,
+    far_end: FarEnd,
     laps: &mut Laps,
-    lent: Vec<OwnedFd>, // processes: the far ends, as descriptors
-    near: impl FnOnce() -> Result<Report>,
-) -> Result<(Report, Report)> {
+    near: impl FnOnce() -> Result<EndReport>,
+) -> Result<(EndReport, EndReport)> {
+    let job = Job { plan: *plan, far_end };
     scope(|scope| {
-        let ends: Vec<_> = lent.iter().map(OwnedFd::as_fd).collect(); // processes: copied over
-        let mut handle = scope.spawn_with(plan, &ends)?;
-        drop(lent); // processes: or their end would never come
+        let mut handle = scope.spawn(&job)?;
+        // processes: a copy kept open here would hide the far end's death.
+        drop(job);
         scope.wait_for_all()?;
         laps.started();
         scope.open_gate();
         let near = near()?;
-        handle.wait_for_answer()?; // processes: then it stays, parked
-        laps.worked(&[handle.id()]); // processes: its memory counts too
-        let far = handle.join()?; // processes: let go, and reaped
+        handle.wait_for_answer()?;
+        laps.worked(&[handle.id()]);
+        let far = handle.join()?;
         Ok((near, far))
     })
 }

@@ -25,18 +25,19 @@ use process_kit::{Mutex, Pool, Role, Segment, Turn, chaos::Chaos, role};
 use serde::{Deserialize, Serialize};
 
 /// What every attempt of a stuck job holds one of, see [`Plan::lock`].
-type Locks = Segment<[Mutex<i64>]>; // processes: all map it
+// processes: one whose holder was killed is poisoned, and given back.
+type Locks = Segment<[Mutex<i64>]>;
 
 fn main() -> ExitCode {
     match role() {
-        Role::Main => demo::main(Model::Processes, run), // processes: two
-        Role::Worker(parent) => parent.serve_each(worker), // processes: roles
+        Role::Main => demo::main(Model::Processes, run),
+        Role::Worker(parent) => parent.serve_each(worker),
     }
 }
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
     let plan = args.plan();
-    let locks = Locks::create(&vec![0; plan.locks()])?; // processes: robust
+    let locks = Locks::create(&vec![0; plan.locks()])?;
     let _lost = locks[0].lock().unwrap_or_else(PoisonError::into_inner);
     let mut laps = Laps::begin();
     let record = spawn_and_join(&plan, &locks, &mut laps)?;
@@ -45,20 +46,19 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
     kill_workers::outcome(model, &record, &aftermath, &laps)
 }
 
-/// A job and what it needs, which crosses as bytes.
-#[derive(Serialize, Deserialize)] // processes: encoded
+/// A job, and the name of the locks: only a stuck job opens them.
+#[derive(Serialize, Deserialize)]
 struct Task {
     job: Job,
-    locks: String, // processes: the name of a segment
+    locks: String,
 }
 
 /// What every worker does with every job.
 fn worker(task: Task, turn: &Turn) -> Result<u64> {
-    let Task { job, locks: name } = task; // processes: decoded
-    match job {
+    match task.job {
         Job::Good { number, seed } => Ok(good_work(seed, number)),
         Job::Stuck { kind, locks, .. } => {
-            let all = Locks::open(&name)?; // processes: mapped
+            let all = Locks::open(&task.locks)?;
             let lock = &all[locks + turn.attempt];
             let _held = lock.lock().unwrap_or_else(PoisonError::into_inner);
             stuck::hang(kind, turn, &all[0])
@@ -73,25 +73,25 @@ fn spawn_and_join(
     laps: &mut Laps,
 ) -> Result<Record> {
     let progress = Progress::new(plan.jobs());
-    let locks = locks.name(); // processes: a name
-    let task = |job| Task { job, locks: locks.to_owned() }; // processes: owned
-    let chaos = plan.chaos.map(Chaos::new); // processes: they can be killed
+    let task = |job| Task { job, locks: locks.name().to_owned() };
+    let chaos = plan.chaos.map(Chaos::new);
     let mut pool = Pool::start_with(plan.rules, chaos)?;
     pool.wait_for_all()?;
     laps.started();
     let mut record = Record::new(plan);
     for job in record.first() {
-        pool.submit_within(plan.deadline(&job), task(job)); // processes: sent
+        pool.submit_within(plan.deadline(&job), task(job));
     }
     while let Some(finished) = pool.join_next()? {
         if let Some(job) = record.note(finished)? {
-            pool.submit_within(plan.deadline(&job), task(job)); // processes: sent
+            pool.submit_within(plan.deadline(&job), task(job));
         }
         progress.step();
     }
-    laps.worked(&pool.ids()); // processes: their memory counts too
+    laps.worked(&pool.ids());
     record.close(pool.restarts());
-    pool.join()?; // processes: let go, and reaped
+    // processes: none that hangs is left. They were killed and replaced.
+    pool.join()?;
     Ok(record)
 }
 

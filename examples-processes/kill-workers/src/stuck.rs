@@ -17,8 +17,8 @@ use rusqlite::Connection;
 pub fn hang(kind: Kind, turn: &Turn, lost: &Mutex<i64>) -> Result<u64> {
     match kind {
         Kind::Loop => tight_loop(turn),
-        Kind::Read => blocked_read()?, // processes: SIGTERM needs no word
-        Kind::Query => endless_query()?, // processes: nor here
+        Kind::Read => blocked_read()?,
+        Kind::Query => endless_query()?,
         Kind::Sleep => thread::sleep(Duration::MAX),
         Kind::Lock => lost_lock(lost),
         Kind::Native => bail!("the call returned {}", native_call()),
@@ -32,8 +32,10 @@ fn tight_loop(turn: &Turn) {
     }
 }
 
+// processes: a job says nothing. SIGTERM ends the process, whatever it waits
+// for.
 fn blocked_read() -> Result<()> {
-    let (mut reader, _writer) = io::pipe()?; // processes: kept
+    let (mut reader, _writer) = io::pipe()?;
     Ok(reader.read_exact(&mut [0])?)
 }
 

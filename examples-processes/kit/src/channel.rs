@@ -10,23 +10,31 @@
 //! | `Receiver::recv` | [`Receiver::recv`] | the message is decoded, and can be corrupt |
 //! | `Receiver::recv_timeout` | [`Receiver::recv_timeout`] | the time may be up in the middle of a message, which is not lost |
 //! | `Receiver::iter` | [`Receiver::iter`] | of results, for errors must not look like an end |
-//! | a closure takes an end along | [`Sender::descriptors`], [`Sender::take`] | and our own copy must be dropped |
+//! | a closure takes an end along | a job has it as a field | and our own copy must be dropped |
 //! | disconnected once all senders are dropped | the same | also when they are killed |
 //! | `Sender: Clone`, `Receiver: Clone` | absent | two processes at one end would tear each other's frames |
 //! | `select!` | absent | a channel for each worker, a thread for each channel |
 //!
-//! An end crosses to a worker with its job, as descriptors:
+//! An end crosses to a worker as a field of its job, and back as one of its
+//! answer:
 //!
 //! ```no_run
 //! use anyhow::Result;
 //! use process_kit::{Parent, channel::{self, Sender}, scope};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Job {
+//!     count: u64,
+//!     lines: Sender<String>,
+//! }
 //!
 //! fn run() -> Result<()> {
-//!     let (sender, receiver) = channel::pipe::<String>()?;
+//!     let (lines, receiver) = channel::pipe()?;
+//!     let job = Job { count: 3, lines };
 //!     scope(|scope| {
-//!         let lent = sender.descriptors();
-//!         let handle = scope.spawn_with::<_, ()>(&3_u64, &lent)?;
-//!         drop(sender); // or it would never be disconnected
+//!         let handle = scope.spawn::<_, ()>(&job)?;
+//!         drop(job); // or it would never be disconnected
 //!         for line in receiver {
 //!             println!("{}", line?);
 //!         }
@@ -34,10 +42,10 @@
 //!     })
 //! }
 //!
-//! fn worker(count: u64, parent: &mut Parent) -> Result<()> {
-//!     let mut sender = Sender::<String>::take(parent)?;
+//! fn worker(job: Job, _parent: &mut Parent) -> Result<()> {
+//!     let Job { count, mut lines } = job;
 //!     for number in 0..count {
-//!         sender.send(&format!("line {number}"))?;
+//!         lines.send(&format!("line {number}"))?;
 //!     }
 //!     Ok(())
 //! }
@@ -52,6 +60,7 @@
 //! That both ends have the same `T` is for the program to see to, as for the
 //! job of a worker: what travels does not name its type.
 
+mod crossing;
 mod outbox;
 mod ring;
 mod transport;
@@ -162,7 +171,7 @@ impl<T> Sender<T> {
     ///
     /// Fails if there are no more, or if what comes next is no such end.
     pub fn take(parent: &mut Parent) -> anyhow::Result<Self> {
-        Ok(Sender::to(Sink::take(parent)?))
+        Ok(Sender::to(Sink::take(&mut || parent.take_descriptor())?))
     }
 }
 
@@ -233,7 +242,7 @@ impl<T> Receiver<T> {
     ///
     /// Fails if there are no more, or if what comes next is no such end.
     pub fn take(parent: &mut Parent) -> anyhow::Result<Self> {
-        Ok(Receiver::of(Source::take(parent)?))
+        Ok(Receiver::of(Source::take(&mut || parent.take_descriptor())?))
     }
 }
 

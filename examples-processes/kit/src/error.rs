@@ -23,6 +23,9 @@ pub enum SendError {
     /// The message has no encoding, says its `Serialize`. Nothing was sent,
     /// and the channel can be used as before.
     Encode(postcard::Error),
+    /// A part of the message cannot be sent, and why. Nothing was sent, and
+    /// the channel can be used as before.
+    Refused(String),
     /// The kernel refuses.
     Io(io::Error),
 }
@@ -75,6 +78,8 @@ pub enum Corrupt {
     },
     /// The frame came whole, and is no value of the receiver's type.
     Decode(postcard::Error),
+    /// The frame came whole, and a part of it cannot be had here, and why.
+    Refused(String),
     /// The memory of a ring does not make sense.
     Ring(ring::Error),
     /// The frame goes on behind its message.
@@ -97,6 +102,9 @@ impl fmt::Display for SendError {
             ),
             SendError::Encode(error) => {
                 write!(formatter, "a message could not be encoded: {error}")
+            }
+            SendError::Refused(reason) => {
+                write!(formatter, "a message could not be sent: {reason}")
             }
             SendError::Io(error) => {
                 write!(formatter, "a message could not be sent: {error}")
@@ -154,6 +162,9 @@ impl fmt::Display for Corrupt {
                 "a frame's checksum is {found:#010x}, and {announced:#010x} \
                  was announced: has the channel more than one sender?"
             ),
+            Corrupt::Refused(reason) => {
+                write!(formatter, "a message was refused: {reason}")
+            }
             Corrupt::Decode(error) => write!(
                 formatter,
                 "a frame could not be decoded: {error}: are both ends of the \

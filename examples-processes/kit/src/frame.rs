@@ -25,7 +25,10 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::error::{Corrupt, RecvError, SendError};
+use crate::{
+    descriptor,
+    error::{Corrupt, RecvError, SendError},
+};
 
 /// In bytes. A longer payload is refused: it would be a fault, or an attack
 /// on memory.
@@ -44,8 +47,13 @@ pub(crate) fn encode(
 ) -> Result<(), SendError> {
     frame.clear();
     frame.extend([0; HEADER]);
-    let mut whole = postcard::to_extend(message, mem::take(frame))
-        .map_err(SendError::Encode)?;
+    let mut whole =
+        postcard::to_extend(message, mem::take(frame)).map_err(|error| {
+            match descriptor::reason() {
+                Some(reason) => SendError::Refused(reason),
+                None => SendError::Encode(error),
+            }
+        })?;
     let (length, longest) = (whole.len() - HEADER, LONGEST_PAYLOAD);
     if length > longest {
         return Err(SendError::TooLong { length, longest });
@@ -77,7 +85,12 @@ pub(crate) fn decode<T: DeserializeOwned>(frame: &[u8]) -> Result<T, Corrupt> {
     nothing_in(rest)?;
     check(header, payload)?;
     let (message, rest) =
-        postcard::take_from_bytes(payload).map_err(Corrupt::Decode)?;
+        postcard::take_from_bytes(payload).map_err(|error| {
+            match descriptor::reason() {
+                Some(reason) => Corrupt::Refused(reason),
+                None => Corrupt::Decode(error),
+            }
+        })?;
     nothing_in(rest)?;
     Ok(message)
 }

@@ -3,7 +3,6 @@
 use std::{
     iter::Enumerate,
     mem,
-    os::fd::OwnedFd,
     time::{Duration, Instant},
     vec::IntoIter,
 };
@@ -37,7 +36,6 @@ pub struct Answer<A> {
     pub place: usize,
     /// What the worker found.
     pub value: A,
-    descriptors: IntoIter<OwnedFd>,
 }
 
 /// A worker, and the place of its job.
@@ -80,7 +78,7 @@ impl<'scope, J: Serialize, A: DeserializeOwned> JoinSet<'scope, J, A> {
         let handles = self.running.iter().map(|member| &member.handle);
         let ready = first_ready(handles, None)?.context("nobody is ready")?;
         let Member { place, mut handle } = self.running.swap_remove(ready);
-        let (value, descriptors) = handle.take_answer()?;
+        let (value, _) = handle.take_answer()?;
         let index = handle.index();
         if self.jobs.len() == 0 {
             self.parked.push(handle);
@@ -92,7 +90,7 @@ impl<'scope, J: Serialize, A: DeserializeOwned> JoinSet<'scope, J, A> {
             self.replace(index)?;
         }
         self.reap_the_dead()?;
-        Ok(Some(Answer { place, value, descriptors }))
+        Ok(Some(Answer { place, value }))
     }
 
     /// The process ids of the workers that there are.
@@ -129,17 +127,6 @@ impl<'scope, J: Serialize, A: DeserializeOwned> JoinSet<'scope, J, A> {
             self.running.push(Member { place, handle });
         }
         Ok(())
-    }
-}
-
-impl<A> Answer<A> {
-    /// The next of the descriptors that came with the answer.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there are no more.
-    pub fn take_descriptor(&mut self) -> Result<OwnedFd> {
-        self.descriptors.next().context("the answer has no such descriptor")
     }
 }
 

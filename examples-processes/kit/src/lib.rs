@@ -8,6 +8,7 @@
 //! | `JoinHandle::join` | [`JoinHandle::join`] | the answer is decoded; the worker is reaped |
 //! | tokio's `JoinSet` | [`JoinSet`] | a worker for each job, only so many at once |
 //! | `JoinHandle::is_finished` | [`first_ready`] | waits for whoever answers or dies first, and not for ever |
+//! | `JoinHandle::join`, which tells of a panic | [`Supervisor`] | tells of every death and every hang, so that the caller can replace workers |
 //! | rayon's pool | [`Pool`] | supervised: jobs have deadlines, workers are replaced |
 //! | `Barrier` | [`Gate`] | a worker that dies on the way holds up nobody |
 //! | `mpsc`, crossbeam's `channel` | [`channel`] | messages are encoded, and checked when they come |
@@ -59,7 +60,8 @@
 //! - A worker's death is known by its process: no descriptor that its own
 //!   child holds open can hide it.
 //! - The name of a segment goes with its owner: a [`sweeper`] waits for that.
-//! - A terminal is given back as it was: a [`Keeper`] waits for that.
+//! - A terminal is given back as it was: a [keeper](common::terminal) waits
+//!   for that.
 //! - A program that draws ends with its terminal, whatever it waits in.
 //! - What a worker prints goes to stderr; stdout is the parent's alone.
 //! - Bytes from another process are checked before they are used.
@@ -79,6 +81,7 @@
 pub mod channel;
 pub mod chaos;
 mod child;
+pub mod descriptor;
 mod error;
 mod flags;
 mod frame;
@@ -98,8 +101,8 @@ mod segment;
 mod shared;
 #[cfg(test)]
 mod signal;
+mod supervisor;
 pub mod sweeper;
-mod terminal;
 mod wire;
 
 pub use gate::Gate;
@@ -110,7 +113,7 @@ pub use mutex::{Mutex, MutexGuard};
 pub use plain_mutex::{PlainMutex, PlainMutexGuard};
 pub use pool::{Pool, Turn};
 pub use role::{Parent, Role, role};
-pub use scope::{JoinHandle, Scope, scope};
+pub use scope::{JoinHandle, Scope, ids, scope};
 pub use segment::{Contents, Element, Segment};
 pub use shared::Shared;
-pub use terminal::Keeper;
+pub use supervisor::{News, Supervisor};

@@ -8,18 +8,24 @@ use std::{
 
 use common::ring::{Manner, Waiting};
 use rustix::net::{SendFlags, send};
+use serde::{Deserialize, Serialize};
+
+use crate::descriptor;
 
 /// One end of a pair of connected sockets on which nothing is ever sent.
 /// However a process ends, the kernel closes its end.
 ///
-/// It is for those who share memory: there, a peer that was killed falls
+/// It is for processes that share memory: there, a peer that was killed falls
 /// silent and says nothing. A worker's own lifeline is another matter: by
 /// that one it *ends* with its parent.
-#[derive(Debug, Clone)]
-pub struct Lifeline(Arc<OwnedFd>);
+///
+/// In a job it crosses by itself, as a copy: the sender has to drop its own,
+/// or it would never see the other end closed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Lifeline(#[serde(with = "descriptor")] Arc<OwnedFd>);
 
 impl Lifeline {
-    /// Our end, and the one to be lent to a worker, and then dropped here.
+    /// Our end, and the one that a worker gets, to be dropped here then.
     ///
     /// # Errors
     ///
@@ -60,7 +66,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::signal::interrupt;
+    use crate::{signal::interrupt, wire::Wire};
 
     #[test]
     fn a_signal_cuts_nothing() {
@@ -96,6 +102,18 @@ mod tests {
         drop(theirs);
         assert!(!ours.is_cut());
         drop(copy);
+        assert!(ours.is_cut());
+    }
+    #[test]
+    fn crosses_by_itself() {
+        let (here, there) = Wire::pair().unwrap();
+        let (ours, theirs) = Lifeline::pair().unwrap();
+        let theirs = Lifeline::from(theirs);
+        here.send(&theirs, &[]).unwrap();
+        drop(theirs);
+        let (theirs, left) = there.receive::<Lifeline>().unwrap().unwrap();
+        assert!(left.is_empty() && !ours.is_cut() && !theirs.is_cut());
+        drop(theirs);
         assert!(ours.is_cut());
     }
 }

@@ -15,6 +15,7 @@ use rustix::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    descriptor,
     error::{RecvError, SendError},
     frame::{self, Incoming},
     wire::{Source, Wire},
@@ -37,17 +38,18 @@ impl<R: DeserializeOwned> Link<R> {
     pub(crate) fn receive(
         &mut self,
     ) -> Result<Option<(R, Vec<OwnedFd>)>, RecvError> {
-        match self.incoming.receive(&mut self.source) {
+        let frame = match self.incoming.frame(&mut self.source) {
             Err(RecvError::Io(error))
                 if error.kind() == ErrorKind::WouldBlock =>
             {
-                Ok(None)
+                return Ok(None);
             }
-            received => {
-                let given = mem::take(&mut self.source.get_mut().descriptors);
-                Ok(Some((received?, given)))
-            }
-        }
+            received => received?,
+        };
+        let came = mem::take(&mut self.source.get_mut().descriptors);
+        let (message, rest) =
+            descriptor::given_to(came, || frame::decode(frame));
+        Ok(Some((message?, rest)))
     }
 }
 

@@ -15,9 +15,13 @@ use std::os::fd::OwnedFd;
 use anyhow::{Context as _, Result, ensure};
 use bytemuck::{AnyBitPattern, NoUninit};
 use memmap2::{Mmap, MmapMut, MmapOptions};
-use rustix::fs::{SealFlags, fcntl_add_seals};
+use rustix::fs::{SealFlags, fcntl_add_seals, fstat};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer, de::Error as _,
+    ser::Error as _,
+};
 
-use crate::memfd;
+use crate::{descriptor, memfd};
 
 /// Nobody writes, shrinks or grows it any more, or lifts these seals.
 const FROZEN: SealFlags = SealFlags::WRITE
@@ -42,6 +46,18 @@ impl Mapping {
     pub fn new(length: usize) -> Result<Self> {
         Mapping::reserve(length)
             .with_context(|| format!("no {length} bytes to share"))
+    }
+
+    /// The same for so many `T`, as `vec![0; count]` in memory that can be
+    /// sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Mapping::new), and if no memory holds so many.
+    pub fn zeroed<T: NoUninit + AnyBitPattern>(count: usize) -> Result<Self> {
+        let length = size_of::<T>().checked_mul(count);
+        let too_many = || format!("{count} numbers are beyond all memory");
+        Mapping::new(length.with_context(too_many)?)
     }
 
     fn reserve(length: usize) -> Result<Self> {
@@ -73,11 +89,32 @@ impl Mapping {
         fcntl_add_seals(&file, FROZEN).context("memory cannot be sealed")?;
         Ok(file)
     }
+
+    /// Ends all writing, and can then be sent in a job or an answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`freeze`](Mapping::freeze), and if it cannot be mapped once more.
+    pub fn into_frozen(self) -> Result<Frozen> {
+        let length = self.memory.len();
+        let file = self.freeze()?;
+        // It is to be read elsewhere, so its pages need not be ready here.
+        let memory = map(&file, length, &MmapOptions::new())?;
+        Ok(Frozen { memory, file: Some(file) })
+    }
 }
 
-/// Memory that another process filled and froze.
+/// Memory that its maker filled and froze, in this process or another one.
+///
+/// In a job or an answer it crosses by itself: it is encoded as a descriptor,
+/// and decoded as checked and mapped.
 #[derive(Debug)]
-pub struct Frozen(Mmap);
+pub struct Frozen {
+    memory: Mmap,
+    /// To be sent, by its maker alone. A receiver keeps only the memory: it
+    /// may have more of these than descriptors.
+    file: Option<OwnedFd>,
+}
 
 impl Frozen {
     /// Maps what a worker sent. `length` is what it must hold, in bytes. It
@@ -89,26 +126,69 @@ impl Frozen {
     /// Fails if it is not frozen, of another length, or not all there:
     /// whatever the sender says of it is checked.
     pub fn open(file: OwnedFd, length: usize) -> Result<Self> {
-        let seals = memfd::seals(&file)?;
-        ensure!(seals.contains(FROZEN), "what came is not frozen: {seals:?}");
+        must_be_frozen(&file)?;
         memfd::must_hold(&file, length)?;
-        memfd::must_be_whole(&file, length)?;
+        Frozen::receive(&file, length)
+    }
+
+    /// The same for as much as it holds.
+    fn open_whole(file: OwnedFd) -> Result<Self> {
+        must_be_frozen(&file)?;
+        let length = usize::try_from(fstat(&file)?.st_size)?;
+        Frozen::receive(&file, length)
+    }
+
+    fn receive(file: &OwnedFd, length: usize) -> Result<Self> {
+        memfd::must_be_whole(file, length)?;
         let mut options = MmapOptions::new();
         // Ready to be read, and counted as memory of this process.
         options.populate();
-        // SAFETY: the kernel lets nobody write to this file or shorten it,
-        // as its seals were just read, and they cannot be lifted. A shared
-        // mapping of such a file, even to be read, is refused before 6.7.
-        let memory = unsafe { options.map_copy_read_only(&file) };
-        let memory = memory
-            .with_context(|| format!("{length} bytes cannot be mapped"))?;
-        Ok(Frozen(memory))
+        Ok(Frozen { memory: map(file, length, &options)?, file: None })
     }
 
     /// The memory as a slice of `T`.
     pub fn as_slice<T: AnyBitPattern>(&self) -> &[T] {
-        let whole = self.0.len() / size_of::<T>() * size_of::<T>();
-        bytemuck::cast_slice(&self.0[..whole])
+        let whole = self.memory.len() / size_of::<T>() * size_of::<T>();
+        bytemuck::cast_slice(&self.memory[..whole])
+    }
+}
+
+fn must_be_frozen(file: &OwnedFd) -> Result<()> {
+    let seals = memfd::seals(file)?;
+    ensure!(seals.contains(FROZEN), "what came is not frozen: {seals:?}");
+    Ok(())
+}
+
+/// Maps `length` bytes of a file that is frozen.
+fn map(file: &OwnedFd, length: usize, options: &MmapOptions) -> Result<Mmap> {
+    // SAFETY: the kernel lets nobody write to this file or shorten it, as its
+    // seals were read or set just now, and they cannot be lifted. A shared
+    // mapping of such a file, even to be read, is refused before 6.7.
+    let memory = unsafe { options.map_copy_read_only(file) };
+    memory.with_context(|| format!("{length} bytes cannot be mapped"))
+}
+
+impl Serialize for Frozen {
+    fn serialize<S: Serializer>(
+        &self,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let Some(file) = &self.file else {
+            let reason = "frozen memory that was received cannot be sent on";
+            return Err(S::Error::custom(descriptor::refuse(reason.into())));
+        };
+        descriptor::serialize(file, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Frozen {
+    fn deserialize<D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        let file = descriptor::deserialize(deserializer)?;
+        Frozen::open_whole(file).map_err(|error| {
+            D::Error::custom(descriptor::refuse(format!("{error:#}")))
+        })
     }
 }
 
@@ -132,6 +212,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::wire::Wire;
 
     #[test]
     fn hands_over_what_was_written() {
@@ -143,6 +224,33 @@ mod tests {
             let frozen = Frozen::open(file, length).unwrap();
             assert_eq!(frozen.as_slice::<f64>(), numbers);
         }
+    }
+
+    #[test]
+    fn crosses_in_a_message() {
+        let (here, there) = Wire::pair().unwrap();
+        let numbers = [1.5, f64::MIN_POSITIVE, -0.0];
+        let mut mapping = Mapping::zeroed::<f64>(3).unwrap();
+        mapping.as_mut_slice().copy_from_slice(&numbers);
+        let sent = mapping.into_frozen().unwrap();
+        here.send(&sent, &[]).unwrap();
+        let (came, left) = there.receive::<Frozen>().unwrap().unwrap();
+        assert_eq!((came.as_slice::<f64>(), left.len()), (&numbers[..], 0));
+        assert_eq!(sent.as_slice::<f64>(), numbers);
+        let error = there.send(&came, &[]).unwrap_err().to_string();
+        assert!(error.contains("cannot be sent on"), "{error}");
+    }
+
+    #[test]
+    fn is_checked_as_it_comes() {
+        #[derive(Serialize)]
+        struct Soft(#[serde(with = "crate::descriptor")] OwnedFd);
+
+        let (here, there) = Wire::pair().unwrap();
+        let soft = Soft(Mapping::new(8).unwrap().file);
+        here.send(&soft, &[]).unwrap();
+        let error = there.receive::<Frozen>().map(drop).unwrap_err();
+        assert!(error.to_string().contains("not frozen"), "{error}");
     }
 
     #[test]
@@ -218,5 +326,7 @@ mod tests {
     fn more_memory_than_there_is_is_an_error() {
         let error = Mapping::new(1 << 50).unwrap_err();
         assert!(error.to_string().contains("1125899906842624"), "{error}");
+        let error = Mapping::zeroed::<f64>(1 << 62).unwrap_err();
+        assert!(error.to_string().contains("4611686018427387904"), "{error}");
     }
 }

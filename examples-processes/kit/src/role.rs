@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use common::{demo, inherited, lifeline};
+use common::{demo, inherited, lifeline, terminal};
 use rustix::{
     fs::{Mode, OFlags, open},
     io::fcntl_dupfd_cloexec,
@@ -16,7 +16,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{gate::Gate, sweeper, terminal, wire::Wire};
+use crate::{gate::Gate, sweeper, wire::Wire};
 
 /// The first argument of a worker. A person sees it in `ps`, and never types
 /// it.
@@ -37,9 +37,9 @@ pub enum Role {
 /// Finds out which part to play, from the first argument: before anything
 /// else is done, so that a worker costs no more than it must.
 ///
-/// In a [sweeper] and in a [keeper](crate::Keeper) it does not return: there
-/// is nothing to do for the program. They keep what they inherit: a sweeper
-/// is deaf to signals from its start, on purpose.
+/// In a [sweeper] and in a [keeper](terminal) of the terminal it does not
+/// return: there is nothing to do for the program. They keep what they
+/// inherit: a sweeper is deaf to signals from its start, on purpose.
 pub fn role() -> Role {
     let mut arguments = env::args_os().skip(1);
     let role = arguments.next().unwrap_or_default();
@@ -139,10 +139,13 @@ impl Parent {
         &mut self,
         work: impl FnOnce(J, &mut Parent) -> Result<A>,
     ) -> Result<()> {
-        let Some((wire, job)) = self.arrive()? else {
-            return Ok(());
+        let wire = take_stdin().context("stdin is not its wire")?;
+        let reply = match self.arrive(&wire) {
+            Ok(None) => return Ok(()),
+            Ok(Some(job)) => work(job, self),
+            Err(error) => Err(error),
         };
-        let reply = match work(job, self) {
+        let reply = match reply {
             Ok(answer) => Reply::Answer(answer),
             Err(error) => Reply::Failed(inherited::in_words(&error)),
         };
@@ -159,8 +162,8 @@ impl Parent {
     /// that the parent is gone already.
     pub(crate) fn arrive<J: DeserializeOwned>(
         &mut self,
-    ) -> Result<Option<(Wire, J)>> {
-        let wire = take_stdin().context("stdin is not its wire")?;
+        wire: &Wire,
+    ) -> Result<Option<J>> {
         let Some((assignment, descriptors)) = wire.receive()? else {
             return Ok(None);
         };
@@ -175,7 +178,7 @@ impl Parent {
             self.gate =
                 Gate::of(self.take_descriptor()?, self.take_descriptor()?);
         }
-        Ok(Some((wire, job)))
+        Ok(Some(job))
     }
 }
 
@@ -193,7 +196,7 @@ fn ignore_job_control() {
 /// The wire to the parent comes as stdin, because `Command` can pass no
 /// other descriptor without a `pre_exec`. It is moved away, so that whatever
 /// reads stdin finds it empty and cannot eat a message.
-fn take_stdin() -> Result<Wire> {
+pub(crate) fn take_stdin() -> Result<Wire> {
     let wire = fcntl_dupfd_cloexec(io::stdin(), 3)?;
     dup2_stdin(open("/dev/null", OFlags::RDONLY, Mode::empty())?)?;
     Ok(wire.into())

@@ -172,13 +172,14 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     ///
     /// Fails with the text of the worker's error, or, if it died before it
     /// answered, with how it died.
-    pub fn wait_for_answer(&mut self) -> Result<()> {
-        match self.wait_for_answer_or_death()? {
-            None => Ok(()),
-            Some(how) => {
-                let id = self.id();
-                bail!("worker {id} died before it answered: {how}")
-            }
+    pub fn wait_for_answer(&mut self) -> Result<&A> {
+        if let Some(how) = self.wait_for_answer_or_death()? {
+            let id = self.id();
+            bail!("worker {id} died before it answered: {how}");
+        }
+        match &self.heard.get_mut().word {
+            Some(Ok((Reply::Answer(answer), _))) => Ok(answer),
+            _ => bail!("the answer was taken before"),
         }
     }
 
@@ -195,6 +196,7 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
             Some(Ok((Reply::Answer(_), _))) => Ok(None),
             Some(Ok((Reply::Failed(error), _))) => bail!("{error}"),
             Some(Err(error)) if !is_an_end(error) => bail!("{error}"),
+            None => bail!("the answer was taken before"),
             _ => self.child.reap_until(soon()).map(Some),
         }
     }
@@ -309,6 +311,11 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
 fn is_an_end(error: &RecvError) -> bool {
     use RecvError::{Corrupt, Disconnected};
     matches!(error, Disconnected | Corrupt(error::Corrupt::Cut { .. }))
+}
+
+/// The process ids of these workers.
+pub fn ids<A>(workers: &[JoinHandle<'_, A>]) -> Vec<u32> {
+    workers.iter().map(|worker| worker.child.id()).collect()
 }
 
 /// By then a worker has ended that is about to.

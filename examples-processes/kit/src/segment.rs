@@ -8,14 +8,19 @@ use std::{
     io,
     ops::Deref,
     ptr::{self, NonNull},
-    sync::atomic::{AtomicI64, AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
 use bytemuck::Pod;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use shared_memory::{Shmem, ShmemConf, ShmemError};
 
 use crate::{
+    descriptor,
     mutex::{self, Mutex},
     plain_mutex::{self, PlainMutex},
     sweeper::{self, Claim},
@@ -221,7 +226,13 @@ struct Header {
 /// here: nothing is reserved by it, so that a full /dev/shm would be a SIGBUS
 /// at the first write; who opens it early would see it unfinished; the name
 /// of a killed owner stays. So it opens what was made here.
-pub struct Segment<C: ?Sized + Contents> {
+///
+/// A clone is the same segment, and the name goes with the last one. In a job
+/// it crosses by itself: it is encoded as its name, and decoded as opened.
+pub struct Segment<C: ?Sized + Contents>(Arc<Mapped<C>>);
+
+/// A segment in the memory of this process.
+struct Mapped<C: ?Sized + Contents> {
     contents: NonNull<C>,
     memory: Option<Shmem>,
     name: String,
@@ -268,7 +279,7 @@ impl<C: ?Sized + Contents> Segment<C> {
 
     /// What another process opens it by.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     fn new(
@@ -277,12 +288,13 @@ impl<C: ?Sized + Contents> Segment<C> {
         name: String,
         claim: Option<Claim>,
     ) -> Result<Self> {
-        Ok(Segment {
+        let mapped = Mapped {
             contents: NonNull::new(contents).context("mapped at null")?,
             memory: Some(memory),
             name,
             _claim: claim,
-        })
+        };
+        Ok(Segment(Arc::new(mapped)))
     }
 }
 
@@ -290,6 +302,38 @@ impl<C: ?Sized + Contents> Deref for Segment<C> {
     type Target = C;
 
     fn deref(&self) -> &C {
+        self.0.contents()
+    }
+}
+
+impl<C: ?Sized + Contents> Clone for Segment<C> {
+    fn clone(&self) -> Self {
+        Segment(Arc::clone(&self.0))
+    }
+}
+
+impl<C: ?Sized + Contents> Serialize for Segment<C> {
+    fn serialize<S: Serializer>(
+        &self,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de, C: ?Sized + Contents> Deserialize<'de> for Segment<C> {
+    fn deserialize<D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Segment::open(&name).map_err(|error| {
+            D::Error::custom(descriptor::refuse(format!("{error:#}")))
+        })
+    }
+}
+
+impl<C: ?Sized + Contents> Mapped<C> {
+    fn contents(&self) -> &C {
         // SAFETY: the memory is mapped as long as this lives, holds `C` as
         // was made or checked, and all that others may change in it lies in
         // cells, as `Element` and `Mutex` warrant.
@@ -300,9 +344,9 @@ impl<C: ?Sized + Contents> Deref for Segment<C> {
 /// A lock that is still held keeps the memory mapped: if it was this thread
 /// who forgot the guard, its list of robust mutexes leads through it. Whether
 /// it was, nobody can tell. The name goes all the same.
-impl<C: ?Sized + Contents> Drop for Segment<C> {
+impl<C: ?Sized + Contents> Drop for Mapped<C> {
     fn drop(&mut self) {
-        if self.is_held() {
+        if self.contents().is_held() {
             std::mem::forget(self.memory.take());
         }
     }
@@ -310,7 +354,7 @@ impl<C: ?Sized + Contents> Drop for Segment<C> {
 
 impl<C: ?Sized + Contents> fmt::Debug for Segment<C> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Segment({})", self.name)
+        write!(formatter, "Segment({})", self.name())
     }
 }
 

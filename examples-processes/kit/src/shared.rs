@@ -1,33 +1,59 @@
 //! Memory that two processes map, and both may write.
 //!
 //! It has no name (memfd_create(2)): it crosses as a descriptor, and is gone
-//! with the last who holds it. Its size is sealed, so that no access can be a
-//! SIGBUS because the other has cut it short (`F_SEAL_SHRINK`, fcntl(2)); its
-//! contents are not, and so nobody may trust them. There is no slice of it to
-//! be had: what can be made of it is a [ring](common::ring).
+//! with the last process that holds it. Its size is sealed, so that no access
+//! can be a SIGBUS because the other has cut it short (`F_SEAL_SHRINK`,
+//! fcntl(2)); its contents are not, and so nobody may trust them. It cannot be
+//! borrowed as a slice: what can be made of it is a [ring](common::ring).
 
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     ptr::NonNull,
+    sync::Arc,
 };
 
 use anyhow::{Context as _, Result, ensure};
 use common::ring::memory::Memory;
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{SealFlags, fcntl_add_seals};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::memfd;
+use crate::{descriptor, memfd};
 
 /// Nobody makes it shorter or longer, or lifts these seals.
 const SIZED: SealFlags =
     SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
 /// Memory that is mapped here, and may be mapped elsewhere.
+///
+/// A clone is the same mapping. In a job it crosses by itself: its size and a
+/// copy of its descriptor go along, and the worker [opens](Shared::open) it as
+/// the job is decoded.
+#[derive(Debug, Clone)]
+pub struct Shared(Arc<Mapped>);
+
+/// The memory in this process.
 #[derive(Debug)]
-pub struct Shared {
+struct Mapped {
     file: OwnedFd,
     memory: MmapRaw,
+}
+
+/// What is sent of it.
+#[derive(Serialize)]
+struct Sent<'shared> {
+    size: usize,
+    #[serde(serialize_with = "descriptor::serialize")]
+    file: &'shared OwnedFd,
+}
+
+/// What came of it, and is not believed yet.
+#[derive(Deserialize)]
+struct Received {
+    size: usize,
+    #[serde(deserialize_with = "descriptor::deserialize")]
+    file: OwnedFd,
 }
 
 impl Shared {
@@ -72,7 +98,7 @@ impl Shared {
     ///
     /// Fails if this process has too many descriptors.
     pub fn lend(&self) -> io::Result<OwnedFd> {
-        self.file.try_clone()
+        self.0.file.try_clone()
     }
 
     /// Its size is sealed.
@@ -81,13 +107,34 @@ impl Shared {
         // All pages at once cost less than a fault for each.
         options.populate();
         let memory = options.map_raw(&file)?;
-        Ok(Shared { file, memory })
+        Ok(Shared(Arc::new(Mapped { file, memory })))
     }
 }
 
 impl AsFd for Shared {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+        self.0.file.as_fd()
+    }
+}
+
+impl Serialize for Shared {
+    fn serialize<S: Serializer>(
+        &self,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let Mapped { file, memory } = &*self.0;
+        Sent { size: memory.len(), file }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Shared {
+    fn deserialize<D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        let Received { size, file } = Received::deserialize(deserializer)?;
+        Shared::open(file, size).map_err(|error| {
+            D::Error::custom(descriptor::refuse(format!("{error:#}")))
+        })
     }
 }
 
@@ -96,9 +143,9 @@ impl AsFd for Shared {
 unsafe impl Memory for Shared {
     fn bytes(&self) -> NonNull<[u8]> {
         // No mapping lies at address zero.
-        let start = NonNull::new(self.memory.as_mut_ptr());
+        let start = NonNull::new(self.0.memory.as_mut_ptr());
         let start = start.unwrap_or(NonNull::dangling());
-        NonNull::slice_from_raw_parts(start, self.memory.len())
+        NonNull::slice_from_raw_parts(start, self.0.memory.len())
     }
 }
 
@@ -109,12 +156,54 @@ mod tests {
     use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 
     use super::*;
+    use crate::wire::Wire;
 
     #[test]
     fn two_mappings_are_one_memory() {
         let one = Shared::new(size(4096)).unwrap();
         let file = one.lend().unwrap();
         let other = Shared::open(file, size(4096)).unwrap();
+        are_one_memory(one, other);
+    }
+
+    #[test]
+    fn crosses_by_itself() {
+        let (here, there) = Wire::pair().unwrap();
+        let one = Shared::new(size(4096)).unwrap();
+        here.send(&one, &[]).unwrap();
+        let (other, left) = there.receive::<Shared>().unwrap().unwrap();
+        assert!(left.is_empty());
+        are_one_memory(one, other);
+    }
+
+    #[test]
+    fn a_clone_is_the_same_mapping() {
+        let one = Shared::new(4096).unwrap();
+        assert_eq!(one.bytes(), one.clone().bytes());
+    }
+
+    /// Which size it has is the sender's word.
+    #[test]
+    fn what_is_of_another_size_is_refused_as_it_comes() {
+        let shared = Shared::new(8192).unwrap();
+        for size in [0, 4096, 8191, 8193, 1 << 50] {
+            let (here, there) = Wire::pair().unwrap();
+            here.send(&Sent { size, file: &shared.0.file }, &[]).unwrap();
+            let error = there.receive::<Shared>().unwrap_err().to_string();
+            assert!(error.contains("holds 8192 bytes"), "{size}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_cut_is_refused_as_it_comes() {
+        let (here, there) = Wire::pair().unwrap();
+        let file = &memfd::create(8192).unwrap();
+        here.send(&Sent { size: 8192, file }, &[]).unwrap();
+        let error = there.receive::<Shared>().unwrap_err().to_string();
+        assert!(error.contains("can be cut"), "{error}");
+    }
+
+    fn are_one_memory(one: Shared, other: Shared) {
         assert_ne!(one.bytes().cast::<u8>(), other.bytes().cast::<u8>());
         let waiting = || Waiting::new(Manner::Block);
         let mut sender = Sender::new(one, waiting()).unwrap();
@@ -128,14 +217,14 @@ mod tests {
     #[test]
     fn nobody_can_cut_it() {
         let shared = Shared::new(8192).unwrap();
-        assert!(ftruncate(&shared.file, 4096).is_err());
-        assert!(ftruncate(&shared.file, 16384).is_err());
-        assert!(fcntl_add_seals(&shared.file, SealFlags::WRITE).is_err());
+        assert!(ftruncate(&shared, 4096).is_err());
+        assert!(ftruncate(&shared, 16384).is_err());
+        assert!(fcntl_add_seals(&shared, SealFlags::WRITE).is_err());
     }
 
     #[test]
     fn refuses_what_can_be_cut_or_is_of_another_size() {
-        let shared = || Shared::new(8192).unwrap().file;
+        let shared = || Shared::new(8192).unwrap().lend().unwrap();
         let error = Shared::open(shared(), 4096).unwrap_err();
         assert!(error.to_string().contains("8192 bytes"), "{error}");
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;

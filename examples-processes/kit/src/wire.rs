@@ -23,6 +23,7 @@ use rustix::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    descriptor,
     error::RecvError,
     frame::{self, Incoming},
 };
@@ -42,31 +43,38 @@ impl Wire {
         Ok((Wire(one), Wire(other)))
     }
 
-    /// Sends one message, and lends `descriptors` to the receiver, who gets
-    /// copies of them.
+    /// Sends one message, and lends to the receiver, who gets copies of them,
+    /// its own descriptors and `descriptors`.
     pub(crate) fn send(
         &self,
         message: &impl Serialize,
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<()> {
         let mut frame = Vec::new();
-        frame::encode(message, &mut frame)?;
-        let sent = self.send_with(&frame, descriptors)?;
+        let (encoded, own) =
+            descriptor::lent_by(|| frame::encode(message, &mut frame));
+        encoded?;
+        let mut all: Vec<_> = own.iter().map(AsFd::as_fd).collect();
+        all.extend(descriptors);
+        let sent = self.send_with(&frame, &all)?;
         (&self.0).write_all(&frame[sent..])?;
         Ok(())
     }
 
-    /// The next message and its descriptors; nothing if the other end is
-    /// closed.
+    /// The next message, and the descriptors that came with it and are not in
+    /// it; nothing if the other end is closed.
     pub(crate) fn receive<T: DeserializeOwned>(
         &self,
     ) -> Result<Option<(T, Vec<OwnedFd>)>> {
         let mut source = Source { wire: self, descriptors: Vec::new() };
-        match Incoming::default().receive(&mut source) {
-            Ok(message) => Ok(Some((message, source.descriptors))),
-            Err(RecvError::Disconnected) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let mut incoming = Incoming::default();
+        let frame = match incoming.frame(&mut source) {
+            Err(RecvError::Disconnected) => return Ok(None),
+            received => received?,
+        };
+        let (message, rest) =
+            descriptor::given_to(source.descriptors, || frame::decode(frame));
+        Ok(Some((message?, rest)))
     }
 
     fn send_with(

@@ -32,7 +32,7 @@ use common::{
     input::Input,
     laps::monotonic,
     scenarios::{
-        crash::{Ledger, Way},
+        crash::{DeathCause, Ledger},
         shared_state::Transfer,
     },
 };
@@ -46,13 +46,13 @@ use support::{DEADLINE, no_child_is_left, run, trial};
 /// In CI.
 const DEATHS: usize = 42;
 
-const WAYS: [Way; 6] = [
-    Way::Panic,
-    Way::Exit,
-    Way::Abort,
-    Way::Segfault,
-    Way::StackOverflow,
-    Way::MemoryLimit,
+const WAYS: [DeathCause; 6] = [
+    DeathCause::Panic,
+    DeathCause::Exit,
+    DeathCause::Abort,
+    DeathCause::Segfault,
+    DeathCause::StackOverflow,
+    DeathCause::MemoryLimit,
 ];
 
 /// Within this the next one has the lock, on a quiet machine.
@@ -88,9 +88,9 @@ type Test = fn() -> Result<()>;
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 enum Part {
     /// Makes some transfers, and dies with one half made.
-    Die { way: Way, after: u64 },
+    Die { cause: DeathCause, after: u64 },
     /// The same behind a plain lock.
-    DiePlain { way: Way },
+    DiePlain { cause: DeathCause },
     /// Makes transfers until it is killed.
     GoOn,
     /// Makes one.
@@ -105,18 +105,18 @@ type Plain = Segment<[PlainMutex<Ledger>]>;
 fn worker((part, name): (Part, String), parent: &mut Parent) -> Result<()> {
     let pipe = PipeWriter::from(parent.take_descriptor()?);
     match part {
-        Part::Die { way, after } => {
+        Part::Die { cause, after } => {
             let segment = Robust::open(&name)?;
             let mut ledger = segment[0].lock().map_err(|_| poisoned())?;
             (0..after).for_each(|_| make(&mut ledger));
             half(&mut ledger);
-            die(way, pipe)
+            die(cause, pipe)
         }
-        Part::DiePlain { way } => {
+        Part::DiePlain { cause } => {
             let segment = Plain::open(&name)?;
             let mut ledger = segment[0].lock();
             half(&mut ledger);
-            die(way, pipe)
+            die(cause, pipe)
         }
         Part::GoOn => {
             let segment = Robust::open(&name)?;
@@ -142,11 +142,11 @@ fn worker((part, name): (Part, String), parent: &mut Parent) -> Result<()> {
 
 /// Says first that it has the lock, so that someone waits for it already;
 /// and then when it dies.
-fn die(way: Way, pipe: PipeWriter) -> Result<()> {
+fn die(cause: DeathCause, pipe: PipeWriter) -> Result<()> {
     say(&pipe, 0)?;
     thread::sleep(Duration::from_micros(300));
     say(&pipe, monotonic().as_nanos() as u64)?;
-    way.die()
+    cause.die()
 }
 
 fn say(mut pipe: impl io::Write, word: u64) -> Result<()> {
@@ -221,17 +221,17 @@ fn outlives_its_holders() -> Result<()> {
     let mut deaths = deaths(&segment, asked.unwrap_or(DEATHS))?;
     deaths.sort_unstable();
     let median = deaths[deaths.len() / 2].0;
-    let (worst, way) = deaths.pop().context("nobody died")?;
+    let (worst, cause) = deaths.pop().context("nobody died")?;
     let repairs = segment[0].lock().map_err(|_| poisoned())?.report().repairs;
     // In CI nobody knows how busy the machine is.
     if asked.is_some() {
         eprintln!(
             "{} deaths with the lock, of which {repairs} left half a \
              transfer: each ledger was made whole; the next one had the lock \
-             after {median:?}, the median, and {worst:?} at most ({way})",
+             after {median:?}, the median, and {worst:?} at most ({cause})",
             deaths.len() + 1
         );
-        ensure!(worst < SOON, "{way}: the next one waited for {worst:?}");
+        ensure!(worst < SOON, "{cause}: the next one waited for {worst:?}");
     }
     Ok(())
 }
@@ -247,7 +247,7 @@ fn deaths(segment: &Robust, wanted: usize) -> Result<Vec<(Duration, String)>> {
         let _watchdog = Watchdog::new();
         let death = match WAYS.get(round % (WAYS.len() + 1)) {
             None => is_killed(segment, &mut input)?,
-            Some(&way) => Some(dies_by_itself(segment, way, &mut input)?),
+            Some(&cause) => Some(dies_by_itself(segment, cause, &mut input)?),
         };
         segment[0].clear_poison();
         let mut ledger = segment[0].lock().map_err(|_| poisoned())?;
@@ -282,21 +282,21 @@ impl Watchdog {
 /// How soon after the victim's last words we had the lock.
 fn dies_by_itself(
     segment: &Robust,
-    way: Way,
+    cause: DeathCause,
     input: &mut Input,
 ) -> Result<(Duration, String)> {
     let after = input.below(5).into();
     scope(|scope| {
-        let part = Part::Die { way, after };
+        let part = Part::Die { cause, after };
         let (mut handle, mut pipe) = spawn(scope, part, segment.name())?;
         hear(&mut pipe).context("it did not get the lock")?;
-        ensure!(repaired(segment), "{way}: not told of the death");
+        ensure!(repaired(segment), "{cause}: not told of the death");
         let now = monotonic();
         let died = Duration::from_nanos(hear(&mut pipe)?);
         let how = handle.wait_for_answer_or_death()?;
         let how = how.context("it lives")?;
-        ensure!(way.is_the_cause_of(how), "{way}: {how}");
-        Ok((now.saturating_sub(died), way.to_string()))
+        ensure!(cause.explains(how), "{cause}: {how}");
+        Ok((now.saturating_sub(died), cause.to_string()))
     })
 }
 
@@ -339,16 +339,16 @@ fn repaired(segment: &Robust) -> bool {
 /// The same deaths behind either lock, and the same who comes next.
 fn is_lost_with_its_holder() -> Result<()> {
     // A panic unwinds, and gives the lock back: see below.
-    for way in WAYS.into_iter().filter(|way| *way != Way::Panic) {
+    for cause in WAYS.into_iter().filter(|cause| *cause != DeathCause::Panic) {
         let plain = Plain::create(&[Ledger::opening()])?;
-        let die = Part::DiePlain { way };
+        let die = Part::DiePlain { cause };
         let next = is_next(die, Part::NextPlain, plain.name(), NEVER)?;
-        ensure!(!next, "{way}: a plain mutex was given back");
+        ensure!(!next, "{cause}: a plain mutex was given back");
         let robust = Robust::create(&[Ledger::opening()])?;
-        let die = Part::Die { way, after: 0 };
+        let die = Part::Die { cause, after: 0 };
         let next = is_next(die, Part::Next, robust.name(), DEADLINE);
         let error = next.map(|_| ()).unwrap_err().to_string();
-        ensure!(error == poisoned().to_string(), "{way}: {error}");
+        ensure!(error == poisoned().to_string(), "{cause}: {error}");
     }
     Ok(())
 }
@@ -374,7 +374,7 @@ fn is_next(
 /// It is given back, and nobody is told that half a transfer was made.
 fn hides_a_panic() -> Result<()> {
     let segment = Plain::create(&[Ledger::opening()])?;
-    let die = Part::DiePlain { way: Way::Panic };
+    let die = Part::DiePlain { cause: DeathCause::Panic };
     ensure!(is_next(die, Part::NextPlain, segment.name(), DEADLINE)?);
     let ledger = segment[0].lock();
     ensure!(ledger.total() != Ledger::opening().total(), "nothing is lost");

@@ -18,11 +18,12 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use common::lifeline;
 use libtest_mimic::Trial;
 use process_kit::{
-    JoinHandle, JoinSet, Parent, Role, first_ready, role, scope,
+    JoinHandle, JoinSet, News, Parent, Role, Supervisor, first_ready, role,
+    scope,
 };
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, getpid, kill_process, waitid,
@@ -158,6 +159,7 @@ fn tests() -> Vec<Trial> {
         ("what_a_job_started_dies_too", what_a_job_started_dies_too),
         ("all_die_with_their_parent", all_die_with_their_parent),
         ("a_death_at_the_start_is_a_death", a_death_at_the_start),
+        ("who_dies_or_hangs_has_an_heir", who_dies_or_hangs_has_an_heir),
     ];
     let trial = |(name, test): (&'static str, Test)| {
         support::trial(name, move || {
@@ -353,4 +355,35 @@ fn with_a_broken_worker() -> ExitCode {
     let answer = scope(|scope| scope.spawn::<_, u64>(&job)?.join());
     eprintln!("{:#}", answer.unwrap_err());
     ExitCode::FAILURE
+}
+
+/// One that hangs takes along those that have answered.
+fn who_dies_or_hangs_has_an_heir() -> Result<()> {
+    scope(|scope| {
+        let mut workers = Supervisor::new(scope, |_| Job::Square(3));
+        workers.spawn(Job::Die)?;
+        let Some(News::Died { heir, how }) = workers.next_news(DEADLINE)?
+        else {
+            bail!("it lives");
+        };
+        ensure!(how.signal() == Some(6), "{how}");
+        workers.spawn(heir)?;
+        ensure!(has_answered(&mut workers)?);
+        workers.spawn(Job::SayInHalves(Vec::new()))?;
+        let soon = Duration::from_millis(50);
+        let Some(News::Hung { heirs }) = workers.next_news(soon)? else {
+            bail!("it goes on");
+        };
+        ensure!(heirs.len() == 2 && workers.ids().is_empty());
+        heirs.into_iter().try_for_each(|heir| workers.spawn(heir))?;
+        ensure!(has_answered(&mut workers)? && has_answered(&mut workers)?);
+        ensure!(workers.next_news(DEADLINE)?.is_none());
+        ensure!(workers.ids().len() == 2);
+        ensure!(workers.join_all()? == [9, 9]);
+        Ok(())
+    })
+}
+
+fn has_answered(workers: &mut Supervisor<'_, Job, u64>) -> Result<bool> {
+    Ok(matches!(workers.next_news(DEADLINE)?, Some(News::Answered)))
 }

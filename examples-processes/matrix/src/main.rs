@@ -14,16 +14,15 @@ use common::{
     laps::{Laps, monotonic},
     outcome::{Model, Outcome},
     progress::Progress,
-    scenarios::matrix::{
-        self, Args, Finished, Gil, Report, Source, load, transform,
-    },
+    scenarios::matrix::{self, Args, Finished, Gil, Source, load, transform},
 };
 use process_kit::{Frozen, JoinSet, Mapping, Parent, Role, role, scope};
+use serde::{Deserialize, Serialize};
 
 fn main() -> ExitCode {
     match role() {
-        Role::Main => demo::main(Model::Processes, run), // processes: two
-        Role::Worker(parent) => parent.serve(worker),    // processes: roles
+        Role::Main => demo::main(Model::Processes, run),
+        Role::Worker(parent) => parent.serve(worker),
     }
 }
 
@@ -35,21 +34,29 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
     matrix::outcome(model, args, &sources, &finished, &laps, opened)
 }
 
-fn worker(
-    (source, gil): (Source, Option<Gil>), // processes: all that it needs
-    parent: &mut Parent,
-) -> Result<Report> {
+/// What a worker is told.
+#[derive(Serialize, Deserialize)]
+struct Job {
+    source: Source,
+    gil: Option<Gil>,
+}
+
+/// What it answers.
+// processes: the parent maps the projection, and not a byte is copied.
+type Answer = Finished<Frozen>;
+
+/// Finds the principal components of one database.
+fn worker(job: Job, parent: &mut Parent) -> Result<Answer> {
+    let Job { source, gil } = &job;
+    let index = parent.index;
     parent.gate.wait()?;
     if let Some(gil) = gil {
-        return global_lock::worker(&source, gil, parent);
+        return global_lock::worker(source, *gil, index);
     }
-    let components = transform(load(&source)?)?;
-    let bytes = size_of::<f64>() * components.projection_len();
-    let mut memory = Mapping::new(bytes)?; // processes: for two to see
-    let projection = memory.as_mut_slice();
-    let report = components.project_into(projection, parent.index)?;
-    parent.give_descriptor(memory.freeze()?); // processes: not a byte copied
-    Ok(report)
+    let components = transform(load(source)?)?;
+    let mut projection = Mapping::zeroed::<f64>(components.projection_len())?;
+    let report = components.project_into(projection.as_mut_slice(), index)?;
+    Ok(Answer { report, projection: projection.into_frozen()? })
 }
 
 /// Starts the workers, releases them all at once, and collects what they
@@ -58,28 +65,25 @@ fn spawn_and_join(
     args: &Args,
     sources: &[Source],
     laps: &mut Laps,
-) -> Result<(Vec<Finished<Frozen>>, Duration)> {
+) -> Result<(Vec<Answer>, Duration)> {
     let progress = Progress::new(sources.len());
     let workers = args.workers();
+    let gil = args.gil();
+    let job = |source: &Source| Job { source: source.clone(), gil };
+    let jobs = sources.iter().map(job).collect();
     scope(|scope| {
-        let job = |source: &Source| (source.clone(), args.gil());
-        let jobs = sources.iter().map(job).collect(); // processes: owned
         let mut set = JoinSet::spawn(scope, workers, jobs)?;
-        scope.wait_for_all()?; // processes: the first of them
+        scope.wait_for_all()?;
         laps.started();
         let opened = monotonic();
         scope.open_gate();
         let mut finished = BTreeMap::new();
-        while let Some(mut answer) = set.join_next()? {
-            let file = answer.take_descriptor()?;
-            let report: Report = answer.value; // processes: bytes, decoded
-            let bytes = report.figures.projection_bytes(args.most_numbers())?;
-            let projection = Frozen::open(file, bytes)?; // processes: sealed
-            finished.insert(answer.place, Finished { report, projection });
+        while let Some(answer) = set.join_next()? {
+            finished.insert(answer.place, answer.value);
             progress.step();
         }
         laps.worked(&set.ids());
-        set.join_all()?; // processes: let go, and reaped
+        set.join_all()?;
         Ok((finished.into_values().collect(), opened))
     })
 }

@@ -5,11 +5,13 @@
 //! Run: cargo run --release -p responsive-ui-processes
 
 mod database;
+mod keeper;
+mod kill;
 mod link;
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use common::{
     demo,
     laps::Laps,
@@ -18,18 +20,20 @@ use common::{
 };
 use database::DatabaseWorker;
 use link::WorkerLink;
-use process_kit::{Keeper, Parent, Role, role, scope};
+use process_kit::{Parent, Role, role, scope};
 
 fn main() -> ExitCode {
+    // processes: this program is started again for each worker, and to keep
+    // the terminal, which is all within `role`.
     match role() {
-        Role::Main => demo::main(Model::Processes, run), // processes: two
-        Role::Worker(parent) => parent.serve(worker),    // processes: roles
+        Role::Main => demo::main(Model::Processes, run),
+        Role::Worker(parent) => parent.serve(worker),
     }
 }
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
     let plan = args.plan()?;
-    let _keeper = plan.is_interactive.then(Keeper::watch).transpose()?;
+    let _keeper = plan.is_interactive.then(keeper::start).transpose()?;
     let mut laps = Laps::begin();
     let record = spawn_and_join(model, &plan, &mut laps)?;
     laps.stopped();
@@ -37,10 +41,10 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
 }
 
 /// Answers queries for as long as there is a screen.
-fn worker((): (), parent: &mut Parent) -> Result<()> {
-    let link = WorkerLink::take(parent)?; // processes: what it was lent
+fn worker(link: WorkerLink, parent: &mut Parent) -> Result<()> {
     parent.gate.wait()?;
-    serve(link)
+    serve(link);
+    Ok(())
 }
 
 /// Starts the workers, has the program used, and joins them.
@@ -50,17 +54,20 @@ fn spawn_and_join(
     laps: &mut Laps,
 ) -> Result<Record> {
     scope(|scope| {
-        let start = |_| DatabaseWorker::start(scope); // processes: with its gate
-        let workers = (0..plan.at_once).map(start);
-        let workers: Result<Vec<_>> = workers.collect();
-        let mut workers = workers.context("no worker can be started")?;
-        scope.wait_for_all()?; // processes: the gate came with the scope
+        let spawn = |link| scope.spawn(&link);
+        let mut workers = Vec::new();
+        for _ in 0..plan.at_once {
+            workers.push(DatabaseWorker::start(&spawn)?);
+        }
+        scope.wait_for_all()?;
         laps.started();
         scope.open_gate();
         let record = perform(model, plan, &mut workers)?;
         let ids: Vec<_> = workers.iter().map(DatabaseWorker::id).collect();
-        laps.worked(&ids); // processes: their memory counts too
-        workers.into_iter().try_for_each(DatabaseWorker::stop)?;
+        laps.worked(&ids);
+        for worker in workers {
+            worker.stop()?;
+        }
         Ok(record)
     })
 }

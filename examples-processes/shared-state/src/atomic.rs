@@ -8,21 +8,23 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use anyhow::Result;
 use common::{laps::Laps, scenarios::shared_state::Plan};
-use process_kit::Segment;
+use process_kit::{Parent, Segment};
 
-use crate::{Job, spawn_and_join};
+use crate::{Ledger, spawn_and_join};
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
-    let ledger = Segment::<[AtomicI64]>::create(&plan.opening())?; // processes: named
-    let jobs = Job::each(plan, ledger.name()); // processes: opened by name
-    spawn_and_join(jobs, laps, || Ok(()))?;
+    let ledger = Segment::<[AtomicI64]>::create(&plan.opening())?;
+    spawn_and_join(plan, Ledger::Atomic(ledger.clone()), laps, |_| Ok(()))?;
     Ok(ledger.iter().map(|balance| balance.load(Relaxed)).collect())
 }
 
-pub fn worker(job: &Job) -> Result<()> {
-    let ledger = Segment::<[AtomicI64]>::open(&job.ledger)?; // processes: mapped
-    let transfers = job.plan.transfers(job.index);
-    job.gate.wait()?;
+pub fn worker(
+    plan: &Plan,
+    ledger: &[AtomicI64],
+    parent: &Parent,
+) -> Result<()> {
+    let transfers = plan.transfers(parent.index);
+    parent.gate.wait()?;
     for transfer in transfers.iter() {
         let amount = i64::from(transfer.amount);
         ledger[transfer.from as usize].fetch_sub(amount, Relaxed);

@@ -8,30 +8,28 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use anyhow::Result;
 use common::{laps::Laps, scenarios::shared_state::Plan};
-use process_kit::Segment;
+use process_kit::Parent;
 use thread_kit::{GlobalLock, Held};
 
 use crate::{
-    Job,
-    racy::{Account, totals},
+    Ledger,
+    racy::{Account, accounts, totals},
     spawn_and_join,
 };
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(Vec<i64>, Option<u64>)> {
-    let opening = plan.opening().into_iter();
-    let accounts: Vec<_> = opening.map(|balance| [balance, 0]).collect();
-    let ledger = Segment::<[Account]>::create(&accounts)?; // processes: named
-    let jobs = Job::each(plan, ledger.name()); // processes: opened by name
-    spawn_and_join(jobs, laps, || Ok(()))?;
+    let ledger = accounts(&plan.opening())?;
+    let shared = Ledger::GlobalLock(ledger.clone());
+    spawn_and_join(plan, shared, laps, |_| Ok(()))?;
     Ok(totals(&ledger))
 }
 
-pub fn worker(job: &Job) -> Result<()> {
-    let ledger = Segment::<[Account]>::open(&job.ledger)?; // processes: mapped
-    let lock = GlobalLock::new(job.plan.switch_interval); // processes: one in each
-    let transfers = job.plan.transfers(job.index);
-    job.gate.wait()?;
-    let mut held = lock.take(); // processes: nobody else wants it
+pub fn worker(plan: &Plan, ledger: &[Account], parent: &Parent) -> Result<()> {
+    // processes: each has a lock of its own, and nobody else wants it.
+    let lock = GlobalLock::new(plan.switch_interval);
+    let transfers = plan.transfers(parent.index);
+    parent.gate.wait()?;
+    let mut held = lock.take();
     for transfer in transfers.iter() {
         let amount = i64::from(transfer.amount);
         update(&ledger[transfer.from as usize], -amount, &mut held);

@@ -5,6 +5,8 @@
 //! Run: cargo run --release -p shared-state-processes -- --quick
 
 mod atomic;
+mod by_hand;
+mod by_hand_child;
 mod forced;
 mod global_lock;
 mod lock;
@@ -13,38 +15,37 @@ mod owner;
 mod partition;
 mod racy;
 
-use std::{io::PipeWriter, mem::take, os::fd::AsFd as _, process::ExitCode};
+use std::{io::PipeWriter, process::ExitCode, sync::atomic::AtomicI64};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use common::{
     demo,
     laps::Laps,
     outcome::{Model, Outcome},
-    progress::Progress,
     scenarios::shared_state::{
-        self, Args, Finished, Plan, Variant, write_global,
+        self, Args, Finished, Plan, Sums, Variant, write_global,
     },
 };
-use process_kit::{Gate, JoinHandle, Parent, Role, role, scope};
+use process_kit::{
+    JoinHandle, Mutex, Parent, Role, Segment, descriptor, ids, role, scope,
+};
 use serde::{Deserialize, Serialize};
 
+use racy::Account;
+
 fn main() -> ExitCode {
-    match role() {
-        Role::Main => demo::main(Model::Processes, run), // processes: two
-        Role::Worker(parent) => parent.serve(worker),    // processes: roles
+    // processes: this program is started again for each worker.
+    match (role(), by_hand_child::role()) {
+        (Role::Main, None) => demo::main(Model::Processes, run),
+        (Role::Main, Some((plan, index))) => {
+            demo::status(by_hand::worker(&plan, index))
+        }
+        (Role::Worker(parent), _) => parent.serve(worker),
     }
 }
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
-    let variants = args.variants();
-    let progress = Progress::new(variants.len());
-    let mut finished = Vec::new();
-    for variant in variants {
-        progress.now(&variant.to_string());
-        let done = run_variant(args.plan(variant));
-        finished.push(done.with_context(|| variant.to_string())?);
-        progress.step();
-    }
+    let finished = demo::each(args.plans(), Plan::name, run_variant)?;
     shared_state::outcome(model, &finished)
 }
 
@@ -61,89 +62,80 @@ fn run_variant(plan: Plan) -> Result<Finished> {
         Variant::Atomic => (atomic::run(&plan, &mut laps)?, None),
         Variant::Owner => (owner::run(&plan, &mut laps)?, None),
         Variant::Partition => (partition::run(&plan, &mut laps)?, None),
+        Variant::ByHand => (by_hand::run(&plan, &mut laps)?, None),
     };
     laps.stopped();
     Ok(Finished { plan, balances, updates, laps })
 }
 
-/// A worker's job. It crosses as bytes, so it names what it cannot borrow.
-#[derive(Debug, Serialize, Deserialize)] // processes: encoded
+/// What a worker is told.
+#[derive(Serialize, Deserialize)]
 struct Job {
     plan: Plan,
-    index: usize,
-    ledger: String, // processes: the name of a segment
-    #[serde(skip)] // processes: descriptors cross beside the bytes
-    sender: Option<PipeWriter>,
-    #[serde(skip)]
-    gate: Gate,
+    ledger: Ledger,
 }
 
-/// What every worker does: the variant's work.
-fn worker(mut job: Job, parent: &mut Parent) -> Result<()> {
+/// What the workers of each variant share.
+// processes: a segment crosses as its name, a pipe as a descriptor.
+#[derive(Serialize, Deserialize)]
+enum Ledger {
+    Racy(Segment<[Account]>),
+    Forced(Segment<[Account]>),
+    GlobalLock(Segment<[Account]>),
+    Lock(Segment<Mutex<[i64]>>),
+    LockPerAccount(Segment<[Mutex<i64>]>),
+    Atomic(Segment<[AtomicI64]>),
+    Owner(#[serde(with = "descriptor")] PipeWriter),
+    Partition,
+}
+
+/// What every worker does: the work of its variant.
+fn worker(job: Job, parent: &mut Parent) -> Result<Sums> {
     write_global();
-    job.gate = take(&mut parent.gate);
-    job.sender = parent.take_descriptor().ok().map(PipeWriter::from);
-    match job.plan.variant {
-        Variant::Racy => racy::worker(&job), // processes: no closure crosses
-        Variant::Forced => forced::worker(&job),
-        Variant::GlobalLock => global_lock::worker(&job),
-        Variant::Lock => lock::worker(&job),
-        Variant::LockPerAccount => lock_per_account::worker(&job),
-        Variant::Atomic => atomic::worker(&job),
-        Variant::Owner => owner::worker(&job),
-        Variant::Partition => partition::worker(&job),
+    let Job { plan, ledger } = job;
+    match &ledger {
+        Ledger::Racy(ledger) => racy::worker(&plan, ledger, parent)?,
+        Ledger::Forced(ledger) => forced::worker(&plan, ledger, parent)?,
+        Ledger::GlobalLock(ledger) => {
+            global_lock::worker(&plan, ledger, parent)?;
+        }
+        Ledger::Lock(ledger) => lock::worker(&plan, ledger, parent)?,
+        Ledger::LockPerAccount(ledger) => {
+            lock_per_account::worker(&plan, ledger, parent)?;
+        }
+        Ledger::Atomic(ledger) => atomic::worker(&plan, ledger, parent)?,
+        Ledger::Owner(owner) => owner::worker(&plan, owner, parent)?,
+        Ledger::Partition => return partition::worker(&plan, parent),
     }
+    Ok(Sums::new())
 }
 
 /// Starts the workers, releases them all at once, does `meanwhile`, and
 /// waits until they are done.
 fn spawn_and_join(
-    jobs: Vec<Job>, // processes: one for each
+    plan: &Plan,
+    ledger: Ledger,
     laps: &mut Laps,
-    meanwhile: impl FnOnce() -> Result<()>,
+    meanwhile: impl FnOnce(&mut [JoinHandle<Sums>]) -> Result<()>,
 ) -> Result<()> {
+    let job = Job { plan: *plan, ledger };
     scope(|scope| {
         let mut handles = Vec::new();
-        for job in jobs {
-            let sender = job.sender.iter().map(PipeWriter::as_fd);
-            let lent: Vec<_> = sender.collect(); // processes: copied over
-            handles.push(scope.spawn_with::<_, ()>(&job, &lent)?);
+        for _ in 0..plan.workers {
+            handles.push(scope.spawn(&job)?);
         }
-        scope.wait_for_all()?; // processes: but for the dead
+        drop(job);
+        scope.wait_for_all()?;
         laps.started();
         scope.open_gate();
-        meanwhile()?;
+        meanwhile(&mut handles)?;
         for handle in &mut handles {
-            handle.wait_for_answer()?; // processes: then it stays, parked
+            handle.wait_for_answer()?;
         }
-        let ids: Vec<_> = handles.iter().map(JoinHandle::id).collect();
-        laps.worked(&ids); // processes: their memory counts too
+        laps.worked(&ids(&handles));
         for handle in handles {
-            handle.join()?; // processes: let go, and reaped
+            handle.join()?;
         }
         Ok(())
     })
-}
-
-impl Job {
-    /// A job for each worker, all on one segment.
-    fn each(plan: &Plan, ledger: &str) -> Vec<Self> {
-        let job = |index| Job {
-            plan: *plan, // processes: all that crosses is owned
-            index,
-            ledger: ledger.into(), // processes: by name
-            sender: None,
-            gate: Gate::default(),
-        };
-        (0..plan.workers).map(job).collect()
-    }
-
-    /// A job for each worker, with a writer of one pipe for each.
-    fn each_with(plan: &Plan, sender: PipeWriter) -> Result<Vec<Self>> {
-        let mut jobs = Job::each(plan, "");
-        for job in &mut jobs {
-            job.sender = Some(sender.try_clone()?); // processes: lent
-        }
-        Ok(jobs)
-    }
 }

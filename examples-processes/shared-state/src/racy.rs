@@ -8,26 +8,22 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use anyhow::Result;
 use common::{laps::Laps, scenarios::shared_state::Plan};
-use process_kit::Segment;
+use process_kit::{Parent, Segment};
 
-use crate::{Job, spawn_and_join};
+use crate::{Ledger, spawn_and_join};
 
 /// A balance, and how often it was updated: which is lost alike.
 pub type Account = [AtomicI64; 2];
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(Vec<i64>, Option<u64>)> {
-    let opening = plan.opening().into_iter();
-    let accounts: Vec<_> = opening.map(|balance| [balance, 0]).collect();
-    let ledger = Segment::<[Account]>::create(&accounts)?; // processes: named
-    let jobs = Job::each(plan, ledger.name()); // processes: opened by name
-    spawn_and_join(jobs, laps, || Ok(()))?;
+    let ledger = accounts(&plan.opening())?;
+    spawn_and_join(plan, Ledger::Racy(ledger.clone()), laps, |_| Ok(()))?;
     Ok(totals(&ledger))
 }
 
-pub fn worker(job: &Job) -> Result<()> {
-    let ledger = Segment::<[Account]>::open(&job.ledger)?; // processes: mapped
-    let transfers = job.plan.transfers(job.index);
-    job.gate.wait()?;
+pub fn worker(plan: &Plan, ledger: &[Account], parent: &Parent) -> Result<()> {
+    let transfers = plan.transfers(parent.index);
+    parent.gate.wait()?;
     for transfer in transfers.iter() {
         update(&ledger[transfer.from as usize], -i64::from(transfer.amount));
         update(&ledger[transfer.to as usize], i64::from(transfer.amount));
@@ -40,6 +36,13 @@ fn update([balance, updates]: &Account, amount: i64) {
     updates.store(updates.load(Relaxed) + 1, Relaxed);
 }
 
+/// Accounts with these balances, none updated yet.
+pub fn accounts(opening: &[i64]) -> Result<Segment<[Account]>> {
+    let pairs: Vec<_> = opening.iter().map(|&balance| [balance, 0]).collect();
+    Segment::create(&pairs)
+}
+
+/// All balances, and how many updates were made of them.
 pub fn totals(ledger: &[Account]) -> (Vec<i64>, Option<u64>) {
     let column = |index: usize| {
         ledger.iter().map(move |account| account[index].load(Relaxed))

@@ -33,34 +33,41 @@ use common::{
     laps::Laps,
     machine::Machine,
     scenarios::worker_cost::{
-        Ballast, Keeping, Plan, Stamp, Starts, Way, measure,
+        Ballast, Keeping, Plan, Stamp, StartMethod, Starts, measure,
     },
     units::{human, known, three_digits},
 };
-use process_kit::{Parent, Role, role, scope};
+use process_kit::{Role, role};
 use rustix::{
     io::retry_on_intr,
     mm::{MapFlags, ProtFlags, mmap_anonymous, munmap},
     process::{Pid, WaitOptions, waitpid},
     thread::futex,
 };
-use serde::{Deserialize, Serialize};
 
 #[path = "../src/anew.rs"]
 mod anew;
 #[path = "../src/borrowed.rs"]
 mod borrowed;
+#[path = "../src/forked.rs"]
+mod forked;
 #[path = "../src/idle.rs"]
 mod idle;
+#[path = "../src/job.rs"]
+mod job;
+#[path = "../src/program.rs"]
+mod program;
 #[path = "../src/resident.rs"]
 mod resident;
 #[path = "../src/served.rs"]
 mod served;
+#[path = "../src/table.rs"]
+mod table;
 
 fn main() -> ExitCode {
-    let done = match (role(), anew::Program::token()) {
-        (Role::Main, Some(token)) => return anew::Program::play(token),
-        (Role::Worker(parent), _) => return parent.serve(worker),
+    let done = match (role(), program::token()) {
+        (Role::Main, Some(token)) => return program::play(token),
+        (Role::Worker(parent), _) => return parent.serve(job::worker),
         (Role::Main, None) => run(),
     };
     match done {
@@ -73,19 +80,8 @@ fn main() -> ExitCode {
 }
 
 /// As in the demo.
-#[derive(Debug, Serialize, Deserialize)]
-enum Job {
-    Serve,
-    Reside,
-    Idle { table: usize },
-}
-
-fn worker(job: Job, parent: &mut Parent) -> Result<u64> {
-    match job {
-        Job::Serve => served::worker(parent),
-        Job::Reside => resident::worker(parent),
-        Job::Idle { table } => idle::worker(table, parent),
-    }
+fn worker(token: u64) -> Stamp {
+    Stamp::now(token)
 }
 
 fn run() -> Result<()> {
@@ -131,7 +127,13 @@ fn starts(parent: &str, rounds: usize, program: &CStr) -> Result<()> {
 }
 
 fn plan(count: u32) -> Plan {
-    Plan { way: Way::Anew, parent_memory: 0, count, table: 0, seed: 1 }
+    Plan {
+        method: StartMethod::Anew,
+        parent_memory: 0,
+        count,
+        table: 0,
+        seed: 1,
+    }
 }
 
 fn p50(starts: &Starts) -> Result<f64> {
@@ -266,7 +268,7 @@ fn wait_for(word: &AtomicU32, value: u32) -> u32 {
 const CREW: u32 = 64;
 
 fn memory() -> Result<()> {
-    let plan = Plan { way: Way::Idle, ..plan(CREW) };
+    let plan = Plan { method: StartMethod::Idle, ..plan(CREW) };
     let process = idle::run(&plan, &mut Laps::begin())?.each;
     tell("process", process.private, "at most 102.4 kB");
     tell("thread", private_of_a_thread()?, "at most 8.192 kB");

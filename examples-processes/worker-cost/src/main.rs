@@ -7,84 +7,76 @@
 mod anew;
 mod bare;
 mod borrowed;
+mod forked;
 mod idle;
+mod job;
 mod pool;
 mod prepared;
+mod program;
 mod resident;
 mod served;
+mod table;
+mod vfork;
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use common::{
     demo,
     laps::Laps,
     outcome::{Model, Outcome},
-    progress::Progress,
     scenarios::worker_cost::{
-        self, Args, Ballast, Finished, Plan, Report, Way,
+        self, Args, Ballast, Costs, Finished, Plan, Stamp, StartMethod,
     },
 };
-use process_kit::{Parent, Role, role, scope};
-use serde::{Deserialize, Serialize};
-
-use crate::anew::Program;
+use process_kit::{Role, role};
 
 fn main() -> ExitCode {
-    match (role(), Program::token()) {
-        (Role::Main, Some(token)) => Program::play(token), // processes: four
-        (Role::Main, None) => demo::main(Model::Processes, run), // processes: roles
+    // processes: this program is started again for each worker, by the kit or
+    // without it.
+    match (role(), program::token()) {
+        (Role::Main, None) => demo::main(Model::Processes, run),
+        (Role::Main, Some(token)) => program::play(token),
         (Role::Worker(parent), _) if parent.has_a_pool() => {
-            parent.serve_each(pool::worker) // processes: job by job
+            parent.serve_each(pool::worker)
         }
-        (Role::Worker(parent), _) => parent.serve(worker), // processes: one job
+        (Role::Worker(parent), _) => parent.serve(job::worker),
     }
 }
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
-    let plans = args.plans();
-    let progress = Progress::new(plans.len());
-    let (mut parent, mut finished) = (Ballast::none(), Vec::new());
-    for plan in plans {
-        progress.now(&plan.name());
-        if parent.length() < plan.parent_memory {
-            parent = Ballast::of(plan.parent_memory)?;
-        }
-        finished.push(run_plan(plan).with_context(|| plan.name())?);
-        progress.step();
-    }
+    let mut parent = Ballast::none();
+    let run_beside = |plan: Plan| {
+        parent.grow_to(plan.parent_memory)?;
+        run_plan(plan)
+    };
+    let finished = demo::each(args.plans(), Plan::name, run_beside)?;
     worker_cost::outcome(model, &finished)
 }
 
 fn run_plan(plan: Plan) -> Result<Finished> {
     let mut laps = Laps::begin();
-    let report = match plan.way {
-        Way::Anew => Report::Starts(anew::run(&plan, &mut laps)?),
-        Way::Borrowed => Report::Starts(borrowed::run(&plan, &mut laps)?),
-        Way::Prepared => Report::Starts(prepared::run(&plan, &mut laps)?),
-        Way::Served => Report::Starts(served::run(&plan, &mut laps)?),
-        Way::Pool => Report::Starts(pool::run(&plan, &mut laps)?),
-        Way::Resident => Report::Starts(resident::run(&plan, &mut laps)?),
-        Way::Bare => Report::Starts(bare::run(&plan, &mut laps)?),
-        Way::Idle => Report::Crew(idle::run(&plan, &mut laps)?),
+    let costs = match plan.method {
+        StartMethod::Anew => Costs::Starts(anew::run(&plan, &mut laps)?),
+        StartMethod::Borrowed => {
+            Costs::Starts(borrowed::run(&plan, &mut laps)?)
+        }
+        StartMethod::Prepared => {
+            Costs::Starts(prepared::run(&plan, &mut laps)?)
+        }
+        StartMethod::Served => Costs::Starts(served::run(&plan, &mut laps)?),
+        StartMethod::Pool => Costs::Starts(pool::run(&plan, &mut laps)?),
+        StartMethod::Resident => {
+            Costs::Starts(resident::run(&plan, &mut laps)?)
+        }
+        StartMethod::Bare => Costs::Starts(bare::run(&plan, &mut laps)?),
+        StartMethod::Idle => Costs::Crew(idle::run(&plan, &mut laps)?),
     };
     laps.stopped();
-    Ok(Finished::new(plan, report, laps))
+    Ok(Finished::new(plan, costs, laps))
 }
 
-/// What a worker of the kit is for.
-#[derive(Debug, Serialize, Deserialize)]
-enum Job {
-    Serve,
-    Reside,
-    Idle { table: usize },
-}
-
-/// A worker of the kit, which does more than one thing, or waits.
-fn worker(job: Job, parent: &mut Parent) -> Result<u64> {
-    match job {
-        Job::Serve => served::worker(parent), // processes: no closure crosses
-        Job::Reside => resident::worker(parent),
-        Job::Idle { table } => idle::worker(table, parent),
-    }
+/// A worker of the kind that does one thing, and ends.
+fn worker(token: u64) -> Stamp {
+    Stamp::now(token)
 }

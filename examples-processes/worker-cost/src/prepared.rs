@@ -9,7 +9,7 @@ use common::{
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use crate::anew::{Program, join};
+use crate::{anew::join, program};
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
     laps.started();
@@ -22,14 +22,13 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
 /// posix_spawn(3), and does not say so.
 fn start(token: u64) -> Result<Stamp> {
     let (stamp, stdout) = io::pipe()?;
-    let mut program = Program::again(token);
     let no_core = Rlimit { current: Some(0), maximum: Some(0) };
+    let limit = move || Ok(setrlimit(Resource::Core, no_core)?);
+    let mut program = program::again(token);
     // SAFETY: the closure makes one call of the kernel, setrlimit(2), which
     // takes no lock and no memory: signal-safety(7).
-    unsafe {
-        program.pre_exec(move || Ok(setrlimit(Resource::Core, no_core)?)) // processes: fork
-    };
-    let worker = program.stdout(stdout).spawn();
-    drop(program); // processes: or the pipe's end would stay open here
+    let worker = unsafe { program.pre_exec(limit) }.stdout(stdout).spawn();
+    // It has the other end of the pipe.
+    drop(program);
     join(worker.context("no worker can be started")?, stamp)
 }

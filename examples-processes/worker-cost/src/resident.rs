@@ -4,8 +4,6 @@
 //! as well, and between threads it does not: that is all the difference. With
 //! a core for each there is none: `taskset -c 0`, `taskset -c 0,1`.
 
-use std::os::fd::AsFd as _;
-
 use anyhow::{Context as _, Result};
 use common::{
     laps::Laps,
@@ -15,25 +13,26 @@ use common::{
     },
     scenarios::worker_cost::{Plan, Stamp, Starts, measure},
 };
-use process_kit::{Lifeline, Parent, Shared};
+use process_kit::{Lifeline, Parent, Shared, scope};
 
-use crate::{Job, scope};
+use crate::job::Job;
 
-type To = Sender<Shared>; // processes: both map it
+type To = Sender<Shared>;
 type From = Receiver<Shared>;
 
 /// Where there is nothing more to do.
 const END: u64 = u64::MAX;
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
-    let (there, back) = (Shared::new(SIZE)?, Shared::new(SIZE)?); // processes: mapped
-    let (lifeline, theirs) = Lifeline::pair()?; // processes: a killed end is silent
+    let (there, back) = (Shared::new(SIZE)?, Shared::new(SIZE)?);
+    let (lifeline, theirs) = Lifeline::pair()?;
+    let mut to = Sender::new(there.clone(), Manner::Block)?;
+    let waiting = lifeline.waiting(Manner::Block);
+    let mut from = Receiver::new(back.clone(), waiting)?;
     scope(|scope| {
-        let lent = [there.as_fd(), back.as_fd(), theirs.as_fd()];
-        let mut resident = scope.spawn_with::<_, u64>(&Job::Reside, &lent)?; // processes: as descriptors
-        drop(theirs);
-        let mut to = Sender::new(there, Manner::Block)?; // processes: one end here
-        let mut from = Receiver::new(back, lifeline.waiting(Manner::Block))?;
+        let reside = Job::Reside { there, back, lifeline: theirs.into() };
+        let mut resident = scope.spawn::<_, u64>(&reside)?;
+        drop(reside);
         scope.wait_for_all()?;
         laps.started();
         scope.open_gate();
@@ -44,8 +43,8 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
         });
         to.send(&[END, 0]);
         resident.wait_for_answer()?;
-        laps.worked(&[resident.id()]); // processes: its memory counts too
-        resident.join()?; // processes: let go, and reaped
+        laps.worked(&[resident.id()]);
+        resident.join()?;
         starts
     })
 }
@@ -58,22 +57,26 @@ fn start(to: &mut To, from: &mut From, request: [u64; 2]) -> Result<Stamp> {
     Ok(Stamp { began, answer })
 }
 
-pub fn worker(parent: &mut Parent) -> Result<u64> {
-    let there = Shared::open(parent.take_descriptor()?, SIZE)?; // processes: mapped again
-    let back = Shared::open(parent.take_descriptor()?, SIZE)?;
-    let lifeline = Lifeline::from(parent.take_descriptor()?);
-    let waiting = lifeline.waiting(Manner::Block); // processes: while the parent lives
+// processes: both map the same memory. One that was killed would fall silent,
+// so each has a lifeline by which it learns that the other is gone.
+pub fn worker(
+    [there, back]: [Shared; 2],
+    lifeline: Lifeline,
+    parent: &mut Parent,
+) -> Result<u64> {
+    let waiting = lifeline.waiting(Manner::Block);
     let mut requests = Receiver::new(there, waiting)?;
     let mut answers = Sender::new(back, Manner::Block)?;
     parent.gate.wait()?;
     let mut request = [0; 2];
-    loop {
+    for count in 0.. {
         requests.receive(&mut request)?;
         let [sequence, token] = request;
         if sequence == END {
-            return Ok(0); // processes: it says so, and parks
+            return Ok(count);
         }
         let Stamp { began, answer } = Stamp::now(token);
         answers.send(&[sequence, began, answer]);
     }
+    Ok(u64::MAX)
 }

@@ -1,64 +1,60 @@
 //! A server that is asked for a worker's work.
-//!
-//! A fork costs what the forking process holds. This server is the program
-//! started again, so it holds little and has one thread, whatever its parent
-//! has become; and what it has prepared, each child has for nothing.
 
-use std::{
-    io::{ErrorKind, Read as _, Write as _},
-    os::{fd::AsFd as _, unix::net::UnixStream},
-};
+use std::io::{PipeReader, PipeWriter, Read as _, Write as _, pipe};
 
 use anyhow::Result;
 use common::{
     laps::Laps,
     scenarios::worker_cost::{Plan, Stamp, Starts, measure},
 };
-use process_kit::Parent;
+use process_kit::{Parent, scope};
 
-use crate::{Job, borrowed, scope};
+use crate::{borrowed, job::Job, program::stamp_in};
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
-    let (mut requests, requested) = UnixStream::pair()?; // processes: through the kernel
+    let (requested, requests) = pipe()?;
+    let (answers, served) = pipe()?;
     scope(|scope| {
-        let lent = [requested.as_fd()];
-        let mut server = scope.spawn_with::<_, u64>(&Job::Serve, &lent)?; // processes: it ends with us
-        drop(requested); // processes: or its end would never come
+        let serve = Job::Serve { requested, served };
+        let mut server = scope.spawn::<_, u64>(&serve)?;
+        drop(serve);
         scope.wait_for_all()?;
         laps.started();
         scope.open_gate();
-        let ask = |token| start(&mut requests, token); // processes: both ways
+        let ask = |token| start(&requests, &answers, token);
         let starts = measure(plan, ask)?;
-        drop(requests); // processes: the server hears of it
+        drop(requests);
         server.wait_for_answer()?;
-        laps.worked(&[server.id()]); // processes: its memory counts too
+        laps.worked(&[server.id()]);
         server.join()?;
         Ok(starts)
     })
 }
 
-fn start(requests: &mut UnixStream, token: u64) -> Result<Stamp> {
-    let mut stamp = [0; size_of::<Stamp>()]; // processes: bytes
+fn start(
+    mut requests: &PipeWriter,
+    answers: &PipeReader,
+    token: u64,
+) -> Result<Stamp> {
     requests.write_all(&token.to_ne_bytes())?;
-    requests.read_exact(&mut stamp)?;
-    Ok(bytemuck::cast(stamp))
+    stamp_in(answers)
 }
 
-/// The server: it forks for each request, and reaps. How many there were is
-/// its answer.
-pub fn worker(parent: &mut Parent) -> Result<u64> {
-    let mut requested = UnixStream::from(parent.take_descriptor()?);
+/// The server. How many it has served is its answer.
+// processes: it forks for each request. A fork costs what the forking process
+// holds, which is little here, however large its parent has become.
+pub fn worker(
+    mut requested: PipeReader,
+    mut served: PipeWriter,
+    parent: &mut Parent,
+) -> Result<u64> {
     parent.gate.wait()?;
-    let mut token = [0; size_of::<u64>()];
-    for served in 0.. {
-        match requested.read_exact(&mut token) {
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                return Ok(served); // processes: nobody asks any more
-            }
-            read => read?,
-        }
-        let stamp = borrowed::start(u64::from_ne_bytes(token))?; // processes: fork
-        requested.write_all(bytemuck::bytes_of(&stamp))?;
+    let (mut count, mut token) = (0, [0; size_of::<u64>()]);
+    // The end of the pipe, when nobody asks any more, is an error here.
+    while requested.read_exact(&mut token).is_ok() {
+        let stamp = borrowed::start(u64::from_ne_bytes(token))?;
+        served.write_all(bytemuck::bytes_of(&stamp))?;
+        count += 1;
     }
-    Ok(u64::MAX)
+    Ok(count)
 }

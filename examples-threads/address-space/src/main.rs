@@ -4,31 +4,23 @@
 //! Watch: what becomes of the speed when a second worker does the same.
 //! Run: cargo run --release -p address-space-threads -- --quick
 
-use std::{process::ExitCode, thread};
+use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::Result;
 use common::{
     demo,
-    gate::Gate,
     laps::Laps,
     outcome::{Model, Outcome},
-    progress::Progress,
-    scenarios::address_space::{self, Args, Finished, Plan, Report, Work},
+    scenarios::address_space::{self, Args, Finished, Plan, Work, WorkReport},
 };
+use thread_kit::{Parent, scope};
 
 fn main() -> ExitCode {
-    demo::main(Model::Threads, run) // threads: one process, one role
+    demo::main(Model::Threads, run)
 }
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
-    let plans = args.plans();
-    let progress = Progress::new(plans.len());
-    let mut finished = Vec::new();
-    for plan in plans {
-        progress.now(&plan.name());
-        finished.push(run_plan(plan).with_context(|| plan.name())?);
-        progress.step();
-    }
+    let finished = demo::each(args.plans(), Plan::name, run_plan)?;
     address_space::outcome(model, &finished)
 }
 
@@ -39,38 +31,33 @@ fn run_plan(plan: Plan) -> Result<Finished> {
     Ok(Finished { plan, reports, laps })
 }
 
-/// What every worker does: its share, where all the others are at work too.
-fn worker(
-    plan: &Plan, // threads: borrowed
-    index: usize,
-    gate: &Gate,
-) -> Result<Report> {
-    let work = Work::prepare(plan, index);
-    gate.wait(); // threads: also who failed, or all would wait
-    work?.perform()
+/// What every worker does: its share, while all the others do theirs.
+// threads: what it maps and opens is entered in the tables of them all.
+fn worker(plan: Plan, parent: &mut Parent) -> Result<WorkReport> {
+    let work = Work::prepare(&plan, parent.index)?;
+    parent.gate.wait()?;
+    work.perform()
 }
 
 /// Starts the workers, releases them all at once, and collects what they
 /// report.
-fn spawn_and_join(plan: &Plan, laps: &mut Laps) -> Result<Vec<Report>> {
-    let gate = &Gate::new(); // threads: on this stack
-    thread::scope(|scope| {
-        let keeper = gate.close(); // threads: one closes what all share
+fn spawn_and_join(plan: &Plan, laps: &mut Laps) -> Result<Vec<WorkReport>> {
+    scope(|scope| {
         let mut handles = Vec::new();
-        for index in 0..plan.workers {
-            let job = move || worker(plan, index, gate); // threads: a closure
-            let thread = thread::Builder::new().spawn_scoped(scope, job);
-            handles.push(thread.context("no worker can be started")?);
+        for _ in 0..plan.workers {
+            handles.push(scope.spawn(move |parent| worker(*plan, parent))?);
         }
-        keeper.wait_for(plan.workers); // threads: all or none
+        scope.wait_for_all()?;
         laps.started();
-        keeper.open();
+        scope.open_gate();
+        for handle in &mut handles {
+            handle.wait_for_answer()?;
+        }
+        laps.worked(&[]);
         let mut reports = Vec::new();
         for handle in handles {
-            let joined = handle.join(); // threads: it ends with its answer
-            reports.push(joined.map_err(|_| anyhow!("a worker panicked"))??);
+            reports.push(handle.join()?);
         }
-        laps.worked(&[]); // threads: all memory is our own
         Ok(reports)
     })
 }

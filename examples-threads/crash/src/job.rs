@@ -1,121 +1,51 @@
-//! What a process is told to do: all workers' work, from the beginning.
+//! What a worker is told, and what its heir is told.
 
-use std::{
-    io::PipeWriter,
-    mem::take,
-    thread::{self, ScopedJoinHandle},
-};
+use std::{io::PipeWriter, sync::Mutex};
 
-use anyhow::{Context as _, Result, anyhow};
-use common::{
-    gate::Gate,
-    scenarios::crash::{Ledger, Plan, Victim},
-};
-use process_kit::Parent;
-use serde::{Deserialize, Serialize};
+use anyhow::Result;
+use common::scenarios::crash::{Ledger, Order, Plan};
+use crossbeam::channel::{Receiver, Sender};
 
-/// A process that threads may take down with them.
-#[derive(Debug, Serialize, Deserialize)] // threads: the process is told, not they
-pub struct Sacrifice {
+pub struct Job<'a> {
     pub plan: Plan,
-    pub is_heir: bool,
-    #[serde(skip)] // threads: for the one that dies
-    last_words: Option<PipeWriter>,
-    #[serde(skip)]
-    gate: process_kit::Gate,
-}
-
-/// What a thread does.
-pub struct Job {
-    pub plan: Plan, // threads: one worker
     pub index: usize,
-    pub victim: Victim,
+    /// Whether the work began anew, with another ledger.
+    pub is_anew: bool,
+    pub ledger: Access<'a>,
+    /// Where the victim says its last words. An heir has none to say.
+    pub last_words: Option<PipeWriter>,
 }
 
-impl Sacrifice {
-    pub fn new(plan: &Plan, is_heir: bool) -> Self {
-        let (last_words, gate) = Default::default(); // threads: for all
-        Sacrifice { plan: *plan, is_heir, last_words, gate }
-    }
-
-    /// Begins anew: what the dead one had is gone.
-    pub fn heir(self) -> Self {
-        Sacrifice { is_heir: true, ..self } // threads: and all its threads
-    }
-
-    /// What came beside the bytes. An heir has no last words to say.
-    pub fn take_from(&mut self, parent: &mut Parent) -> Result<()> {
-        if !self.is_heir {
-            let pipe = parent.take_descriptor()?.into();
-            self.last_words = Some(pipe); // threads: whoever it will be
-        }
-        self.gate = take(&mut parent.gate);
-        Ok(())
-    }
-
-    /// What the work begins with.
-    pub fn ledger(&self) -> Ledger {
-        if self.is_heir { Ledger::anew() } else { Ledger::opening() } // threads: lost with the process
-    }
-
-    /// Starts the threads, releases them all at once, and waits until they
-    /// are done. One that panics has an heir. Counts the survivors.
-    pub fn spawn_and_join(
-        &self,
-        work: impl Fn(&mut Job) -> Result<()> + Sync, // threads: shared by them
-    ) -> Result<usize> {
-        let (gate, work) = (&Gate::new(), &work);
-        thread::scope(|scope| {
-            let spawn = |mut job: Job| {
-                let job = move || match gate.wait() {
-                    true => work(&mut job), // threads: moved
-                    false => Ok(()),        // threads: one could not be started
-                };
-                let thread = thread::Builder::new().spawn_scoped(scope, job);
-                thread.context("no worker can be started")
-            };
-            let keeper = gate.close();
-            let jobs = (0..self.plan.workers).map(|index| self.job(index));
-            let handles: Vec<_> = jobs.map(|job| spawn(job?)).collect(); // threads: of one scope
-            if handles.iter().all(Result::is_ok) {
-                keeper.wait_for(self.plan.workers);
-                self.gate.wait()?; // threads: now the process is ready
-                keeper.open();
-            } else {
-                drop(keeper);
-            }
-            // All of them, also if one could not be started: a panic of whom
-            // nobody joined would be the scope's own.
-            let joined: Vec<_> = handles
-                .into_iter()
-                .map(|handle| handle.map(ScopedJoinHandle::join)) // threads: a panic is news
-                .collect();
-            let mut survivors = 0;
-            for (index, joined) in joined.into_iter().enumerate() {
-                if let Ok(done) = joined? {
-                    done?;
-                    survivors += usize::from(!self.is_heir);
-                } else {
-                    let heir = spawn(Job::heir(self.plan, index))?; // threads: of a panic
-                    heir.join().map_err(|_| anyhow!("an heir panicked"))??;
-                }
-            }
-            Ok(survivors)
-        })
-    }
-
-    fn job(&self, index: usize) -> Result<Job> {
-        let mut job = Job::heir(self.plan, index);
-        if let Some(pipe) = &self.last_words {
-            job.victim = Victim::new(&self.plan, index, pipe.try_clone()?); // threads: or not
-        }
-        Ok(job)
-    }
+/// How a worker gets at the ledger.
+// threads: all memory is shared already, so a reference will do.
+#[derive(Clone)]
+pub enum Access<'a> {
+    Lock(&'a Mutex<Ledger>),
+    PlainLock(&'a Mutex<Ledger>),
+    Sender(Sender<Order>),
+    Owner(Receiver<Order>),
 }
 
-impl Job {
-    /// Goes on where the dead one was.
-    fn heir(plan: Plan, index: usize) -> Self {
-        Job { plan, index, victim: Victim::default() } // threads: in the same memory
+impl<'a> Job<'a> {
+    /// A job for each access: those of the workers, and then the owner's, if
+    /// the ledger has one. Without `last_words` they are jobs of heirs.
+    pub fn each(
+        plan: &Plan,
+        ledgers: impl IntoIterator<Item = Access<'a>>,
+        last_words: Option<PipeWriter>,
+    ) -> Result<Vec<Job<'a>>> {
+        let (plan, is_anew) = (*plan, last_words.is_none());
+        let mut jobs = Vec::new();
+        for (index, ledger) in ledgers.into_iter().enumerate() {
+            let pipe = last_words.as_ref().filter(|_| index < plan.workers);
+            let last_words = pipe.map(PipeWriter::try_clone).transpose()?;
+            jobs.push(Job { plan, index, is_anew, ledger, last_words });
+        }
+        Ok(jobs)
+    }
+
+    /// Goes on where the dead worker stopped.
+    pub fn heir(&self) -> Job<'a> {
+        Job { ledger: self.ledger.clone(), last_words: None, ..*self }
     }
 }

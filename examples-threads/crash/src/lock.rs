@@ -1,36 +1,29 @@
-//! A lock that tells whoever takes it next that its holder died, so that the
+//! A lock that tells the next who takes it that its holder died, so that the
 //! ledger can be repaired.
 
-use std::sync::{Mutex, MutexGuard};
-
-use anyhow::Result;
-use common::{
-    laps::Laps,
-    scenarios::crash::{Answer, Hold, Ledger, Plan, Seen},
+use std::{
+    iter::repeat_n,
+    sync::{Mutex, MutexGuard},
 };
 
-use crate::{Job, Sacrifice, supervisor::supervise};
+use anyhow::Result;
+use common::scenarios::crash::{Answer, Hold, Ledger, Victim};
 
-pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Seen> {
-    supervise(plan, laps, |is_heir| Ok(vec![Sacrifice::new(plan, is_heir)])) // threads: with the ledger
-}
+use crate::{Access, Crew, Job, spawn_and_join};
 
-pub fn worker(all: Sacrifice) -> Result<Answer> {
-    let ledger = &Mutex::new(all.ledger()); // threads: dies with this process
-    let survivors = all.spawn_and_join(|job| {
-        make_all(job, ledger); // threads: borrowed
-        Ok(())
-    })?;
-    let report = Some(repaired(ledger).report());
-    Ok(Answer { survivors, report })
+pub fn run(crew: &mut Crew) -> Result<Answer> {
+    let ledger = Mutex::new(crew.ledger());
+    let ledgers = repeat_n(&ledger, crew.plan.workers);
+    let answer = spawn_and_join(crew, ledgers.map(Access::Lock))?;
+    let report = Some(repaired(&ledger).report());
+    Ok(Answer { report, ..answer })
 }
 
 /// Makes the transfers that are left.
-fn make_all(job: &mut Job, ledger: &Mutex<Ledger>) {
+pub fn worker(job: &Job, mut victim: Victim, ledger: &Mutex<Ledger>) {
     let made = repaired(ledger).made(job.index);
     for (number, transfer) in job.plan.transfers(job.index, made) {
-        job.victim.outlive_at(number);
-        let victim = &mut job.victim;
+        victim.outlive_at(number);
         victim.die_at(number, Hold::Nothing, || repaired(ledger).last_words());
         let mut ledger = repaired(ledger);
         ledger.begin(job.index, transfer);
@@ -42,8 +35,8 @@ fn make_all(job: &mut Job, ledger: &Mutex<Ledger>) {
     }
 }
 
-/// Takes the lock. Poison says that its holder died; the journal knows of
-/// what, and the ledger is made whole before anyone sees it.
+/// Takes the lock. Poison says that its holder died; the journal knows in
+/// which transfer, and the ledger is made whole before anyone sees it.
 fn repaired(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
     ledger.lock().unwrap_or_else(|poisoned| {
         let mut guard = poisoned.into_inner();

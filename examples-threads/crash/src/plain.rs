@@ -1,46 +1,41 @@
-//! A lock that tells nobody that its holder died, and is not given back: who
-//! comes next waits for ever. Only the supervisor sees that, as a watchdog.
+//! A lock that tells nobody that its holder died, and is not given back: the
+//! next who wants it waits for ever. Only the supervisor sees that, as a
+//! watchdog.
 
 use std::{
+    iter::repeat_n,
     mem::ManuallyDrop,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use anyhow::Result;
-use common::{
-    laps::Laps,
-    scenarios::crash::{Answer, Hold, Ledger, Plan, Seen},
-};
+use common::scenarios::crash::{Answer, Hold, Ledger, Victim};
 
-use crate::{Job, Sacrifice, supervisor::supervise};
+use crate::{Access, Crew, Job, spawn_and_join};
 
-pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Seen> {
-    supervise(plan, laps, |is_heir| Ok(vec![Sacrifice::new(plan, is_heir)])) // threads: with the ledger
+pub fn run(crew: &mut Crew) -> Result<Answer> {
+    let ledger = Mutex::new(crew.ledger());
+    let ledgers = repeat_n(&ledger, crew.plan.workers);
+    let answer = spawn_and_join(crew, ledgers.map(Access::PlainLock))?;
+    let report = Some(lock(&ledger).report());
+    Ok(Answer { report, ..answer })
 }
 
-pub fn worker(all: Sacrifice) -> Result<Answer> {
-    let ledger = &Mutex::new(all.ledger()); // threads: dies with this process
-    let survivors = all.spawn_and_join(|job| {
-        make_all(job, ledger); // threads: borrowed
-        Ok(())
-    })?;
-    let ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
-    let report = Some(ledger.report());
-    Ok(Answer { survivors, report })
-}
-
-/// The lock is given back by hand, as in C: who dies does not come to that.
-fn make_all(job: &mut Job, ledger: &Mutex<Ledger>) {
-    let lock = || ledger.lock().unwrap_or_else(PoisonError::into_inner); // threads: never poisoned
-    let made = lock().made(job.index);
+/// Gives the lock back by hand, as in C: a worker that dies never does.
+pub fn worker(job: &Job, mut victim: Victim, ledger: &Mutex<Ledger>) {
+    let made = lock(ledger).made(job.index);
     for (number, transfer) in job.plan.transfers(job.index, made) {
-        job.victim.outlive_at(number);
-        let mut ledger = ManuallyDrop::new(lock());
+        victim.outlive_at(number);
+        let mut ledger = ManuallyDrop::new(lock(ledger));
         ledger.begin(job.index, transfer);
         ledger.debit(transfer);
-        job.victim.die_at(number, Hold::PlainLock, || ledger.last_words());
+        victim.die_at(number, Hold::PlainLock, || ledger.last_words());
         ledger.credit(transfer);
         ledger.finish();
         drop(ManuallyDrop::into_inner(ledger));
     }
+}
+
+fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
 }

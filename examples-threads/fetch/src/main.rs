@@ -4,115 +4,93 @@
 //! Watch: what it costs to have somebody wait, and who hears of a failure.
 //! Run: cargo run --release -p fetch-threads
 
-mod server;
-
 use std::{
-    process::ExitCode,
-    sync::{
-        atomic::{AtomicI64, Ordering::Relaxed},
-        mpsc,
-    },
-    thread,
+    io,
+    process::{Child, Command, ExitCode, Stdio},
+    sync::atomic::{AtomicI64, Ordering::Relaxed},
 };
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::Result;
 use common::{
     demo,
-    gate::Gate,
     laps::Laps,
     outcome::{Model, Outcome},
-    progress::Progress,
     resources::anonymous_memory,
-    scenarios::fetch::{self, Args, Finished, Plan, Report, agent},
+    scenarios::fetch::{
+        self, Args, FetchLog, Finished, Plan, ServerProcess, agent,
+    },
 };
-use process_kit::{Role, role};
+use thread_kit::{JoinHandle, Parent, scope};
 use ureq::Agent;
 
 fn main() -> ExitCode {
-    match role() {
-        Role::Main => demo::main(Model::Threads, run), // threads: and a server
-        Role::Worker(parent) => parent.serve(server::serve), // threads: it
-    }
+    demo::main(Model::Threads, run)
 }
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
-    let plans = args.plans()?;
-    let progress = Progress::new(plans.len());
-    let mut finished = Vec::new();
-    for plan in plans {
-        progress.now(&plan.name());
-        let name = plan.name();
-        finished.push(run_plan(plan).context(name)?);
-        progress.step();
-    }
+    let finished = demo::each(args.plans()?, Plan::name, run_plan)?;
     fetch::outcome(model, &finished)
 }
 
 fn run_plan(mut plan: Plan) -> Result<Finished> {
-    let doors = plan.open_doors()?;
-    let (done, served) = server::beside(doors, || {
-        let before = anonymous_memory(&[]);
-        let mut laps = Laps::begin();
-        let reports = spawn_and_join(&plan, &mut laps)?;
-        laps.stopped();
-        Ok((before, reports, laps))
-    })?;
-    let (before, reports, laps) = done;
-    Ok(Finished { plan, reports, served, before, laps })
+    let server = plan.server(start_server)?;
+    let before = anonymous_memory(&[]);
+    let mut laps = Laps::begin();
+    let logs = spawn_and_join(&plan, &mut laps)?;
+    laps.stopped();
+    let served = server.map(ServerProcess::end).transpose()?;
+    Ok(Finished { plan, logs, served, before, laps })
 }
 
-/// What all workers share.
+/// What a worker is told.
+#[derive(Clone, Copy)]
 struct Job<'a> {
-    plan: &'a Plan, // threads: borrowed
+    plan: &'a Plan,
     agent: &'a Agent,
     next: &'a AtomicI64,
-    gate: &'a Gate,
 }
 
 /// Fetches one address after the other, whichever is next.
-fn worker(job: &Job) -> Report {
-    let Job { plan, agent, next, gate } = job; // threads: borrowed
-    gate.wait();
-    let mut report = Report::begin();
+fn worker(job: Job, parent: &mut Parent) -> Result<FetchLog> {
+    let Job { plan, agent, next } = job;
+    parent.gate.wait()?;
+    let mut log = FetchLog::begin();
     while let Some(address) = plan.address(next.fetch_add(1, Relaxed)) {
-        report.fetch(agent, address);
+        log.fetch(agent, address);
     }
-    report.end()
+    Ok(log.end())
 }
 
 /// Starts the workers, releases them all at once, and collects what they
 /// have fetched.
-fn spawn_and_join(plan: &Plan, laps: &mut Laps) -> Result<Vec<Report>> {
-    let agent = &agent(plan, plan.workers); // threads: one for all
-    let next = &AtomicI64::new(0); // threads: on this stack
-    let (gate, exit) = (&Gate::new(), &Gate::new());
-    let (sender, reports) = mpsc::channel(); // threads: they end with no answer
-    thread::scope(|scope| {
-        let (keeper, exit_keeper) = (gate.close(), exit.close());
+fn spawn_and_join(plan: &Plan, laps: &mut Laps) -> Result<Vec<FetchLog>> {
+    let next = &AtomicI64::new(0);
+    // threads: one agent for all. A connection that one worker has opened may
+    // serve another one next.
+    let agent = &agent(plan, plan.workers);
+    let job = Job { plan, agent, next };
+    scope(|scope| {
         let mut handles = Vec::new();
         for _ in 0..plan.workers {
-            let sender = sender.clone();
-            let job = move || {
-                let report = worker(&Job { plan, agent, next, gate });
-                // Who does not listen has given up.
-                let _ = sender.send(report);
-                drop(sender); // threads: or the last answer is never the last
-                exit.wait(); // threads: parked, so that its memory counts
-            };
-            let thread = thread::Builder::new().spawn_scoped(scope, job);
-            handles.push(thread.context("no worker can be started")?);
+            handles.push(scope.spawn(move |parent| worker(job, parent))?);
         }
-        drop(sender); // threads: the clones are left
-        keeper.wait_for(plan.workers); // threads: all or none
+        scope.wait_for_all()?;
         laps.started();
-        keeper.open();
-        let reports = reports.iter().collect(); // threads: moved
-        laps.worked(&[]); // threads: all memory is our own
-        exit_keeper.open(); // threads: let go
-        for handle in handles {
-            let joined = handle.join(); // threads: it may have panicked
-            joined.map_err(|_| anyhow!("a worker panicked"))?;
+        scope.open_gate();
+        for handle in &mut handles {
+            handle.wait_for_answer()?;
         }
-        Ok(reports)
+        laps.worked(&[]);
+        handles.into_iter().map(JoinHandle::join).collect()
     })
+}
+
+/// Starts this program again as the server: in a process of its own, so that
+/// what it takes is not counted.
+fn start_server() -> io::Result<Child> {
+    Command::new("/proc/self/exe")
+        .arg("--serve")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
 }

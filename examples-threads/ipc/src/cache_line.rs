@@ -1,31 +1,32 @@
 //! The bare limit: the message stands in the line that says it is there.
 
-use std::sync::Arc;
-
 use anyhow::Result;
 use common::{
     laps::Laps,
-    ring::{
-        line::{self, Receiver, Sender},
-        memory::Heap,
-    },
-    scenarios::ipc::{Plan, Report, far, near},
+    ring::line::{self, Receiver, Sender},
+    scenarios::ipc::{EndReport, Plan, far, near},
 };
+use thread_kit::Parent;
 
-use crate::spawn_and_join;
+use crate::{Duplex, spawn_and_join};
 
-pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(Report, Report)> {
+pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(EndReport, EndReport)> {
     let manner = plan.waiting.manner();
-    let (to_far, from_near) = line::on_heap(manner)?; // threads: both ends at once
-    let (to_near, from_far) = line::on_heap(manner)?;
-    let worker = move || worker(plan, from_near, to_near); // threads: moved
-    spawn_and_join(plan, laps, worker, || near(plan, to_far, from_far))
+    let (ours, theirs) = Duplex::pair(line::SIZE)?;
+    let to_far = Sender::new(ours.there.clone(), manner)?;
+    let from_far = Receiver::new(ours.back.clone(), ours.waiting(manner))?;
+    let far_end = move |parent: &Parent| worker(plan, &theirs, parent);
+    spawn_and_join(plan, far_end, laps, || near(plan, to_far, from_far))
 }
 
-fn worker(
+pub fn worker(
     plan: &Plan,
-    receiver: Receiver<Arc<Heap>>, // threads: as it was made
-    sender: Sender<Arc<Heap>>,
-) -> Result<Report> {
+    ours: &Duplex,
+    parent: &Parent,
+) -> Result<EndReport> {
+    let manner = plan.waiting.manner();
+    let receiver = Receiver::new(ours.there.clone(), ours.waiting(manner))?;
+    let sender = Sender::new(ours.back.clone(), manner)?;
+    parent.gate.wait()?;
     far(plan, receiver, sender)
 }

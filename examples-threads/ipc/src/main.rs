@@ -6,36 +6,33 @@
 
 mod cache_line;
 mod channels;
+mod condvar;
+mod duplex;
 mod ring;
 
-use std::{process::ExitCode, thread};
+use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::Result;
 use common::{
     demo,
-    gate::Gate,
     laps::Laps,
     outcome::{Model, Outcome},
     placement,
-    progress::Progress,
-    scenarios::ipc::{self, Args, Finished, Mechanism, Plan, Report},
+    scenarios::ipc::{self, Args, EndReport, Finished, Mechanism, Plan},
 };
+use thread_kit::{Parent, scope};
+
+use duplex::Duplex;
 
 fn main() -> ExitCode {
-    demo::main(Model::Threads, run) // threads: one process, one role
+    demo::main(Model::Threads, run)
 }
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
     let cores = args.cores()?;
     let plans = args.plans(model, cores);
     placement::pin(cores.near)?;
-    let progress = Progress::new(plans.len());
-    let mut finished = Vec::new();
-    for plan in plans {
-        progress.now(&plan.name());
-        finished.push(run_plan(plan).with_context(|| plan.name())?);
-        progress.step();
-    }
+    let finished = demo::each(plans, Plan::name, run_plan)?;
     ipc::outcome(model, &finished)
 }
 
@@ -52,38 +49,41 @@ fn run_plan(plan: Plan) -> Result<Finished> {
     Ok(Finished { plan, near, far, laps })
 }
 
-/// The far end: it is given its part of the work, ready to start.
-fn worker(
-    plan: &Plan,
-    gate: &Gate,                          // threads: borrowed
-    far: impl FnOnce() -> Result<Report>, // threads: a closure with its ends
-) -> Result<Report> {
-    placement::pin(plan.cores.far)?;
-    gate.wait();
-    far() // threads: only now
+/// What the far end is told.
+// threads: a closure carries the ends, whatever their types are.
+struct Job<F> {
+    plan: Plan,
+    far_end: F,
 }
 
-/// Starts the far end, releases it, and plays the near one. What both have
-/// to report comes in that order.
+/// The far end: it goes to its core, if it has one, and does its part.
+fn worker(
+    job: Job<impl FnOnce(&Parent) -> Result<EndReport>>,
+    parent: &mut Parent,
+) -> Result<EndReport> {
+    let Job { plan, far_end } = job;
+    placement::pin(plan.cores.far)?;
+    far_end(parent)
+}
+
+/// Starts the far end, releases it, and plays the near one. The near end's
+/// report comes first.
 fn spawn_and_join(
     plan: &Plan,
+    far_end: impl FnOnce(&Parent) -> Result<EndReport> + Send,
     laps: &mut Laps,
-    far: impl FnOnce() -> Result<Report> + Send, // threads: moved over
-    near: impl FnOnce() -> Result<Report>,
-) -> Result<(Report, Report)> {
-    let gate = &Gate::new(); // threads: on this stack
-    thread::scope(|scope| {
-        let keeper = gate.close();
-        let job = move || worker(plan, gate, far); // threads: moved
-        let handle = thread::Builder::new().spawn_scoped(scope, job);
-        let handle = handle.context("no worker can be started")?;
-        keeper.wait_for(1);
+    near: impl FnOnce() -> Result<EndReport>,
+) -> Result<(EndReport, EndReport)> {
+    let job = Job { plan: *plan, far_end };
+    scope(|scope| {
+        let mut handle = scope.spawn(move |parent| worker(job, parent))?;
+        scope.wait_for_all()?;
         laps.started();
-        keeper.open();
+        scope.open_gate();
         let near = near()?;
-        let joined = handle.join(); // threads: it ends with its answer
-        let far = joined.map_err(|_| anyhow!("the far end panicked"))??;
-        laps.worked(&[]); // threads: all memory is our own
+        handle.wait_for_answer()?;
+        laps.worked(&[]);
+        let far = handle.join()?;
         Ok((near, far))
     })
 }

@@ -3,35 +3,39 @@
 //! In place, a message is written where it will be read; otherwise it is
 //! copied in and out.
 
-use std::sync::Arc;
-
 use anyhow::Result;
 use common::{
     laps::Laps,
-    ring::{self, Receiver, Sender, memory::Heap},
+    ring::{self, Receiver, Sender},
     scenarios::ipc::{
-        Mechanism, Plan, Report, drain_in_place, far, near, pour_in_place,
+        EndReport, Mechanism, Plan, drain_in_place, far, near, pour_in_place,
     },
 };
+use thread_kit::Parent;
 
-use crate::spawn_and_join;
+use crate::{Duplex, spawn_and_join};
 
-pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(Report, Report)> {
-    let (capacity, manner) = (plan.capacity(), plan.waiting.manner());
-    let (to_far, from_near) = ring::on_heap(capacity, manner)?; // threads: both ends at once
-    let (to_near, from_far) = ring::on_heap(capacity, manner)?;
-    let worker = move || worker(plan, from_near, to_near); // threads: moved
-    spawn_and_join(plan, laps, worker, || match plan.mechanism {
+pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(EndReport, EndReport)> {
+    let manner = plan.waiting.manner();
+    let (ours, theirs) = Duplex::pair(ring::size(plan.capacity()))?;
+    let to_far = Sender::new(ours.there.clone(), ours.waiting(manner))?;
+    let from_far = Receiver::new(ours.back.clone(), ours.waiting(manner))?;
+    let far_end = move |parent: &Parent| worker(plan, &theirs, parent);
+    spawn_and_join(plan, far_end, laps, || match plan.mechanism {
         Mechanism::RingInPlace => pour_in_place(plan, to_far, from_far),
         _ => near(plan, to_far, from_far),
     })
 }
 
-fn worker(
+pub fn worker(
     plan: &Plan,
-    receiver: Receiver<Arc<Heap>>, // threads: as it was made
-    sender: Sender<Arc<Heap>>,
-) -> Result<Report> {
+    ours: &Duplex,
+    parent: &Parent,
+) -> Result<EndReport> {
+    let manner = plan.waiting.manner();
+    let receiver = Receiver::new(ours.there.clone(), ours.waiting(manner))?;
+    let sender = Sender::new(ours.back.clone(), ours.waiting(manner))?;
+    parent.gate.wait()?;
     match plan.mechanism {
         Mechanism::RingInPlace => drain_in_place(plan, receiver, sender),
         _ => far(plan, receiver, sender),

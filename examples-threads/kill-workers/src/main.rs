@@ -24,15 +24,16 @@ use common::{
 use thread_kit::{Pool, Turn};
 
 /// What every attempt of a stuck job holds one of, see [`Plan::lock`].
-type Locks = Arc<[Mutex<()>]>; // threads: on the heap, for as long as any hang
+// threads: they live for as long as any thread hangs in one.
+type Locks = Arc<[Mutex<i64>]>;
 
 fn main() -> ExitCode {
-    demo::main(Model::Threads, run) // threads: one process, one role
+    demo::main(Model::Threads, run)
 }
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
     let plan = args.plan();
-    let locks: Locks = (0..plan.locks()).map(|_| Mutex::default()).collect(); // threads: std's
+    let locks: Locks = (0..plan.locks()).map(|_| Mutex::new(0)).collect();
     let _lost = locks[0].lock().unwrap_or_else(PoisonError::into_inner);
     let mut laps = Laps::begin();
     let record = spawn_and_join(&plan, &locks, &mut laps)?;
@@ -41,11 +42,19 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
     kill_workers::outcome(model, &record, &aftermath, &laps)
 }
 
+/// A job, and the locks.
+#[derive(Clone)]
+struct Task {
+    job: Job,
+    locks: Locks,
+}
+
 /// What every worker does with every job.
-fn worker(job: Job, turn: &Turn, all: &Locks) -> Result<u64> {
-    match job {
+fn worker(task: Task, turn: &Turn) -> Result<u64> {
+    match task.job {
         Job::Good { number, seed } => Ok(good_work(seed, number)),
         Job::Stuck { kind, locks, .. } => {
+            let all = &task.locks;
             let lock = &all[locks + turn.attempt];
             let _held = lock.lock().unwrap_or_else(PoisonError::into_inner);
             stuck::hang(kind, turn, &all[0])
@@ -60,29 +69,29 @@ fn spawn_and_join(
     laps: &mut Laps,
 ) -> Result<Record> {
     let progress = Progress::new(plan.jobs());
-    let locks = locks.clone(); // threads: a count
-    let work = move |job, turn: &Turn| worker(job, turn, &locks); // threads: a closure
-    let mut pool = Pool::start(plan.rules, work)?;
+    let task = |job| Task { job, locks: locks.clone() };
+    let mut pool = Pool::start(plan.rules, worker)?;
     pool.wait_for_all()?;
     laps.started();
     let mut record = Record::new(plan);
     for job in record.first() {
-        pool.submit_within(plan.deadline(&job), job);
+        pool.submit_within(plan.deadline(&job), task(job));
     }
     while let Some(finished) = pool.join_next()? {
         if let Some(job) = record.note(finished)? {
-            pool.submit_within(plan.deadline(&job), job);
+            pool.submit_within(plan.deadline(&job), task(job));
         }
         progress.step();
     }
-    laps.worked(&[]); // threads: all memory is our own
+    laps.worked(&[]);
     record.close(pool.restarts());
-    pool.join()?; // threads: but for those that hang
+    // threads: those that hang are not joined. They go on.
+    pool.join()?;
     Ok(record)
 }
 
 /// How an attempt has left its lock.
-fn left(lock: &Mutex<()>) -> Left {
+fn left(lock: &Mutex<i64>) -> Left {
     match lock.try_lock() {
         Ok(_) => Left::Nothing,
         Err(TryLockError::WouldBlock) => Left::Held,

@@ -14,11 +14,11 @@ use rusqlite::Connection;
 use thread_kit::Turn;
 
 /// Hangs until something stops it. There is no other way back.
-pub fn hang(kind: Kind, turn: &Turn, lost: &Mutex<()>) -> Result<u64> {
+pub fn hang(kind: Kind, turn: &Turn, lost: &Mutex<i64>) -> Result<u64> {
     match kind {
         Kind::Loop => tight_loop(turn),
-        Kind::Read => blocked_read(turn)?, // threads: it must say how
-        Kind::Query => endless_query(turn)?, // threads: so must this
+        Kind::Read => blocked_read(turn)?,
+        Kind::Query => endless_query(turn)?,
         Kind::Sleep => thread::sleep(Duration::MAX),
         Kind::Lock => lost_lock(lost),
         Kind::Native => bail!("the call returned {}", native_call()),
@@ -32,9 +32,11 @@ fn tight_loop(turn: &Turn) {
     }
 }
 
+// threads: a read ends only if its job has said how. Here the end of the pipe
+// ends it.
 fn blocked_read(turn: &Turn) -> Result<()> {
     let (mut reader, writer) = io::pipe()?;
-    turn.on_interrupt(move || drop(writer)); // threads: its end ends the wait
+    turn.on_interrupt(move || drop(writer));
     Ok(reader.read_exact(&mut [0])?)
 }
 
@@ -43,10 +45,10 @@ fn blocked_read(turn: &Turn) -> Result<()> {
 fn endless_query(turn: &Turn) -> Result<()> {
     let database = Connection::open_in_memory()?;
     let handle = database.get_interrupt_handle();
-    turn.on_interrupt(move || handle.interrupt()); // threads: sqlite3_interrupt
+    turn.on_interrupt(move || handle.interrupt());
     Ok(database.query_row(ENDLESS_QUERY, [], |_| Ok(()))?)
 }
 
-fn lost_lock(lost: &Mutex<()>) {
+fn lost_lock(lost: &Mutex<i64>) {
     drop(lost.lock().unwrap_or_else(PoisonError::into_inner));
 }

@@ -32,10 +32,14 @@
 //! twin. A process that holds a lock of its own waits for nobody, which is
 //! how processes avoid CPython's; so both siblings use this one.
 
+mod gate;
 mod global_lock;
 mod pool;
+mod scope;
 mod turn;
 
+pub use gate::Gate;
 pub use global_lock::{GlobalLock, Held};
 pub use pool::Pool;
+pub use scope::{JoinHandle, Parent, Scope, scope};
 pub use turn::Turn;

@@ -8,7 +8,7 @@ mod global_lock;
 
 use std::{process::ExitCode, time::Duration};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result};
 use common::{
     demo,
     laps::{Laps, monotonic},
@@ -16,13 +16,11 @@ use common::{
     progress::Progress,
     scenarios::matrix::{self, Args, Finished, Gil, Source, load, transform},
 };
-use rayon::{
-    ThreadBuilder, ThreadPoolBuilder, current_thread_index, prelude::*,
-};
+use rayon::{ThreadBuilder, ThreadPoolBuilder, prelude::*};
 use thread_kit::GlobalLock;
 
 fn main() -> ExitCode {
-    demo::main(Model::Threads, run) // threads: one process, one role
+    demo::main(Model::Threads, run)
 }
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
@@ -33,12 +31,27 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
     matrix::outcome(model, args, &sources, &finished, &laps, opened)
 }
 
-fn worker(source: &Source) -> Result<Finished<Vec<f64>>> {
-    let index = current_thread_index().unwrap_or_default();
+/// What a worker is told.
+struct Job<'a> {
+    source: &'a Source,
+    gil: Option<(Gil, &'a GlobalLock)>,
+}
+
+/// What it answers.
+// threads: the projection is moved to the parent, and not a byte is copied.
+type Answer = Finished<Vec<f64>>;
+
+/// Finds the principal components of one database.
+fn worker(job: Job) -> Result<Answer> {
+    let Job { source, gil } = &job;
+    let index = rayon::current_thread_index().unwrap_or_default();
+    if let Some(gil) = gil {
+        return global_lock::worker(source, *gil, index);
+    }
     let components = transform(load(source)?)?;
     let mut projection = vec![0.0; components.projection_len()];
-    let report = components.project_into(&mut projection, index)?;
-    Ok(Finished { report, projection }) // threads: moved, not a byte copied
+    let report = components.project_into(projection.as_mut_slice(), index)?;
+    Ok(Answer { report, projection })
 }
 
 /// Starts the workers, releases them all at once, and collects what they
@@ -47,26 +60,24 @@ fn spawn_and_join(
     args: &Args,
     sources: &[Source],
     laps: &mut Laps,
-) -> Result<(Vec<Finished<Vec<f64>>>, Duration)> {
+) -> Result<(Vec<Answer>, Duration)> {
     let progress = Progress::new(sources.len());
     let workers = args.workers();
-    let lock = |gil: Gil| (gil, GlobalLock::new(gil.switch_interval));
-    let gil = args.gil().map(lock); // threads: one for all
-    let job = |source| match &gil {
-        None => worker(source),
-        Some((gil, lock)) => global_lock::worker(source, *gil, lock),
-    };
+    let gil = args.gil();
+    // threads: all take turns with the one lock.
+    let lock = gil.map(|gil| GlobalLock::new(gil.switch_interval));
+    let job = |source| Job { source, gil: gil.zip(lock.as_ref()) };
     let threads = ThreadPoolBuilder::new().num_threads(workers);
     let ran = threads.build_scoped(ThreadBuilder::run, |pool| {
-        pool.broadcast(|_| ()); // threads: all have run this, so all stand ready
+        // Each of them runs this, so all of them are there.
+        pool.broadcast(|_| ());
         laps.started();
         let opened = monotonic();
-        let done = |_: &_| progress.step();
-        let jobs = sources.par_iter().with_max_len(1);
-        let map = || jobs.map(job).inspect(done).collect::<Result<_>>();
-        let finished = pool.install(map); // threads: rayon
+        let answers = sources.par_iter().with_max_len(1).map(job).map(worker);
+        let answers = answers.inspect(|_| progress.step());
+        let finished: Result<_> = pool.install(|| answers.collect());
         laps.worked(&[]);
         Ok((finished?, opened))
     });
-    ran.map_err(|error| anyhow!("no worker can be started: {error}"))?
+    ran.context("no worker can be started")?
 }

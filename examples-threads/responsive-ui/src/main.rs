@@ -5,30 +5,35 @@
 //! Run: cargo run --release -p responsive-ui-threads
 
 mod database;
+mod interrupt;
+mod keeper;
 mod link;
 
-use std::{process::ExitCode, thread};
+use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use common::{
     demo,
-    gate::Gate,
     laps::Laps,
     outcome::{Model, Outcome},
     scenarios::responsive_ui::{self, Args, Plan, Record, perform, serve},
+    terminal,
 };
 use database::DatabaseWorker;
 use link::WorkerLink;
-use process_kit::{Keeper, role};
+use thread_kit::{Parent, scope};
 
 fn main() -> ExitCode {
-    role(); // threads: one, but for the keeper of the terminal
+    // threads: this program is started again only to keep the terminal.
+    if terminal::is_keeper() {
+        terminal::keep();
+    }
     demo::main(Model::Threads, run)
 }
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
     let plan = args.plan()?;
-    let _keeper = plan.is_interactive.then(Keeper::watch).transpose()?;
+    let _keeper = plan.is_interactive.then(keeper::start).transpose()?;
     let mut laps = Laps::begin();
     let record = spawn_and_join(model, &plan, &mut laps)?;
     laps.stopped();
@@ -36,9 +41,10 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
 }
 
 /// Answers queries for as long as there is a screen.
-fn worker(link: WorkerLink, gate: &Gate) -> Result<()> {
-    gate.wait(); // threads: with its ends of the channels
-    serve(link)
+fn worker(link: WorkerLink, parent: &mut Parent) -> Result<()> {
+    parent.gate.wait()?;
+    serve(link);
+    Ok(())
 }
 
 /// Starts the workers, has the program used, and joins them.
@@ -47,19 +53,20 @@ fn spawn_and_join(
     plan: &Plan,
     laps: &mut Laps,
 ) -> Result<Record> {
-    let gate = &Gate::new(); // threads: on this stack
-    thread::scope(|scope| {
-        let keeper = gate.close();
-        let start = |_| DatabaseWorker::start(scope, gate); // threads: borrowed
-        let workers = (0..plan.at_once).map(start);
-        let workers: Result<Vec<_>> = workers.collect();
-        let mut workers = workers.context("no worker can be started")?;
-        keeper.wait_for(plan.at_once);
+    scope(|scope| {
+        let spawn = |link| scope.spawn(move |parent| worker(link, parent));
+        let mut workers = Vec::new();
+        for _ in 0..plan.at_once {
+            workers.push(DatabaseWorker::start(&spawn)?);
+        }
+        scope.wait_for_all()?;
         laps.started();
-        keeper.open();
+        scope.open_gate();
         let record = perform(model, plan, &mut workers)?;
-        laps.worked(&[]); // threads: all memory is our own
-        workers.into_iter().try_for_each(DatabaseWorker::stop)?;
+        laps.worked(&[]);
+        for worker in workers {
+            worker.stop()?;
+        }
         Ok(record)
     })
 }

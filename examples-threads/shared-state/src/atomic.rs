@@ -8,20 +8,23 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use anyhow::Result;
 use common::{aligned::Aligned, laps::Laps, scenarios::shared_state::Plan};
+use thread_kit::Parent;
 
-use crate::{Job, spawn_and_join};
+use crate::{Ledger, spawn_and_join};
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
-    let ledger = &Aligned::new(&plan.opening(), AtomicI64::new); // threads: heap
-    let work = |job: &Job| worker(job, ledger); // threads: borrowed
-    spawn_and_join(plan, laps, work, || Ok(()))?;
+    let ledger = Aligned::new(&plan.opening(), AtomicI64::new);
+    spawn_and_join(plan, Ledger::Atomic(&ledger), laps, |_| Ok(()))?;
     Ok(ledger.iter().map(|balance| balance.load(Relaxed)).collect())
 }
 
-fn worker(job: &Job, ledger: &[AtomicI64]) -> Result<()> {
-    // threads: shared
-    let transfers = job.plan.transfers(job.index);
-    job.gate.wait();
+pub fn worker(
+    plan: &Plan,
+    ledger: &[AtomicI64],
+    parent: &Parent,
+) -> Result<()> {
+    let transfers = plan.transfers(parent.index);
+    parent.gate.wait()?;
     for transfer in transfers.iter() {
         let amount = i64::from(transfer.amount);
         ledger[transfer.from as usize].fetch_sub(amount, Relaxed);

@@ -13,37 +13,31 @@ use std::{
 };
 
 use anyhow::Result;
-use common::{aligned::Aligned, laps::Laps, scenarios::shared_state::Plan};
+use common::{laps::Laps, scenarios::shared_state::Plan};
+use thread_kit::Parent;
 
 use crate::{
-    Job,
-    racy::{Account, totals},
+    Ledger,
+    racy::{Account, accounts, totals},
     spawn_and_join,
 };
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(Vec<i64>, Option<u64>)> {
-    let opening = plan.opening().into_iter().chain([0]);
-    let accounts: Vec<_> = opening.map(|balance| [balance, 0]).collect();
-    let account = |pair: [i64; 2]| pair.map(AtomicI64::new);
-    let ledger = &Aligned::new(&accounts, account); // threads: on the heap
-    let work = |job: &Job| worker(job, ledger); // threads: borrowed
-    spawn_and_join(plan, laps, work, || Ok(()))?;
+    let meeting = [0];
+    let ledger = accounts(&[&plan.opening()[..], &meeting].concat());
+    spawn_and_join(plan, Ledger::Forced(&ledger), laps, |_| Ok(()))?;
     Ok(totals(&ledger[..plan.accounts as usize]))
 }
 
-fn worker(job: &Job, ledger: &[Account]) -> Result<()> {
-    // threads: shared
-    let transfers = job.plan.transfers(job.index);
-    let ([meeting, _], workers) = (&ledger[2], job.plan.workers as i64);
-    job.gate.wait();
+pub fn worker(plan: &Plan, ledger: &[Account], parent: &Parent) -> Result<()> {
+    let transfers = plan.transfers(parent.index);
+    let ([meeting, _], workers) = (&ledger[2], plan.workers as i64);
+    parent.gate.wait()?;
     let meet = || meet(meeting, workers);
     for transfer in transfers.iter() {
-        update(
-            &ledger[transfer.from as usize],
-            -i64::from(transfer.amount),
-            meet,
-        );
-        update(&ledger[transfer.to as usize], i64::from(transfer.amount), meet);
+        let amount = i64::from(transfer.amount);
+        update(&ledger[transfer.from as usize], -amount, meet);
+        update(&ledger[transfer.to as usize], amount, meet);
     }
     Ok(())
 }

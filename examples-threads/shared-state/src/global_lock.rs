@@ -7,31 +7,33 @@
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use anyhow::Result;
-use common::{aligned::Aligned, laps::Laps, scenarios::shared_state::Plan};
-use thread_kit::{GlobalLock, Held};
+use common::{laps::Laps, scenarios::shared_state::Plan};
+use thread_kit::{GlobalLock, Held, Parent};
 
 use crate::{
-    Job,
-    racy::{Account, totals},
+    Ledger,
+    racy::{Account, accounts, totals},
     spawn_and_join,
 };
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(Vec<i64>, Option<u64>)> {
-    let opening = plan.opening().into_iter();
-    let accounts: Vec<_> = opening.map(|balance| [balance, 0]).collect();
-    let account = |pair: [i64; 2]| pair.map(AtomicI64::new);
-    let ledger = &Aligned::new(&accounts, account); // threads: on the heap
-    let lock = &GlobalLock::new(plan.switch_interval); // threads: one for all
-    let work = |job: &Job| worker(job, ledger, lock); // threads: borrowed
-    spawn_and_join(plan, laps, work, || Ok(()))?;
-    Ok(totals(ledger))
+    let ledger = accounts(&plan.opening());
+    // threads: all take turns with the one lock.
+    let lock = GlobalLock::new(plan.switch_interval);
+    let shared = Ledger::GlobalLock(&ledger, &lock);
+    spawn_and_join(plan, shared, laps, |_| Ok(()))?;
+    Ok(totals(&ledger))
 }
 
-fn worker(job: &Job, ledger: &[Account], lock: &GlobalLock) -> Result<()> {
-    // threads: shared
-    let transfers = job.plan.transfers(job.index);
-    job.gate.wait();
-    let mut held = lock.take(); // threads: it waits for its turn
+pub fn worker(
+    plan: &Plan,
+    ledger: &[Account],
+    lock: &GlobalLock,
+    parent: &Parent,
+) -> Result<()> {
+    let transfers = plan.transfers(parent.index);
+    parent.gate.wait()?;
+    let mut held = lock.take();
     for transfer in transfers.iter() {
         let amount = i64::from(transfer.amount);
         update(&ledger[transfer.from as usize], -amount, &mut held);

@@ -13,13 +13,14 @@ use common::{
     laps::Laps,
     scenarios::shared_state::{Plan, Transfer, poisoned},
 };
+use thread_kit::Parent;
 
-use crate::{Job, spawn_and_join};
+use crate::{Ledger, spawn_and_join};
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
-    let ledger = &Aligned::new(&plan.opening(), Mutex::new); // threads: heap
-    let work = |job: &Job| worker(job, ledger); // threads: borrowed
-    spawn_and_join(plan, laps, work, || Ok(()))?;
+    let ledger = Aligned::new(&plan.opening(), Mutex::new);
+    let shared = Ledger::LockPerAccount(&ledger);
+    spawn_and_join(plan, shared, laps, |_| Ok(()))?;
     let mut balances = Vec::new();
     for account in ledger.iter() {
         balances.push(*account.lock().map_err(poisoned)?);
@@ -27,10 +28,13 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
     Ok(balances)
 }
 
-fn worker(job: &Job, ledger: &[Mutex<i64>]) -> Result<()> {
-    // threads: shared
-    let transfers = job.plan.transfers(job.index);
-    job.gate.wait();
+pub fn worker(
+    plan: &Plan,
+    ledger: &[Mutex<i64>],
+    parent: &Parent,
+) -> Result<()> {
+    let transfers = plan.transfers(parent.index);
+    parent.gate.wait()?;
     for transfer in transfers.iter() {
         make(transfer, ledger)?;
     }

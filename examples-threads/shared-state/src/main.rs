@@ -5,6 +5,7 @@
 //! Run: cargo run --release -p shared-state-threads -- --quick
 
 mod atomic;
+mod by_hand;
 mod forced;
 mod global_lock;
 mod lock;
@@ -13,34 +14,31 @@ mod owner;
 mod partition;
 mod racy;
 
-use std::{process::ExitCode, thread};
-
-use anyhow::{Context as _, Result, anyhow};
-use common::{
-    demo,
-    gate::Gate,
-    laps::Laps,
-    outcome::{Model, Outcome},
-    progress::Progress,
-    scenarios::shared_state::{
-        self, Args, Finished, Plan, Variant, write_global,
-    },
+use std::{
+    process::ExitCode,
+    sync::{Mutex, atomic::AtomicI64},
 };
 
+use anyhow::Result;
+use common::{
+    demo,
+    laps::Laps,
+    outcome::{Model, Outcome},
+    scenarios::shared_state::{
+        self, Args, Finished, Plan, Sums, Transfer, Variant, write_global,
+    },
+};
+use crossbeam::channel::Sender;
+use thread_kit::{GlobalLock, JoinHandle, Parent, scope};
+
+use racy::Account;
+
 fn main() -> ExitCode {
-    demo::main(Model::Threads, run) // threads: one process, one role
+    demo::main(Model::Threads, run)
 }
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
-    let variants = args.variants();
-    let progress = Progress::new(variants.len());
-    let mut finished = Vec::new();
-    for variant in variants {
-        progress.now(&variant.to_string());
-        let done = run_variant(args.plan(variant));
-        finished.push(done.with_context(|| variant.to_string())?);
-        progress.step();
-    }
+    let finished = demo::each(args.plans(), Plan::name, run_variant)?;
     shared_state::outcome(model, &finished)
 }
 
@@ -57,52 +55,81 @@ fn run_variant(plan: Plan) -> Result<Finished> {
         Variant::Atomic => (atomic::run(&plan, &mut laps)?, None),
         Variant::Owner => (owner::run(&plan, &mut laps)?, None),
         Variant::Partition => (partition::run(&plan, &mut laps)?, None),
+        Variant::ByHand => (by_hand::run(&plan, &mut laps)?, None),
     };
     laps.stopped();
     Ok(Finished { plan, balances, updates, laps })
 }
 
-/// A worker's job. The ledger is not in it: the variant's closure has that.
+/// What a worker is told.
+#[derive(Clone)]
 struct Job<'a> {
-    plan: &'a Plan, // threads: borrowed
-    index: usize,
-    gate: &'a Gate,
+    plan: Plan,
+    ledger: Ledger<'a>,
 }
 
-/// What every worker does: the variant's work.
-fn worker(job: Job, work: impl Fn(&Job) -> Result<()>) -> Result<()> {
+/// What the workers of each variant share.
+// threads: all memory is shared already, so a reference will do.
+#[derive(Clone)]
+enum Ledger<'a> {
+    Racy(&'a [Account]),
+    Forced(&'a [Account]),
+    GlobalLock(&'a [Account], &'a GlobalLock),
+    Lock(&'a Mutex<Vec<i64>>),
+    LockPerAccount(&'a [Mutex<i64>]),
+    Atomic(&'a [AtomicI64]),
+    Owner(Sender<Vec<Transfer>>),
+    Partition,
+}
+
+/// What every worker does: the work of its variant.
+fn worker(job: Job, parent: &mut Parent) -> Result<Sums> {
     write_global();
-    work(&job) // threads: a closure, with all that it borrows
+    let Job { plan, ledger } = job;
+    match &ledger {
+        Ledger::Racy(ledger) => racy::worker(&plan, ledger, parent)?,
+        Ledger::Forced(ledger) => forced::worker(&plan, ledger, parent)?,
+        Ledger::GlobalLock(ledger, lock) => {
+            global_lock::worker(&plan, ledger, lock, parent)?;
+        }
+        Ledger::Lock(ledger) => lock::worker(&plan, ledger, parent)?,
+        Ledger::LockPerAccount(ledger) => {
+            lock_per_account::worker(&plan, ledger, parent)?;
+        }
+        Ledger::Atomic(ledger) => atomic::worker(&plan, ledger, parent)?,
+        Ledger::Owner(owner) => owner::worker(&plan, owner, parent)?,
+        Ledger::Partition => return partition::worker(&plan, parent),
+    }
+    Ok(Sums::new())
 }
 
 /// Starts the workers, releases them all at once, does `meanwhile`, and
 /// waits until they are done.
 fn spawn_and_join(
     plan: &Plan,
+    ledger: Ledger,
     laps: &mut Laps,
-    work: impl Fn(&Job) -> Result<()> + Clone + Send, // threads: for each
-    meanwhile: impl FnOnce() -> Result<()>,
+    meanwhile: impl FnOnce(&mut [JoinHandle<Sums>]) -> Result<()>,
 ) -> Result<()> {
-    let gate = &Gate::new(); // threads: on this stack
-    thread::scope(|scope| {
-        let keeper = gate.close(); // threads: one closes what all share
+    let job = Job { plan: *plan, ledger };
+    scope(|scope| {
         let mut handles = Vec::new();
-        for index in 0..plan.workers {
-            let (job, work) = (Job { plan, index, gate }, work.clone());
-            let job = move || worker(job, work); // threads: moved
-            let thread = thread::Builder::new().spawn_scoped(scope, job);
-            handles.push(thread.context("no worker can be started")?);
+        for _ in 0..plan.workers {
+            let job = job.clone();
+            handles.push(scope.spawn(move |parent| worker(job, parent))?);
         }
-        drop(work); // threads: the clones are left
-        keeper.wait_for(plan.workers); // threads: all or none
+        drop(job);
+        scope.wait_for_all()?;
         laps.started();
-        keeper.open();
-        meanwhile()?;
-        for handle in handles {
-            let joined = handle.join(); // threads: it ends with its answer
-            joined.map_err(|_| anyhow!("a worker panicked"))??;
+        scope.open_gate();
+        meanwhile(&mut handles)?;
+        for handle in &mut handles {
+            handle.wait_for_answer()?;
         }
-        laps.worked(&[]); // threads: all memory is our own
+        laps.worked(&[]);
+        for handle in handles {
+            handle.join()?;
+        }
         Ok(())
     })
 }

@@ -8,9 +8,10 @@ use common::{
     laps::Laps,
     scenarios::shared_state::{Plan, Transfer},
 };
-use crossbeam::channel::{self, Receiver, Sender};
+use crossbeam::channel::{Receiver, Sender, bounded};
+use thread_kit::Parent;
 
-use crate::{Job, spawn_and_join};
+use crate::{Ledger, spawn_and_join};
 
 /// Transfers in a batch: as many as a pipe takes in one piece, on both sides.
 const BATCH: usize = 341;
@@ -20,23 +21,26 @@ const QUEUE: usize = 16;
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
     let mut balances = plan.opening();
-    let (sender, receiver) = channel::bounded(QUEUE);
-    let work = move |job: &Job| worker(job, &sender); // threads: a clone each
-    spawn_and_join(plan, laps, work, || own(&mut balances, receiver))?;
+    let (sender, receiver) = bounded(QUEUE);
+    let shared = Ledger::Owner(sender);
+    spawn_and_join(plan, shared, laps, |_| own(&mut balances, receiver))?;
     Ok(balances)
 }
 
-fn worker(job: &Job, sender: &Sender<Vec<Transfer>>) -> Result<()> {
-    // threads: shared
-    let transfers = job.plan.transfers(job.index);
-    job.gate.wait();
+pub fn worker(
+    plan: &Plan,
+    owner: &Sender<Vec<Transfer>>,
+    parent: &Parent,
+) -> Result<()> {
+    let transfers = plan.transfers(parent.index);
+    parent.gate.wait()?;
     let mut transfers = transfers.iter();
     loop {
         let batch: Vec<_> = transfers.by_ref().take(BATCH).collect();
         if batch.is_empty() {
             return Ok(());
         }
-        sender.send(batch)?; // threads: moved
+        owner.send(batch)?;
     }
 }
 
@@ -44,13 +48,14 @@ fn worker(job: &Job, sender: &Sender<Vec<Transfer>>) -> Result<()> {
 fn own(balances: &mut [i64], receiver: Receiver<Vec<Transfer>>) -> Result<()> {
     for batch in receiver {
         for transfer in &batch {
-            make(transfer, balances); // threads: typed, so right
+            make(transfer, balances);
         }
     }
     Ok(())
 }
 
+// threads: a transfer is typed, so its accounts are there.
 fn make(transfer: &Transfer, balances: &mut [i64]) {
-    balances[transfer.from as usize] -= i64::from(transfer.amount); // threads: it fits
+    balances[transfer.from as usize] -= i64::from(transfer.amount);
     balances[transfer.to as usize] += i64::from(transfer.amount);
 }

@@ -8,26 +8,22 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use anyhow::Result;
 use common::{aligned::Aligned, laps::Laps, scenarios::shared_state::Plan};
+use thread_kit::Parent;
 
-use crate::{Job, spawn_and_join};
+use crate::{Ledger, spawn_and_join};
 
 /// A balance, and how often it was updated: which is lost alike.
 pub type Account = [AtomicI64; 2];
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(Vec<i64>, Option<u64>)> {
-    let opening = plan.opening().into_iter();
-    let accounts: Vec<_> = opening.map(|balance| [balance, 0]).collect();
-    let account = |pair: [i64; 2]| pair.map(AtomicI64::new);
-    let ledger = &Aligned::new(&accounts, account); // threads: on the heap
-    let work = |job: &Job| worker(job, ledger); // threads: borrowed
-    spawn_and_join(plan, laps, work, || Ok(()))?;
-    Ok(totals(ledger))
+    let ledger = accounts(&plan.opening());
+    spawn_and_join(plan, Ledger::Racy(&ledger), laps, |_| Ok(()))?;
+    Ok(totals(&ledger))
 }
 
-fn worker(job: &Job, ledger: &[Account]) -> Result<()> {
-    // threads: shared
-    let transfers = job.plan.transfers(job.index);
-    job.gate.wait();
+pub fn worker(plan: &Plan, ledger: &[Account], parent: &Parent) -> Result<()> {
+    let transfers = plan.transfers(parent.index);
+    parent.gate.wait()?;
     for transfer in transfers.iter() {
         update(&ledger[transfer.from as usize], -i64::from(transfer.amount));
         update(&ledger[transfer.to as usize], i64::from(transfer.amount));
@@ -40,6 +36,13 @@ fn update([balance, updates]: &Account, amount: i64) {
     updates.store(updates.load(Relaxed) + 1, Relaxed);
 }
 
+/// Accounts with these balances, none updated yet.
+pub fn accounts(opening: &[i64]) -> Aligned<Account> {
+    let pairs: Vec<_> = opening.iter().map(|&balance| [balance, 0]).collect();
+    Aligned::new(&pairs, |pair| pair.map(AtomicI64::new))
+}
+
+/// All balances, and how many updates were made of them.
 pub fn totals(ledger: &[Account]) -> (Vec<i64>, Option<u64>) {
     let column = |index: usize| {
         ledger.iter().map(move |account| account[index].load(Relaxed))

@@ -17,14 +17,13 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
     Ok(starts)
 }
 
-/// As `thread::spawn` does, which would panic where there is no thread.
+/// As `thread::spawn` does, which would panic if there can be no thread.
 fn start(token: u64) -> Result<Stamp> {
-    let work = move || worker(token); // threads: moved
-    let worker = Builder::new().spawn(work); // threads: clone3, in this memory
+    let worker = Builder::new().spawn(move || worker(token));
     join(worker.context("no worker can be started")?)
 }
 
 /// Waits for its end.
 pub fn join(worker: JoinHandle<Stamp>) -> Result<Stamp> {
-    worker.join().map_err(|_| anyhow!("a worker panicked")) // threads: moved
+    worker.join().map_err(|_| anyhow!("a worker panicked"))
 }

@@ -17,14 +17,15 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
 
 pub fn start(token: u64) -> Result<Stamp> {
     scope(|scope| {
-        let work = || worker(&token); // threads: borrowed
+        let work = || worker(&token);
         let worker = Builder::new().spawn_scoped(scope, work);
         let worker = worker.context("no worker can be started")?;
-        worker.join().map_err(|_| anyhow!("a worker panicked")) // threads: std
+        worker.join().map_err(|_| anyhow!("a worker panicked"))
     })
 }
 
 /// The token lies in the parent's memory.
+// threads: this is that memory.
 fn worker(token: &u64) -> Stamp {
-    Stamp::now(*token) // threads: the very same memory
+    Stamp::now(*token)
 }

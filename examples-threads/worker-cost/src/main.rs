@@ -7,6 +7,7 @@
 mod anew;
 mod bare;
 mod borrowed;
+mod clone;
 mod idle;
 mod pool;
 mod prepared;
@@ -15,53 +16,53 @@ mod served;
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use common::{
     demo,
     laps::Laps,
     outcome::{Model, Outcome},
-    progress::Progress,
     scenarios::worker_cost::{
-        self, Args, Ballast, Finished, Plan, Report, Stamp, Way,
+        self, Args, Ballast, Costs, Finished, Plan, Stamp, StartMethod,
     },
 };
 
 fn main() -> ExitCode {
-    demo::main(Model::Threads, run) // threads: one process, one role
+    demo::main(Model::Threads, run)
 }
 
 fn run(model: Model, args: &Args) -> Result<Outcome> {
-    let plans = args.plans();
-    let progress = Progress::new(plans.len());
-    let (mut parent, mut finished) = (Ballast::none(), Vec::new());
-    for plan in plans {
-        progress.now(&plan.name());
-        if parent.length() < plan.parent_memory {
-            parent = Ballast::of(plan.parent_memory)?;
-        }
-        finished.push(run_plan(plan).with_context(|| plan.name())?);
-        progress.step();
-    }
+    let mut parent = Ballast::none();
+    let run_beside = |plan: Plan| {
+        parent.grow_to(plan.parent_memory)?;
+        run_plan(plan)
+    };
+    let finished = demo::each(args.plans(), Plan::name, run_beside)?;
     worker_cost::outcome(model, &finished)
 }
 
 fn run_plan(plan: Plan) -> Result<Finished> {
     let mut laps = Laps::begin();
-    let report = match plan.way {
-        Way::Anew => Report::Starts(anew::run(&plan, &mut laps)?),
-        Way::Borrowed => Report::Starts(borrowed::run(&plan, &mut laps)?),
-        Way::Prepared => Report::Starts(prepared::run(&plan, &mut laps)?),
-        Way::Served => Report::Starts(served::run(&plan, &mut laps)?),
-        Way::Pool => Report::Starts(pool::run(&plan, &mut laps)?),
-        Way::Resident => Report::Starts(resident::run(&plan, &mut laps)?),
-        Way::Bare => Report::Starts(bare::run(&plan, &mut laps)?),
-        Way::Idle => Report::Crew(idle::run(&plan, &mut laps)?),
+    let costs = match plan.method {
+        StartMethod::Anew => Costs::Starts(anew::run(&plan, &mut laps)?),
+        StartMethod::Borrowed => {
+            Costs::Starts(borrowed::run(&plan, &mut laps)?)
+        }
+        StartMethod::Prepared => {
+            Costs::Starts(prepared::run(&plan, &mut laps)?)
+        }
+        StartMethod::Served => Costs::Starts(served::run(&plan, &mut laps)?),
+        StartMethod::Pool => Costs::Starts(pool::run(&plan, &mut laps)?),
+        StartMethod::Resident => {
+            Costs::Starts(resident::run(&plan, &mut laps)?)
+        }
+        StartMethod::Bare => Costs::Starts(bare::run(&plan, &mut laps)?),
+        StartMethod::Idle => Costs::Crew(idle::run(&plan, &mut laps)?),
     };
     laps.stopped();
-    Ok(Finished::new(plan, report, laps))
+    Ok(Finished::new(plan, costs, laps))
 }
 
 /// A worker of the kind that does one thing, and ends.
 fn worker(token: u64) -> Stamp {
-    Stamp::now(token) // threads: returned
+    Stamp::now(token)
 }

@@ -8,20 +8,21 @@ use common::{
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
-    let pool = ThreadPoolBuilder::new().num_threads(1).build(); // threads: rayon
+    let pool = ThreadPoolBuilder::new().num_threads(1).build();
     let pool = pool.context("no worker can be started")?;
-    pool.broadcast(|_| ()); // threads: it has run this, so it stands ready
+    // A worker that has run this stands ready.
+    pool.broadcast(|_| ());
     laps.started();
     let starts = measure(plan, |token| start(&pool, token))?;
-    laps.worked(&[]); // threads: all memory is our own
+    laps.worked(&[]);
     Ok(starts)
 }
 
 fn start(pool: &ThreadPool, token: u64) -> Result<Stamp> {
-    Ok(pool.install(|| worker(token))) // threads: a closure, borrowed
+    pool.install(|| worker(token))
 }
 
 /// What the pool's worker does with every job.
-fn worker(token: u64) -> Stamp {
-    Stamp::now(token) // threads: returned
+fn worker(token: u64) -> Result<Stamp> {
+    Ok(Stamp::now(token))
 }

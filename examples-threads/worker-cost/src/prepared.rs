@@ -20,9 +20,9 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
 /// A name costs a call of the kernel, made by the new thread before it does
 /// anything else. A stack of another size is taken from no cache.
 fn start(token: u64) -> Result<Stamp> {
-    let prepared = Builder::new()
-        .name("prepared".into()) // threads: prctl(2)
-        .stack_size(1 << 16); // threads: mapped anew
-    let worker = prepared.spawn(move || worker(token));
+    let worker = Builder::new()
+        .name("prepared".into())
+        .stack_size(1 << 16)
+        .spawn(move || worker(token));
     join(worker.context("no worker can be started")?)
 }

@@ -1,13 +1,9 @@
 //! The bare limit of a worker that is there already: a word to sleep on.
 
-use std::{
-    sync::Arc,
-    thread::{Builder, scope},
-};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use common::{
-    gate::Gate,
     laps::Laps,
     ring::{
         Manner,
@@ -16,33 +12,33 @@ use common::{
     },
     scenarios::worker_cost::{Plan, Stamp, Starts, measure},
 };
+use thread_kit::{Parent, scope};
 
-type To = Sender<Arc<Heap>>; // threads: on the heap
+type To = Sender<Arc<Heap>>;
 type From = Receiver<Arc<Heap>>;
 
 /// Where there is nothing more to do.
 const END: u64 = u64::MAX;
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
-    let (mut to, requests) = line::on_heap(Manner::Block)?; // threads: both ends
+    let (mut to, requests) = line::on_heap(Manner::Block)?;
     let (answers, mut from) = line::on_heap(Manner::Block)?;
-    let gate = &Gate::new();
     scope(|scope| {
-        let keeper = gate.close();
-        let serve = move || worker(requests, answers, gate); // threads: moved
-        let resident = Builder::new().spawn_scoped(scope, serve);
-        resident.context("no worker can be started")?;
-        keeper.wait_for(1);
+        let reside = |parent: &mut Parent| worker(requests, answers, parent);
+        let mut resident = scope.spawn(reside)?;
+        scope.wait_for_all()?;
         laps.started();
-        keeper.open();
+        scope.open_gate();
         let mut sequence = 0..;
         let starts = measure(plan, |token| {
             let next = sequence.next().context("no number is left")?;
             start(&mut to, &mut from, [1 + next, token])
         });
         to.send(&[END, 0]);
-        laps.worked(&[]); // threads: all memory is our own
-        starts // threads: and the scope joins it
+        resident.wait_for_answer()?;
+        laps.worked(&[]);
+        resident.join()?;
+        starts
     })
 }
 
@@ -55,19 +51,20 @@ fn start(to: &mut To, from: &mut From, request: [u64; 2]) -> Result<Stamp> {
 }
 
 fn worker(
-    mut requests: From, // threads: as they were made
+    mut requests: From,
     mut answers: To,
-    gate: &Gate,
-) -> Result<()> {
-    gate.wait();
+    parent: &mut Parent,
+) -> Result<u64> {
+    parent.gate.wait()?;
     let mut request = [0; 2];
-    loop {
+    for count in 0.. {
         requests.receive(&mut request)?;
         let [sequence, token] = request;
         if sequence == END {
-            return Ok(());
+            return Ok(count);
         }
         let Stamp { began, answer } = Stamp::now(token);
         answers.send(&[sequence, began, answer]);
     }
+    Ok(u64::MAX)
 }

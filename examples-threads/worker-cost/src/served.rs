@@ -1,37 +1,34 @@
 //! A server that is asked for a worker's work.
 
-use std::thread::{Builder, scope};
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use common::{
-    gate::Gate,
     laps::Laps,
     scenarios::worker_cost::{Plan, Stamp, Starts, measure},
 };
 use crossbeam::channel::{Receiver, Sender, bounded};
+use thread_kit::{Parent, scope};
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
-    let (requests, requested) = bounded(1); // threads: in this memory
+    let (requests, requested) = bounded(1);
     let (served, answers) = bounded(1);
-    let gate = &Gate::new();
     scope(|scope| {
-        let keeper = gate.close();
-        let serve = move || worker(&requested, &served, gate); // threads: moved
-        let server = Builder::new().spawn_scoped(scope, serve);
-        server.context("no server can be started")?;
-        keeper.wait_for(1);
+        let serve = |parent: &mut Parent| worker(requested, served, parent);
+        let mut server = scope.spawn(serve)?;
+        scope.wait_for_all()?;
         laps.started();
-        keeper.open();
-        let ask = |token| start(&requests, &answers, token); // threads: two ways
+        scope.open_gate();
+        let ask = |token| start(&requests, &answers, token);
         let starts = measure(plan, ask)?;
-        laps.worked(&[]); // threads: all memory is our own
-        drop(requests); // threads: and the scope joins it
+        drop(requests);
+        server.wait_for_answer()?;
+        laps.worked(&[]);
+        server.join()?;
         Ok(starts)
     })
 }
 
 fn start(
-    requests: &Sender<u64>, // threads: one for each way
+    requests: &Sender<u64>,
     answers: &Receiver<Stamp>,
     token: u64,
 ) -> Result<Stamp> {
@@ -39,13 +36,18 @@ fn start(
     Ok(answers.recv()?)
 }
 
-/// The server: it does the work itself.
-fn worker(requested: &Receiver<u64>, served: &Sender<Stamp>, gate: &Gate) {
-    gate.wait();
+/// The server. How many it has served is its answer.
+// threads: it does the work itself, and needs nobody new for that.
+fn worker(
+    requested: Receiver<u64>,
+    served: Sender<Stamp>,
+    parent: &mut Parent,
+) -> Result<u64> {
+    parent.gate.wait()?;
+    let mut count = 0;
     for token in requested {
-        let served = served.send(Stamp::now(token)); // threads: nobody new
-        if served.is_err() {
-            return;
-        }
+        served.send(Stamp::now(token))?;
+        count += 1;
     }
+    Ok(count)
 }

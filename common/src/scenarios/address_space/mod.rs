@@ -31,9 +31,9 @@
 //!   which spins. Looking a descriptor up takes no lock since Linux 2.6.12
 //!   (Documentation/filesystems/files.rst).
 //!
-//! Who waits for `mmap_lock` may sleep, and that is a voluntary switch. Who
-//! spins, or waits until all cores have forgotten, takes CPU time. Both are
-//! counted, and the page faults, for each operation.
+//! A thread that waits for `mmap_lock` may sleep, and that is a voluntary
+//! switch. One that spins, or waits until all cores have forgotten, takes CPU
+//! time. Both are counted, and the page faults, for each operation.
 
 use std::fmt;
 
@@ -51,7 +51,7 @@ mod outcome;
 mod work;
 
 pub use outcome::{Finished, outcome};
-pub use work::{Report, Work};
+pub use work::{Work, WorkReport};
 
 /// Is one address space a bottleneck?
 #[derive(Debug, Parser)]

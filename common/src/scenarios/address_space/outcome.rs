@@ -1,10 +1,13 @@
 //! What a ladder came to: checked, in figures, and as a page.
 
+use std::iter;
+
 use anyhow::{Result, ensure};
 use serde_json::{Map, Value, json};
 
-use super::{Operation, Plan, Report, bytes};
+use super::{Operation, Plan, WorkReport, bytes};
 use crate::{
+    columns::{self, columns},
     digest::Digest,
     laps::Laps,
     outcome::{Better, Metric, Model, Outcome},
@@ -17,8 +20,8 @@ use crate::{
 pub struct Finished {
     /// What was to be done.
     pub plan: Plan,
-    /// What each worker tells.
-    pub reports: Vec<Report>,
+    /// What each worker reports.
+    pub reports: Vec<WorkReport>,
     /// What it took.
     pub laps: Laps,
 }
@@ -196,8 +199,11 @@ fn result(finished: &[Finished]) -> Value {
 
 /// A row for each operation and size, then what each of them meets at.
 fn story(model: Model, rows: &[Row]) -> Vec<String> {
-    let mut lines: Vec<_> = rows.first().map(heading).into_iter().collect();
-    lines.extend(rows.iter().map(line));
+    let mut lines = rows.first().map_or_else(Vec::new, |first| {
+        let mut table = columns(heading(first));
+        table.add_rows(rows.iter().map(cells));
+        columns::lines(&table)
+    });
     lines.push(String::new());
     lines.push(legend(rows));
     lines.extend(rows.iter().filter_map(|row| untouched(&row[0].plan)));
@@ -210,14 +216,16 @@ fn story(model: Model, rows: &[Row]) -> Vec<String> {
     lines
 }
 
-fn heading(row: &Row) -> String {
+fn heading(row: &Row) -> Vec<String> {
     let crews = row.iter().map(|one| one.plan.workers.to_string());
     let costs = ["speed-up", "slept", "faults", "CPU"].map(str::to_owned);
-    cells("op/s, by workers", crews, costs)
+    let what = "op/s, by workers".to_owned();
+    iter::once(what).chain(crews).chain(costs).collect()
 }
 
-fn line(row: &Row) -> String {
-    let rates = row.iter().map(|one| units::human(one.rate(), ""));
+fn cells(row: &Row) -> Vec<String> {
+    let rate = |one: &Finished| units::human(one.rate(), "");
+    let rates = row.iter().map(|one| rate(one).trim_end().to_owned());
     let asked = row.iter().find(|one| one.plan.workers == one.plan.asked);
     let speed_up = speed_up(row).map(units::three_digits);
     let costs = asked.map(|asked| {
@@ -228,23 +236,8 @@ fn line(row: &Row) -> String {
             units::human(asked.cpu(), "s"),
         ]
     });
-    cells(&row[0].plan.row(), rates, costs.into_iter().flatten())
-}
-
-/// At most three rates and four costs, with which it is 79 columns wide.
-fn cells(
-    first: &str,
-    rates: impl IntoIterator<Item = String>,
-    costs: impl IntoIterator<Item = String>,
-) -> String {
-    let mut line = format!("{first:16}");
-    for rate in rates {
-        line += &format!("{:>10}", rate.trim_end());
-    }
-    for (cost, width) in costs.into_iter().zip([9, 7, 8, 9]) {
-        line += &format!("{cost:>width$}");
-    }
-    line
+    let what = iter::once(row[0].plan.row());
+    what.chain(rates).chain(costs.into_iter().flatten()).collect()
 }
 
 fn legend(rows: &[Row]) -> String {
@@ -342,7 +335,7 @@ mod tests {
             let whole = if index == 0 { plan.reference() } else { 0 };
             let begin = 5 + index as u64;
             let seconds = plan.share(index).count() as u64;
-            Report {
+            WorkReport {
                 found: whole,
                 began: Duration::from_secs(begin),
                 ended: Duration::from_secs(begin + seconds),

@@ -36,13 +36,13 @@ enum Own {
     File(OwnFile),
 }
 
-/// What one worker has to tell.
+/// What one worker reports.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct WorkReport {
     /// The sum of what its operations found.
     pub found: u64,
-    /// When it began. Not when the gate opened: the way there and back again
-    /// is no part of an operation.
+    /// When it began, and not when the gate opened: the way from there and
+    /// back is no part of an operation.
     pub began: Duration,
     /// When it was done.
     pub ended: Duration,
@@ -82,7 +82,7 @@ impl Work {
     /// # Errors
     ///
     /// Fails if the kernel refuses anything.
-    pub fn perform(mut self) -> Result<Report> {
+    pub fn perform(mut self) -> Result<WorkReport> {
         let plan = self.plan;
         let before = Resources::of_this_thread();
         let (began, mut found) = (monotonic(), 0_u64);
@@ -91,7 +91,7 @@ impl Work {
         }
         let ended = monotonic();
         let used = Resources::of_this_thread() - before;
-        Ok(Report { found, began, ended, used })
+        Ok(WorkReport { found, began, ended, used })
     }
 
     /// Does the operation of this number, and says what it found.

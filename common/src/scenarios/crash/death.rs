@@ -1,5 +1,5 @@
-//! The ways to die, and what is said before. Unix only, but for
-//! [`leave_no_core`], which is Linux.
+//! The ways to die, and what the victim says before. All of it is Unix, and
+//! [`leave_no_core`] is Linux.
 
 use std::{
     hint::black_box,
@@ -35,7 +35,7 @@ use crate::laps::monotonic;
     Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
-pub enum Way {
+pub enum DeathCause {
     /// It panics, and unwinds
     Panic,
     /// It ends the program, politely
@@ -50,55 +50,55 @@ pub enum Way {
     MemoryLimit,
 }
 
-/// What [`Way::Exit`] ends with, which nothing else does.
+/// What [`DeathCause::Exit`] ends with, which nothing else does.
 const STATUS: i32 = 42;
 
-/// What [`Way::MemoryLimit`] is allowed. A program with many threads may
+/// What [`DeathCause::MemoryLimit`] is allowed. A program with many threads may
 /// have reserved more already: then nothing is left, which is fatal too.
 const ADDRESSES: u64 = 256 << 20;
 
-/// Where the kernel lets a stack grow without limit, [`Way::StackOverflow`]
-/// would take all memory before it had none.
+/// Where the kernel lets a stack grow without limit,
+/// [`DeathCause::StackOverflow`] would take all memory before it had none.
 const STACK: u64 = 64 << 20;
 
-impl Way {
-    /// Dies, without a word of Rust's: it is expected, and would only hide
-    /// what is not.
+impl DeathCause {
+    /// Dies, and has Rust print nothing about it: the message of a planned
+    /// death would only hide those of others.
     ///
     /// # Panics
     ///
-    /// Panics if that is the way.
+    /// Panics if that is the cause.
     pub fn die(self) -> ! {
-        if self != Way::Panic {
-            // Where one of these is refused, it is still the same death.
+        if self != DeathCause::Panic {
+            // If the kernel refuses one of these, the death is the same.
             let _ = fall_silent();
             let _ = leave_no_core();
         }
         match self {
             // A panic like any other, but for the hook, that would print a
             // backtrace for longer than all the rest takes.
-            Way::Panic => resume_unwind(Box::new("as was planned")),
-            Way::Exit => process::exit(STATUS),
-            Way::Abort => process::abort(),
-            Way::Segfault => read_no_memory(),
-            Way::StackOverflow => overflow_the_stack(),
-            Way::MemoryLimit => reach_the_memory_limit(),
+            DeathCause::Panic => resume_unwind(Box::new("as was planned")),
+            DeathCause::Exit => process::exit(STATUS),
+            DeathCause::Abort => process::abort(),
+            DeathCause::Segfault => read_no_memory(),
+            DeathCause::StackOverflow => overflow_the_stack(),
+            DeathCause::MemoryLimit => reach_the_memory_limit(),
         }
     }
 
-    /// Whether a process that had to end did so in this way.
-    pub fn is_the_cause_of(self, status: ExitStatus) -> bool {
+    /// Whether a process that died of this ends with such a status.
+    pub fn explains(self, status: ExitStatus) -> bool {
         let (code, signal) = (status.code(), status.signal());
         let is = |expected: Signal| signal == Some(expected.as_raw());
         match self {
             // A panic that nobody catches ends `main` with this.
-            Way::Panic => code == Some(101),
-            Way::Exit => code == Some(STATUS),
-            Way::Abort | Way::MemoryLimit => is(Signal::ABORT),
-            Way::Segfault => is(Signal::SEGV),
+            DeathCause::Panic => code == Some(101),
+            DeathCause::Exit => code == Some(STATUS),
+            DeathCause::Abort | DeathCause::MemoryLimit => is(Signal::ABORT),
+            DeathCause::Segfault => is(Signal::SEGV),
             // Rust knows the page below its stacks, says so, and aborts. Of
             // a stack that it did not make it may not know.
-            Way::StackOverflow => is(Signal::ABORT) || is(Signal::SEGV),
+            DeathCause::StackOverflow => is(Signal::ABORT) || is(Signal::SEGV),
         }
     }
 }
@@ -161,8 +161,8 @@ fn reach_the_memory_limit() -> ! {
     unreachable!("{} MiB are not the limit", hoard.len())
 }
 
-/// What a worker that is about to die says to its supervisor. Nothing but a
-/// pipe carries that through each of the deaths.
+/// What a worker that is about to die says to its supervisor, through a pipe:
+/// nothing else outlives every kind of death.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct LastWords {
@@ -173,12 +173,12 @@ pub struct LastWords {
 }
 
 impl LastWords {
-    /// Of a worker that knows of so many transfers.
+    /// The last words of a worker that knows of so many transfers.
     pub fn now(made: u64) -> Self {
         LastWords { at: monotonic().as_nanos() as u64, made }
     }
 
-    /// When they were said.
+    /// When the victim said them.
     pub fn at(&self) -> Duration {
         Duration::from_nanos(self.at)
     }
@@ -192,7 +192,7 @@ impl LastWords {
     ///
     /// # Errors
     ///
-    /// Fails if all who could have said them are gone.
+    /// Fails if every worker that could have said them is gone.
     pub fn hear(mut pipe: io::PipeReader) -> Result<Self> {
         let mut words = LastWords::default();
         pipe.read_exact(bytemuck::bytes_of_mut(&mut words))
@@ -201,8 +201,8 @@ impl LastWords {
     }
 }
 
-/// What a worker knows of the victim: that it is the victim itself, or whose
-/// death to wait for. By default it comes after the death.
+/// What a worker knows of the planned death: whether it is the victim itself,
+/// or has to wait for the victim's death. An heir has neither to do.
 #[derive(Debug, Default)]
 pub struct Victim(Option<Doomed>);
 
@@ -215,21 +215,27 @@ struct Doomed {
 }
 
 impl Victim {
-    /// The one whom the plan dooms. Its last words go into the pipe, of which
-    /// each worker has the end.
-    pub fn new(plan: &Plan, worker: usize, pipe: io::PipeWriter) -> Self {
+    /// The plan's victim, as this worker knows it. `last_words` is the pipe
+    /// for the victim's last words. Every worker has it but an heir, which
+    /// was started after the death.
+    pub fn new(
+        plan: &Plan,
+        worker: usize,
+        last_words: Option<io::PipeWriter>,
+    ) -> Self {
         let doom = plan.doom();
         let is_this_worker = doom.worker == worker;
-        Victim(Some(Doomed { plan: *plan, doom, is_this_worker, pipe }))
+        let doomed = |pipe| Doomed { plan: *plan, doom, is_this_worker, pipe };
+        Victim(last_words.map(doomed))
     }
 
-    /// Dies, if that is planned at the worker's transfer of this number with
-    /// this in its hands. What `last_words` borrowed is given back before:
-    /// a lock that it took is not held at the death.
+    /// Dies, if the plan says so: at the worker's transfer of this number,
+    /// and while it holds this. `last_words` has returned by then, so a lock
+    /// that only it takes is not held at the death.
     ///
     /// # Panics
     ///
-    /// Panics if that is how to die.
+    /// Panics if the plan says that the worker panics.
     pub fn die_at(
         &mut self,
         number: u32,
@@ -241,15 +247,15 @@ impl Victim {
             && (doom.number, plan.hold) == (number, hold)
         {
             let words = last_words();
-            // Without a reader there is nobody to die for, nor a supervisor.
+            // Without a reader there is no supervisor left to tell.
             let _ = pipe.write_all(bytemuck::bytes_of(&words));
-            plan.way.die();
+            plan.cause.die();
         }
     }
 
     /// Lets no survivor begin the second half of its transfers before the
-    /// victim is dead: so all are at work when one dies, on however few cores,
-    /// and whatever else those have to do.
+    /// victim is dead. So all are at work when it dies, even on few or busy
+    /// cores.
     pub fn outlive_at(&mut self, number: u32) {
         if let Some(Doomed { plan, is_this_worker: false, .. }) = self.0
             && number == plan.transfers / 2
@@ -260,8 +266,8 @@ impl Victim {
     }
 }
 
-/// A victim that says nothing for so long is lost. Then the pipe has to be
-/// closed, so that the supervisor finds it out.
+/// A victim that says nothing for so long is lost. Then its survivors close
+/// the pipe, so that the supervisor finds out.
 const LOST: Duration = Duration::from_secs(60);
 
 /// Waits until the supervisor has heard the last words: it closes its end of
@@ -287,13 +293,13 @@ mod tests {
 
     /// A worker of two, and the end of the pipe that the supervisor has.
     fn worker(is_victim: bool) -> (Victim, io::PipeReader, Plan) {
-        let (way, hold, death) = (Way::Abort, Hold::Nothing, 0);
+        let (cause, hold, death) = (DeathCause::Abort, Hold::Nothing, 0);
         let (transfers, workers, seed) = (9, 2, 1);
-        let plan = Plan { way, hold, death, transfers, workers, seed };
+        let plan = Plan { cause, hold, death, transfers, workers, seed };
         let doomed = plan.doom().worker;
         let worker = if is_victim { doomed } else { 1 - doomed };
         let (reader, writer) = io::pipe().unwrap();
-        (Victim::new(&plan, worker, writer), reader, plan)
+        (Victim::new(&plan, worker, Some(writer)), reader, plan)
     }
 
     #[test]

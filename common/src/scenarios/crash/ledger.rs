@@ -13,32 +13,32 @@ use crate::{
     arguments::MOST_WORKERS, laps::monotonic, scenarios::shared_state::Transfer,
 };
 
-/// The balances, and a journal that is written *ahead* of each change: what
-/// will be changed, and what was there. So databases do it. If a worker died
+/// The balances, and a journal that is written *ahead* of each change, as
+/// databases do it: what will change, and what was there. If a worker died
 /// before its transfer was finished, the journal is open, and
-/// [`repair`](Ledger::repair) puts back what was there; as that can be done
-/// again and again, whoever repairs may die of it too.
+/// [`repair`](Ledger::repair) puts back what was there. That can be done
+/// again and again, so the worker that repairs may die of it too.
 ///
 /// The rejected alternative is to look at the total, which shows that half a
-/// transfer was made, and not which half, or whose.
+/// transfer was made, and neither which half nor by which worker.
 ///
 /// It is plain data, so that it can be in memory that processes share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Ledger {
     balances: [i64; Ledger::ACCOUNTS],
-    /// Transfers that each worker has made: where its heir goes on.
+    /// How many transfers each worker has made: there its heir goes on.
     made: [u64; MOST_WORKERS],
     journal: Entry,
     repairs: u64,
     is_anew: u64,
-    /// Whether work stands still since a death, for all anyone knows.
+    /// Whether no transfer has been made since the death.
     is_awaited: u64,
     /// When the first transfer after that was made, in nanoseconds.
     resumed: u64,
 }
 
-/// All that a transfer changes, as it was before.
+/// Everything that a transfer changes, as it was before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 struct Entry {
@@ -50,7 +50,7 @@ struct Entry {
 }
 
 impl Ledger {
-    /// No more than a reader looks over.
+    /// Few enough to read.
     pub const ACCOUNTS: usize = 16;
 
     /// What every account holds at first.
@@ -62,12 +62,17 @@ impl Ledger {
         Ledger { balances, ..Ledger::zeroed() }
     }
 
-    /// The same, where all is begun anew after a death.
+    /// The same, for workers that begin anew after a death.
     pub fn anew() -> Self {
         Ledger { is_anew: 1, is_awaited: 1, ..Ledger::opening() }
     }
 
-    /// Transfers that a worker, or whoever had its place, has made.
+    /// One of the two.
+    pub fn first(is_anew: bool) -> Self {
+        if is_anew { Ledger::anew() } else { Ledger::opening() }
+    }
+
+    /// How many transfers a worker, or the worker before it, has made.
     pub fn made(&self, worker: usize) -> u32 {
         self.made[worker] as u32
     }
@@ -125,7 +130,7 @@ impl Ledger {
         self.journal.is_open = 0;
     }
 
-    /// What a worker says that sees this, and dies.
+    /// The last words of a worker that sees this and dies.
     pub fn last_words(&mut self) -> LastWords {
         self.is_awaited = 1;
         LastWords::now(self.made.iter().sum())
@@ -161,7 +166,7 @@ impl Ledger {
         self.balances
     }
 
-    /// What a supervisor wants to know of it.
+    /// What a supervisor wants to know about it.
     pub fn report(&self) -> Report {
         Report {
             balances: self.balances,
@@ -188,9 +193,9 @@ pub struct Report {
     pub balances: [i64; Ledger::ACCOUNTS],
     /// Transfers of all workers.
     pub made: u64,
-    /// How often a transfer that was half made was taken back.
+    /// How often a half made transfer was taken back.
     pub repairs: u64,
-    /// Whether it is not the one that there was before the death.
+    /// Whether the workers began anew with it after the death.
     pub is_anew: bool,
     /// When the first transfer after the death was made.
     pub resumed: Duration,

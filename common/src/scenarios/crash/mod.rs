@@ -1,8 +1,8 @@
 //! A worker dies by itself, perhaps with a lock: who survives?
 //!
 //! Workers move money between the accounts of one ledger. One of them, the
-//! victim, dies at one of its transfers. Whatever that takes along, in the
-//! end every transfer is to be made exactly once. What both siblings share:
+//! victim, dies at one of its transfers. Whatever is lost with it, in the end
+//! every transfer must have been made exactly once. What both siblings share:
 //! the transfers, the ways to die, the ledger and its repair, the outcome.
 
 use std::{fmt, process::ExitStatus, time::Duration};
@@ -24,7 +24,7 @@ mod death;
 mod ledger;
 mod outcome;
 
-pub use death::{LastWords, Victim, Way};
+pub use death::{DeathCause, LastWords, Victim};
 pub use ledger::{Ledger, Report};
 pub use outcome::{Death, Finished, outcome};
 
@@ -50,7 +50,7 @@ pub struct Args {
     deaths: Option<u32>,
 
     #[command(flatten)]
-    variants: Variants<Way>,
+    variants: Variants<DeathCause>,
 
     #[command(flatten)]
     workers: Workers,
@@ -73,24 +73,23 @@ impl Arguments for Args {
     }
 }
 
-/// Whether a program that was built so can die in these ways.
-fn can_all(ways: &[Way], unwinds: bool) -> Result<(), String> {
-    match ways.contains(&Way::Panic) && !unwinds {
-        true => Err("this program was built with panic = \"abort\", by its \
-                     profile or by CARGO_PROFILE_…_PANIC, and cannot unwind: \
-                     build it with panic = \"unwind\", or choose other ways \
-                     to die, such as --variant abort"
-            .into()),
-        false => Ok(()),
+/// Whether a program that was built so can die of these causes.
+fn can_all(causes: &[DeathCause], unwinds: bool) -> Result<(), String> {
+    if unwinds || !causes.contains(&DeathCause::Panic) {
+        return Ok(());
     }
+    Err("this program was built with panic = \"abort\", by its profile or by \
+         CARGO_PROFILE_…_PANIC, and cannot unwind: build it with panic = \
+         \"unwind\", or choose other ways to die, such as --variant abort"
+        .into())
 }
 
 impl Args {
-    /// Each way to die that is asked for, in each of the places where it
-    /// strikes, as often as it shall.
+    /// Each way to die that the user asks for, in each of the four places,
+    /// as often as the user wants.
     pub fn plans(&self) -> Vec<Plan> {
-        let plan = |way, hold, death| Plan {
-            way,
+        let plan = |cause, hold, death| Plan {
+            cause,
             hold,
             death,
             transfers: self.transfers,
@@ -98,10 +97,10 @@ impl Args {
             seed: self.common.seed,
         };
         let mut plans = Vec::new();
-        for way in self.variants.chosen() {
+        for cause in self.variants.chosen() {
             for hold in Hold::ALL {
                 let deaths = 0..self.deaths();
-                plans.extend(deaths.map(|death| plan(way, hold, death)));
+                plans.extend(deaths.map(|death| plan(cause, hold, death)));
             }
         }
         plans
@@ -113,17 +112,17 @@ impl Args {
     }
 }
 
-/// What the victim has in its hands as it dies, and who is told of that.
+/// What the victim holds when it dies, and who is told of that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hold {
     /// No lock: it dies between two transfers.
     Nothing,
-    /// A lock that tells whoever takes it next, with the ledger half changed.
+    /// A lock that tells the next who takes it; the ledger is half changed.
     Lock,
-    /// The same with a lock that tells nobody, and is not given back.
+    /// The same with a lock that tells nobody, and is never given back.
     PlainLock,
-    /// A transfer that it was about to send. The ledger is another's, who
+    /// A transfer that it was about to send. The ledger has an owner, which
     /// gets a transfer whole or not at all.
     Message,
 }
@@ -157,17 +156,17 @@ impl fmt::Display for Hold {
     }
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for DeathCause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(&arguments::name(self))
     }
 }
 
-/// What is to be done, and who dies at it.
+/// What the workers do, and which of them dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// How the victim dies.
-    pub way: Way,
+    /// What the victim dies of.
+    pub cause: DeathCause,
     /// What it holds.
     pub hold: Hold,
     /// Which of several such deaths it is, from 0.
@@ -180,23 +179,23 @@ pub struct Plan {
     pub seed: u64,
 }
 
-/// Who dies, and at which of its transfers.
+/// Which worker dies, and at which of its transfers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Doom {
     /// The victim.
     pub worker: usize,
-    /// So many transfers it has made when it dies.
+    /// How many transfers it has made when it dies.
     pub number: u32,
 }
 
 impl Plan {
     /// What a person calls it.
     pub fn name(&self) -> String {
-        format!("{}, {}", self.way, self.hold)
+        format!("{}, {}", self.cause, self.hold)
     }
 
-    /// The transfers of one worker, which depend on no other worker's. Who
-    /// takes over from a dead one leaves out those that are `made`.
+    /// The transfers of one worker, which depend on no other worker's. An
+    /// heir leaves out those that are `made`.
     pub fn transfers(
         &self,
         worker: usize,
@@ -208,15 +207,27 @@ impl Plan {
         (0..).zip(all).skip(made as usize)
     }
 
-    /// Each death has a moment of its own, before the half of the transfers,
-    /// where those who survive it wait: see [`Victim::outlive_at`].
+    /// Each death has a moment of its own, in the first half of the
+    /// transfers. After that half the survivors wait for it, see
+    /// [`Victim::outlive_at`].
     pub fn doom(&self) -> Doom {
-        let place = 4 * self.way as u64 + self.hold as u64;
+        let place = 4 * self.cause as u64 + self.hold as u64;
         let stream = u64::MAX - (u64::from(self.death) << 8 | place);
         let mut input = Input::new(self.seed, stream);
         let number =
             self.transfers / 8 + input.below(self.transfers.div_ceil(4));
         Doom { worker: input.below(self.workers as u32) as usize, number }
+    }
+
+    /// Whether this death ends the victim's process. A thread that panics
+    /// ends alone.
+    pub fn ends_a_process(&self, model: Model) -> bool {
+        model == Model::Processes || self.cause != DeathCause::Panic
+    }
+
+    /// Whether the other workers live on after this death.
+    pub fn spares_the_others(&self, model: Model) -> bool {
+        model == Model::Processes || self.cause == DeathCause::Panic
     }
 
     /// Every transfer of every worker, one after the other.
@@ -235,22 +246,22 @@ impl Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Order {
-    /// Whose it is.
+    /// The worker that sent it.
     pub worker: u32,
-    /// How many the worker has sent before. Who takes over from a dead one
-    /// does not know what had arrived, and sends all again: by this number
-    /// the owner knows what it has made.
+    /// How many the worker has sent before. An heir does not know what has
+    /// arrived, and sends all again: by this number the owner knows what it
+    /// has made.
     pub number: u32,
-    /// What to do.
+    /// What the owner has to do.
     pub transfer: Transfer,
 }
 
 impl Order {
-    /// In the place of a number: from now on the victim is dead. Nobody needs
-    /// to be told; it is for the clock.
+    /// In place of a number: from now on the victim is dead. The work does
+    /// not need this message; the clock does.
     const FAREWELL: u32 = u32::MAX;
 
-    /// What a victim sends last.
+    /// The last message of a victim.
     pub fn farewell(worker: usize) -> Self {
         Order::new(worker, Order::FAREWELL, Transfer::zeroed())
     }
@@ -260,7 +271,7 @@ impl Order {
         Order { worker: worker as u32, number, transfer }
     }
 
-    /// Whether it can be made: bytes that came from elsewhere may be any.
+    /// Whether it can be made: bytes from another process may be anything.
     pub fn is_possible(&self, plan: &Plan) -> bool {
         let Transfer { from, to, .. } = self.transfer;
         let is_account = |account| (account as usize) < Ledger::ACCOUNTS;
@@ -270,73 +281,80 @@ impl Order {
     }
 }
 
-/// What a process answers when its part is done.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// What a worker answers when its part is done, or all workers of a process
+/// together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// How many workers in it were there before the death, and still are.
+    /// How many of them were started before the death, and survived it.
     pub survivors: usize,
-    /// The ledger, if it has that.
+    /// The ledger at the end, if they have it.
     pub report: Option<Report>,
+}
+
+impl Answer {
+    /// Takes in what another worker answered.
+    pub fn add(&mut self, other: Answer) {
+        self.survivors += other.survivors;
+        self.report = other.report.or(self.report);
+    }
 }
 
 /// Many times what it takes to die and to be replaced.
 const HANG: Duration = Duration::from_millis(30);
 
-/// What a supervisor saw.
+/// What the supervisor saw.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
     /// How a process ended, if one did.
     pub death: Option<ExitStatus>,
-    /// Whether those who were left hung, so that they had to be killed.
+    /// Whether the others hung, so that they had to be killed.
     pub hung: bool,
-    /// The workers that were there before the death and after it.
+    /// How many workers were started before the death, and survived it.
     pub survivors: usize,
     /// What the victim said.
     pub last_words: LastWords,
-    /// The ledger in the end.
+    /// The ledger at the end.
     pub report: Report,
 }
 
 impl Seen {
-    /// The victim has spoken, and more is to come.
-    pub fn new(last_words: LastWords) -> Self {
-        Seen { last_words, ..Seen::default() }
-    }
-
-    /// Takes down what a process answered.
+    /// Notes what all workers together answered.
     pub fn answered(&mut self, answer: Answer) {
         self.survivors += answer.survivors;
         self.report = answer.report.unwrap_or(self.report);
     }
 
-    /// How long to wait for the next news before it is said that all hang.
-    /// A plain lock that is lost is not given back by waiting longer;
-    /// otherwise nobody hangs, however busy the machine is.
-    pub fn patience(&self, plan: &Plan, is_lost: bool) -> Duration {
-        match plan.hold {
-            Hold::PlainLock if is_lost && !self.hung => HANG,
-            _ => Duration::from_secs(30),
+    /// How long the supervisor waits for news before it says that all hang.
+    /// Once a plain lock is lost, and there are others who wait for it, more
+    /// patience would not bring it back. In all other cases nobody hangs,
+    /// however busy the machine is.
+    pub fn patience(&self, plan: &Plan, model: Model) -> Duration {
+        let is_dead = self.death.is_some() || !plan.ends_a_process(model);
+        let is_lost = plan.hold == Hold::PlainLock && is_dead;
+        if is_lost && plan.spares_the_others(model) && !self.hung {
+            return HANG;
         }
+        Duration::from_secs(30)
     }
 
-    /// Takes down how a process died.
+    /// Notes how a process died.
     ///
     /// # Errors
     ///
-    /// Fails if it is not the first: nobody is to be replaced for ever.
+    /// Fails if it is not the first: workers are not replaced for ever.
     pub fn died(&mut self, status: ExitStatus) -> Result<()> {
         ensure!(self.death.is_none(), "one more process died: {status}");
         self.death = Some(status);
         Ok(())
     }
 
-    /// Takes down that nobody is heard of any more.
+    /// Notes that no worker answers or dies any more.
     ///
     /// # Errors
     ///
-    /// Fails if it is not for the first time.
+    /// Fails if it is not the first time.
     pub fn hangs(&mut self) -> Result<()> {
-        ensure!(!self.hung, "all was begun anew, and hangs again");
+        ensure!(!self.hung, "all began anew, and hang again");
         self.hung = true;
         Ok(())
     }
@@ -344,7 +362,7 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{collections::BTreeSet, os::unix::process::ExitStatusExt as _};
 
     use clap::ValueEnum as _;
     use proptest::{prelude::*, sample::select};
@@ -352,10 +370,10 @@ mod tests {
     use super::*;
 
     pub(super) fn plans() -> impl Strategy<Value = Plan> {
-        let ways = select(Way::value_variants());
+        let ways = select(DeathCause::value_variants());
         (ways, select(&Hold::ALL[..]), 1..99_u32, 1..9_usize, any::<u64>())
-            .prop_map(|(way, hold, transfers, workers, seed)| Plan {
-                way,
+            .prop_map(|(cause, hold, transfers, workers, seed)| Plan {
+                cause,
                 hold,
                 death: 0,
                 transfers,
@@ -365,11 +383,14 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_unwind_is_told_why() {
-        let refused = can_all(Way::value_variants(), false);
+    fn a_program_that_cannot_unwind_says_why() {
+        let refused = can_all(DeathCause::value_variants(), false);
         assert!(refused.is_err_and(|why| why.contains("panic = \"abort\"")));
-        assert_eq!(can_all(&[Way::Abort, Way::Exit], false), Ok(()));
-        assert_eq!(can_all(Way::value_variants(), true), Ok(()));
+        assert_eq!(
+            can_all(&[DeathCause::Abort, DeathCause::Exit], false),
+            Ok(())
+        );
+        assert_eq!(can_all(DeathCause::value_variants(), true), Ok(()));
     }
 
     proptest! {
@@ -400,8 +421,8 @@ mod tests {
             from in 0..40_u32,
             to in 0..40_u32,
         ) {
-            let order =
-                Order::new(worker as usize, 0, Transfer { from, to, amount: 1 });
+            let transfer = Transfer { from, to, amount: 1 };
+            let order = Order::new(worker as usize, 0, transfer);
             let is_possible =
                 (worker as usize) < plan.workers && from < 16 && to < 16;
             prop_assert_eq!(order.is_possible(&plan), is_possible);
@@ -409,14 +430,34 @@ mod tests {
     }
 
     #[test]
+    fn only_who_waits_for_a_lost_lock_is_soon_said_to_hang() {
+        let abort = Some(ExitStatus::from_raw(6));
+        let soon = |cause, hold, model, how, hung| {
+            let (death, transfers, workers, seed) = (0, 9, 2, 1);
+            let plan = Plan { cause, hold, death, transfers, workers, seed };
+            let seen = Seen { death: how, hung, ..Seen::default() };
+            seen.patience(&plan, model) == HANG
+        };
+        use DeathCause::{Abort, Panic};
+        use Hold::{Lock, PlainLock};
+        use Model::{Processes, Threads};
+        assert!(soon(Abort, PlainLock, Processes, abort, false));
+        assert!(soon(Panic, PlainLock, Threads, None, false));
+        assert!(!soon(Abort, PlainLock, Processes, None, false));
+        assert!(!soon(Abort, PlainLock, Processes, abort, true));
+        assert!(!soon(Abort, PlainLock, Threads, abort, false));
+        assert!(!soon(Panic, Lock, Threads, None, false));
+    }
+
+    #[test]
     fn each_death_has_a_moment_of_its_own() {
         let (transfers, workers, seed) = (1 << 20, 1, 1);
         let mut moments = BTreeSet::new();
-        for &way in Way::value_variants() {
+        for &cause in DeathCause::value_variants() {
             for hold in Hold::ALL {
                 for death in 0..3 {
                     let plan =
-                        Plan { way, hold, death, transfers, workers, seed };
+                        Plan { cause, hold, death, transfers, workers, seed };
                     moments.insert(plan.doom().number);
                 }
             }

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Hold, Plan, Seen, Way};
+use super::{Hold, Plan, Seen};
 use crate::{
     digest::Digest,
     laps::Laps,
@@ -12,10 +12,10 @@ use crate::{
     units,
 };
 
-/// One death, and all the work in spite of it.
+/// One death, and all the work that was done in spite of it.
 #[derive(Debug)]
 pub struct Finished {
-    /// What was to be done.
+    /// What the workers had to do.
     pub plan: Plan,
     /// What the supervisor saw.
     pub seen: Seen,
@@ -50,29 +50,29 @@ pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
 
 impl Finished {
     fn check(&self, model: Model) -> Result<()> {
-        let Plan { way, hold, workers, transfers, .. } = self.plan;
+        let Plan { cause, hold, workers, transfers, .. } = self.plan;
         let total = u64::from(transfers) * workers as u64;
         ensure!(
             self.seen.report.balances == self.plan.reference()
                 && self.seen.report.made == total,
-            "{way}, {hold}: the ledger has {} transfers of {total}, or not \
+            "{cause}, {hold}: the ledger has {} transfers of {total}, or not \
              the right ones",
             self.seen.report.made
         );
-        // A thread's panic is no process's death. Who is spared by a death
-        // hangs behind a plain lock, and behind nothing else.
-        let is_mortal = model == Model::Processes || way != Way::Panic;
-        let is_spared = model == Model::Processes || way == Way::Panic;
+        // Workers that survive hang behind a plain lock, and behind nothing
+        // else.
+        let waits_in_vain = self.plan.spares_the_others(model);
         ensure!(
-            self.seen.hung == (is_spared && hold == Hold::PlainLock),
-            "{way}, {hold}: whether all hung: {}",
+            self.seen.hung == (waits_in_vain && hold == Hold::PlainLock),
+            "{cause}, {hold}: whether all hung: {}",
             self.seen.hung
         );
+        let ends = self.plan.ends_a_process(model);
         match self.seen.death {
-            None => ensure!(!is_mortal, "{way}, {hold}: nobody died"),
+            None => ensure!(!ends, "{cause}, {hold}: nobody died"),
             Some(how) => ensure!(
-                is_mortal && way.is_the_cause_of(how),
-                "{way}, {hold}: a process died otherwise: {how}"
+                ends && cause.explains(how),
+                "{cause}, {hold}: a process died otherwise: {how}"
             ),
         }
         Ok(())
@@ -80,7 +80,7 @@ impl Finished {
 
     /// What was asked, and the balances.
     fn add_to(&self, answer: &mut Digest) {
-        answer.text(&self.plan.way.to_string());
+        answer.text(&self.plan.cause.to_string());
         answer.text(&self.plan.hold.to_string());
         answer
             .count(self.seen.report.made)
@@ -98,19 +98,19 @@ impl Finished {
     fn lost(&self) -> u64 {
         let is_half_made =
             matches!(self.plan.hold, Hold::Lock | Hold::PlainLock);
-        match self.seen.report.is_anew {
-            true => self.seen.last_words.made() + u64::from(is_half_made),
-            false => self.seen.report.repairs,
+        if self.seen.report.is_anew {
+            return self.seen.last_words.made() + u64::from(is_half_made);
         }
+        self.seen.report.repairs
     }
 }
 
-/// All deaths of one way in one place, of which the median is told.
+/// All deaths of one cause in one place, of which the median is shown.
 #[derive(Clone, Copy)]
 struct Case<'all>(&'all [Finished]);
 
 fn cases(finished: &[Finished]) -> impl Iterator<Item = Case<'_>> {
-    let place = |one: &Finished| (one.plan.way, one.plan.hold);
+    let place = |one: &Finished| (one.plan.cause, one.plan.hold);
     let same = move |one: &_, other: &_| place(one) == place(other);
     finished.chunk_by(same).map(Case)
 }
@@ -139,13 +139,13 @@ impl Case<'_> {
         figures[figures.len() / 2]
     }
 
-    /// What everybody asks stands in the comparison. The rest are details.
+    /// What most readers ask stands in the comparison. The rest are details.
     fn metrics(self) -> [Metric; 3] {
-        let Plan { way, hold, .. } = self.plan();
+        let Plan { cause, hold, .. } = self.plan();
         let metric = |name, unit, better, value| {
             let id = format!("{name}-{}", hold.key());
             let label = format!("{name} {hold}");
-            Metric::new(&id, &label, unit, better, value).of(way)
+            Metric::new(&id, &label, unit, better, value).of(cause)
         };
         let [resumed, survivors, lost] = [
             metric("resumed", "s", Better::Lower, self.resumed()),
@@ -178,7 +178,7 @@ fn parameters(finished: &[Finished]) -> Value {
 
 fn result(finished: &[Finished]) -> Value {
     let deaths = finished.iter().map(|one| Death {
-        way: one.plan.way.to_string(),
+        way: one.plan.cause.to_string(),
         hold: one.plan.hold,
         death: one.seen.death.map(|status| status.to_string()),
         hung: one.seen.hung,
@@ -198,9 +198,9 @@ pub struct Death {
     pub way: String,
     /// What it held.
     pub hold: Hold,
-    /// What the kernel says of it. None of a thread.
+    /// What the kernel says of it; nothing if it was a thread.
     pub death: Option<String>,
-    /// Whether others waited for it without end.
+    /// Whether the others waited for its lock without end.
     pub hung: bool,
     /// How many others lived on.
     pub survivors: usize,
@@ -248,7 +248,7 @@ fn deaths(finished: &[Finished]) -> Vec<String> {
         ),
         line("it dies by", &SIX, &[titles, titles].concat()),
     ];
-    for places in by_way(finished) {
+    for places in by_cause(finished) {
         let mut cells = Vec::new();
         for case in places.iter().take(2) {
             let others = case.plan().workers - 1;
@@ -271,7 +271,7 @@ fn policies(model: Model, finished: &[Finished]) -> Vec<String> {
         format!("{:>79}", "half a transfer is made, behind"),
         line("it dies by", &[21; 3], &[lock, "a plain lock", "an owner"]),
     ];
-    for places in by_way(finished) {
+    for places in by_cause(finished) {
         let cells: Vec<_> = places.iter().skip(1).map(policy).collect();
         lines.extend(places.first().map(|case| named(*case, &[21; 3], &cells)));
     }
@@ -281,22 +281,22 @@ fn policies(model: Model, finished: &[Finished]) -> Vec<String> {
 
 fn policy(case: &Case) -> String {
     let lost = units::human(case.lost(), "1");
-    match case.hung() {
-        true => format!("HANGS, {lost} lost"),
-        false => format!("{}, {lost} lost", units::human(case.resumed(), "s")),
+    if case.hung() {
+        return format!("HANGS, {lost} lost");
     }
+    format!("{}, {lost} lost", units::human(case.resumed(), "s"))
 }
 
 /// The four places of each way to die.
-fn by_way(finished: &[Finished]) -> Vec<Vec<Case<'_>>> {
+fn by_cause(finished: &[Finished]) -> Vec<Vec<Case<'_>>> {
     let cases: Vec<_> = cases(finished).collect();
-    let way = |case: &Case| case.plan().way;
-    let ways = cases.chunk_by(|one, other| way(one) == way(other));
-    ways.map(<[_]>::to_vec).collect()
+    let cause = |case: &Case| case.plan().cause;
+    let causes = cases.chunk_by(|one, other| cause(one) == cause(other));
+    causes.map(<[_]>::to_vec).collect()
 }
 
 fn named(case: Case, widths: &[usize], cells: &[String]) -> String {
-    line(&format!("  {}", case.plan().way), widths, cells)
+    line(&format!("  {}", case.plan().cause), widths, cells)
 }
 
 fn line(first: &str, widths: &[usize], cells: &[impl AsRef<str>]) -> String {
@@ -329,12 +329,13 @@ mod tests {
     use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus};
 
     use super::*;
-    use crate::scenarios::crash::Report;
+    use crate::scenarios::crash::{DeathCause, Report};
 
     /// An abort as processes meet it, behind this.
     fn finished(hold: Hold) -> Finished {
-        let (way, death, transfers, workers, seed) = (Way::Abort, 0, 9, 2, 1);
-        let plan = Plan { way, hold, death, transfers, workers, seed };
+        let cause = DeathCause::Abort;
+        let (death, transfers, workers, seed) = (0, 9, 2, 1);
+        let plan = Plan { cause, hold, death, transfers, workers, seed };
         let (balances, made) = (plan.reference(), 18);
         let report = Report { balances, made, repairs: 1, ..Report::default() };
         let seen = Seen {

@@ -177,17 +177,17 @@ impl Kind {
 
 /// What one worker has fetched.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct FetchLog {
     /// In the order in which they came.
     pub replies: Vec<Reply>,
     /// What its thread took, from the gate on.
     pub used: Thread,
 }
 
-impl Report {
+impl FetchLog {
     /// Before the first.
     pub fn begin() -> Self {
-        Report { replies: Vec::new(), used: Thread::so_far() }
+        FetchLog { replies: Vec::new(), used: Thread::so_far() }
     }
 
     /// Fetches one more, and notes what comes of it.
@@ -199,6 +199,6 @@ impl Report {
 
     /// After the last.
     pub fn end(self) -> Self {
-        Report { used: Thread::so_far() - self.used, ..self }
+        FetchLog { used: Thread::so_far() - self.used, ..self }
     }
 }

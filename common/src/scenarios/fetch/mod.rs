@@ -4,9 +4,9 @@
 //! waits and fails as an address asks, what a worker does with each, and the
 //! outcome.
 
-use std::{path::PathBuf, time::Duration};
+use std::{io, path::PathBuf, process::Child, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum as _, builder::RangedU64ValueParser};
 use serde::{Deserialize, Serialize};
 
@@ -18,20 +18,19 @@ use crate::{
 
 mod addresses;
 mod client;
-mod doors;
-mod others;
 mod outcome;
+mod ports;
 mod server;
 mod wish;
 
 use addresses::addresses;
 pub use client::{
-    Address, Failure, Kind, LONGEST_BODY, Page, Reply, Report, agent,
+    Address, Failure, FetchLog, Kind, LONGEST_BODY, Page, Reply, agent,
 };
-pub use doors::{Doors, Ports};
-use others::serve_others;
 pub use outcome::{Finished, outcome};
-pub use server::{Served, serve};
+pub use ports::Ports;
+use server::serve_until_stdin_is_closed;
+pub use server::{Served, ServerProcess};
 pub use wish::{Fault, Wish};
 
 const EXAMPLES: &str = "\
@@ -126,7 +125,7 @@ impl Arguments for Args {
     }
 
     fn instead(&self) -> Option<fn() -> Result<()>> {
-        self.serve.then_some(serve_others)
+        self.serve.then_some(serve_until_stdin_is_closed)
     }
 
     fn check(&self, _model: Model) -> Result<(), String> {
@@ -241,17 +240,22 @@ pub struct Load {
 }
 
 impl Plan {
-    /// Opens the doors of our own server, if it is asked, and writes them
-    /// into the addresses.
+    /// Has `start` start our own server, if it is to be asked, and writes its
+    /// ports into the addresses. What `start` gives is a demo with `--serve`,
+    /// whose stdin and stdout are pipes.
     ///
     /// # Errors
     ///
-    /// As [`Doors::open`].
-    pub fn open_doors(&mut self) -> Result<Option<Doors>> {
+    /// Fails if the server cannot be started, or does not say where it is.
+    pub fn server(
+        &mut self,
+        start: impl FnOnce() -> io::Result<Child>,
+    ) -> Result<Option<ServerProcess>> {
         let Source::Server(load) = &mut self.source else { return Ok(None) };
-        let doors = Doors::open()?;
-        load.ports = doors.ports;
-        Ok(Some(doors))
+        let child = start().context("no server can be started")?;
+        let server = ServerProcess::meet(child)?;
+        load.ports = server.ports();
+        Ok(Some(server))
     }
 
     /// The address at this place; nothing after the last.
@@ -408,9 +412,9 @@ mod tests {
     #[test]
     fn an_address_is_where_it_says() {
         let mut plan = plans("--faults 1").pop().unwrap();
-        let doors = plan.open_doors().unwrap().unwrap();
-        let Ports { open, closed } = doors.ports;
-        assert_ne!(open, closed);
+        let Source::Server(load) = &mut plan.source else { unreachable!() };
+        let (open, closed) = (7, 8);
+        load.ports = Ports { open, closed };
         for place in 0..63 {
             let Address { url, .. } = plan.address(place).unwrap();
             let is_refused = url.ends_with("fault=refused");

@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 
 use super::{
-    Failure, Fault, Kind, Load, Page, Plan, Report, Served, Source, Wish,
+    Failure, Fault, FetchLog, Kind, Load, Page, Plan, Served, Source, Wish,
     addresses::shown, time,
 };
 use crate::{
@@ -23,7 +23,7 @@ pub struct Finished {
     /// What was to be done.
     pub plan: Plan,
     /// What each worker has fetched.
-    pub reports: Vec<Report>,
+    pub logs: Vec<FetchLog>,
     /// What the server has to say, if it was ours.
     pub served: Option<Served>,
     /// The anonymous memory of this program before any worker was started,
@@ -67,7 +67,7 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn new(finished: &'a Finished) -> Result<Self> {
-        let replies = in_order(&finished.plan, &finished.reports)?;
+        let replies = in_order(&finished.plan, &finished.logs)?;
         let row = Row { finished, replies };
         if let Some(load) = row.load() {
             for (place, reply) in (0..).zip(&row.replies) {
@@ -125,8 +125,8 @@ impl<'a> Row<'a> {
 
     /// What the workers took from the gate on, for each reply.
     fn cpu(&self) -> f64 {
-        let reports = self.finished.reports.iter();
-        let used: f64 = reports.map(|report| report.used.cpu).sum();
+        let logs = self.finished.logs.iter();
+        let used: f64 = logs.map(|log| log.used.cpu).sum();
         used / self.replies.len() as f64
     }
 
@@ -199,6 +199,7 @@ impl<'a> Row<'a> {
             let Failure { kind, reason } = failure;
             json!({ "address": address, "kind": kind, "reason": reason })
         });
+        let served = self.finished.served;
         json!({
             "workers": self.plan().workers,
             "replies": self.replies.len(),
@@ -206,7 +207,7 @@ impl<'a> Row<'a> {
             "time": self.work(),
             "share_of_the_ideal": self.share(),
             "connections": self.connections(),
-            "requests_served": self.finished.served.map(|served| served.requests),
+            "requests_served": served.map(|served| served.requests),
             "memory_each": self.memory(),
             "cpu_each": self.cpu(),
             "counted": self.counted(),
@@ -218,10 +219,10 @@ impl<'a> Row<'a> {
 /// What came of each address, once, in their order.
 fn in_order<'a>(
     plan: &Plan,
-    reports: &'a [Report],
+    logs: &'a [FetchLog],
 ) -> Result<Vec<&'a Result<Page, Failure>>> {
     let mut replies = BTreeMap::new();
-    for reply in reports.iter().flat_map(|report| &report.replies) {
+    for reply in logs.iter().flat_map(|log| &log.replies) {
         let before = replies.insert(reply.place, &reply.result);
         ensure!(before.is_none(), "address {} was fetched twice", reply.place);
     }
@@ -470,17 +471,17 @@ mod tests {
 
     /// Two workers, of whom the second was faster.
     fn finished(plan: Plan) -> Finished {
-        let mut reports = vec![Report::default(), Report::default()];
+        let mut logs = vec![FetchLog::default(), FetchLog::default()];
         for place in 0..plan.requests() {
             let worker = usize::from(place % 3 > 0);
-            reports[worker].replies.push(reply(&plan, place));
+            logs[worker].replies.push(reply(&plan, place));
         }
         let requests = plan.requests();
         let served = Some(Served { connections: 2, requests });
         let mut laps = Laps::begin();
         laps.started();
         laps.worked(&[]);
-        Finished { plan, reports, served, before: Some(0), laps }
+        Finished { plan, logs, served, before: Some(0), laps }
     }
 
     fn error(finished: Finished) -> String {
@@ -494,9 +495,9 @@ mod tests {
         };
         let expected = answer(finished(plan(63, 9)));
         let mut other = finished(plan(63, 9));
-        other.reports.reverse();
-        other.reports[0].replies.reverse();
-        for reply in &mut other.reports[0].replies {
+        other.logs.reverse();
+        other.logs[0].replies.reverse();
+        for reply in &mut other.logs[0].replies {
             if let Err(failure) = &mut reply.result {
                 failure.reason = "in other words".into();
             }
@@ -508,26 +509,26 @@ mod tests {
     #[test]
     fn whatever_is_wrong_is_an_error() {
         let mut lost = finished(plan(8, 0));
-        lost.reports[1].replies.pop();
+        lost.logs[1].replies.pop();
         assert!(error(lost).contains("nobody fetched 7"));
 
         let mut twice = finished(plan(8, 0));
-        let again = twice.reports[0].replies[0].clone();
-        twice.reports[1].replies.push(again);
+        let again = twice.logs[0].replies[0].clone();
+        twice.logs[1].replies.push(again);
         assert!(error(twice).contains("address 0 was fetched twice"));
 
         let mut more = finished(plan(8, 0));
-        let result = more.reports[0].replies[0].result.clone();
-        more.reports[0].replies.push(Reply { place: 8, result });
+        let result = more.logs[0].replies[0].result.clone();
+        more.logs[0].replies.push(Reply { place: 8, result });
         assert!(error(more).contains("too many"));
 
         let mut wrong = finished(plan(8, 0));
-        let other = wrong.reports[0].replies[0].result.clone();
-        wrong.reports[0].replies[1].result = other;
+        let other = wrong.logs[0].replies[0].result.clone();
+        wrong.logs[0].replies[1].result = other;
         assert!(error(wrong).contains("page=3: the wrong bytes came"));
 
         let mut short = finished(plan(8, 0));
-        if let Ok(page) = &mut short.reports[0].replies[0].result {
+        if let Ok(page) = &mut short.logs[0].replies[0].result {
             page.length -= 1;
         }
         assert!(error(short).contains("99 bytes came"));
@@ -544,24 +545,24 @@ mod tests {
             Err(Failure { kind, reason })
         };
         let mut harmed = finished(plan(8, 0));
-        harmed.reports[0].replies[0].result = failed(Kind::Cut);
+        harmed.logs[0].replies[0].result = failed(Kind::Cut);
         assert!(error(harmed).contains("page=0: so it is"));
 
         let mut late = finished(plan(8, 0));
-        late.reports[0].replies[0].result = failed(Kind::Timeout);
+        late.logs[0].replies[0].result = failed(Kind::Timeout);
         assert!(error(late).contains("--timeout"));
 
         let mut other = finished(plan(63, 9));
-        let replies = other.reports.iter_mut();
-        let mut replies = replies.flat_map(|report| &mut report.replies);
+        let replies = other.logs.iter_mut();
+        let mut replies = replies.flat_map(|log| &mut log.replies);
         let first = replies.find(|reply| reply.result.is_err()).unwrap();
         first.result = failed(Kind::Other);
         assert!(error(other).contains("failed as other, and not as timeout"));
 
         let mut none = finished(plan(63, 9));
-        let good = none.reports[0].replies[0].result.clone();
-        let replies = none.reports.iter_mut();
-        let mut replies = replies.flat_map(|report| &mut report.replies);
+        let good = none.logs[0].replies[0].result.clone();
+        let replies = none.logs.iter_mut();
+        let mut replies = replies.flat_map(|log| &mut log.replies);
         let first = replies.find(|reply| reply.result.is_err()).unwrap();
         first.result = good;
         assert!(error(none).contains("should fail as timeout"));

@@ -24,7 +24,7 @@ mod work;
 pub use message::{Message, Parcel, Reading, Transcript};
 pub use outcome::{Finished, outcome};
 pub use work::{
-    Receives, Report, Sends, drain_in_place, far, near, pour_in_place, whole,
+    EndReport, Receives, Sends, drain_in_place, far, near, pour_in_place, whole,
 };
 
 const EXAMPLES: &str = "\

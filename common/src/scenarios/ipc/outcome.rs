@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use super::{Plan, Report, Task, Transcript, Waiting, bytes};
+use super::{EndReport, Plan, Task, Transcript, Waiting, bytes};
 use crate::{
     arguments::name,
     digest::Digest,
@@ -24,9 +24,9 @@ pub struct Finished {
     /// What was to be done.
     pub plan: Plan,
     /// The end that asked, or poured.
-    pub near: Report,
+    pub near: EndReport,
     /// The end that answered, or drained.
-    pub far: Report,
+    pub far: EndReport,
     /// What it took.
     pub laps: Laps,
 }

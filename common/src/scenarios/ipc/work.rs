@@ -28,27 +28,27 @@ pub trait Receives<P: Parcel> {
     ///
     /// # Errors
     ///
-    /// Fails if the other end is gone, or sends what is none.
+    /// Fails if the other end is gone, or sends what is no parcel.
     fn receive(&mut self, parcel: &mut P) -> Result<()>;
 }
 
-/// What one end has to tell.
+/// What one end reports.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct EndReport {
     /// The digest of the messages that it received.
     pub digest: u64,
     /// What it took.
     pub used: Thread,
     /// How long round trips took, if it started them.
     pub trips: Option<Quantiles>,
-    /// Seconds from the first message until the last was thanked for, if it
-    /// sent a stream.
+    /// Seconds from the first message until all were acknowledged, if it sent
+    /// a stream.
     pub stream: Option<f64>,
 }
 
-impl Report {
+impl EndReport {
     fn new(transcript: &Transcript, before: Thread) -> Self {
-        Report {
+        EndReport {
             digest: transcript.digest(),
             used: Thread::so_far() - before,
             trips: None,
@@ -66,7 +66,7 @@ pub fn near<P: Parcel>(
     plan: &Plan,
     mut sender: impl Sends<P>,
     mut receiver: impl Receives<P>,
-) -> Result<Report> {
+) -> Result<EndReport> {
     match plan.task {
         Task::RoundTrip => ask(plan, &mut sender, &mut receiver),
         Task::Stream => pour(plan, &mut sender, &mut receiver),
@@ -82,7 +82,7 @@ pub fn far<P: Parcel>(
     plan: &Plan,
     mut receiver: impl Receives<P>,
     mut sender: impl Sends<P>,
-) -> Result<Report> {
+) -> Result<EndReport> {
     match plan.task {
         Task::RoundTrip => answer(plan, &mut receiver, &mut sender),
         Task::Stream => drain(plan, &mut receiver, &mut sender),
@@ -96,7 +96,7 @@ fn ask<P: Parcel>(
     plan: &Plan,
     sender: &mut impl Sends<P>,
     receiver: &mut impl Receives<P>,
-) -> Result<Report> {
+) -> Result<EndReport> {
     let (mut outgoing, mut incoming) = parcels::<P>(plan);
     let (mut transcript, mut trips) = (Transcript::new(), Latencies::new());
     let before = Thread::so_far();
@@ -110,7 +110,7 @@ fn ask<P: Parcel>(
         reuse(&mut outgoing, &mut incoming);
     }
     let trips = Some(trips.quantiles());
-    Ok(Report { trips, ..Report::new(&transcript, before) })
+    Ok(EndReport { trips, ..EndReport::new(&transcript, before) })
 }
 
 /// Answers each message, and then checks that it is whole.
@@ -118,7 +118,7 @@ fn answer<P: Parcel>(
     plan: &Plan,
     receiver: &mut impl Receives<P>,
     sender: &mut impl Sends<P>,
-) -> Result<Report> {
+) -> Result<EndReport> {
     let (mut outgoing, mut incoming) = parcels::<P>(plan);
     let mut transcript = Transcript::new();
     let before = Thread::so_far();
@@ -129,7 +129,7 @@ fn answer<P: Parcel>(
         transcript.add(&Reading::of(incoming.words()))?;
         reuse(&mut outgoing, &mut incoming);
     }
-    Ok(Report::new(&transcript, before))
+    Ok(EndReport::new(&transcript, before))
 }
 
 /// One parcel to send, which is filled, and one to receive into.
@@ -149,12 +149,12 @@ fn reuse<P: Parcel>(outgoing: &mut P, incoming: &mut P) {
 }
 
 /// Writes and sends one message after the other, as fast as they are taken,
-/// and waits until it is thanked for all of them.
+/// and waits until all of them are acknowledged.
 fn pour<P: Parcel>(
     plan: &Plan,
     sender: &mut impl Sends<P>,
     receiver: &mut impl Receives<P>,
-) -> Result<Report> {
+) -> Result<EndReport> {
     let mut parcel = P::with_words(plan.words());
     let (before, start) = (Thread::so_far(), Instant::now());
     for sequence in 1..=plan.messages {
@@ -164,15 +164,15 @@ fn pour<P: Parcel>(
         Message::new(plan, sequence).write(parcel.words_mut());
         sender.send(&mut parcel)?;
     }
-    thanked(plan, receiver, before, start)
+    acknowledged(plan, receiver, before, start)
 }
 
-/// Reads each message, whole, and gives thanks at the end.
+/// Reads each message, whole, and acknowledges all of them at the end.
 fn drain<P: Parcel>(
     plan: &Plan,
     receiver: &mut impl Receives<P>,
     sender: &mut impl Sends<P>,
-) -> Result<Report> {
+) -> Result<EndReport> {
     let mut parcel = P::with_words(plan.words());
     let mut transcript = Transcript::new();
     let before = Thread::so_far();
@@ -180,8 +180,8 @@ fn drain<P: Parcel>(
         receiver.receive(&mut parcel)?;
         transcript.add(&Reading::of(parcel.words()))?;
     }
-    thank(plan, sender)?;
-    Ok(Report::new(&transcript, before))
+    acknowledge(plan, sender)?;
+    Ok(EndReport::new(&transcript, before))
 }
 
 /// [`near`], with messages that are written where they will be read.
@@ -193,7 +193,7 @@ pub fn pour_in_place<M: Memory>(
     plan: &Plan,
     mut sender: ring::Sender<M>,
     mut receiver: impl Receives<Vec<u64>>,
-) -> Result<Report> {
+) -> Result<EndReport> {
     let (before, start) = (Thread::so_far(), Instant::now());
     for sequence in 1..=plan.messages {
         let message = Message::new(plan, sequence);
@@ -201,7 +201,7 @@ pub fn pour_in_place<M: Memory>(
         message.write_in_place(&reserved.region());
         reserved.send();
     }
-    thanked(plan, &mut receiver, before, start)
+    acknowledged(plan, &mut receiver, before, start)
 }
 
 /// [`far`], with messages that are read where they were written.
@@ -213,7 +213,7 @@ pub fn drain_in_place<M: Memory>(
     plan: &Plan,
     mut receiver: ring::Receiver<M>,
     mut sender: impl Sends<Vec<u64>>,
-) -> Result<Report> {
+) -> Result<EndReport> {
     let mut transcript = Transcript::new();
     let before = Thread::so_far();
     for _ in 0..plan.messages {
@@ -223,29 +223,33 @@ pub fn drain_in_place<M: Memory>(
         drop(received);
         transcript.add(&reading)?;
     }
-    thank(plan, &mut sender)?;
-    Ok(Report::new(&transcript, before))
+    acknowledge(plan, &mut sender)?;
+    Ok(EndReport::new(&transcript, before))
 }
 
-/// The message that says that a stream is in.
-fn thank<P: Parcel>(plan: &Plan, sender: &mut impl Sends<P>) -> Result<()> {
-    let mut thanks = P::with_words(plan.words());
-    Message::new(plan, 1).write(thanks.words_mut());
-    sender.send(&mut thanks)
+/// Sends the message that says that a whole stream has come.
+fn acknowledge<P: Parcel>(
+    plan: &Plan,
+    sender: &mut impl Sends<P>,
+) -> Result<()> {
+    let mut parcel = P::with_words(plan.words());
+    Message::new(plan, 1).write(parcel.words_mut());
+    sender.send(&mut parcel)
 }
 
-fn thanked<P: Parcel>(
+/// Waits for that message, and then stops the clock.
+fn acknowledged<P: Parcel>(
     plan: &Plan,
     receiver: &mut impl Receives<P>,
     before: Thread,
     start: Instant,
-) -> Result<Report> {
-    let mut thanks = P::with_words(plan.words());
-    receiver.receive(&mut thanks)?;
+) -> Result<EndReport> {
+    let mut parcel = P::with_words(plan.words());
+    receiver.receive(&mut parcel)?;
     let stream = Some(start.elapsed().as_secs_f64());
     let mut transcript = Transcript::new();
-    transcript.add(&Reading::of(thanks.words()))?;
-    Ok(Report { stream, ..Report::new(&transcript, before) })
+    transcript.add(&Reading::of(parcel.words()))?;
+    Ok(EndReport { stream, ..EndReport::new(&transcript, before) })
 }
 
 impl<M: Memory> Sends<Vec<u64>> for ring::Sender<M> {
@@ -278,12 +282,12 @@ impl<M: Memory> Receives<Vec<u64>> for line::Receiver<M> {
     }
 }
 
-/// What another process sent is of any length: so it is looked at before a
-/// message is made of it.
+/// Checks a length before a message is made of what came: another process may
+/// have sent any.
 ///
 /// # Errors
 ///
-/// Fails if as many bytes as expected are not what came.
+/// Fails if more or fewer bytes came than were expected.
 pub fn whole(received: usize, expected: usize) -> Result<()> {
     ensure!(
         received == expected,
@@ -301,7 +305,7 @@ mod tests {
     };
     use crate::placement::Cores;
 
-    /// A sender of ill will chooses the length: none may be a panic.
+    /// A hostile sender chooses the length: none of them may be a panic.
     #[test]
     fn a_message_of_another_length_is_an_error() {
         let plan = Plan {

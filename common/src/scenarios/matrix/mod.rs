@@ -129,17 +129,6 @@ impl Args {
         }
     }
 
-    /// The most numbers that a projection can have: of a generated database
-    /// as many as its table has, and of any other as many as memory holds,
-    /// because nobody has read it yet.
-    pub fn most_numbers(&self) -> usize {
-        if self.has_databases() {
-            return isize::MAX as usize / size_of::<f64>();
-        }
-        let Shape { rows, columns, .. } = self.shape();
-        rows * columns
-    }
-
     /// The lock under which the workers run, if there is one.
     pub fn gil(&self) -> Option<Gil> {
         let is_released = match self.global_lock {
@@ -169,7 +158,7 @@ enum GlobalLock {
 /// A global lock as CPython has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gil {
-    /// Who waits for it asks for it after this time.
+    /// A worker that waits for it asks for it after this time.
     pub switch_interval: Duration,
     /// Whether it is given back around native code.
     pub is_released: bool,

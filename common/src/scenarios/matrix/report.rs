@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{databases::Version, escaped::Escaped};
+use crate::databases::Version;
 
 /// What a worker says of a database. It crosses a pipe where the worker is a
 /// process; the projection, which is large, does not.
@@ -39,29 +38,6 @@ pub struct Figures {
     pub eigenvalues: Vec<f64>,
     /// How many components the projection has.
     pub components_kept: usize,
-}
-
-impl Figures {
-    /// How many bytes the projection takes.
-    ///
-    /// # Errors
-    ///
-    /// Fails if it has more numbers than the `most` there can be: then these
-    /// figures are not true.
-    pub fn projection_bytes(&self, most: usize) -> Result<usize> {
-        self.rows_used
-            .checked_mul(self.components_kept)
-            .filter(|numbers| *numbers <= most)
-            .and_then(|numbers| numbers.checked_mul(size_of::<f64>()))
-            .with_context(|| {
-                format!(
-                    "{}: {} rows of {} components are more than {most} numbers",
-                    Escaped(&self.name),
-                    self.rows_used,
-                    self.components_kept
-                )
-            })
-    }
 }
 
 /// Who did it, and when, by [`monotonic`](crate::laps::monotonic).
@@ -99,36 +75,12 @@ impl Span {
     }
 }
 
-/// A database that is done. What holds the projection is the sibling's affair.
-#[derive(Debug, Clone)]
+/// A database that is done. How the projection is held differs between the
+/// siblings.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Finished<P> {
     /// What the worker says.
     pub report: Report,
     /// The projection, column by column.
     pub projection: P,
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_projection_is_longer_than_one_can_be() {
-        let figures = |rows_used, components_kept| Figures {
-            name: "a".into(),
-            rows_used,
-            rows_left_out: 0,
-            columns_used: Vec::new(),
-            columns_left_out: Vec::new(),
-            columns_made_constant: Vec::new(),
-            eigenvalues: Vec::new(),
-            components_kept,
-        };
-        assert_eq!(figures(10, 3).projection_bytes(30).unwrap(), 240);
-        for (rows, kept) in [(31, 1), (1 << 40, 1 << 40), (usize::MAX, 1)] {
-            let error = figures(rows, kept).projection_bytes(30).unwrap_err();
-            assert!(error.to_string().contains("more than 30"), "{error}");
-        }
-    }
 }

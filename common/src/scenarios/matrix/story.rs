@@ -2,10 +2,14 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::ContentArrangement;
 
 use super::{Figures, Report, Span, Timeline, outcome::Busy};
-use crate::{escaped::Escaped, units};
+use crate::{
+    columns::{self, columns},
+    escaped::Escaped,
+    units,
+};
 
 /// What fits on a terminal, and beside another one of these.
 const WIDTH: usize = 80;
@@ -45,11 +49,7 @@ pub(super) fn meaning(busy: &Busy, work: f64) -> String {
 }
 
 fn table(reports: &[&Report]) -> Vec<String> {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(WIDTH as u16);
-    table.set_header([
+    let mut table = columns([
         "database",
         "rows",
         "left out",
@@ -59,14 +59,10 @@ fn table(reports: &[&Report]) -> Vec<String> {
         "load",
         "transform",
     ]);
-    for report in reports {
-        table.add_row(row(report));
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    let text = table.to_string();
-    text.lines().map(|line| line.trim_end().to_owned()).collect()
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(WIDTH as u16);
+    table.add_rows(reports.iter().map(|report| row(report)));
+    columns::lines(&table)
 }
 
 fn row(report: &Report) -> [String; 8] {

@@ -54,21 +54,20 @@ pub trait Link: Send + 'static {
     fn give(&mut self, event: Event) -> Result<()>;
 }
 
-/// Answers one query after the other, until there are no more.
-///
-/// # Errors
-///
-/// Fails if there is no screen any more.
-pub fn serve(link: impl Link) -> Result<()> {
+/// Answers one query after the other, until there are no more, or no screen.
+pub fn serve(link: impl Link) {
     let desk = Arc::new(Mutex::new(Desk::new(link)));
-    loop {
-        let Some(query) = lock(&desk).open() else {
-            return Ok(());
-        };
+    let mut has_screen = true;
+    while has_screen && let Some(query) = next(&desk) {
         let ending = |error| ending(&query.database, error);
         let news = run(&query, &desk).unwrap_or_else(ending);
-        lock(&desk).close(news)?;
+        has_screen = lock(&desk).close(news).is_ok();
     }
+}
+
+/// Does not keep the lock: SQLite needs it while the query runs.
+fn next<L: Link>(desk: &Mutex<Desk<L>>) -> Option<Query> {
+    lock(desk).open()
 }
 
 /// Each query has a connection of its own. So an interrupt that comes too
@@ -267,7 +266,7 @@ mod tests {
         std::fs::write(&database, []).unwrap();
         let (give, news) = channel();
         let query = Some(Query { id: 7, database, sql: sql.into() });
-        serve(Script { query, patience, give }).unwrap();
+        serve(Script { query, patience, give });
         news
     }
 

@@ -1,6 +1,6 @@
 //! What came out: checked, in figures, and in words.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use super::{
     session::FRAME,
 };
 use crate::{
+    columns::{self, columns},
     digest::Digest,
     laps::Laps,
     outcome::{Better, Metric, Model, Outcome},
@@ -172,16 +173,24 @@ fn metrics(record: &Record) -> Vec<Metric> {
 }
 
 fn story(record: &Record) -> Vec<String> {
-    let columns = ["p50", "p90", "p99", "max", "no frame", "query"];
-    let mut lines = vec![row("input to frame", &columns.map(str::to_owned))];
+    let mut table = columns([
+        "input to frame",
+        "p50",
+        "p90",
+        "p99",
+        "max",
+        "no frame",
+        "query",
+    ]);
     for ([_, name], session) in record.sessions() {
         let latency = session.felt.input_to_frame.quantiles();
         let longest = session.felt.longest_gap.as_secs_f64();
         let query = session.took().as_secs_f64();
         let times = [latency.p50, latency.p90, latency.p99, latency.max];
         let times = times.into_iter().chain([longest, query]).map(seconds);
-        lines.push(row(name, &times.collect::<Vec<_>>()));
+        table.add_row(iter::once(name.to_owned()).chain(times));
     }
+    let mut lines = columns::lines(&table);
     lines.push(String::new());
     lines.extend(record.worker.as_ref().map(taken));
     if let Some(cancels) = &record.cancels {
@@ -207,11 +216,6 @@ fn taken(session: &Session) -> String {
 
 fn seconds(value: f64) -> String {
     units::human(value, "s")
-}
-
-fn row(first: &str, cells: &[String]) -> String {
-    let cells = cells.iter().map(|cell| format!("{cell:>11}"));
-    format!("{first:14}{}", cells.collect::<String>())
 }
 
 fn meaning(record: &Record) -> String {

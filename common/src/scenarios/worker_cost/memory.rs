@@ -74,6 +74,18 @@ impl Ballast {
         Ok(ballast)
     }
 
+    /// Has at least so much of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`of`](Ballast::of).
+    pub fn grow_to(&mut self, length: usize) -> Result<()> {
+        if self.length < length {
+            *self = Ballast::of(length)?;
+        }
+        Ok(())
+    }
+
     /// How much there is.
     pub fn length(&self) -> usize {
         self.length

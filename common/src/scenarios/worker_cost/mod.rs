@@ -5,28 +5,30 @@
 //! work, how much memory it holds. What both siblings share: the plans, what
 //! a worker hands back, the clock, the memory, and the outcome.
 //!
-//! # Which way to adopt
+//! # Which method to adopt
 //!
-//! - [`Pool`](Way::Pool): wherever it will do. It costs the memory of workers
-//!   that wait, and a worker that is used again must be left clean.
-//! - [`Anew`](Way::Anew): where each job needs a worker of its own. As a
-//!   process it costs the same whatever the parent holds, has one thread and
-//!   nothing inherited but what it is lent, and is the dearest way. To link
-//!   it statically takes a good part of that away, and costs a larger file,
-//!   dlopen(3), names by nsswitch.conf(5), and, as it is done here, an address
-//!   that changes from start to start (see the build script of the process
-//!   sibling).
-//! - [`Served`](Way::Served), by a server that forks: where that is too dear.
-//!   It costs one more process to look after, which must stay small and with
-//!   one thread; its children share its memory's layout, and whatever secrets
-//!   and descriptors it has.
-//! - [`Borrowed`](Way::Borrowed): threads at any time. By fork hardly ever: it
-//!   copies the page tables of all that the parent holds, and in a program
-//!   with threads the child may do next to nothing (signal-safety(7)).
-//! - [`Prepared`](Way::Prepared): threads at any time. By `pre_exec` never
-//!   for what the worker can do itself when it has started: `Command` then
-//!   forks.
-//! - [`Resident`](Way::Resident) and [`Bare`](Way::Bare) are yardsticks.
+//! - [`Pool`](StartMethod::Pool): wherever it will do. It costs the memory of
+//!   workers that wait, and a worker that is used again must be left clean.
+//! - [`Anew`](StartMethod::Anew): where each job needs a worker of its own. As
+//!   a process it costs the same whatever the parent holds, has one thread and
+//!   inherits nothing but what it is lent, and costs the most. To link it
+//!   statically takes a good part of that away, at the price of a larger file,
+//!   no dlopen(3), no names by nsswitch.conf(5), and, as it is done here, an
+//!   address that is the same at each start (see the build script of the
+//!   process sibling).
+//! - [`Served`](StartMethod::Served), by a server that forks: where that is
+//!   too much. It costs one more process to look after, which must stay small
+//!   and have one thread; its children share its memory's layout, and whatever
+//!   secrets and descriptors it has.
+//! - [`Borrowed`](StartMethod::Borrowed): threads at any time. By fork hardly
+//!   ever: it copies the page tables of all that the parent holds, and in a
+//!   program with threads the child may do next to nothing
+//!   (signal-safety(7)).
+//! - [`Prepared`](StartMethod::Prepared): threads at any time. By `pre_exec`
+//!   never for what the worker can do itself when it has started: `Command`
+//!   then forks.
+//! - [`Resident`](StartMethod::Resident) and [`Bare`](StartMethod::Bare) are
+//!   yardsticks.
 
 use std::fmt;
 
@@ -44,7 +46,7 @@ mod outcome;
 mod work;
 
 pub use memory::{Ballast, Crew, Footprint, Keeping, common_table, sum};
-pub use outcome::{Finished, Report, outcome};
+pub use outcome::{Costs, Finished, outcome};
 pub use work::{Stamp, Starts, measure};
 
 /// What does a worker cost to start and to keep?
@@ -78,7 +80,7 @@ pub struct Args {
     table: Option<usize>,
 
     #[command(flatten)]
-    variants: Variants<Way>,
+    variants: Variants<StartMethod>,
 
     #[command(flatten)]
     common: Common,
@@ -94,7 +96,7 @@ impl Arguments for Args {
     }
 }
 
-/// A way to have something done by a worker; or to keep workers that do
+/// How a worker comes to do something; or that workers are kept and do
 /// nothing.
 #[derive(
     Debug,
@@ -109,7 +111,7 @@ impl Arguments for Args {
     Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
-pub enum Way {
+pub enum StartMethod {
     /// A new worker for each job, as std starts one
     Anew,
     /// A new worker that sees what its parent has: borrowed, or copied
@@ -128,19 +130,19 @@ pub enum Way {
     Idle,
 }
 
-impl Way {
+impl StartMethod {
     /// How many take some hundred milliseconds, by the slower side: it must
     /// not depend on the side, for both are to do the same. Beside a large
     /// parent a fork takes tens of milliseconds (fork(2): the page tables are
     /// copied), and so has to do with few.
     fn usual_starts(self, is_quick: bool, is_large: bool) -> u32 {
         let usual = match self {
-            Way::Borrowed | Way::Prepared if is_large => 6,
-            Way::Anew | Way::Prepared | Way::Bare if is_large => 50,
-            Way::Anew | Way::Prepared | Way::Bare => 100,
-            Way::Borrowed | Way::Served => 150,
-            Way::Pool | Way::Resident => 1000,
-            Way::Idle => 0,
+            Self::Borrowed | Self::Prepared if is_large => 6,
+            Self::Anew | Self::Prepared | Self::Bare if is_large => 50,
+            Self::Anew | Self::Prepared | Self::Bare => 100,
+            Self::Borrowed | Self::Served => 150,
+            Self::Pool | Self::Resident => 1000,
+            Self::Idle => 0,
         };
         if is_quick { usual / 5 } else { usual }
     }
@@ -148,14 +150,14 @@ impl Way {
     /// What is measured, in at most 23 letters.
     fn words(self, model: Model) -> &'static str {
         let (thread, process) = match self {
-            Way::Anew => ("thread::spawn, join", "Command, this program"),
-            Way::Borrowed => ("scoped, borrows", "fork, a copy of us"),
-            Way::Prepared => ("Builder: name, stack", "Command with pre_exec"),
-            Way::Served => ("behind a channel", "a server that forks"),
-            Way::Pool => ("rayon's pool", "the kit's pool"),
-            Way::Resident => ("futex, on the heap", "futex, in a mapping"),
-            Way::Bare => ("clone, stack of ours", "clone, vfork, execve"),
-            Way::Idle => ("at a gate", "at a gate"),
+            Self::Anew => ("thread::spawn, join", "Command, this program"),
+            Self::Borrowed => ("scoped, borrows", "fork, a copy of us"),
+            Self::Prepared => ("Builder: name, stack", "Command with pre_exec"),
+            Self::Served => ("behind a channel", "a server that forks"),
+            Self::Pool => ("rayon's pool", "the kit's pool"),
+            Self::Resident => ("futex, on the heap", "futex, in a mapping"),
+            Self::Bare => ("clone, stack of ours", "clone, vfork, execve"),
+            Self::Idle => ("at a gate", "at a gate"),
         };
         match model {
             Model::Threads => thread,
@@ -164,7 +166,7 @@ impl Way {
     }
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for StartMethod {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&arguments::name(self))
     }
@@ -174,7 +176,7 @@ impl fmt::Display for Way {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
     /// How work is done, or that none is.
-    pub way: Way,
+    pub method: StartMethod,
     /// Bytes that the parent holds beside what it must.
     pub parent_memory: usize,
     /// How many starts are measured, or how many workers wait.
@@ -199,13 +201,13 @@ impl Args {
     /// What is measured, in this order: a parent does not become small again,
     /// and what everything needs once is there before memory is measured.
     pub fn plans(&self) -> Vec<Plan> {
-        let mut ways = self.variants.chosen();
-        let all = ways.len();
-        ways.retain(|way| *way != Way::Idle);
+        let mut methods = self.variants.chosen();
+        let all = methods.len();
+        methods.retain(|method| *method != StartMethod::Idle);
         let mut plans = Vec::new();
         for parent in self.parents() {
-            plans.extend(ways.iter().map(|way| self.starts(*way, parent)));
-            if parent == 0 && ways.len() < all {
+            plans.extend(methods.iter().map(|it| self.starts(*it, parent)));
+            if parent == 0 && methods.len() < all {
                 plans.extend(self.crews());
             }
         }
@@ -219,11 +221,11 @@ impl Args {
         parents
     }
 
-    fn starts(&self, way: Way, parent_memory: usize) -> Plan {
+    fn starts(&self, method: StartMethod, parent_memory: usize) -> Plan {
         let (quick, is_large) = (self.common.quick, parent_memory > 0);
-        let usual = way.usual_starts(quick, is_large);
+        let usual = method.usual_starts(quick, is_large);
         let count = self.starts.unwrap_or(usual);
-        Plan { way, parent_memory, count, table: 0, seed: self.common.seed }
+        Plan { method, parent_memory, count, table: 0, seed: self.common.seed }
     }
 
     fn crews(&self) -> Vec<Plan> {
@@ -233,7 +235,8 @@ impl Args {
         let crews = crew.unwrap_or_else(|| CREWS[..most].to_vec());
         let plan = |count, table| {
             let seed = self.common.seed;
-            Plan { way: Way::Idle, parent_memory: 0, count, table, seed }
+            let method = StartMethod::Idle;
+            Plan { method, parent_memory: 0, count, table, seed }
         };
         let with_tables = self.crew.map_or(WITH_TABLES, u32::from);
         let mut plans: Vec<_> =
@@ -247,25 +250,27 @@ impl Args {
 impl Plan {
     /// As ids name it: `anew.beside-1073741824`.
     pub(crate) fn key(&self) -> String {
-        match (self.way, self.parent_memory) {
-            (Way::Idle, _) if self.table > 0 => {
+        match (self.method, self.parent_memory) {
+            (StartMethod::Idle, _) if self.table > 0 => {
                 format!("idle-{}.with-tables", self.count)
             }
-            (Way::Idle, _) => format!("idle-{}", self.count),
-            (way, 0) => way.to_string(),
-            (way, bytes) => format!("{way}.beside-{bytes}"),
+            (StartMethod::Idle, _) => format!("idle-{}", self.count),
+            (method, 0) => method.to_string(),
+            (method, bytes) => format!("{method}.beside-{bytes}"),
         }
     }
 
     /// As the figures and the progress name it: `anew, beside 1 GiB`.
     pub fn name(&self) -> String {
-        match (self.way, self.parent_memory) {
-            (Way::Idle, _) if self.table > 0 => {
+        match (self.method, self.parent_memory) {
+            (StartMethod::Idle, _) if self.table > 0 => {
                 format!("idle, {}, with tables", self.count)
             }
-            (Way::Idle, _) => format!("idle, {}", self.count),
-            (way, 0) => way.to_string(),
-            (way, bytes) => format!("{way}, beside {}", units::binary(bytes)),
+            (StartMethod::Idle, _) => format!("idle, {}", self.count),
+            (method, 0) => method.to_string(),
+            (method, bytes) => {
+                format!("{method}, beside {}", units::binary(bytes))
+            }
         }
     }
 }
@@ -293,7 +298,10 @@ mod tests {
         let small = plans("--parent-memory 0");
         assert!(small.iter().all(|plan| plan.parent_memory == 0));
         let names: Vec<_> = small.iter().map(Plan::name).collect();
-        assert_eq!(names.len(), Way::value_variants().len() + CREWS.len());
+        assert_eq!(
+            names.len(),
+            StartMethod::value_variants().len() + CREWS.len()
+        );
     }
 
     #[test]
@@ -309,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_is_taken_at_least_once() {
+    fn every_method_is_measured_at_least_once() {
         for arguments in ["--quick --parent-memory 1", "", "--starts 1"] {
             assert!(plans(arguments).iter().all(|plan| plan.count > 0));
         }

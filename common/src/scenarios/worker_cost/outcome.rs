@@ -1,10 +1,12 @@
 //! What the workers cost: checked, in figures, and as a page.
 
 use anyhow::{Result, ensure};
+use comfy_table::CellAlignment;
 use serde_json::{Value, json};
 
-use super::{Crew, Footprint, Plan, Starts, Way, memory, work};
+use super::{Crew, Footprint, Plan, StartMethod, Starts, memory, work};
 use crate::{
+    columns::{self, columns},
     digest::Digest,
     laps::Laps,
     outcome::{Better, Metric, Model, Outcome},
@@ -14,7 +16,7 @@ use crate::{
 
 /// What a measurement came to.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Report {
+pub enum Costs {
     /// Of workers that were started, or handed something.
     Starts(Starts),
     /// Of workers that waited.
@@ -27,7 +29,7 @@ pub struct Finished {
     /// What was to be done.
     pub plan: Plan,
     /// What came of it.
-    pub report: Report,
+    pub costs: Costs,
     laps: Laps,
     /// Seconds of CPU time of one start: ours, and that of all workers and
     /// servers, from their beginning.
@@ -59,21 +61,21 @@ pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
 impl Finished {
     /// To be called when all is stopped: who is not reaped by then has used
     /// no time that anybody knows of.
-    pub fn new(plan: Plan, report: Report, laps: Laps) -> Self {
-        let cpu = match &report {
-            Report::Starts(Starts { cpu_here, cpu_before, .. }) => {
+    pub fn new(plan: Plan, costs: Costs, laps: Laps) -> Self {
+        let cpu = match &costs {
+            Costs::Starts(Starts { cpu_here, cpu_before, .. }) => {
                 let reaped = cpu_of_reaped() - cpu_before;
                 (cpu_here + reaped) / f64::from(plan.count)
             }
-            Report::Crew(_) => 0.0,
+            Costs::Crew(_) => 0.0,
         };
-        Finished { plan, report, laps, cpu }
+        Finished { plan, costs, laps, cpu }
     }
 
     fn check(&self) -> Result<()> {
-        let (sum, expected) = match &self.report {
-            Report::Starts(starts) => (starts.sum, work::reference(&self.plan)),
-            Report::Crew(crew) => (crew.sum, memory::reference(&self.plan)),
+        let (sum, expected) = match &self.costs {
+            Costs::Starts(starts) => (starts.sum, work::reference(&self.plan)),
+            Costs::Crew(crew) => (crew.sum, memory::reference(&self.plan)),
         };
         ensure!(
             sum == expected,
@@ -85,9 +87,9 @@ impl Finished {
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        let metrics = match &self.report {
-            Report::Starts(starts) => self.of_starts(starts),
-            Report::Crew(crew) => of_crew(crew, self.plan.table > 0),
+        let metrics = match &self.costs {
+            Costs::Starts(starts) => self.of_starts(starts),
+            Costs::Crew(crew) => of_crew(crew, self.plan.table > 0),
         };
         let (key, name) = (self.plan.key(), self.plan.name());
         let of_this = |metric: Metric| metric.of_called(&key, &name);
@@ -129,9 +131,9 @@ fn of_crew(crew: &Crew, shares: bool) -> Vec<Metric> {
 
 fn parameters(finished: &[Finished]) -> Value {
     let plan = |one: &Finished| {
-        let Plan { way, parent_memory, count, table, .. } = one.plan;
+        let Plan { method, parent_memory, count, table, .. } = one.plan;
         json!({
-            "way": way, "parent_memory": parent_memory,
+            "way": method, "parent_memory": parent_memory,
             "count": count, "table": table,
         })
     };
@@ -144,9 +146,9 @@ fn parameters(finished: &[Finished]) -> Value {
 fn answer(finished: &[Finished]) -> String {
     let mut answer = Digest::new();
     for one in finished {
-        let sum = match &one.report {
-            Report::Starts(starts) => starts.sum,
-            Report::Crew(crew) => crew.sum,
+        let sum = match &one.costs {
+            Costs::Starts(starts) => starts.sum,
+            Costs::Crew(crew) => crew.sum,
         };
         answer.text(&one.plan.name()).count(one.plan.count.into()).count(sum);
     }
@@ -154,13 +156,13 @@ fn answer(finished: &[Finished]) -> String {
 }
 
 fn result(model: Model, finished: &[Finished]) -> Value {
-    let rows = finished.iter().map(|one| match &one.report {
-        Report::Starts(starts) => json!({
-            "measured": one.plan.name(), "means": one.plan.way.words(model),
+    let rows = finished.iter().map(|one| match &one.costs {
+        Costs::Starts(starts) => json!({
+            "measured": one.plan.name(), "means": one.plan.method.words(model),
             "starts": starts.finish.count,
         }),
-        Report::Crew(crew) => json!({
-            "measured": one.plan.name(), "means": one.plan.way.words(model),
+        Costs::Crew(crew) => json!({
+            "measured": one.plan.name(), "means": one.plan.method.words(model),
             "private_memory": crew.each.private,
             "proportional_memory": crew.each.proportional,
         }),
@@ -212,10 +214,15 @@ fn start_table(
     let rows = finished.iter().filter(of_parent);
     let rows: Vec<_> = rows.filter_map(|one| start_row(model, one)).collect();
     if rows.is_empty() {
-        return rows;
+        return Vec::new();
     }
-    let mut lines = start_heading(parent).to_vec();
-    lines.extend(rows);
+    let parent = match parent {
+        0 => "a small parent".into(),
+        bytes => format!("a parent of {}", units::binary(bytes)),
+    };
+    let headings = ["", "first act", "finish", "p99", "max", "CPU", "by"];
+    let mut lines = vec![format!("An empty job, from {parent}")];
+    lines.extend(table(headings, rows));
     lines.push(String::new());
     lines
 }
@@ -225,45 +232,43 @@ All times run from the call: to the worker's first act, and until it is done,\n\
 and gone if it was started for this. CPU: of one start, both sides, and with\n\
 its share of what had to be set up.";
 
-fn start_heading(parent: usize) -> [String; 2] {
-    let parent = match parent {
-        0 => "a small parent".into(),
-        bytes => format!("a parent of {}", units::binary(bytes)),
-    };
-    let cells = ["first act", "finish", "p99", "max", "CPU"];
-    let cells = cells.map(str::to_owned);
-    [format!("An empty job, from {parent}"), line("", &cells, "by")]
-}
-
-fn start_row(model: Model, one: &Finished) -> Option<String> {
-    let Report::Starts(starts) = &one.report else { return None };
+fn start_row(model: Model, one: &Finished) -> Option<[String; 7]> {
+    let Costs::Starts(starts) = &one.costs else { return None };
     let Starts { first_act, finish, .. } = starts;
-    let cells = [first_act.p50, finish.p50, finish.p99, finish.max, one.cpu]
-        .map(|seconds| units::human(seconds, "s"));
-    let way = one.plan.way;
-    Some(line(&format!(" {way}"), &cells, way.words(model)))
+    let seconds = |value| units::human(value, "s");
+    let method = one.plan.method;
+    Some([
+        format!(" {method}"),
+        seconds(first_act.p50),
+        seconds(finish.p50),
+        seconds(finish.p99),
+        seconds(finish.max),
+        seconds(one.cpu),
+        method.words(model).into(),
+    ])
 }
 
-/// With five cells, 57 columns and the last words.
-fn line(first: &str, cells: &[String], last: &str) -> String {
-    let mut line = format!("{first:10}");
-    for cell in cells {
-        line += &format!("{cell:>9}");
+/// The last column is of words too.
+fn table<const N: usize>(
+    headings: [&str; N],
+    rows: Vec<[String; N]>,
+) -> Vec<String> {
+    let mut table = columns(headings);
+    if let Some(words) = table.column_iter_mut().last() {
+        words.set_cell_alignment(CellAlignment::Left);
     }
-    format!("{line}  {last}")
+    table.add_rows(rows);
+    columns::lines(&table)
 }
 
 fn crew_table(model: Model, finished: &[Finished]) -> Vec<String> {
     let rows: Vec<_> = finished.iter().filter_map(crew_row).collect();
     if rows.is_empty() {
-        return rows;
+        return Vec::new();
     }
-    let cells = ["private", "shares", "tables", "stack"].map(str::to_owned);
-    let mut lines = vec![
-        format!("One of so many {model} that wait holds"),
-        line("", &cells, "").trim_end().to_owned(),
-    ];
-    lines.extend(rows);
+    let headings = ["", "private", "shares", "tables", "stack", ""];
+    let mut lines = vec![format!("One of so many {model} that wait holds")];
+    lines.extend(table(headings, rows));
     lines.extend([String::new(), CREW_REMARK.into()]);
     lines
 }
@@ -273,29 +278,37 @@ Private: pages of no file that it alone maps. Shares: these, and its part of\n\
 the others (PSS). Tables: the kernel's page tables. Stack: the kernel's, from\n\
 a count of the whole machine, which tells little of a small crew.";
 
-fn crew_row(one: &Finished) -> Option<String> {
-    let Report::Crew(crew) = &one.report else { return None };
+fn crew_row(one: &Finished) -> Option<[String; 6]> {
+    let Costs::Crew(crew) = &one.costs else { return None };
     let Footprint { private, proportional, page_tables, kernel_stack } =
         crew.each;
-    let cells = [private, proportional, page_tables, kernel_stack]
-        .map(|bytes| units::known(bytes, "B"));
+    let bytes = |value| units::known(value, "B");
     let what = match one.plan.table {
         0 => "having done nothing".into(),
         table => format!("having read and copied {}", units::binary(table)),
     };
-    Some(line(&format!(" {}", one.plan.count), &cells, &what))
+    Some([
+        format!(" {}", one.plan.count),
+        bytes(private),
+        bytes(proportional),
+        bytes(page_tables),
+        bytes(kernel_stack),
+        what,
+    ])
 }
 
 fn meaning(model: Model, finished: &[Finished]) -> String {
-    let finish = |way| {
-        let found = finished.iter().rev().find(|one| one.plan.way == way)?;
-        match &found.report {
-            Report::Starts(starts) => Some(starts.finish.p50),
-            Report::Crew(_) => None,
+    let finish = |method| {
+        let found =
+            finished.iter().rev().find(|one| one.plan.method == method)?;
+        match &found.costs {
+            Costs::Starts(starts) => Some(starts.finish.p50),
+            Costs::Crew(_) => None,
         }
     };
     let seconds = |value| units::human(value, "s");
-    let (Some(anew), Some(pool)) = (finish(Way::Anew), finish(Way::Pool))
+    let (Some(anew), Some(pool)) =
+        (finish(StartMethod::Anew), finish(StartMethod::Pool))
     else {
         return "Every worker did what it was given, and once.".into();
     };
@@ -305,7 +318,7 @@ fn meaning(model: Model, finished: &[Finished]) -> String {
         seconds(pool),
         seconds(anew)
     );
-    match (model, finish(Way::Served), finish(Way::Borrowed)) {
+    match (model, finish(StartMethod::Served), finish(StartMethod::Borrowed)) {
         (Model::Processes, Some(served), Some(forked)) => format!(
             "{adopt} Where each job needs a process of its\nown, let a server \
              fork that stays small: {} for each. A fork of ours\ntook {}, and \

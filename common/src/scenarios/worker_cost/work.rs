@@ -109,7 +109,7 @@ fn check(
 
 /// What the workers are given.
 fn tokens(plan: &Plan) -> impl Iterator<Item = u64> {
-    let mut input = Input::new(plan.seed, plan.way as u64);
+    let mut input = Input::new(plan.seed, plan.method as u64);
     (0..plan.count).map(move |_| {
         let high = u64::from(input.below(u32::MAX));
         high << 32 | u64::from(input.below(u32::MAX))
@@ -124,11 +124,11 @@ pub(super) fn reference(plan: &Plan) -> u64 {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use super::{super::Way, *};
+    use super::{super::StartMethod, *};
 
     fn plan() -> Plan {
-        let (way, count) = (Way::Anew, 20);
-        Plan { way, parent_memory: 0, count, table: 0, seed: 1 }
+        let (method, count) = (StartMethod::Anew, 20);
+        Plan { method, parent_memory: 0, count, table: 0, seed: 1 }
     }
 
     #[test]
@@ -156,8 +156,9 @@ mod tests {
     }
 
     #[test]
-    fn no_two_ways_or_seeds_have_the_same_tokens() {
-        let (anew, pool) = (plan(), Plan { way: Way::Pool, ..plan() });
+    fn no_two_methods_or_seeds_have_the_same_tokens() {
+        let (anew, pool) =
+            (plan(), Plan { method: StartMethod::Pool, ..plan() });
         let other = Plan { seed: 2, ..plan() };
         assert_ne!(reference(&anew), reference(&pool));
         assert_ne!(reference(&anew), reference(&other));

@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use common::scenarios::ipc::{Message, Parcel, Plan, Receives, Sends};
 
-use crate::end::{thank, thanked};
+use crate::end::{acknowledge, wait_until_acknowledged};
 
 /// The near end: seconds for a message.
 pub fn pour<P: Parcel>(
@@ -27,7 +27,7 @@ pub fn pour<P: Parcel>(
         }
         sender.send(&mut parcel)?;
     }
-    thanked(plan, receiver)?;
+    wait_until_acknowledged(plan, receiver)?;
     Ok(start.elapsed().as_secs_f64() / f64::from(plan.messages))
 }
 
@@ -46,5 +46,5 @@ pub fn drain<P: Parcel>(
             "message {sequence} is not the one that came"
         );
     }
-    thank(plan, sender)
+    acknowledge(plan, sender)
 }

@@ -1,7 +1,5 @@
 //! What an end does, whichever way its messages take.
 
-use std::os::fd::{AsFd as _, OwnedFd};
-
 use anyhow::{Context as _, Result};
 use common::scenarios::ipc::{
     self, Message, Parcel, Plan, Reading, Receives, Sends, Transcript,
@@ -10,20 +8,20 @@ use process_kit::scope;
 
 use crate::{
     copied,
-    job::{Group, Job},
+    job::{FarEnd, Group, Job},
 };
 
-/// Starts the far end with what it is lent, and plays the near one when both
+/// Starts the far end with what it is given, and plays the near one when both
 /// are ready. However it ends, the far end is reaped.
 pub fn spawn_and_join(
     job: &Job,
-    lent: Vec<OwnedFd>,
+    far_end: FarEnd,
     near: impl FnOnce() -> Result<f64>,
 ) -> Result<f64> {
     scope(|scope| {
-        let ends: Vec<_> = lent.iter().map(OwnedFd::as_fd).collect();
-        let handle = scope.spawn_with::<_, ()>(job, &ends)?;
-        drop(lent);
+        let handle = scope.spawn::<_, ()>(&(job, &far_end))?;
+        // A copy kept open here would hide the far end's death.
+        drop(far_end);
         scope.wait_for_all()?;
         scope.open_gate();
         let seconds = near()?;
@@ -80,19 +78,22 @@ impl<P: Parcel, E: Receives<P>> Receives<P> for Again<'_, E> {
     }
 }
 
-/// Says that a stream is in.
-pub fn thank<P: Parcel>(plan: &Plan, sender: &mut impl Sends<P>) -> Result<()> {
-    let mut thanks = P::with_words(plan.words());
-    Message::new(plan, 1).write(thanks.words_mut());
-    sender.send(&mut thanks)
+/// Says that a whole stream has come.
+pub fn acknowledge<P: Parcel>(
+    plan: &Plan,
+    sender: &mut impl Sends<P>,
+) -> Result<()> {
+    let mut parcel = P::with_words(plan.words());
+    Message::new(plan, 1).write(parcel.words_mut());
+    sender.send(&mut parcel)
 }
 
 /// Waits until the other end says so.
-pub fn thanked<P: Parcel>(
+pub fn wait_until_acknowledged<P: Parcel>(
     plan: &Plan,
     receiver: &mut impl Receives<P>,
 ) -> Result<()> {
-    let mut thanks = P::with_words(plan.words());
-    receiver.receive(&mut thanks)?;
-    Transcript::new().add(&Reading::of(thanks.words()))
+    let mut parcel = P::with_words(plan.words());
+    receiver.receive(&mut parcel)?;
+    Transcript::new().add(&Reading::of(parcel.words()))
 }

@@ -4,9 +4,9 @@
 //! Both ends poll: a subscriber by itself never sleeps.
 
 use std::{
-    fs::{self, File},
+    fs,
     hint::spin_loop,
-    io::{self, Read as _},
+    io::{self, PipeReader, Read as _},
     path::Path,
     ptr,
     time::{Duration, Instant},
@@ -34,7 +34,7 @@ use tempfile::TempDir;
 use crate::{
     end::{far, near, spawn_and_join},
     in_place::{self, Reads, Writes},
-    job::{Group, Job},
+    job::{FarEnd, Group, Job},
 };
 
 /// How long an end waits for the other before it takes it for dead. Nothing
@@ -50,7 +50,7 @@ pub fn run(job: &Job) -> Result<f64> {
     let job = &job.at(domain.path()?);
     let (mut sender, mut receiver) = open(job, "there", "back")?;
     let (let_go, stay) = io::pipe()?;
-    spawn_and_join(job, vec![let_go.into()], || {
+    spawn_and_join(job, FarEnd::Iceoryx2(let_go), || {
         let mut hello = vec![1; job.plan.words()];
         sender.send(&mut hello)?;
         receiver.receive(&mut hello)?;
@@ -68,9 +68,12 @@ pub fn run(job: &Job) -> Result<f64> {
 
 /// The far end. Its last message may lie in memory that goes with it, and so
 /// it stays until it is let go.
-pub fn worker(job: &Job, parent: &mut Parent) -> Result<()> {
+pub fn worker(
+    job: &Job,
+    mut let_go: PipeReader,
+    parent: &Parent,
+) -> Result<()> {
     let (mut sender, mut receiver) = open(job, "back", "there")?;
-    let mut let_go = File::from(parent.take_descriptor()?);
     parent.gate.wait()?;
     let mut hello = vec![0; job.plan.words()];
     receiver.receive(&mut hello)?;

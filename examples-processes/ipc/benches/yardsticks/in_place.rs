@@ -11,7 +11,7 @@ use common::scenarios::ipc::{
 };
 
 use crate::{
-    end::{thank, thanked},
+    end::{acknowledge, wait_until_acknowledged},
     job::Job,
 };
 
@@ -56,7 +56,7 @@ fn pour(
     for sequence in 1..=plan.messages {
         sender.write(plan, &Message::new(plan, sequence))?;
     }
-    thanked(plan, receiver)?;
+    wait_until_acknowledged(plan, receiver)?;
     Ok(start.elapsed().as_secs_f64() / f64::from(plan.messages))
 }
 
@@ -69,5 +69,5 @@ fn drain(
     for _ in 0..plan.messages {
         transcript.add(&receiver.read()?)?;
     }
-    thank(plan, sender)
+    acknowledge(plan, sender)
 }

@@ -13,22 +13,22 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     end::{far, near, spawn_and_join},
-    job::Job,
+    job::{FarEnd, Job},
 };
 
 /// The near end. The library chooses the name by which it is found, a socket
 /// in a temporary folder, and removes both as it accepts: then the far end
 /// stands at the gate, and so it has been there.
-pub fn run<K: Kind>(job: &Job) -> Result<f64> {
+pub fn run<K: Kind>(job: &Job, far_end: FarEnd) -> Result<f64> {
     let (server, name) = IpcOneShotServer::<Ends<K>>::new()?;
-    spawn_and_join(&job.at(&name), Vec::new(), || {
+    spawn_and_join(&job.at(&name), far_end, || {
         let (_, (mut sender, mut receiver)) = server.accept()?;
         near(job, &mut sender, &mut receiver)
     })
 }
 
 /// The far end: makes both channels, and sends the near ends there.
-pub fn worker<K: Kind>(job: &Job, parent: &mut Parent) -> Result<()> {
+pub fn worker<K: Kind>(job: &Job, parent: &Parent) -> Result<()> {
     let server = IpcSender::connect(job.address.clone())
         .with_context(|| format!("nobody is at {}", job.address))?;
     let (there, mut receiver) = K::channel()?;

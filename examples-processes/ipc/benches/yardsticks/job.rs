@@ -1,12 +1,17 @@
 //! What is measured, and what a far end has to know of it.
 
+use std::io::PipeReader;
+
 use clap::ValueEnum;
 use common::{
     arguments::name,
     placement::Cores,
     scenarios::ipc::{Mechanism, Plan, Task, Waiting},
 };
+use process_kit::descriptor;
 use serde::{Deserialize, Serialize};
+
+use crate::duplex::Duplex;
 
 /// What is compared with one another, in a table of its own.
 #[derive(
@@ -170,6 +175,18 @@ pub struct Job {
     pub plan: Plan,
     /// Where the far end finds the near one, if it is known by a name.
     pub address: String,
+}
+
+/// What the far end of each link is given beside its job.
+#[derive(Serialize, Deserialize)]
+pub enum FarEnd {
+    Ring(Duplex),
+    Line(Duplex),
+    Memcpy(Duplex),
+    /// When this is closed, it may end.
+    Iceoryx2(#[serde(with = "descriptor")] PipeReader),
+    IpcTyped,
+    IpcBytes,
 }
 
 impl Job {

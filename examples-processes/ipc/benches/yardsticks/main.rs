@@ -12,6 +12,8 @@
 //! for the clock.
 
 mod copied;
+#[path = "../../src/duplex.rs"]
+mod duplex;
 mod end;
 mod iceoryx2;
 mod in_place;
@@ -37,7 +39,7 @@ use process_kit::{Parent, Role, role};
 
 use crate::{
     interrupt::Interrupt,
-    job::{Group, Job, Link, ROWS, Row},
+    job::{FarEnd, Group, Job, Link, ROWS, Row},
     table::Samples,
     watchdog::Watchdog,
 };
@@ -146,24 +148,28 @@ fn near(job: &Job) -> Result<f64> {
         Link::Line => line::run(job),
         Link::Memcpy => memcpy::run(job),
         Link::Iceoryx2 => iceoryx2::run(job),
-        Link::IpcTyped => ipc_channel::run::<ipc_channel::Typed>(job),
-        Link::IpcBytes => ipc_channel::run::<ipc_channel::Bytes>(job),
+        Link::IpcTyped => {
+            ipc_channel::run::<ipc_channel::Typed>(job, FarEnd::IpcTyped)
+        }
+        Link::IpcBytes => {
+            ipc_channel::run::<ipc_channel::Bytes>(job, FarEnd::IpcBytes)
+        }
     }
 }
 
 /// The far end.
-fn worker(job: Job, parent: &mut Parent) -> Result<()> {
+fn worker((job, far_end): (Job, FarEnd), parent: &mut Parent) -> Result<()> {
     let _held_back = Interrupt::hold()?;
     placement::pin(job.plan.cores.far)?;
-    match job.row.link {
-        Link::Ring => ring::worker(&job, parent),
-        Link::Line => line::worker(&job, parent),
-        Link::Memcpy => memcpy::worker(&job, parent),
-        Link::Iceoryx2 => iceoryx2::worker(&job, parent),
-        Link::IpcTyped => {
+    match far_end {
+        FarEnd::Ring(duplex) => ring::worker(&job, &duplex, parent),
+        FarEnd::Line(duplex) => line::worker(&job, &duplex, parent),
+        FarEnd::Memcpy(duplex) => memcpy::worker(&job, &duplex, parent),
+        FarEnd::Iceoryx2(let_go) => iceoryx2::worker(&job, let_go, parent),
+        FarEnd::IpcTyped => {
             ipc_channel::worker::<ipc_channel::Typed>(&job, parent)
         }
-        Link::IpcBytes => {
+        FarEnd::IpcBytes => {
             ipc_channel::worker::<ipc_channel::Bytes>(&job, parent)
         }
     }

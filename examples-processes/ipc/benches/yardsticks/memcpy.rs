@@ -24,8 +24,9 @@ use common::{
 use process_kit::{Parent, Shared};
 
 use crate::{
+    duplex::Duplex,
     end::{far, near, spawn_and_join},
-    job::Job,
+    job::{FarEnd, Job},
 };
 
 /// How many messages were put in, and how many were taken out, each on a pair
@@ -41,21 +42,18 @@ struct Counter(AtomicU64);
 
 /// The near end.
 pub fn run(job: &Job) -> Result<f64> {
-    let size = size(&job.plan);
-    let (there, back) = (Shared::new(size)?, Shared::new(size)?);
-    let lent = vec![there.lend()?, back.lend()?];
-    let mut sender = Sender(Slots::new(there, &job.plan)?);
-    let mut receiver = Receiver(Slots::new(back, &job.plan)?);
-    spawn_and_join(job, lent, || near(job, &mut sender, &mut receiver))
+    let (ours, theirs) = Duplex::pair(size(&job.plan))?;
+    let mut sender = Sender(Slots::new(ours.there.clone(), &job.plan)?);
+    let mut receiver = Receiver(Slots::new(ours.back.clone(), &job.plan)?);
+    spawn_and_join(job, FarEnd::Memcpy(theirs), || {
+        near(job, &mut sender, &mut receiver)
+    })
 }
 
 /// The far end.
-pub fn worker(job: &Job, parent: &mut Parent) -> Result<()> {
-    let size = size(&job.plan);
-    let there = Shared::open(parent.take_descriptor()?, size)?;
-    let back = Shared::open(parent.take_descriptor()?, size)?;
-    let mut receiver = Receiver(Slots::new(there, &job.plan)?);
-    let mut sender = Sender(Slots::new(back, &job.plan)?);
+pub fn worker(job: &Job, ours: &Duplex, parent: &Parent) -> Result<()> {
+    let mut receiver = Receiver(Slots::new(ours.there.clone(), &job.plan)?);
+    let mut sender = Sender(Slots::new(ours.back.clone(), &job.plan)?);
     parent.gate.wait()?;
     far(job, &mut receiver, &mut sender)
 }

@@ -5,38 +5,32 @@ use common::{
     ring::{Receiver, Sender, memory::Memory, size},
     scenarios::ipc::{Message, Plan, Reading},
 };
-use process_kit::{Lifeline, Parent, Shared};
+use process_kit::Parent;
 
 use crate::{
+    duplex::Duplex,
     end::{far, near, spawn_and_join},
     in_place::{self, Reads, Writes},
-    job::{Group, Job},
+    job::{FarEnd, Group, Job},
 };
 
 /// The near end.
 pub fn run(job: &Job) -> Result<f64> {
-    let size = size(job.plan.capacity());
     let manner = job.plan.waiting.manner();
-    let (there, back) = (Shared::new(size)?, Shared::new(size)?);
-    let (lifeline, theirs) = Lifeline::pair()?;
-    let lent = vec![there.lend()?, back.lend()?, theirs];
-    let mut sender = Sender::new(there, lifeline.waiting(manner))?;
-    let mut receiver = Receiver::new(back, lifeline.waiting(manner))?;
-    spawn_and_join(job, lent, || match job.row.group {
+    let (ours, theirs) = Duplex::pair(size(job.plan.capacity()))?;
+    let mut sender = Sender::new(ours.there.clone(), ours.waiting(manner))?;
+    let mut receiver = Receiver::new(ours.back.clone(), ours.waiting(manner))?;
+    spawn_and_join(job, FarEnd::Ring(theirs), || match job.row.group {
         Group::StreamInPlace => in_place::near(job, &mut sender, &mut receiver),
         _ => near(job, &mut sender, &mut receiver),
     })
 }
 
 /// The far end.
-pub fn worker(job: &Job, parent: &mut Parent) -> Result<()> {
-    let size = size(job.plan.capacity());
+pub fn worker(job: &Job, ours: &Duplex, parent: &Parent) -> Result<()> {
     let manner = job.plan.waiting.manner();
-    let there = Shared::open(parent.take_descriptor()?, size)?;
-    let back = Shared::open(parent.take_descriptor()?, size)?;
-    let lifeline = Lifeline::from(parent.take_descriptor()?);
-    let mut receiver = Receiver::new(there, lifeline.waiting(manner))?;
-    let mut sender = Sender::new(back, lifeline.waiting(manner))?;
+    let mut receiver = Receiver::new(ours.there.clone(), ours.waiting(manner))?;
+    let mut sender = Sender::new(ours.back.clone(), ours.waiting(manner))?;
     parent.gate.wait()?;
     match job.row.group {
         Group::StreamInPlace => in_place::far(job, &mut receiver, &mut sender),

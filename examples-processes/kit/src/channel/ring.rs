@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Corrupt, RecvError, SendError};
 use crate::{
-    Lifeline, Parent, Shared,
+    Lifeline, Shared,
     frame::{self, HEADER},
 };
 
@@ -53,11 +53,11 @@ pub(super) fn pair(capacity: usize) -> Result<(Sink, Source)> {
 }
 
 impl<E> End<E> {
-    /// The end whose memory came with a worker's job, and then its lifeline.
-    pub(super) fn take(memory: OwnedFd, parent: &mut Parent) -> Result<Self> {
+    /// The end whose memory and lifeline came.
+    pub(super) fn take(memory: OwnedFd, lifeline: OwnedFd) -> Result<Self> {
         let size = fstat(&memory)?.st_size as usize;
         let memory = Shared::open(memory, size)?;
-        Ok(End::Unused { memory, lifeline: parent.take_descriptor()? })
+        Ok(End::Unused { memory, lifeline })
     }
 
     /// What [`take`](End::take) takes. A used end cannot be lent: the other

@@ -12,7 +12,7 @@ use common::input::Input;
 use rustix::io::{ioctl_fionbio, write};
 
 use super::*;
-use crate::signal::interrupt;
+use crate::{signal::interrupt, wire::Wire};
 
 /// Far beyond what anything here takes, also on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -292,4 +292,52 @@ fn signals_interrupt_nothing() {
         assert_eq!(message.unwrap(), vec![3; MUCH]);
         soon(|| sending.join().unwrap()).unwrap();
     }
+}
+
+#[test]
+fn an_end_crosses_as_part_of_a_message() {
+    for (sender, receiver) in channels::<u16>() {
+        let (here, there) = Wire::pair().unwrap();
+        here.send(&(7_u8, &sender, &receiver), &[]).unwrap();
+        drop((sender, receiver));
+        type Ends = (u8, Sender<u16>, Receiver<u16>);
+        let (message, left) = there.receive::<Ends>().unwrap().unwrap();
+        let (number, mut sender, mut receiver) = message;
+        assert_eq!((number, left.len()), (7, 0));
+        sender.send(&8).unwrap();
+        assert_eq!(receiver.recv().unwrap(), 8);
+        drop(sender);
+        let end = soon(move || receiver.recv());
+        assert!(matches!(end, Err(RecvError::Disconnected)), "{end:?}");
+    }
+}
+
+#[test]
+fn the_wrong_end_does_not_cross() {
+    let refused = |message: &dyn Fn(&Wire)| {
+        let (here, there) = Wire::pair().unwrap();
+        message(&here);
+        let came = there.receive::<Receiver<u8>>();
+        came.map(drop).unwrap_err().to_string()
+    };
+    let (sender, _receiver) = pipe::<u8>().unwrap();
+    let error = refused(&|wire| wire.send(&sender, &[]).unwrap());
+    assert!(error.contains("not open for reading"), "{error}");
+    let (_sender, ring) = ring::<u8>(4096).unwrap();
+    let half = &ring.descriptors()[..1];
+    let error = refused(&|wire| wire.send(&[0_u8].to_vec(), half).unwrap());
+    assert!(error.contains("in part"), "{error}");
+    let (sender, receiver) = pipe::<u8>().unwrap();
+    let both = [receiver.descriptors(), sender.descriptors()].concat();
+    let error = refused(&|wire| wire.send(&vec![0_u8, 1], &both).unwrap());
+    assert!(error.contains("more came"), "{error}");
+}
+
+#[test]
+fn an_end_in_use_stays_where_it_is() {
+    let (mut sender, _receiver) = ring(4096).unwrap();
+    sender.send(&1_u8).unwrap();
+    let (here, _there) = Wire::pair().unwrap();
+    let error = here.send(&sender, &[]).unwrap_err().to_string();
+    assert!(error.contains("in use"), "{error}");
 }

@@ -23,7 +23,10 @@ use rustix::{
 use serde::de::DeserializeOwned;
 
 use super::{RecvError, SendError, ring};
-use crate::{Parent, frame::Incoming};
+use crate::frame::Incoming;
+
+/// What gives the next of the descriptors that came.
+pub(super) type Next<'a> = dyn FnMut() -> anyhow::Result<OwnedFd> + 'a;
 
 /// As much as a pipe holds, unless it is told otherwise (pipe(7)): so one
 /// read can empty it.
@@ -44,9 +47,9 @@ impl Sink {
         Sink::Socket(Socket(socket))
     }
 
-    /// The next of the sending ends that came with a worker's job.
-    pub(super) fn take(parent: &mut Parent) -> anyhow::Result<Self> {
-        let end = parent.take_descriptor()?;
+    /// The sending end whose descriptors come next.
+    pub(super) fn take(next: &mut Next<'_>) -> anyhow::Result<Self> {
+        let end = next()?;
         match file_type(&end)? {
             FileType::Fifo => {
                 must_be_open_for(OFlags::WRONLY, "writing", &end)?;
@@ -54,7 +57,7 @@ impl Sink {
             }
             FileType::Socket => Ok(Sink::socket(end.into())),
             FileType::RegularFile => {
-                Ok(Sink::Ring(ring::End::take(end, parent)?))
+                Ok(Sink::Ring(ring::End::take(end, next()?)?))
             }
             other => bail!("{other:?} came, and a sender's end was expected"),
         }
@@ -118,9 +121,9 @@ impl Source {
         Source::Socket(Stream::new(socket))
     }
 
-    /// The next of the receiving ends that came with a worker's job.
-    pub(super) fn take(parent: &mut Parent) -> anyhow::Result<Self> {
-        let end = parent.take_descriptor()?;
+    /// The receiving end whose descriptors come next.
+    pub(super) fn take(next: &mut Next<'_>) -> anyhow::Result<Self> {
+        let end = next()?;
         match file_type(&end)? {
             FileType::Fifo => {
                 must_be_open_for(OFlags::RDONLY, "reading", &end)?;
@@ -128,7 +131,7 @@ impl Source {
             }
             FileType::Socket => Ok(Source::socket(end.into())),
             FileType::RegularFile => {
-                Ok(Source::Ring(ring::End::take(end, parent)?))
+                Ok(Source::Ring(ring::End::take(end, next()?)?))
             }
             other => bail!("{other:?} came, and a receiver's end was expected"),
         }
@@ -235,8 +238,7 @@ fn must_be_open_for(
 ) -> anyhow::Result<()> {
     ensure!(
         fcntl_getfl(pipe)? & OFlags::RWMODE == mode,
-        "a pipe's end came that is not open for {purpose}: a worker takes \
-         ends in the order in which they were lent"
+        "a pipe's end came that is not open for {purpose}"
     );
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::{
     chaos::{Chaos, Doom},
     flags::Flags,
     frame::{self, Incoming},
-    role::Reply,
+    role::{Reply, take_stdin},
 };
 
 /// What a supervisor says to a worker first.
@@ -100,7 +100,8 @@ impl Parent {
     }
 
     fn take_post(&mut self) -> Result<Option<Post>> {
-        let Some((wire, hello)) = self.arrive::<Hello>()? else {
+        let wire = take_stdin().context("stdin is not its wire")?;
+        let Some(hello) = self.arrive::<Hello>(&wire)? else {
             return Ok(None);
         };
         let flags = Flags::open(self.take_descriptor()?, hello.workers)?;

@@ -349,7 +349,9 @@ mod tests {
         /// Whatever comes: either more is awaited, or it is refused or served
         /// in words that begin as a reply does.
         #[test]
-        fn garbage_is_refused(bytes in prop::collection::vec(any::<u8>(), 1..300)) {
+        fn garbage_is_refused(
+            bytes in prop::collection::vec(any::<u8>(), 1..300)
+        ) {
             let (connection, output) = all_of(&bytes);
             prop_assert!(output.is_empty() || output.starts_with("HTTP/1.1 4"));
             prop_assert_eq!(connection.is_over(), !output.is_empty());

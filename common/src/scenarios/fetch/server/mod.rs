@@ -27,8 +27,10 @@ use serde::{Deserialize, Serialize};
 use crate::laps::monotonic;
 
 mod connection;
+mod program;
 
-pub use connection::Connection;
+use connection::Connection;
+pub use program::{ServerProcess, serve_until_stdin_is_closed};
 
 use super::wish::PIECE;
 
@@ -43,13 +45,13 @@ pub struct Served {
     pub requests: u64,
 }
 
-/// Serves all who come to `listener`, until the other end of `line` is
-/// closed.
+/// Serves every client that connects to `listener`, until the other end of
+/// `line` is closed.
 ///
 /// # Errors
 ///
 /// Fails if `listener` does not listen, or if the kernel lets nobody wait.
-pub fn serve(listener: &TcpListener, line: impl AsFd) -> Result<Served> {
+fn serve(listener: &TcpListener, line: impl AsFd) -> Result<Served> {
     listener.set_nonblocking(true)?;
     // A descriptor for each client may be more than is usual.
     let mut limit = getrlimit(Resource::Nofile);
@@ -84,7 +86,7 @@ struct Client {
 }
 
 impl Server {
-    /// Waits until somebody can be attended to. It is over when the line is
+    /// Waits until a client has to be attended to: false once the line is
     /// cut.
     fn wait(
         &mut self,
@@ -122,7 +124,7 @@ impl Server {
         Timespec::try_from(due.saturating_sub(now)).ok()
     }
 
-    /// Lets in all who stand at the door, as long as there is room.
+    /// Accepts every client that waits, as long as there is room.
     fn welcome(&mut self, listener: &TcpListener) -> io::Result<()> {
         self.is_full = false;
         loop {
@@ -141,8 +143,8 @@ impl Server {
         }
     }
 
-    /// Does for each client what can be done now. One that is gone, in
-    /// whatever way, is no error of ours.
+    /// Does for each client what can be done now. A client that is gone, for
+    /// any reason, is no error of the server.
     fn attend(&mut self) {
         let (served, now) = (&mut self.served, monotonic());
         self.clients.retain_mut(|client| {
@@ -271,8 +273,7 @@ mod tests {
         bytes
     }
 
-    /// If they were served one after the other, it would take ten seconds.
-    /// One after the other would take 100 s.
+    /// One after the other, they would take 100 s.
     #[test]
     fn all_wait_at_once() {
         const DEADLINE: Duration = Duration::from_secs(60);

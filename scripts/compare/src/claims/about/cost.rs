@@ -17,7 +17,7 @@ pub fn group() -> Group {
         Claim {
             id: "C09",
             statement: "messages cost processes more",
-            place: Place::new("ipc", "src/channels.rs", "send"),
+            place: Place::new("ipc", "src/main.rs", "spawn_and_join"),
             rust: messages_cost_more(
                 "64 B: ring {}, pipe/queue {}, socket/queue {}; \
                  1 MiB: ring {}, pipe/queue {}, socket/queue {}",

@@ -35,7 +35,7 @@ pub fn group() -> Group {
         Claim {
             id: "C12",
             statement: "threads easily reach others' state",
-            place: Place::new("ipc", "src/channels.rs", "send"),
+            place: Place::new("ipc", "src/main.rs", "spawn_and_join"),
             rust: threads_reach_state("1 MiB: {}", MOVED, COPIED),
             cpython: threads_reach_state(
                 "64 KiB: {}",

@@ -4,29 +4,29 @@
 //! and gives it back when it ends. After a SIGKILL no drop and no handler
 //! runs: the shell then finds a terminal that shows no typing. So the program
 //! has a keeper, this program once more, which knows the terminal as it was,
-//! and waits for the program's end. It is in a process group of its own,
-//! where no key and no `kill` of the program's group finds it.
+//! and waits for the program's end. The sibling starts it, in a process group
+//! of its own, where no key and no `kill` of the program's group finds it.
 //!
 //! What the kernel does for a descriptor it does not do for a terminal's
 //! modes: they belong to the terminal and not to who set them.
 //!
 //! Two more things a program that draws cannot do by itself, whatever it
 //! waits in. If the terminal goes away, the keeper ends, and the program is
-//! sent SIGHUP for it. And what anybody says on stderr, a worker included,
-//! would be written across the screen: it goes to the keeper, and is printed
-//! when the terminal is given back.
+//! sent SIGHUP for it. And what is written to stderr, by a worker too, would
+//! be written across the screen: it goes to the keeper, and is printed when
+//! the terminal is given back.
 
 use std::{
+    env,
     io::{self, IsTerminal as _, Read as _, Write as _, stderr, stdin, stdout},
     os::{
         fd::{AsFd as _, OwnedFd},
-        unix::{net::UnixStream, process::CommandExt as _},
+        unix::net::UnixStream,
     },
-    process::{Child, Stdio, exit},
+    process::{Child, exit},
 };
 
 use anyhow::{Context as _, Result};
-use common::lifeline;
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::{read, retry_on_intr},
@@ -35,10 +35,10 @@ use rustix::{
     termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr},
 };
 
-use crate::child::this_program;
+use crate::lifeline;
 
 /// The first argument of a keeper.
-pub(crate) const KEEPER: &str = "process-kit-keeper";
+pub const KEEPER: &str = "keeper-of-the-terminal";
 
 /// Ends whatever sequence the program was killed in, and then: plain text, no
 /// bracketed paste, the usual screen, a cursor.
@@ -58,22 +58,22 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Starts one that knows the terminal on stdout as it is now. From now on
-    /// a terminal that goes away is a SIGHUP, and stderr is kept back, of
-    /// workers that are started later too.
+    /// Has one watch over the terminal on stdout, which knows it as it is
+    /// now. From now on a terminal that goes away is a SIGHUP, and stderr is
+    /// kept back, of workers that are started later too.
+    ///
+    /// `start` starts this program again, as [`KEEPER`], with these as its
+    /// stdin and its stderr.
     ///
     /// # Errors
     ///
-    /// Fails if no process can be had, or if stdout is no terminal.
-    pub fn watch() -> Result<Self> {
+    /// Fails if no process can be started, or if stdout is no terminal.
+    pub fn watch(
+        start: impl FnOnce(OwnedFd, OwnedFd) -> io::Result<Child>,
+    ) -> Result<Self> {
         let (mut line, theirs) = UnixStream::pair()?;
         let (said, say) = io::pipe()?;
-        let child = this_program()
-            .arg(KEEPER)
-            .stdin(OwnedFd::from(theirs))
-            .stderr(Stdio::from(said))
-            .process_group(0)
-            .spawn()
+        let child = start(theirs.into(), said.into())
             .context("no keeper of the terminal can be started")?;
         let ready = line.read_exact(&mut [0]);
         ready.context("stdout is no terminal that could be kept")?;
@@ -98,8 +98,13 @@ impl Drop for Keeper {
     }
 }
 
+/// Whether this process was started as a keeper: by its first argument.
+pub fn is_keeper() -> bool {
+    env::args_os().nth(1).is_some_and(|role| role == KEEPER)
+}
+
 /// Plays the keeper, to the end.
-pub(crate) fn keep() -> ! {
+pub fn keep() -> ! {
     exit(if watch_over_stdout().is_ok() { 0 } else { 1 })
 }
 
@@ -153,8 +158,8 @@ fn is_raw(terminal: &Termios) -> bool {
     !terminal.local_modes.intersects(cooked)
 }
 
-/// Who sets the modes of a terminal from the background is stopped for it
-/// (tcsetattr(3)), and the end of a session is told to all of it.
+/// A background process that sets the modes of a terminal is stopped for it
+/// (tcsetattr(3)), and the end of a session is told to all its processes.
 fn ignore_job_control() {
     for signal in [libc::SIGTTOU, libc::SIGHUP] {
         // SAFETY: to ignore a signal runs no code of ours.

@@ -1,14 +1,12 @@
-//! Puts the text of `ring/protocol.rs` to every order of steps that the
-//! memory model allows: loom runs a model again and again, each time with
-//! other switches between its threads, and other stale values read.
+//! Puts the text of `protocol.rs` to every order of steps that the memory
+//! model allows: loom runs a model again and again, each time with other
+//! switches between its threads, and other stale values read.
 //!
 //! It would find a wake-up that is lost (both sleep: loom calls it a
 //! deadlock), a grain that both ends touch (a race), and a message out of
-//! order (an assertion). `ring/memory.rs` is not in it: in its place are words
+//! order (an assertion). `memory.rs` is not in it: in its place are words
 //! that sleep in loom, and a cell for each grain of the ring. How a word is
 //! read and written, and where a fence stands, is in the protocol.
-
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
     cell::Cell,
@@ -16,7 +14,6 @@ use std::{
     time::Duration,
 };
 
-use common::ring::{Error, Manner, Side, Waiting};
 use loom::{
     cell::UnsafeCell,
     model::Builder,
@@ -26,11 +23,14 @@ use loom::{
     },
     thread::{self, Thread},
 };
+
+use super::{Error, Manner, Side, Waiting};
 use protocol::{End, GRAIN, Header, Place, Word};
 
-/// The same text as in the crate. What it finds beside it under the name
+/// The same text as beside this file. What it finds here under the name
 /// `atomic` is loom's, its fences included.
-#[path = "../src/ring/protocol.rs"]
+#[path = "protocol.rs"]
+#[expect(clippy::duplicate_mod, reason = "with other atomics it is another")]
 #[expect(dead_code, reason = "a model does not do all that a ring does")]
 mod protocol;
 

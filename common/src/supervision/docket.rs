@@ -1,0 +1,225 @@
+//! The jobs of a pool: each is in one place, until it is done with.
+
+use std::{collections::VecDeque, fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Ending, Failure};
+
+/// The jobs of a pool: those that wait, and those that are done with. Those
+/// in between are in the workers' hands.
+#[derive(Debug)]
+pub struct Docket<J, A> {
+    attempts: usize,
+    submitted: u64,
+    waiting: VecDeque<Entry<J>>,
+    in_hand: usize,
+    finished: VecDeque<Finished<A>>,
+}
+
+/// A job on its way.
+#[derive(Debug)]
+pub struct Entry<J> {
+    /// Which job it is.
+    pub id: JobId,
+    /// The job, as the pool sends it to a worker.
+    pub job: J,
+    /// How long an attempt may take.
+    pub deadline: Option<Duration>,
+    /// The attempts that came to nothing.
+    pub endings: Vec<Ending>,
+}
+
+impl<J, A> Docket<J, A> {
+    /// No jobs yet. Each will have so many attempts that come to nothing,
+    /// and at least one.
+    pub fn new(attempts: usize) -> Self {
+        Docket {
+            attempts,
+            submitted: 0,
+            waiting: VecDeque::new(),
+            in_hand: 0,
+            finished: VecDeque::new(),
+        }
+    }
+
+    /// One more job.
+    pub fn submit(&mut self, job: J, deadline: Option<Duration>) -> JobId {
+        let (id, endings) = (JobId(self.submitted), Vec::new());
+        self.submitted += 1;
+        self.waiting.push_back(Entry { id, job, deadline, endings });
+        id
+    }
+
+    /// A job for a worker, who must bring it back: see
+    /// [`finish`](Docket::finish) and [`fail`](Docket::fail).
+    pub fn take(&mut self) -> Option<Entry<J>> {
+        let entry = self.waiting.pop_front();
+        self.in_hand += usize::from(entry.is_some());
+        entry
+    }
+
+    /// The job is done. An error is the job's own.
+    pub fn finish(&mut self, entry: Entry<J>, result: Result<A, String>) {
+        self.record(entry, result.map_err(Failure::Failed));
+    }
+
+    /// The attempt came to nothing. The job waits for the next one, behind
+    /// the others, or is quarantined. One that could not be stopped gets no
+    /// other: each would cost one more worker for good.
+    pub fn fail(&mut self, mut entry: Entry<J>, ending: Ending) {
+        entry.endings.push(ending.clone());
+        let attempts = entry.endings.len();
+        if attempts < self.attempts && ending != Ending::Abandoned {
+            self.put_back(entry);
+        } else {
+            let (id, last) = (entry.id, ending);
+            let failure = Failure::Quarantined { id, attempts, last };
+            self.record(entry, Err(failure));
+        }
+    }
+
+    /// The attempt came to nothing, and the job has no part in that: its
+    /// worker died before it had the job, or was killed on purpose.
+    pub fn put_back(&mut self, entry: Entry<J>) {
+        self.in_hand -= 1;
+        self.waiting.push_back(entry);
+    }
+
+    /// A job that is done with: each is given once.
+    pub fn pop_finished(&mut self) -> Option<Finished<A>> {
+        self.finished.pop_front()
+    }
+
+    /// Whether no job waits or is in a worker's hands.
+    pub fn is_done(&self) -> bool {
+        self.waiting.is_empty() && self.in_hand == 0
+    }
+
+    fn record(&mut self, entry: Entry<J>, result: Result<A, Failure>) {
+        self.in_hand -= 1;
+        let Entry { id, endings, .. } = entry;
+        self.finished.push_back(Finished { id, result, endings });
+    }
+}
+
+/// A job's number, from 0, in the order of submission.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+)]
+pub struct JobId(pub u64);
+
+impl fmt::Display for JobId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "job {}", self.0)
+    }
+}
+
+/// A job that is done with, one way or the other.
+#[derive(Debug)]
+pub struct Finished<A> {
+    /// Which job it is.
+    pub id: JobId,
+    /// The answer, or why there is none.
+    pub result: Result<A, Failure>,
+    /// The attempts that came to nothing.
+    pub endings: Vec<Ending>,
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn died() -> Ending {
+        Ending::Died("as planned".into())
+    }
+
+    proptest! {
+        /// Workers take and bring back jobs in any order and with any luck.
+        #[test]
+        fn every_job_is_finished_exactly_once(
+            jobs in 0..40_u64,
+            attempts in 1..4_usize,
+            lots in prop::collection::vec((0..4_u8, any::<prop::sample::Index>()), 4000),
+        ) {
+            let mut docket = Docket::<u64, u64>::new(attempts);
+            for job in 0..jobs {
+                prop_assert_eq!(docket.submit(job * 7, None), JobId(job));
+            }
+            let mut hands = Vec::new();
+            let mut given = Vec::new();
+            for (lot, at) in lots {
+                if lot == 0 || hands.is_empty() {
+                    hands.extend(docket.take());
+                    continue;
+                }
+                let entry: Entry<u64> = hands.swap_remove(at.index(hands.len()));
+                match lot {
+                    1 => {
+                        let answer = entry.job + 1;
+                        docket.finish(entry, Ok(answer));
+                    }
+                    2 => docket.put_back(entry),
+                    _ => docket.fail(entry, died()),
+                }
+                given.extend(docket.pop_finished());
+            }
+            while let Some(entry) = hands.pop().or_else(|| docket.take()) {
+                let answer = entry.job + 1;
+                docket.finish(entry, Ok(answer));
+            }
+            prop_assert!(docket.is_done());
+            given.extend(std::iter::from_fn(|| docket.pop_finished()));
+            given.sort_by_key(|finished| finished.id);
+            let ids: Vec<u64> = given.iter().map(|one| one.id.0).collect();
+            prop_assert_eq!(ids, (0..jobs).collect::<Vec<_>>());
+            for Finished { id, result, endings } in given {
+                match result {
+                    Ok(answer) => prop_assert_eq!(answer, id.0 * 7 + 1),
+                    Err(_) => prop_assert_eq!(endings.len(), attempts),
+                }
+                prop_assert!(endings.len() <= attempts);
+            }
+        }
+    }
+
+    #[test]
+    fn a_job_that_kills_its_worker_three_times_is_quarantined_and_named() {
+        let mut docket = Docket::<_, ()>::new(3);
+        docket.submit("good", None);
+        docket.submit("bad", None);
+        docket.take().unwrap();
+        for _ in 0..3 {
+            let entry = docket.take().unwrap();
+            assert_eq!(entry.job, "bad");
+            docket.fail(entry, died());
+        }
+        let Finished { id, result, endings } = docket.pop_finished().unwrap();
+        assert_eq!((id, endings.len()), (JobId(1), 3));
+        let text = result.unwrap_err().to_string();
+        assert!(text.starts_with("job 1 is quarantined after 3"), "{text}");
+        assert!(text.ends_with("died: as planned"), "{text}");
+    }
+
+    #[test]
+    fn who_cannot_be_stopped_gets_no_second_worker() {
+        let mut docket = Docket::<_, ()>::new(3);
+        docket.submit((), None);
+        let entry = docket.take().unwrap();
+        docket.fail(entry, Ending::Abandoned);
+        assert!(docket.pop_finished().unwrap().result.is_err());
+        assert!(docket.is_done());
+    }
+}

@@ -1,0 +1,159 @@
+//! The ways to stop a worker, and when to try which.
+
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// The ways to stop a worker, in rising order.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    ValueEnum,
+    Serialize,
+    Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// A flag, which the job looks at when it likes.
+    Ask,
+    /// What it waits for is closed, or it is sent SIGTERM.
+    Interrupt,
+    /// SIGKILL. Threads have nothing here: they are abandoned.
+    Force,
+}
+
+impl Way {
+    /// The next one, if there is one.
+    pub fn next(self) -> Option<Self> {
+        match self {
+            Way::Ask => Some(Way::Interrupt),
+            Way::Interrupt => Some(Way::Force),
+            Way::Force => None,
+        }
+    }
+
+    /// How the stopping of a job's attempt begins: with each attempt one way
+    /// further up. A job that had to be stopped before is not asked again.
+    pub fn first(attempt: usize) -> Self {
+        match attempt {
+            0 => Way::Ask,
+            1 => Way::Interrupt,
+            _ => Way::Force,
+        }
+    }
+}
+
+/// When an attempt must be stopped, by which way, and until when.
+#[derive(Debug)]
+pub struct Watch {
+    grace: Duration,
+    due: Option<Instant>,
+    first: Way,
+    stopping: Option<Stopping>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Stopping {
+    by: Way,
+    begun: Instant,
+    since: Instant,
+}
+
+impl Watch {
+    /// Over an attempt that begins now.
+    pub fn new(
+        deadline: Option<Duration>,
+        grace: Duration,
+        first: Way,
+        now: Instant,
+    ) -> Self {
+        let due = deadline.and_then(|time| now.checked_add(time));
+        Watch { grace, due, first, stopping: None }
+    }
+
+    /// When to look next; never, if there is no deadline.
+    pub fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// The way to try, if it is time for one.
+    pub fn escalate(&mut self, now: Instant) -> Option<Way> {
+        if self.due.is_none_or(|due| now < due) {
+            return None;
+        }
+        let by = match self.stopping {
+            None => self.first,
+            Some(Stopping { by, .. }) => by.next()?,
+        };
+        let begun = self.stopping.map_or(now, |stopping| stopping.begun);
+        self.stopping = Some(Stopping { by, begun, since: now });
+        self.due = by.next().and_then(|_| now.checked_add(self.grace));
+        Some(by)
+    }
+
+    /// That it has stopped now, if it was to.
+    pub fn stopped(&self, now: Instant) -> Option<Stopped> {
+        let Stopping { by, begun, since } = self.stopping?;
+        Some(Stopped {
+            first: self.first,
+            by,
+            after: now - since,
+            in_all: now - begun,
+        })
+    }
+}
+
+/// How an attempt was stopped.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stopped {
+    /// The first way that was tried.
+    pub first: Way,
+    /// The one that did it.
+    pub by: Way,
+    /// How long that one took.
+    pub after: Duration,
+    /// How long it took from the first.
+    pub in_all: Duration,
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn ways_are_tried_one_after_the_other_each_for_its_grace() {
+        let begin = Instant::now();
+        let at = |seconds| begin + seconds * SECOND;
+        let deadline = Some(10 * SECOND);
+        let mut watch = Watch::new(deadline, SECOND, Way::Ask, begin);
+        assert_eq!(watch.escalate(at(9)), None);
+        assert_eq!(watch.stopped(at(9)), None);
+        assert_eq!(watch.escalate(at(10)), Some(Way::Ask));
+        assert_eq!(watch.escalate(at(10)), None);
+        assert_eq!(watch.escalate(at(11)), Some(Way::Interrupt));
+        assert_eq!(watch.escalate(at(13)), Some(Way::Force));
+        assert_eq!(watch.due(), None);
+        assert_eq!(watch.escalate(at(99)), None);
+        let stopped = watch.stopped(at(14)).unwrap();
+        assert_eq!((stopped.first, stopped.by), (Way::Ask, Way::Force));
+        assert_eq!(stopped.after, SECOND);
+        assert_eq!(stopped.in_all, 4 * SECOND);
+    }
+
+    #[test]
+    fn without_a_deadline_nothing_is_stopped() {
+        let begin = Instant::now();
+        let mut watch = Watch::new(None, SECOND, Way::Ask, begin);
+        assert_eq!(watch.due(), None);
+        assert_eq!(watch.escalate(Instant::now() + 1000 * SECOND), None);
+    }
+}

@@ -1,0 +1,114 @@
+//! Workers that are replaced when they die, by the rules of the caller.
+//!
+//! A [`Pool`](crate::Pool) is for many jobs that any of its workers can do,
+//! and has rules of its own. Here each worker has one job for all its life,
+//! and so its death is news to its caller, who decides what becomes of the
+//! job.
+
+use std::{process::ExitStatus, time::Duration};
+
+use anyhow::Result;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    join_set::first_ready,
+    scope::{JoinHandle, Scope},
+};
+
+/// A worker for each job. Of each worker it keeps what its heir would be
+/// told, the worker that takes its place if it dies.
+#[derive(Debug)]
+pub struct Supervisor<'scope, J, A> {
+    scope: &'scope Scope,
+    heir: fn(J) -> J,
+    running: Vec<Member<'scope, J, A>>,
+    parked: Vec<Member<'scope, J, A>>,
+}
+
+/// What became of one worker, or of all.
+#[derive(Debug)]
+pub enum News<J> {
+    /// One has answered. It stays, parked, until all are joined.
+    Answered,
+    /// One died before it answered.
+    Died {
+        /// The job of its heir, which is not spawned yet.
+        heir: J,
+        /// How it died.
+        how: ExitStatus,
+    },
+    /// All were silent for too long. They were killed, and so were those that
+    /// had answered.
+    Hung {
+        /// The jobs of their heirs, none of which is spawned yet.
+        heirs: Vec<J>,
+    },
+}
+
+/// The job of a worker's heir, and the worker.
+type Member<'scope, J, A> = (J, JoinHandle<'scope, A>);
+
+impl<'scope, J: Serialize, A: DeserializeOwned> Supervisor<'scope, J, A> {
+    /// A supervisor of no workers. `heir` turns the job of a worker that was
+    /// spawned into the job of its heir.
+    pub fn new(scope: &'scope Scope, heir: fn(J) -> J) -> Self {
+        let (running, parked) = (Vec::new(), Vec::new());
+        Supervisor { scope, heir, running, parked }
+    }
+
+    /// Starts a worker on `job`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scope::spawn`].
+    pub fn spawn(&mut self, job: J) -> Result<()> {
+        let handle = self.scope.spawn(&job)?;
+        self.running.push(((self.heir)(job), handle));
+        Ok(())
+    }
+
+    /// Waits until a worker answers or dies, or until `patience` is over;
+    /// nothing once all have answered.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the text of a worker's error, or if the kernel cannot watch
+    /// the workers.
+    pub fn next_news(&mut self, patience: Duration) -> Result<Option<News<J>>> {
+        if self.running.is_empty() {
+            return Ok(None);
+        }
+        let handles = self.running.iter().map(|(_, handle)| handle);
+        let Some(ready) = first_ready(handles, Some(patience))? else {
+            return Ok(Some(News::Hung { heirs: self.kill_all() }));
+        };
+        let (heir, mut handle) = self.running.swap_remove(ready);
+        if let Some(how) = handle.wait_for_answer_or_death()? {
+            return Ok(Some(News::Died { heir, how }));
+        }
+        self.parked.push((heir, handle));
+        Ok(Some(News::Answered))
+    }
+
+    /// The process ids of the workers that there are.
+    pub fn ids(&self) -> Vec<u32> {
+        let all = self.running.iter().chain(&self.parked);
+        all.map(|(_, handle)| handle.id()).collect()
+    }
+
+    /// Lets the workers go that have answered, and reaps them: their answers,
+    /// in the order in which they came. The others are killed.
+    ///
+    /// # Errors
+    ///
+    /// As [`JoinHandle::join`].
+    pub fn join_all(self) -> Result<Vec<A>> {
+        self.parked.into_iter().map(|(_, handle)| handle.join()).collect()
+    }
+
+    /// A handle that is dropped kills its worker.
+    fn kill_all(&mut self) -> Vec<J> {
+        let all = self.parked.drain(..).chain(self.running.drain(..));
+        all.map(|(heir, _handle)| heir).collect()
+    }
+}

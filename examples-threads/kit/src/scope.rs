@@ -1,0 +1,312 @@
+//! Spawning threads that borrow, and joining them, by the calls that
+//! `process_kit` has for processes.
+
+use std::{
+    any::Any,
+    cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
+    thread::{self, Builder, ScopedJoinHandle},
+};
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+
+use crate::gate::{Gate, GateKeeper};
+
+/// Runs `body`, in which threads can be spawned, and returns when all of them
+/// are gone. A thread can only be waited for: so an early `?` in `body` waits
+/// for those that have passed the gate, and sends the others home.
+///
+/// # Errors
+///
+/// As `body`.
+pub fn scope<'env, T>(
+    body: impl for<'scope> FnOnce(&Scope<'scope, 'env>) -> Result<T>,
+) -> Result<T> {
+    thread::scope(|threads| {
+        let (keeper, spawned) = (GateKeeper::default(), Cell::new(0));
+        body(&Scope { threads, keeper, spawned })
+    })
+}
+
+/// Where threads can be spawned that share one start gate.
+#[derive(Debug)]
+pub struct Scope<'scope, 'env> {
+    threads: &'scope thread::Scope<'scope, 'env>,
+    keeper: GateKeeper,
+    spawned: Cell<usize>,
+}
+
+/// A worker's view of the thread that spawned it.
+#[derive(Debug)]
+pub struct Parent {
+    /// Which of the workers it is, from 0.
+    pub index: usize,
+    /// Where the workers of one scope start together.
+    pub gate: Gate,
+}
+
+impl<'scope> Scope<'scope, '_> {
+    /// Starts a thread that does `work`, with all that it borrows.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no thread can be had: `thread::spawn` would panic.
+    pub fn spawn<A: Send + 'scope>(
+        &self,
+        work: impl FnOnce(&mut Parent) -> Result<A> + Send + 'scope,
+    ) -> Result<JoinHandle<'scope, A>> {
+        self.spawn_by(Builder::new(), work)
+    }
+
+    /// The same with a stack of so many bytes, where std's 2 MiB are too few,
+    /// too many, or must not be another thread's old ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Scope::spawn).
+    pub fn spawn_with_stack<A: Send + 'scope>(
+        &self,
+        bytes: usize,
+        work: impl FnOnce(&mut Parent) -> Result<A> + Send + 'scope,
+    ) -> Result<JoinHandle<'scope, A>> {
+        self.spawn_by(Builder::new().stack_size(bytes), work)
+    }
+
+    fn spawn_by<A: Send + 'scope>(
+        &self,
+        builder: Builder,
+        work: impl FnOnce(&mut Parent) -> Result<A> + Send + 'scope,
+    ) -> Result<JoinHandle<'scope, A>> {
+        let index = self.spawned.get();
+        let (answers, answer) = sync_channel(1);
+        let (exit, released) = channel();
+        let gate = self.keeper.gate();
+        let worker = move || {
+            serve(Parent { index, gate }, work, &answers);
+            drop(answers);
+            park(&released);
+        };
+        let thread = builder.spawn_scoped(self.threads, worker);
+        let thread = thread.context("no worker can be started")?;
+        self.spawned.set(index + 1);
+        Ok(JoinHandle { index, thread, answer, heard: None, exit })
+    }
+
+    /// Waits until every worker spawned so far stands at the gate, or is
+    /// gone. Now is the time to start the clock: once the gate is open, the
+    /// workers may have the cores before we do.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the gate is open already.
+    pub fn wait_for_all(&self) -> Result<()> {
+        ensure!(!self.keeper.is_open(), "the gate is open already");
+        self.keeper.wait_for(self.spawned.get());
+        Ok(())
+    }
+
+    /// Releases all who stand at the gate at once. Workers that are spawned
+    /// later find it open.
+    pub fn open_gate(&self) {
+        self.keeper.open();
+    }
+}
+
+/// A worker's thread: what it answers, unless it panics. The panic's message
+/// is on stderr by then, and goes no further: the others are not its business.
+fn serve<A>(
+    mut parent: Parent,
+    work: impl FnOnce(&mut Parent) -> Result<A>,
+    answers: &SyncSender<Result<A>>,
+) {
+    // What a panic leaves behind is seen by those who share it: a lock, say,
+    // is poisoned.
+    let done = catch_unwind(AssertUnwindSafe(|| work(&mut parent)));
+    if let Ok(answer) = done {
+        // Nobody listens any more: the parent gave up.
+        let _ = answers.send(answer);
+    }
+}
+
+/// Stays until the handle is gone. Nothing is ever sent.
+fn park(released: &Receiver<()>) {
+    let _ = released.recv();
+}
+
+/// A worker that was spawned. Dropped without [`join`](JoinHandle::join), it
+/// lets the worker go once that is done.
+#[derive(Debug)]
+pub struct JoinHandle<'scope, A> {
+    index: usize,
+    thread: ScopedJoinHandle<'scope, ()>,
+    answer: Receiver<Result<A>>,
+    heard: Option<A>,
+    exit: Sender<()>,
+}
+
+impl<A> JoinHandle<'_, A> {
+    /// Waits until the answer is in. The worker stays, parked, until it is
+    /// joined: so the time it takes to end can be told from its work, and its
+    /// memory can be measured.
+    ///
+    /// # Errors
+    ///
+    /// Fails as the worker did, or if it panicked.
+    pub fn wait_for_answer(&mut self) -> Result<&A> {
+        let answer = match self.heard.take() {
+            Some(answer) => answer,
+            None => match self.answer.recv() {
+                Ok(answer) => answer?,
+                Err(_gone) => return Err(panicked(self.index)),
+            },
+        };
+        Ok(self.heard.insert(answer))
+    }
+
+    /// Waits for the answer, lets the worker go, and joins it.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_for_answer`](JoinHandle::wait_for_answer).
+    pub fn join(mut self) -> Result<A> {
+        self.wait_for_answer()?;
+        let JoinHandle { index, thread, heard, exit, .. } = self;
+        drop(exit);
+        let is_no_news = |_: Box<dyn Any + Send>| panicked(index);
+        thread.join().map_err(is_no_news)?;
+        heard.context("the answer was taken before")
+    }
+}
+
+fn panicked(index: usize) -> anyhow::Error {
+    anyhow!("worker {index} panicked")
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::{
+        hint::black_box,
+        sync::{
+            Mutex,
+            atomic::{AtomicUsize, Ordering::SeqCst},
+        },
+    };
+
+    use anyhow::bail;
+    use common::resources::proportional_memory;
+
+    use super::*;
+
+    #[test]
+    fn nobody_passes_before_all_stand_there() {
+        let passed = &AtomicUsize::new(0);
+        scope(|scope| {
+            let mut handles = Vec::new();
+            for _ in 0..4 {
+                handles.push(scope.spawn(move |parent| {
+                    parent.gate.wait()?;
+                    passed.fetch_add(1, SeqCst);
+                    Ok(parent.index)
+                })?);
+            }
+            scope.wait_for_all()?;
+            assert_eq!(passed.load(SeqCst), 0);
+            scope.open_gate();
+            for (index, handle) in handles.iter_mut().enumerate() {
+                assert_eq!(*handle.wait_for_answer()?, index);
+            }
+            assert_eq!(passed.load(SeqCst), 4);
+            for (index, handle) in handles.into_iter().enumerate() {
+                assert_eq!(handle.join()?, index);
+            }
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn a_worker_is_parked_until_it_is_joined() {
+        scope(|scope| {
+            let mut handle = scope.spawn(|_| Ok(vec![7]))?;
+            handle.wait_for_answer()?;
+            assert!(!handle.thread.is_finished());
+            assert_eq!(handle.join()?, [7]);
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    /// A thread that has ended gives its stack back, and would seem to have
+    /// cost nothing.
+    #[test]
+    fn memory_that_is_read_while_workers_are_parked_has_their_stacks() {
+        const WORKERS: u64 = 64;
+        const STACK: usize = 256 << 10;
+        let memory = || proportional_memory(&[]).unwrap();
+        let before = memory();
+        scope(|scope| {
+            let mut handles = Vec::new();
+            for _ in 0..WORKERS {
+                handles
+                    .push(scope.spawn(|_| {
+                        Ok(black_box([1_u8; STACK]).contains(&0))
+                    })?);
+            }
+            for handle in &mut handles {
+                assert!(!*handle.wait_for_answer()?);
+            }
+            let parked = memory() - before;
+            assert!(parked > WORKERS * STACK as u64, "{parked} bytes");
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn a_parent_that_gives_up_holds_up_nobody() {
+        let begun = &AtomicUsize::new(0);
+        let given_up: Result<()> = scope(|scope| {
+            let _handle = scope.spawn(|parent| {
+                parent.gate.wait()?;
+                begun.fetch_add(1, SeqCst);
+                Ok(())
+            })?;
+            bail!("no more")
+        });
+        assert_eq!(given_up.unwrap_err().to_string(), "no more");
+        assert_eq!(begun.load(SeqCst), 0);
+    }
+
+    #[test]
+    fn a_panic_is_the_answer_of_one_and_holds_up_nobody() {
+        let lock = &Mutex::new(());
+        scope(|scope| {
+            let mut early =
+                scope.spawn(|_| -> Result<()> { panic!("early") })?;
+            let other = scope.spawn(move |parent| {
+                parent.gate.wait()?;
+                let _held = lock.lock();
+                Ok(5)
+            })?;
+            scope.wait_for_all()?;
+            scope.open_gate();
+            let error = early.wait_for_answer().unwrap_err().to_string();
+            assert_eq!(error, "worker 0 panicked");
+            assert_eq!(other.join()?, 5);
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn an_error_is_the_answer() {
+        scope(|scope| {
+            let handle = scope.spawn(|_| -> Result<()> { bail!("no luck") })?;
+            assert_eq!(handle.join().unwrap_err().to_string(), "no luck");
+            Ok(())
+        })
+        .unwrap();
+    }
+}
