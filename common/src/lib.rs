@@ -11,7 +11,6 @@
 //! | `columns` | the tables that a demo prints |
 //! | [`escaped`] | text from outside, as it may be shown |
 //! | [`aligned`] | a vector that begins where mapped memory does |
-//! | [`gate`] | where threads start together |
 //! | [`laps`] | start, work, stop: the clock of both siblings |
 //! | [`estimate`] | medians and intervals of what was measured in rounds |
 //! | [`latency`] | the quantiles of many short times |
@@ -45,7 +44,6 @@ pub mod demo;
 pub mod digest;
 pub mod escaped;
 pub mod estimate;
-pub mod gate;
 pub mod inherited;
 pub mod input;
 pub mod laps;

@@ -13,7 +13,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `docket` | the jobs: which wait, and what became of the others |
+//! | `job_queue` | the jobs: which wait, and what became of the others |
 //! | `failure` | how an attempt came to nothing, and why a job has no answer |
 //! | `stopping` | the ways to stop a worker, and when to try which |
 //! | `restarts` | how often workers may be replaced |
@@ -21,15 +21,15 @@
 
 use std::time::Duration;
 
-mod docket;
 mod failure;
+mod job_queue;
 mod restarts;
 mod stopping;
 
-pub use docket::{Docket, Entry, Finished, JobId};
 pub use failure::{Ending, Failure};
+pub use job_queue::{Entry, Finished, JobId, JobQueue};
 pub use restarts::{Intensity, Restarts};
-pub use stopping::{Stopped, Watch, Way};
+pub use stopping::{StopMethod, Stopped, Watch};
 
 /// The rules.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
     Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
-pub enum Way {
+pub enum StopMethod {
     /// A flag, which the job looks at when it likes.
     Ask,
     /// What it waits for is closed, or it is sent SIGTERM.
@@ -28,13 +28,13 @@ pub enum Way {
     Force,
 }
 
-impl Way {
+impl StopMethod {
     /// The next one, if there is one.
     pub fn next(self) -> Option<Self> {
         match self {
-            Way::Ask => Some(Way::Interrupt),
-            Way::Interrupt => Some(Way::Force),
-            Way::Force => None,
+            StopMethod::Ask => Some(StopMethod::Interrupt),
+            StopMethod::Interrupt => Some(StopMethod::Force),
+            StopMethod::Force => None,
         }
     }
 
@@ -42,9 +42,9 @@ impl Way {
     /// further up. A job that had to be stopped before is not asked again.
     pub fn first(attempt: usize) -> Self {
         match attempt {
-            0 => Way::Ask,
-            1 => Way::Interrupt,
-            _ => Way::Force,
+            0 => StopMethod::Ask,
+            1 => StopMethod::Interrupt,
+            _ => StopMethod::Force,
         }
     }
 }
@@ -54,13 +54,13 @@ impl Way {
 pub struct Watch {
     grace: Duration,
     due: Option<Instant>,
-    first: Way,
+    first: StopMethod,
     stopping: Option<Stopping>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Stopping {
-    by: Way,
+    by: StopMethod,
     begun: Instant,
     since: Instant,
 }
@@ -70,7 +70,7 @@ impl Watch {
     pub fn new(
         deadline: Option<Duration>,
         grace: Duration,
-        first: Way,
+        first: StopMethod,
         now: Instant,
     ) -> Self {
         let due = deadline.and_then(|time| now.checked_add(time));
@@ -83,7 +83,7 @@ impl Watch {
     }
 
     /// The way to try, if it is time for one.
-    pub fn escalate(&mut self, now: Instant) -> Option<Way> {
+    pub fn escalate(&mut self, now: Instant) -> Option<StopMethod> {
         if self.due.is_none_or(|due| now < due) {
             return None;
         }
@@ -113,9 +113,9 @@ impl Watch {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stopped {
     /// The first way that was tried.
-    pub first: Way,
+    pub first: StopMethod,
     /// The one that did it.
-    pub by: Way,
+    pub by: StopMethod,
     /// How long that one took.
     pub after: Duration,
     /// How long it took from the first.
@@ -134,17 +134,20 @@ mod tests {
         let begin = Instant::now();
         let at = |seconds| begin + seconds * SECOND;
         let deadline = Some(10 * SECOND);
-        let mut watch = Watch::new(deadline, SECOND, Way::Ask, begin);
+        let mut watch = Watch::new(deadline, SECOND, StopMethod::Ask, begin);
         assert_eq!(watch.escalate(at(9)), None);
         assert_eq!(watch.stopped(at(9)), None);
-        assert_eq!(watch.escalate(at(10)), Some(Way::Ask));
+        assert_eq!(watch.escalate(at(10)), Some(StopMethod::Ask));
         assert_eq!(watch.escalate(at(10)), None);
-        assert_eq!(watch.escalate(at(11)), Some(Way::Interrupt));
-        assert_eq!(watch.escalate(at(13)), Some(Way::Force));
+        assert_eq!(watch.escalate(at(11)), Some(StopMethod::Interrupt));
+        assert_eq!(watch.escalate(at(13)), Some(StopMethod::Force));
         assert_eq!(watch.due(), None);
         assert_eq!(watch.escalate(at(99)), None);
         let stopped = watch.stopped(at(14)).unwrap();
-        assert_eq!((stopped.first, stopped.by), (Way::Ask, Way::Force));
+        assert_eq!(
+            (stopped.first, stopped.by),
+            (StopMethod::Ask, StopMethod::Force)
+        );
         assert_eq!(stopped.after, SECOND);
         assert_eq!(stopped.in_all, 4 * SECOND);
     }
@@ -152,7 +155,7 @@ mod tests {
     #[test]
     fn without_a_deadline_nothing_is_stopped() {
         let begin = Instant::now();
-        let mut watch = Watch::new(None, SECOND, Way::Ask, begin);
+        let mut watch = Watch::new(None, SECOND, StopMethod::Ask, begin);
         assert_eq!(watch.due(), None);
         assert_eq!(watch.escalate(Instant::now() + 1000 * SECOND), None);
     }

@@ -32,7 +32,7 @@ use common::{
         Manner, Waiting,
         line::{Receiver, SIZE, Sender, WORDS},
     },
-    supervision::{Ending, Intensity, Supervision, Way},
+    supervision::{Ending, Intensity, StopMethod, Supervision},
     units::{human, three_digits},
 };
 use process_kit::{Pool, Role, Shared, Turn, role};
@@ -118,7 +118,7 @@ fn pooled_kill(pool: &mut Pool<Job, ()>) -> Result<f64> {
     pool.submit(Job::Spin);
     let finished = pool.join_next()?.context("no job is done")?;
     match finished.endings.last() {
-        Some(Ending::Stopped(stopped)) if stopped.by == Way::Force => {
+        Some(Ending::Stopped(stopped)) if stopped.by == StopMethod::Force => {
             pool.wait_for_all()?;
             Ok(stopped.after.as_secs_f64())
         }

@@ -61,6 +61,8 @@
 //! job of a worker: what travels does not name its type.
 
 mod crossing;
+pub(crate) mod error;
+pub(crate) mod frame;
 mod outbox;
 mod ring;
 mod transport;
@@ -75,12 +77,14 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Parent, frame};
+use crate::Parent;
 use transport::{Sink, Source};
 
 pub use outbox::{Outbox, outbox};
 
-pub use crate::error::{Corrupt, RecvError, RecvTimeoutError, SendError};
+pub use crate::channel::error::{
+    Corrupt, RecvError, RecvTimeoutError, SendError,
+};
 
 /// A channel over a pipe.
 ///

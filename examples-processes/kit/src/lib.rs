@@ -1,5 +1,6 @@
 //! What std lacks for worker processes, under the names that std has for
-//! threads wherever the meaning is the same.
+//! threads wherever the meaning is the same. How a worker starts, works and
+//! ends, and where to read that, is in the package's README.
 //!
 //! | std | here | the difference |
 //! |---|---|---|
@@ -79,41 +80,28 @@
 //! other Unixes have too), and the names of segments in /dev/shm.
 
 pub mod channel;
-pub mod chaos;
-mod child;
-pub mod descriptor;
-mod error;
-mod flags;
-mod frame;
-mod gate;
-mod join_set;
-mod lifeline;
-mod link;
-mod mapping;
-mod memfd;
-mod mutex;
-mod plain_mutex;
+mod guard;
 mod pool;
-mod role;
-mod room;
-mod scope;
-mod segment;
-mod shared;
-#[cfg(test)]
-mod signal;
-mod supervisor;
-pub mod sweeper;
-mod wire;
+mod share;
+mod start;
 
-pub use gate::Gate;
-pub use join_set::{Answer, JoinSet, first_ready};
-pub use lifeline::Lifeline;
-pub use mapping::{Frozen, Mapping};
-pub use mutex::{Mutex, MutexGuard};
-pub use plain_mutex::{PlainMutex, PlainMutexGuard};
-pub use pool::{Pool, Turn};
-pub use role::{Parent, Role, role};
-pub use scope::{JoinHandle, Scope, ids, scope};
-pub use segment::{Contents, Element, Segment};
-pub use shared::Shared;
-pub use supervisor::{News, Supervisor};
+pub use guard::{
+    lifeline::Lifeline,
+    supervisor::{News, Supervisor},
+    sweeper,
+};
+pub use pool::{Pool, Turn, chaos};
+pub use share::{
+    descriptor,
+    mapping::{Frozen, Mapping},
+    mutex::{Mutex, MutexGuard},
+    plain_mutex::{PlainMutex, PlainMutexGuard},
+    segment::{Contents, Element, Segment},
+    shared::Shared,
+};
+pub use start::{
+    gate::Gate,
+    join_set::{Answer, JoinSet, first_ready},
+    role::{Parent, Role, role},
+    scope::{JoinHandle, Scope, ids, scope},
+};

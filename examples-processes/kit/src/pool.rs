@@ -85,6 +85,8 @@
 //! is a thread of its own, which would own the pool and hide the loop that
 //! this is about.
 
+pub mod chaos;
+pub(crate) mod flags;
 mod turn;
 mod worker;
 
@@ -95,17 +97,18 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use common::supervision::{
-    Docket, Ending, Finished, JobId, Restarts, Stopped, Supervision, Way,
+    Ending, Finished, JobId, JobQueue, Restarts, StopMethod, Stopped,
+    Supervision,
 };
 use rustix::event::PollFd;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     channel::RecvError,
-    chaos::Chaos,
-    child::{PARTING, time_left, wait_for_any},
-    flags::Flags,
-    role::Reply,
+    pool::chaos::Chaos,
+    pool::flags::Flags,
+    start::child::{PARTING, time_left, wait_for_any},
+    start::role::Reply,
 };
 use worker::{Attempt, State, Worker};
 
@@ -119,7 +122,7 @@ pub struct Pool<J, A> {
     rules: Supervision,
     chaos: Option<Chaos>,
     flags: Flags,
-    docket: Docket<J, A>,
+    queue: JobQueue<J, A>,
     restarts: Restarts,
     workers: Vec<Worker<J, A>>,
     /// Workers started so far.
@@ -150,7 +153,7 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
             rules,
             chaos,
             flags: Flags::new(rules.workers)?,
-            docket: Docket::new(rules.attempts),
+            queue: JobQueue::new(rules.attempts),
             restarts: Restarts::new(rules.intensity),
             workers: Vec::new(),
             started: 0,
@@ -186,7 +189,7 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
         deadline: Option<Duration>,
         job: J,
     ) -> JobId {
-        let id = self.docket.submit(job, deadline);
+        let id = self.queue.submit(job, deadline);
         self.deliver();
         id
     }
@@ -200,10 +203,10 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
     /// or cannot be replaced.
     pub fn join_next(&mut self) -> Result<Option<Finished<A>>> {
         loop {
-            if let Some(finished) = self.docket.pop_finished() {
+            if let Some(finished) = self.queue.pop_finished() {
                 return Ok(Some(finished));
             }
-            if self.docket.is_done() {
+            if self.queue.is_done() {
                 return Ok(None);
             }
             self.supervise()?;
@@ -317,19 +320,20 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
     ) -> Result<()> {
         let Attempt { entry, watch } = attempt;
         let stopped = watch.stopped(Instant::now());
-        let docket = &mut self.docket;
+        let queue = &mut self.queue;
         match (reply, stopped) {
-            (Reply::Answer(answer), _) => docket.finish(entry, Ok(answer)),
-            (Reply::Failed(error), None) => docket.finish(entry, Err(error)),
+            (Reply::Answer(answer), _) => queue.finish(entry, Ok(answer)),
+            (Reply::Failed(error), None) => queue.finish(entry, Err(error)),
             (Reply::Failed(_), Some(stopped)) => {
-                docket.fail(entry, Ending::Stopped(stopped));
+                queue.fail(entry, Ending::Stopped(stopped));
             }
         }
         match stopped {
             // Whoever was sent a signal is to end, however fast its job was.
-            Some(Stopped { by: Way::Interrupt | Way::Force, .. }) => {
-                self.condemn(index, None)
-            }
+            Some(Stopped {
+                by: StopMethod::Interrupt | StopMethod::Force,
+                ..
+            }) => self.condemn(index, None),
             _ => Ok(()),
         }
     }
@@ -343,10 +347,10 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
             }
             State::Busy(attempt) => match attempt.watch.escalate(now) {
                 None => {}
-                Some(Way::Ask) => self.flags.raise(index),
-                Some(Way::Interrupt) => worker.terminate()?,
+                Some(StopMethod::Ask) => self.flags.raise(index),
+                Some(StopMethod::Interrupt) => worker.terminate()?,
                 // It may have answered by now: that is late, and right.
-                Some(Way::Force) => worker.kill()?,
+                Some(StopMethod::Force) => worker.kill()?,
             },
             _ => {}
         }
@@ -381,11 +385,11 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
         };
         let ending = died(status, reason);
         if let Some(Attempt { entry, watch }) = attempt {
-            let docket = &mut self.docket;
+            let queue = &mut self.queue;
             match watch.stopped(Instant::now()) {
-                Some(stopped) => docket.fail(entry, Ending::Stopped(stopped)),
-                None if is_innocent => docket.put_back(entry),
-                None => docket.fail(entry, ending.clone()),
+                Some(stopped) => queue.fail(entry, Ending::Stopped(stopped)),
+                None if is_innocent => queue.put_back(entry),
+                None => queue.fail(entry, ending.clone()),
             }
         }
         self.restarts
@@ -400,13 +404,13 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
     fn deliver(&mut self) {
         for (index, worker) in self.workers.iter_mut().enumerate() {
             while worker.is_idle()
-                && let Some(entry) = self.docket.take()
+                && let Some(entry) = self.queue.take()
             {
                 self.flags.lower(index);
                 if let Err((entry, error)) =
                     worker.deliver(entry, self.rules.grace)
                 {
-                    self.docket.finish(entry, Err(error.to_string()));
+                    self.queue.finish(entry, Err(error.to_string()));
                 }
             }
         }

@@ -502,7 +502,7 @@ fn the_wrong_end_is_refused() -> Result<()> {
             "not open for writing",
         ),
         (vec![file.as_fd()], "CharacterDevice came"),
-        (vec![memory.as_fd()], "is frozen"),
+        (vec![memory.as_fd(), memory.as_fd()], "is frozen"),
     ] {
         scope(|scope| {
             let handle = scope.spawn_with::<_, u64>(&Job::Sum, &lent)?;

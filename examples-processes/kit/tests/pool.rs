@@ -32,7 +32,8 @@ use common::{
     input::Input,
     lifeline,
     supervision::{
-        Ending, Failure, Finished, Intensity, JobId, Stopped, Supervision, Way,
+        Ending, Failure, Finished, Intensity, JobId, StopMethod, Stopped,
+        Supervision,
     },
 };
 use libtest_mimic::Trial;
@@ -381,7 +382,7 @@ fn who_is_asked_may_stay() -> Result<()> {
     for finished in all {
         // The second would not have begun, if the flag were still raised.
         let ending = finished.endings.first().context("not stopped")?;
-        ensure!(stopped(ending)?.by == Way::Ask, "{ending:?}");
+        ensure!(stopped(ending)?.by == StopMethod::Ask, "{ending:?}");
         ensure!(finished.result.is_err());
     }
     ensure!(restarts == 0);
@@ -403,9 +404,9 @@ fn the_deaf_are_terminated() -> Result<()> {
                 all[0].endings.iter().map(stopped).collect::<Result<_>>()?;
             let ways = endings.iter().map(|one| (one.first, one.by));
             ensure!(ways.eq([
-                (Way::Ask, Way::Interrupt),
-                (Way::Interrupt, Way::Interrupt),
-                (Way::Force, Way::Force),
+                (StopMethod::Ask, StopMethod::Interrupt),
+                (StopMethod::Interrupt, StopMethod::Interrupt),
+                (StopMethod::Force, StopMethod::Force),
             ]));
             ensure!(all[1].result == Ok(0) && restarts == 3);
         }
@@ -421,7 +422,7 @@ fn who_hears_the_signal_is_replaced() -> Result<()> {
         let before = pool.ids();
         pool.submit(Job::HearTerm);
         let finished = pool.join_next()?.context("no job is done")?;
-        ensure!(stopped(&finished.endings[0])?.by == Way::Interrupt);
+        ensure!(stopped(&finished.endings[0])?.by == StopMethod::Interrupt);
         pool.wait_for_all()?;
         ensure!(pool.restarts() == 1 && pool.ids() != before);
         pool.join()?;
@@ -434,7 +435,7 @@ fn the_stopped_are_killed() -> Result<()> {
         let rules = Supervision { attempts: 1, ..rules };
         let (all, _) = run(rules, vec![Job::Stop, Job::Mix(1)])?;
         let ending = stopped(&all[0].endings[0])?;
-        ensure!(ending.by == Way::Force, "{ending:?}");
+        ensure!(ending.by == StopMethod::Force, "{ending:?}");
         ensure!(ending.in_all >= 2 * rules.grace, "{ending:?}");
         ensure!(all[1].result == Ok(mix(1)));
         Ok(())

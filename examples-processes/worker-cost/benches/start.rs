@@ -23,13 +23,11 @@ use std::{
         AtomicU32, AtomicU64,
         Ordering::{Acquire, Relaxed, Release},
     },
-    thread::{self, Builder},
 };
 
 use anyhow::{Context as _, Result, ensure};
 use common::{
     estimate::{self, Estimate},
-    gate::Gate,
     laps::Laps,
     machine::Machine,
     scenarios::worker_cost::{
@@ -282,14 +280,13 @@ fn tell(what: &str, bytes: Option<f64>, asked: &str) {
 }
 
 fn private_of_a_thread() -> Result<Option<f64>> {
-    let (gate, keeping) = (&Gate::new(), Keeping::begin()?);
-    thread::scope(|scope| {
-        let keeper = gate.close();
+    let keeping = Keeping::begin()?;
+    thread_kit::scope(|scope| {
+        let mut crew = Vec::new();
         for _ in 0..CREW {
-            let idle = Builder::new().spawn_scoped(scope, || gate.wait());
-            idle.context("no thread can be started")?;
+            crew.push(scope.spawn(|parent| parent.gate.wait())?);
         }
-        keeper.wait_for(CREW as usize);
+        scope.wait_for_all()?;
         Ok(keeping.each(CREW, &[])?.private)
     })
 }

@@ -11,7 +11,8 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use common::supervision::{
-    Docket, Ending, Entry, Finished, JobId, Restarts, Supervision, Watch, Way,
+    Ending, Entry, Finished, JobId, JobQueue, Restarts, StopMethod,
+    Supervision, Watch,
 };
 use crossbeam::channel::{Receiver, Sender, unbounded};
 
@@ -24,7 +25,7 @@ use crate::Turn;
 pub struct Pool<J, A> {
     rules: Supervision,
     work: Arc<Work<J, A>>,
-    docket: Docket<J, A>,
+    queue: JobQueue<J, A>,
     restarts: Restarts,
     workers: Vec<Worker<J>>,
     /// Workers started so far.
@@ -86,7 +87,7 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
         let mut pool = Pool {
             rules,
             work: Arc::new(work),
-            docket: Docket::new(rules.attempts),
+            queue: JobQueue::new(rules.attempts),
             restarts: Restarts::new(rules.intensity),
             workers: Vec::new(),
             started: 0,
@@ -125,7 +126,7 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
         deadline: Option<Duration>,
         job: J,
     ) -> JobId {
-        let id = self.docket.submit(job, deadline);
+        let id = self.queue.submit(job, deadline);
         self.deliver();
         id
     }
@@ -139,10 +140,10 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
     /// [`Supervision::intensity`] allows, or cannot be replaced.
     pub fn join_next(&mut self) -> Result<Option<Finished<A>>> {
         loop {
-            if let Some(finished) = self.docket.pop_finished() {
+            if let Some(finished) = self.queue.pop_finished() {
                 return Ok(Some(finished));
             }
-            if self.docket.is_done() {
+            if self.queue.is_done() {
                 return Ok(None);
             }
             self.supervise()?;
@@ -210,7 +211,7 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
                 Ok(())
             }
             (Word::Panicked(how), State::Busy(attempt)) => {
-                self.docket.fail(attempt.entry, Ending::Died(how));
+                self.queue.fail(attempt.entry, Ending::Died(how));
                 self.replace(index)
             }
             _ => Ok(()),
@@ -219,14 +220,14 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
 
     fn record(&mut self, attempt: Attempt<J>, answer: Result<A>) {
         let Attempt { entry, watch, .. } = attempt;
-        let docket = &mut self.docket;
+        let queue = &mut self.queue;
         match (answer, watch.stopped(Instant::now())) {
-            (Ok(answer), _) => docket.finish(entry, Ok(answer)),
+            (Ok(answer), _) => queue.finish(entry, Ok(answer)),
             (Err(error), None) => {
-                docket.finish(entry, Err(format!("{error:#}")));
+                queue.finish(entry, Err(format!("{error:#}")));
             }
             (Err(_), Some(stopped)) => {
-                docket.fail(entry, Ending::Stopped(stopped));
+                queue.fail(entry, Ending::Stopped(stopped));
             }
         }
     }
@@ -238,9 +239,9 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
         };
         match attempt.watch.escalate(Instant::now()) {
             None => {}
-            Some(Way::Ask) => attempt.turn.cancel(),
-            Some(Way::Interrupt) => attempt.turn.interrupt(),
-            Some(Way::Force) => return self.abandon(index),
+            Some(StopMethod::Ask) => attempt.turn.cancel(),
+            Some(StopMethod::Interrupt) => attempt.turn.interrupt(),
+            Some(StopMethod::Force) => return self.abandon(index),
         }
         Ok(())
     }
@@ -249,7 +250,7 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
     /// its place; what it costs, it goes on costing.
     fn abandon(&mut self, index: usize) -> Result<()> {
         if let State::Busy(attempt) = self.workers[index].rest() {
-            self.docket.fail(attempt.entry, Ending::Abandoned);
+            self.queue.fail(attempt.entry, Ending::Abandoned);
             self.abandoned += 1;
         }
         self.replace(index)
@@ -266,7 +267,7 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
     fn deliver(&mut self) {
         for worker in &mut self.workers {
             if worker.is_idle()
-                && let Some(entry) = self.docket.take()
+                && let Some(entry) = self.queue.take()
             {
                 worker.deliver(entry, self.rules.grace);
             }
@@ -308,7 +309,7 @@ impl<J: Clone> Worker<J> {
     fn deliver(&mut self, entry: Entry<J>, grace: Duration) {
         let attempt = entry.endings.len();
         let turn = Turn::new(entry.id, attempt);
-        let first = Way::first(attempt).min(Way::Interrupt);
+        let first = StopMethod::first(attempt).min(StopMethod::Interrupt);
         let watch = Watch::new(entry.deadline, grace, first, Instant::now());
         // It receives until this end is dropped.
         let _ = self.jobs.send((entry.job.clone(), turn.clone()));

@@ -13,7 +13,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use common::supervision::{
-    Ending, Failure, Finished, Intensity, JobId, Stopped, Supervision, Way,
+    Ending, Failure, Finished, Intensity, JobId, StopMethod, Stopped,
+    Supervision,
 };
 use thread_kit::{Pool, Turn};
 
@@ -109,7 +110,7 @@ fn run(rules: Supervision, jobs: &[Job]) -> (Vec<Finished<u64>>, usize) {
     (all, restarts)
 }
 
-fn ways(finished: &Finished<u64>) -> Result<Vec<(Way, Way)>> {
+fn ways(finished: &Finished<u64>) -> Result<Vec<(StopMethod, StopMethod)>> {
     let ways = |ending: &Ending| match ending {
         Ending::Stopped(Stopped { first, by, .. }) => Ok((*first, *by)),
         other => bail!("{other:?}"),
@@ -161,8 +162,9 @@ fn three_panics_are_enough() {
 fn who_is_asked_stays() {
     let jobs = [Job::LoopUntilCancelled, Job::Square(3)];
     let (all, restarts) = run(impatient(1), &jobs);
-    let interrupted = (Way::Interrupt, Way::Interrupt);
-    let expected = [(Way::Ask, Way::Ask), interrupted, interrupted];
+    let interrupted = (StopMethod::Interrupt, StopMethod::Interrupt);
+    let expected =
+        [(StopMethod::Ask, StopMethod::Ask), interrupted, interrupted];
     assert_eq!(ways(&all[0]).unwrap(), expected);
     assert_eq!((&all[1].result, restarts), (&Ok(9), 0));
 }
@@ -178,8 +180,12 @@ fn a_late_answer_is_an_answer() {
 fn what_a_job_waits_for_is_closed() {
     with_enough_time(|rules| {
         let (all, restarts) = run(rules, &[Job::Read]);
-        let interrupted = (Way::Interrupt, Way::Interrupt);
-        let expected = [(Way::Ask, Way::Interrupt), interrupted, interrupted];
+        let interrupted = (StopMethod::Interrupt, StopMethod::Interrupt);
+        let expected = [
+            (StopMethod::Ask, StopMethod::Interrupt),
+            interrupted,
+            interrupted,
+        ];
         ensure!(ways(&all[0])? == expected && restarts == 0, "{all:?}");
         Ok(())
     });

@@ -14,7 +14,7 @@ use crate::{
     laps::Laps,
     latency::{Latencies, Quantiles},
     outcome::{Better, Metric, Model, Outcome},
-    supervision::{Ending, Stopped, Way},
+    supervision::{Ending, StopMethod, Stopped},
     units,
 };
 
@@ -44,7 +44,7 @@ pub fn outcome(
 }
 
 /// How each way did with each kind.
-struct Cells(BTreeMap<(Kind, Way), Cell>);
+struct Cells(BTreeMap<(Kind, StopMethod), Cell>);
 
 #[derive(Default)]
 struct Cell {
@@ -57,7 +57,8 @@ struct Cell {
     held: u32,
 }
 
-const WAYS: [Way; 3] = [Way::Ask, Way::Interrupt, Way::Force];
+const WAYS: [StopMethod; 3] =
+    [StopMethod::Ask, StopMethod::Interrupt, StopMethod::Force];
 
 impl Cells {
     fn new(record: &Record, aftermath: &Aftermath) -> Self {
@@ -77,7 +78,7 @@ impl Cells {
     fn add(&mut self, kind: Kind, ending: &Ending, left: Left) {
         let (first, last) = match ending {
             Ending::Stopped(Stopped { first, by, .. }) => (*first, *by),
-            Ending::Abandoned => (Way::Ask, Way::Force),
+            Ending::Abandoned => (StopMethod::Ask, StopMethod::Force),
             Ending::Died(_) => return,
         };
         for way in WAYS.into_iter().filter(|way| (first..=last).contains(way)) {
@@ -177,7 +178,7 @@ pub struct Summary {
 }
 
 /// What came of each way to stop a worker.
-pub type Ways = BTreeMap<Way, Tried>;
+pub type Ways = BTreeMap<StopMethod, Tried>;
 
 /// What came of one way.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -269,13 +270,13 @@ fn stopped_after(kind: Kind, cells: &Cells) -> Option<Metric> {
 }
 
 /// Of those that were stopped this way: threads have two.
-fn quantiles(kind: Kind, way: Way, cell: &Cell) -> Vec<Metric> {
+fn quantiles(kind: Kind, way: StopMethod, cell: &Cell) -> Vec<Metric> {
     if cell.stopped == 0 {
         return Vec::new();
     }
     let only = match way {
-        Way::Force => Some(Model::Processes),
-        Way::Ask | Way::Interrupt => kind.only(),
+        StopMethod::Force => Some(Model::Processes),
+        StopMethod::Ask | StopMethod::Interrupt => kind.only(),
     };
     let way = name(&way);
     let quantiles = cell.after.quantiles().metrics(&way, &way);

@@ -13,7 +13,7 @@ use super::{
     Receiver, Sender,
     transport::{Next, Sink, Source},
 };
-use crate::descriptor;
+use crate::share::descriptor;
 
 /// A descriptor on its way out.
 #[derive(Serialize)]

@@ -10,7 +10,7 @@ use rustix::io::ioctl_fionbio;
 use serde::Serialize;
 
 use super::{Receiver, SendError, transport::Source};
-use crate::frame::{LONGEST_PAYLOAD, encode};
+use crate::channel::frame::{LONGEST_PAYLOAD, encode};
 
 /// A pipe whose sender never waits: what there is no room for is kept, and
 /// sent later.

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use super::{Corrupt, RecvError, SendError};
 use crate::{
     Lifeline, Shared,
-    frame::{self, HEADER},
+    channel::frame::{self, HEADER},
 };
 
 /// Both ends have to wait in the same manner, and what they know of each

@@ -12,7 +12,7 @@ use common::input::Input;
 use rustix::io::{ioctl_fionbio, write};
 
 use super::*;
-use crate::{signal::interrupt, wire::Wire};
+use crate::{guard::signal::interrupt, start::wire::Wire};
 
 /// Far beyond what anything here takes, also on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);

@@ -23,7 +23,7 @@ use rustix::{
 use serde::de::DeserializeOwned;
 
 use super::{RecvError, SendError, ring};
-use crate::frame::Incoming;
+use crate::channel::frame::Incoming;
 
 /// What gives the next of the descriptors that came.
 pub(super) type Next<'a> = dyn FnMut() -> anyhow::Result<OwnedFd> + 'a;

@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     Parent,
     channel::RecvError,
-    chaos::{Chaos, Doom},
-    flags::Flags,
-    frame::{self, Incoming},
-    role::{Reply, take_stdin},
+    channel::frame::{self, Incoming},
+    pool::chaos::{Chaos, Doom},
+    pool::flags::Flags,
+    start::role::{Reply, take_stdin},
 };
 
 /// What a supervisor says to a worker first.

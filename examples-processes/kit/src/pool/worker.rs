@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use common::supervision::{Entry, Supervision, Watch, Way};
+use common::supervision::{Entry, StopMethod, Supervision, Watch};
 use rustix::{
     event::{PollFd, PollFlags},
     process::Signal,
@@ -18,11 +18,11 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Delivery, Hello, Report};
 use crate::{
-    child::{Child, death, hand_over, start},
-    error::SendError,
-    flags::Flags,
-    link::Link,
-    role::{Assignment, POOL_WORKER},
+    channel::error::SendError,
+    pool::flags::Flags,
+    start::child::{Child, death, hand_over, start},
+    start::link::Link,
+    start::role::{Assignment, POOL_WORKER},
 };
 
 /// A worker process, and what it is at.
@@ -137,7 +137,7 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
             return Err((entry, error));
         }
         self.delivered += 1;
-        let first = Way::first(attempt);
+        let first = StopMethod::first(attempt);
         let watch = Watch::new(entry.deadline, grace, first, Instant::now());
         self.state = State::Busy(Attempt { entry, watch });
         Ok(())

@@ -33,7 +33,7 @@ mod message;
 mod meter;
 mod play;
 mod round;
-#[path = "../../src/signal.rs"]
+#[path = "../../src/guard/signal.rs"]
 mod signal;
 #[path = "../support/mod.rs"]
 mod support;

@@ -9,7 +9,7 @@ use common::{
         crash::{self, Hold},
         kill_workers, shared_state,
     },
-    supervision::Way,
+    supervision::StopMethod,
 };
 
 use crate::claims::{
@@ -101,7 +101,8 @@ impl Hangs {
 
 fn is_true(what: Hanging, rounds: &[kill_workers::Ways]) -> bool {
     let tried = || rounds.iter().flat_map(BTreeMap::values);
-    let by = |way: Way| rounds.iter().filter_map(move |ways| ways.get(&way));
+    let by =
+        |way: StopMethod| rounds.iter().filter_map(move |ways| ways.get(&way));
     let goes_on = tried().any(|tried| tried.abandoned > 0);
     let ends = tried().any(|tried| tried.stopped > 0);
     let is_ended_by = |way| by(way).any(|tried| tried.stopped > 0);
@@ -110,12 +111,12 @@ fn is_true(what: Hanging, rounds: &[kill_workers::Ways]) -> bool {
         Hanging::GoesOn => goes_on,
         Hanging::EndsAlways => ends && !goes_on,
         Hanging::Open => !ends && !goes_on,
-        Hanging::Interrupted => is_ended_by(Way::Interrupt),
-        Hanging::NotInterrupted => !is_ended_by(Way::Interrupt),
-        Hanging::Deaf => by(Way::Interrupt)
+        Hanging::Interrupted => is_ended_by(StopMethod::Interrupt),
+        Hanging::NotInterrupted => !is_ended_by(StopMethod::Interrupt),
+        Hanging::Deaf => by(StopMethod::Interrupt)
             .any(|tried| tried.tried > 0 && tried.stopped == 0),
-        Hanging::Killed => is_ended_by(Way::Force),
-        Hanging::NotKilled => !is_ended_by(Way::Force),
+        Hanging::Killed => is_ended_by(StopMethod::Force),
+        Hanging::NotKilled => !is_ended_by(StopMethod::Force),
     }
 }
 

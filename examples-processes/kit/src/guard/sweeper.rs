@@ -51,7 +51,7 @@ use rustix::{
     io::retry_on_intr,
 };
 
-use crate::{child::this_program, room, segment::FOLDER};
+use crate::{share::room, share::segment::FOLDER, start::child::this_program};
 
 /// The first argument of a sweeper.
 pub(crate) const SWEEPER: &str = "process-kit-sweeper";

@@ -16,7 +16,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{gate::Gate, sweeper, wire::Wire};
+use crate::{guard::sweeper, start::gate::Gate, start::wire::Wire};
 
 /// The first argument of a worker. A person sees it in `ps`, and never types
 /// it.

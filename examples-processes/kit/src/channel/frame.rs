@@ -26,8 +26,8 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    descriptor,
-    error::{Corrupt, RecvError, SendError},
+    channel::error::{Corrupt, RecvError, SendError},
+    share::descriptor,
 };
 
 /// In bytes. A longer payload is refused: it would be a fault, or an attack

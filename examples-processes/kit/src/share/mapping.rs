@@ -21,7 +21,7 @@ use serde::{
     ser::Error as _,
 };
 
-use crate::{descriptor, memfd};
+use crate::{share::descriptor, share::memfd};
 
 /// Nobody writes, shrinks or grows it any more, or lifts these seals.
 const FROZEN: SealFlags = SealFlags::WRITE
@@ -212,7 +212,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::wire::Wire;
+    use crate::start::wire::Wire;
 
     #[test]
     fn hands_over_what_was_written() {

@@ -12,8 +12,8 @@ use rustix::event::PollFd;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    child::{time_left, wait_for_any},
-    scope::{JoinHandle, Scope},
+    start::child::{time_left, wait_for_any},
+    start::scope::{JoinHandle, Scope},
 };
 
 /// A worker process for each job, and only so many at once: when one is done,

@@ -4,7 +4,7 @@ use std::{error::Error, fmt, io};
 
 use common::ring;
 
-use crate::frame::LONGEST_PAYLOAD;
+use crate::channel::frame::LONGEST_PAYLOAD;
 
 /// Why a message was not sent.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::{
 
 use libc::PTHREAD_MUTEX_STALLED;
 
-use crate::mutex::{RawMutex, broken, initialise_raw};
+use crate::share::mutex::{RawMutex, broken, initialise_raw};
 
 /// A pthread mutex that is shared and nothing else, as most programs in C
 /// have it: **here to show why [`Mutex`](crate::Mutex) is robust**. If its

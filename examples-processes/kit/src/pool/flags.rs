@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use common::{aligned::LINE, ring::memory::Memory as _};
 
-use crate::shared::Shared;
+use crate::share::shared::Shared;
 
 /// Flags in memory that the workers map. A look costs what a look at a
 /// thread's flag costs; a message on the wire would cost a call of the

@@ -19,7 +19,7 @@ use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{SealFlags, fcntl_add_seals};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::{descriptor, memfd};
+use crate::{share::descriptor, share::memfd};
 
 /// Nobody makes it shorter or longer, or lifts these seals.
 const SIZED: SealFlags =
@@ -156,7 +156,7 @@ mod tests {
     use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 
     use super::*;
-    use crate::wire::Wire;
+    use crate::start::wire::Wire;
 
     #[test]
     fn two_mappings_are_one_memory() {

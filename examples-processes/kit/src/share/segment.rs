@@ -20,10 +20,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use shared_memory::{Shmem, ShmemConf, ShmemError};
 
 use crate::{
-    descriptor,
-    mutex::{self, Mutex},
-    plain_mutex::{self, PlainMutex},
-    sweeper::{self, Claim},
+    guard::sweeper::{self, Claim},
+    share::descriptor,
+    share::mutex::{self, Mutex},
+    share::plain_mutex::{self, PlainMutex},
 };
 
 /// Where Linux keeps named shared memory (shm_overview(7)).

@@ -11,8 +11,8 @@ use anyhow::Result;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    join_set::first_ready,
-    scope::{JoinHandle, Scope},
+    start::join_set::first_ready,
+    start::scope::{JoinHandle, Scope},
 };
 
 /// A worker for each job. Of each worker it keeps what its heir would be

@@ -15,12 +15,12 @@ use rustix::event::{PollFd, PollFlags};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    child::{Child, PARTING, death, hand_over, start},
-    error::{self, RecvError},
-    gate::GateKeeper,
-    join_set::first_ready,
-    link::Link,
-    role::{Assignment, Reply, WORKER},
+    channel::error::{self, RecvError},
+    start::child::{Child, PARTING, death, hand_over, start},
+    start::gate::GateKeeper,
+    start::join_set::first_ready,
+    start::link::Link,
+    start::role::{Assignment, Reply, WORKER},
 };
 
 /// Runs `body`, in which workers can be spawned, and returns when all of

@@ -12,7 +12,7 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags};
 
-use crate::child::{Child, death, wait_for_any};
+use crate::start::child::{Child, death, wait_for_any};
 
 /// The worker's side of the gate. It is made of two pipes.
 ///

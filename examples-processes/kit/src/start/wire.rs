@@ -23,9 +23,9 @@ use rustix::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    descriptor,
-    error::RecvError,
-    frame::{self, Incoming},
+    channel::error::RecvError,
+    channel::frame::{self, Incoming},
+    share::descriptor,
 };
 
 /// More descriptors with a message than any job here has. The kernel's own
@@ -164,7 +164,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::{frame::LONGEST_PAYLOAD, signal::interrupt};
+    use crate::{channel::frame::LONGEST_PAYLOAD, guard::signal::interrupt};
 
     #[test]
     fn carries_a_message_and_a_descriptor() {

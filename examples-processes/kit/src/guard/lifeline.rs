@@ -10,7 +10,7 @@ use common::ring::{Manner, Waiting};
 use rustix::net::{SendFlags, send};
 use serde::{Deserialize, Serialize};
 
-use crate::descriptor;
+use crate::share::descriptor;
 
 /// One end of a pair of connected sockets on which nothing is ever sent.
 /// However a process ends, the kernel closes its end.
@@ -66,7 +66,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{signal::interrupt, wire::Wire};
+    use crate::{guard::signal::interrupt, start::wire::Wire};
 
     #[test]
     fn a_signal_cuts_nothing() {

@@ -39,7 +39,7 @@ use rustix::{
 };
 use serde::Serialize;
 
-use crate::wire::Wire;
+use crate::start::wire::Wire;
 
 /// How long a worker may take to end that has nothing to do any more, also on
 /// a busy machine.

@@ -9,7 +9,7 @@ use super::{Ending, Failure};
 /// The jobs of a pool: those that wait, and those that are done with. Those
 /// in between are in the workers' hands.
 #[derive(Debug)]
-pub struct Docket<J, A> {
+pub struct JobQueue<J, A> {
     attempts: usize,
     submitted: u64,
     waiting: VecDeque<Entry<J>>,
@@ -30,11 +30,11 @@ pub struct Entry<J> {
     pub endings: Vec<Ending>,
 }
 
-impl<J, A> Docket<J, A> {
+impl<J, A> JobQueue<J, A> {
     /// No jobs yet. Each will have so many attempts that come to nothing,
     /// and at least one.
     pub fn new(attempts: usize) -> Self {
-        Docket {
+        JobQueue {
             attempts,
             submitted: 0,
             waiting: VecDeque::new(),
@@ -52,7 +52,7 @@ impl<J, A> Docket<J, A> {
     }
 
     /// A job for a worker, who must bring it back: see
-    /// [`finish`](Docket::finish) and [`fail`](Docket::fail).
+    /// [`finish`](JobQueue::finish) and [`fail`](JobQueue::fail).
     pub fn take(&mut self) -> Option<Entry<J>> {
         let entry = self.waiting.pop_front();
         self.in_hand += usize::from(entry.is_some());
@@ -154,34 +154,34 @@ mod tests {
             attempts in 1..4_usize,
             lots in prop::collection::vec((0..4_u8, any::<prop::sample::Index>()), 4000),
         ) {
-            let mut docket = Docket::<u64, u64>::new(attempts);
+            let mut queue = JobQueue::<u64, u64>::new(attempts);
             for job in 0..jobs {
-                prop_assert_eq!(docket.submit(job * 7, None), JobId(job));
+                prop_assert_eq!(queue.submit(job * 7, None), JobId(job));
             }
             let mut hands = Vec::new();
             let mut given = Vec::new();
             for (lot, at) in lots {
                 if lot == 0 || hands.is_empty() {
-                    hands.extend(docket.take());
+                    hands.extend(queue.take());
                     continue;
                 }
                 let entry: Entry<u64> = hands.swap_remove(at.index(hands.len()));
                 match lot {
                     1 => {
                         let answer = entry.job + 1;
-                        docket.finish(entry, Ok(answer));
+                        queue.finish(entry, Ok(answer));
                     }
-                    2 => docket.put_back(entry),
-                    _ => docket.fail(entry, died()),
+                    2 => queue.put_back(entry),
+                    _ => queue.fail(entry, died()),
                 }
-                given.extend(docket.pop_finished());
+                given.extend(queue.pop_finished());
             }
-            while let Some(entry) = hands.pop().or_else(|| docket.take()) {
+            while let Some(entry) = hands.pop().or_else(|| queue.take()) {
                 let answer = entry.job + 1;
-                docket.finish(entry, Ok(answer));
+                queue.finish(entry, Ok(answer));
             }
-            prop_assert!(docket.is_done());
-            given.extend(std::iter::from_fn(|| docket.pop_finished()));
+            prop_assert!(queue.is_done());
+            given.extend(std::iter::from_fn(|| queue.pop_finished()));
             given.sort_by_key(|finished| finished.id);
             let ids: Vec<u64> = given.iter().map(|one| one.id.0).collect();
             prop_assert_eq!(ids, (0..jobs).collect::<Vec<_>>());
@@ -197,16 +197,16 @@ mod tests {
 
     #[test]
     fn a_job_that_kills_its_worker_three_times_is_quarantined_and_named() {
-        let mut docket = Docket::<_, ()>::new(3);
-        docket.submit("good", None);
-        docket.submit("bad", None);
-        docket.take().unwrap();
+        let mut queue = JobQueue::<_, ()>::new(3);
+        queue.submit("good", None);
+        queue.submit("bad", None);
+        queue.take().unwrap();
         for _ in 0..3 {
-            let entry = docket.take().unwrap();
+            let entry = queue.take().unwrap();
             assert_eq!(entry.job, "bad");
-            docket.fail(entry, died());
+            queue.fail(entry, died());
         }
-        let Finished { id, result, endings } = docket.pop_finished().unwrap();
+        let Finished { id, result, endings } = queue.pop_finished().unwrap();
         assert_eq!((id, endings.len()), (JobId(1), 3));
         let text = result.unwrap_err().to_string();
         assert!(text.starts_with("job 1 is quarantined after 3"), "{text}");
@@ -215,11 +215,11 @@ mod tests {
 
     #[test]
     fn who_cannot_be_stopped_gets_no_second_worker() {
-        let mut docket = Docket::<_, ()>::new(3);
-        docket.submit((), None);
-        let entry = docket.take().unwrap();
-        docket.fail(entry, Ending::Abandoned);
-        assert!(docket.pop_finished().unwrap().result.is_err());
-        assert!(docket.is_done());
+        let mut queue = JobQueue::<_, ()>::new(3);
+        queue.submit((), None);
+        let entry = queue.take().unwrap();
+        queue.fail(entry, Ending::Abandoned);
+        assert!(queue.pop_finished().unwrap().result.is_err());
+        assert!(queue.is_done());
     }
 }

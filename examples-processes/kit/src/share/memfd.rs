@@ -8,7 +8,7 @@ use rustix::fs::{
     MemfdFlags, SealFlags, SeekFrom, fcntl_get_seals, fstat, memfd_create, seek,
 };
 
-use crate::room;
+use crate::share::room;
 
 /// `size` bytes of zero, reserved, that can be sealed.
 pub(crate) fn create(size: usize) -> Result<OwnedFd> {

@@ -15,10 +15,10 @@ use rustix::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    descriptor,
-    error::{RecvError, SendError},
-    frame::{self, Incoming},
-    wire::{Source, Wire},
+    channel::error::{RecvError, SendError},
+    channel::frame::{self, Incoming},
+    share::descriptor,
+    start::wire::{Source, Wire},
 };
 
 /// Frames out and in, as far as they can go at once.
@@ -114,7 +114,7 @@ mod tests {
     use std::{io::Write as _, os::unix::net::UnixStream};
 
     use super::*;
-    use crate::error::Corrupt;
+    use crate::channel::error::Corrupt;
 
     fn link() -> (Link<Vec<u64>>, UnixStream) {
         let (ours, theirs) = Wire::pair().unwrap();

@@ -170,7 +170,7 @@ mod tests {
     use serde::{Deserialize, Serialize};
 
     use super::*;
-    use crate::{channel, wire::Wire};
+    use crate::{channel, start::wire::Wire};
 
     #[derive(Serialize, Deserialize)]
     struct Ends {
@@ -219,9 +219,9 @@ mod tests {
 
     #[derive(Serialize, Deserialize)]
     struct Perhaps {
-        #[serde(with = "crate::descriptor::optional")]
+        #[serde(with = "crate::share::descriptor::optional")]
         first: Option<PipeWriter>,
-        #[serde(with = "crate::descriptor::optional")]
+        #[serde(with = "crate::share::descriptor::optional")]
         second: Option<PipeWriter>,
         number: u16,
     }

@@ -47,7 +47,7 @@ mod tests {
         OpenOptions::new()
             .write(true)
             .custom_flags(OFlags::TMPFILE.bits() as i32)
-            .open(crate::segment::FOLDER)
+            .open(crate::share::segment::FOLDER)
             .unwrap()
     }
 
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn refuses_more_than_is_free_without_filling_it() {
-        let room = statvfs(crate::segment::FOLDER).unwrap();
+        let room = statvfs(crate::share::segment::FOLDER).unwrap();
         let bytes = (room.f_bavail * room.f_frsize) as usize;
         let error = reserve(nameless(), bytes + 1).unwrap_err();
         assert!(error.to_string().contains("are free"), "{error}");

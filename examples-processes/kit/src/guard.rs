@@ -1,0 +1,7 @@
+//! What is done about a death: seen, cleaned up after, and made good.
+
+pub(crate) mod lifeline;
+#[cfg(test)]
+pub(crate) mod signal;
+pub(crate) mod supervisor;
+pub mod sweeper;
