@@ -178,7 +178,9 @@ pub const ALL: &[Scenario] = &[
         name: "matrix",
         question: "six databases, a matrix transformation of each",
         rows: "Databases that are loaded and transformed a second, and how \
-               long loading and transforming takes, of all six together.",
+               long loading and transforming takes, of all six together. \
+               They are small, so that starting a process for each is part \
+               of the difference; with larger ones it disappears.",
         crew: true,
         scales: true,
         parts: parts::MATRIX,
@@ -264,7 +266,8 @@ pub const ALL: &[Scenario] = &[
         question: "is one address space a bottleneck?",
         rows: "Operations a second, of all workers together, each on memory \
                or files of its own; and how many times as many as by one \
-               worker.",
+               worker. In a slice there are few, and the workers' first \
+               steps are among them: longer runs differ more.",
         crew: true,
         scales: false,
         parts: parts::ADDRESS_SPACE,

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use common::{
     laps::Laps,
-    scenarios::shared_state::{Plan, Sums},
+    scenarios::shared_state::{Plan, Sums, write_global},
 };
 
 use crate::{
@@ -101,6 +101,7 @@ impl Worker {
 
 /// The worker's side of all that.
 pub fn worker(plan: &Plan, index: usize) -> Result<()> {
+    write_global();
     let (mut gate, mut answer) = (stdin(), stdout());
     let transfers = plan.transfers(index);
     answer.write_all(&[0]).and_then(|()| answer.flush())?;

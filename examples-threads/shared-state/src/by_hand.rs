@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, Result, anyhow};
 use common::{
     laps::Laps,
-    scenarios::shared_state::{Plan, Sums},
+    scenarios::shared_state::{Plan, Sums, write_global},
 };
 
 use crate::partition::{merge, sum};
@@ -99,6 +99,7 @@ fn worker(
     gate: &Receiver<()>,
     answer: &Sender<Sums>,
 ) -> Result<()> {
+    write_global();
     let transfers = plan.transfers(index);
     answer.send(Sums::new())?;
     gate.recv()?;

@@ -41,7 +41,7 @@ pub struct Pair {
 static ALL: &[Source] = include!(concat!(env!("OUT_DIR"), "/sources.rs"));
 
 /// The files of a scenario on both sides, `src/main.rs` first, the manifest
-/// last. The contract of the siblings says that both have the same.
+/// last. What only one side has is not among them.
 pub fn pairs(scenario: &Scenario) -> Vec<Pair> {
     let mut pairs: Vec<Pair> = files(scenario.name, Model::Threads)
         .filter_map(|threads| {
@@ -84,8 +84,17 @@ mod tests {
             let (first, last) = (pairs[0], pairs[pairs.len() - 1]);
             assert_eq!(first.threads.name(), "src/main.rs");
             assert_eq!(last.processes.name(), "Cargo.toml");
+            let is_paired = |file: &Source| {
+                let mut both = pairs
+                    .iter()
+                    .flat_map(|pair| [pair.threads.path, pair.processes.path]);
+                both.any(|path| path == file.path)
+            };
             for model in [Model::Threads, Model::Processes] {
-                assert_eq!(files(scenario.name, model).count(), pairs.len());
+                for file in files(scenario.name, model) {
+                    let is_alone = file.text.contains("//! It has no twin: ");
+                    assert_ne!(is_paired(&file), is_alone, "{}", file.path);
+                }
             }
         }
     }

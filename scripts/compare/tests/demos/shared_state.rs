@@ -16,12 +16,13 @@ use crate::{
 
 #[test]
 fn every_ledger_is_as_the_serial_reference_has_it() {
-    const VARIANTS: [(&str, Variant); 5] = [
+    const VARIANTS: [(&str, Variant); 6] = [
         ("lock", Variant::Lock),
         ("lock-per-account", Variant::LockPerAccount),
         ("atomic", Variant::Atomic),
         ("owner", Variant::Owner),
         ("partition", Variant::Partition),
+        ("by-hand", Variant::ByHand),
     ];
     let (accounts, transfers) = (16, 3000);
     for (name, variant) in VARIANTS {
@@ -113,7 +114,7 @@ fn only_threads_share_a_plain_global() {
     for (model, is_visible) in
         [(Model::Threads, true), (Model::Processes, false)]
     {
-        for variant in ["lock", "partition"] {
+        for variant in ["lock", "partition", "by-hand"] {
             let arguments = format!("--variant {variant} --transfers 10");
             let found = run("shared-state", model, &arguments);
             assert_eq!(found.result["global_write_visible"], is_visible);

@@ -100,13 +100,13 @@ fn variants_are_listed() {
             "shared-state",
             Model::Threads,
             "racy forced global-lock lock lock-per-account atomic owner \
-             partition",
+             partition by-hand",
         ),
         (
             "shared-state",
             Model::Processes,
             "racy forced global-lock lock lock-per-account atomic owner \
-             partition",
+             partition by-hand",
         ),
         (
             "crash",

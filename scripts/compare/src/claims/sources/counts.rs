@@ -219,7 +219,7 @@ fn kit(model: Model) -> anyhow::Result<Vec<Source>> {
 }
 
 /// Where the modules are that this file has for its tests, if they have files
-/// of their own: `examples-processes/kit/src/frame/tests`.
+/// of their own: `examples-processes/kit/src/channel/frame/tests`.
 fn modules_of_tests(source: &Source) -> anyhow::Result<Vec<PathBuf>> {
     let file = parse(source)?;
     let stem = Path::new(source.path).with_extension("");
@@ -448,9 +448,11 @@ mod tests {
     fn files_of_tests_are_not_of_the_kit() {
         let kit = kit(Model::Processes).unwrap();
         let has = |name| kit.iter().any(|file| file.name() == name);
-        assert!(has("src/lib.rs") && has("src/frame.rs"));
+        assert!(has("src/lib.rs") && has("src/channel/frame.rs"));
         assert!(has("src/pool/turn.rs"));
-        for of_tests in ["src/frame/tests.rs", "src/frame/tests/heap.rs"] {
+        for of_tests in
+            ["src/channel/frame/tests.rs", "src/channel/frame/tests/heap.rs"]
+        {
             assert!(!has(of_tests), "{of_tests}");
         }
     }
