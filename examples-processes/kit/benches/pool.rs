@@ -15,10 +15,7 @@ use std::{
     env,
     hint::spin_loop,
     io::{self, Read as _, Write as _},
-    os::{
-        fd::{AsFd as _, OwnedFd},
-        unix::process::CommandExt as _,
-    },
+    os::{fd::AsFd as _, unix::process::CommandExt as _},
     process::{Child, Command, ExitCode, Stdio},
     thread,
     time::{Duration, Instant},
@@ -35,7 +32,9 @@ use common::{
     supervision::{Ending, Intensity, StopMethod, Supervision},
     units::{human, three_digits},
 };
-use process_kit::{Pool, Role, Shared, Turn, role};
+use process_kit::{
+    JoinHandle, Parent, Pool, Role, Scope, Shared, Turn, role, scope,
+};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, pidfd_open,
     pidfd_send_signal, waitid,
@@ -45,14 +44,15 @@ use serde::{Deserialize, Serialize};
 /// The first argument of the bare children.
 const BUSY: &str = "busy";
 const ONCE: &str = "once";
-const ECHO: &str = "echo";
 
 fn main() -> ExitCode {
     let done = match (role(), env::args().nth(1).as_deref()) {
-        (Role::Worker(parent), _) => return parent.serve_each(worker),
+        (Role::Worker(parent), _) if parent.has_a_pool() => {
+            return parent.serve_each(worker);
+        }
+        (Role::Worker(parent), _) => return parent.serve(echo),
         (Role::Main, Some(BUSY)) => busy(),
         (Role::Main, Some(ONCE)) => once(),
-        (Role::Main, Some(ECHO)) => echo(),
         (Role::Main, _) => run(),
     };
     match done {
@@ -127,8 +127,7 @@ fn pooled_kill(pool: &mut Pool<Job, ()>) -> Result<f64> {
 }
 
 fn bare_kill() -> Result<f64> {
-    let child = start(BUSY, Stdio::null(), Stdio::piped())?;
-    let child = ready(child)?;
+    let child = ready(start(BUSY)?)?;
     let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
     // As long as a job of the pool has, before it is stopped.
     thread::sleep(Duration::from_millis(2));
@@ -170,7 +169,7 @@ fn pooled_restart(pool: &mut Pool<Job, ()>) -> Result<f64> {
 
 fn bare_start() -> Result<f64> {
     let start_of_all = Instant::now();
-    let mut child = ready(start(ONCE, Stdio::null(), Stdio::piped())?)?;
+    let mut child = ready(start(ONCE)?)?;
     let seconds = start_of_all.elapsed().as_secs_f64();
     child.wait()?;
     Ok(seconds)
@@ -183,15 +182,17 @@ fn hand_over(rounds: usize) -> Result<()> {
     let rules = Supervision { workers: 1, ..Supervision::default() };
     let mut pool = Pool::start(rules)?;
     pool.wait_for_all()?;
-    let mut futex = Futex::start()?;
-    compare(
-        "an empty job handed over and back",
-        ["the pool", "a futex"],
-        (rounds, 2.0),
-        || pooled_hand_over(&mut pool),
-        || futex.hand_over(),
-    )?;
-    futex.stop()
+    scope(|scope| {
+        let mut futex = Futex::start(scope)?;
+        compare(
+            "an empty job handed over and back",
+            ["the pool", "a futex"],
+            (rounds, 2.0),
+            || pooled_hand_over(&mut pool),
+            || futex.hand_over(),
+        )?;
+        futex.stop()
+    })
 }
 
 fn pooled_hand_over(pool: &mut Pool<Job, ()>) -> Result<f64> {
@@ -204,18 +205,17 @@ fn pooled_hand_over(pool: &mut Pool<Job, ()>) -> Result<f64> {
 }
 
 /// A process at the other end of two lines of shared memory.
-struct Futex {
-    child: Child,
+struct Futex<'scope> {
+    child: JoinHandle<'scope, ()>,
     sender: Sender<Shared>,
     receiver: Receiver<Shared>,
     stamp: u64,
 }
 
-impl Futex {
-    fn start() -> Result<Self> {
+impl<'scope> Futex<'scope> {
+    fn start(scope: &'scope Scope) -> Result<Self> {
         let (there, back) = (Shared::new(SIZE)?, Shared::new(SIZE)?);
-        let (input, output) = (there.lend()?.into(), back.lend()?.into());
-        let child = start(ECHO, input, output)?;
+        let child = scope.spawn(&(&there, &back))?;
         let sender = Sender::new(there, Manner::Block)?;
         let receiver = Receiver::new(back, Waiting::new(Manner::Block))?;
         Ok(Futex { child, sender, receiver, stamp: 0 })
@@ -240,16 +240,13 @@ impl Futex {
 
     fn stop(mut self) -> Result<()> {
         self.there_and_back(u64::MAX)?;
-        self.child.wait()?;
-        Ok(())
+        self.child.join()
     }
 }
 
 /// Sends back what comes, until it is the last.
-fn echo() -> Result<()> {
-    let line = |file: OwnedFd| Shared::open(file, SIZE);
-    let there = line(io::stdin().as_fd().try_clone_to_owned()?)?;
-    let back = line(io::stdout().as_fd().try_clone_to_owned()?)?;
+fn echo(lines: (Shared, Shared), _parent: &mut Parent) -> Result<()> {
+    let (there, back) = lines;
     let mut receiver = Receiver::new(there, Waiting::new(Manner::Block))?;
     let mut sender = Sender::new(back, Manner::Block)?;
     let mut words = [0];
@@ -275,10 +272,10 @@ fn once() -> Result<()> {
     Ok(stdout.flush()?)
 }
 
-fn start(role: &str, input: Stdio, output: Stdio) -> Result<Child> {
+fn start(role: &str) -> Result<Child> {
     let mut command = Command::new("/proc/self/exe");
     let name = env::args_os().next().unwrap_or_default();
-    command.arg0(name).arg(role).stdin(input).stdout(output);
+    command.arg0(name).arg(role).stdin(Stdio::null()).stdout(Stdio::piped());
     Ok(command.spawn()?)
 }
 

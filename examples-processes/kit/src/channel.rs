@@ -3,8 +3,7 @@
 //!
 //! | crossbeam | here | the difference |
 //! |---|---|---|
-//! | `bounded`, `unbounded` | [`pipe`], [`socket_pair`] | bounded by the kernel, in bytes: a pipe holds 64 KiB (pipe(7)) |
-//! | `bounded` | [`ring`](ring()) | bounded in bytes, and no call of the kernel for a message |
+//! | `bounded`, `unbounded` | [`pipe`] | bounded by the kernel, in bytes: a pipe holds 64 KiB (pipe(7)) |
 //! | `Sender::send` | [`Sender::send`] | the message is lent and encoded, not moved |
 //! | `Sender::try_send` | [`outbox`](outbox()) | what there is no room for is kept, and sent later |
 //! | `Receiver::recv` | [`Receiver::recv`] | the message is decoded, and can be corrupt |
@@ -64,21 +63,17 @@ mod crossing;
 pub(crate) mod error;
 pub(crate) mod frame;
 mod outbox;
-mod ring;
-mod transport;
+mod stream;
 
 use std::{
-    io,
+    io::{self, PipeReader, PipeWriter, Write as _},
     marker::PhantomData,
-    net::Shutdown,
-    os::{fd::BorrowedFd, unix::net::UnixStream},
     time::{Duration, Instant},
 };
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::Parent;
-use transport::{Sink, Source};
+use stream::Stream;
 
 pub use outbox::{Outbox, outbox};
 
@@ -93,35 +88,7 @@ pub use crate::channel::error::{
 /// Fails if the kernel gives no pipe.
 pub fn pipe<T>() -> io::Result<(Sender<T>, Receiver<T>)> {
     let (reader, writer) = io::pipe()?;
-    Ok((Sender::to(Sink::Pipe(writer)), Receiver::of(Source::pipe(reader))))
-}
-
-/// A channel over a pair of connected sockets.
-///
-/// Each of them could send and receive. The way back is shut, for whoever
-/// holds them: so an end that is taken for the other is disconnected from
-/// the start.
-///
-/// # Errors
-///
-/// Fails if the kernel gives no sockets.
-pub fn socket_pair<T>() -> io::Result<(Sender<T>, Receiver<T>)> {
-    let (one, other) = UnixStream::pair()?;
-    one.shutdown(Shutdown::Read)?;
-    Ok((Sender::to(Sink::socket(one)), Receiver::of(Source::socket(other))))
-}
-
-/// A channel over a ring in memory, of at least `capacity` bytes: no message
-/// may be longer. While both ends are awake, the kernel has no part in it. A
-/// receiver that was killed is missed when the ring is full, and a sender
-/// when it is empty.
-///
-/// # Errors
-///
-/// Fails if there is not so much memory, or no ring can be as large.
-pub fn ring<T>(capacity: usize) -> anyhow::Result<(Sender<T>, Receiver<T>)> {
-    let (sink, source) = ring::pair(capacity)?;
-    Ok((Sender::to(Sink::Ring(sink)), Receiver::of(Source::Ring(source))))
+    Ok((Sender::to(writer), Receiver::of(reader)))
 }
 
 /// The end that sends. There is one for each channel, in one process.
@@ -130,52 +97,35 @@ pub fn ring<T>(capacity: usize) -> anyhow::Result<(Sender<T>, Receiver<T>)> {
 /// frame must be written whole before the next one begins.
 #[derive(Debug)]
 pub struct Sender<T> {
-    /// Nothing, once it has hung up.
-    sink: Option<Sink>,
+    /// Nothing, once it has hung up. Nobody left to read is an error and no
+    /// signal: std has SIGPIPE ignored before `main`.
+    pipe: Option<PipeWriter>,
     /// Kept from message to message.
     frame: Vec<u8>,
     message: PhantomData<fn(&T)>,
 }
 
 impl<T: Serialize> Sender<T> {
-    /// Sends a message. Waits while the transport has no room for it.
+    /// Sends a message. Waits while the pipe has no room for it.
     ///
     /// # Errors
     ///
     /// See [`SendError`]. That there is none does not mean that the message
     /// was received: the receiver may end before it comes to it.
     pub fn send(&mut self, message: &T) -> Result<(), SendError> {
-        let sink = self.sink.as_mut().ok_or(SendError::Disconnected)?;
+        let pipe = self.pipe.as_mut().ok_or(SendError::Disconnected)?;
         frame::encode(message, &mut self.frame)?;
-        let sent = sink.send(&self.frame);
-        if let Err(SendError::Disconnected | SendError::Io(_)) = sent {
+        pipe.write_all(&self.frame).map_err(|error| {
             // Part of the frame may be sent, and nothing can follow that.
-            self.sink = None;
-        }
-        sent
+            self.pipe = None;
+            error.into()
+        })
     }
 }
 
 impl<T> Sender<T> {
-    fn to(sink: Sink) -> Self {
-        Sender { sink: Some(sink), frame: Vec::new(), message: PhantomData }
-    }
-
-    /// What to lend to a worker, see
-    /// [`Scope::spawn_with`](crate::Scope::spawn_with), that it may
-    /// [`take`](Sender::take) this end. Drop this copy of it then.
-    pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        self.sink.iter().flat_map(Sink::descriptors).collect()
-    }
-
-    /// A worker's end: the next of those that came with its job. Ends are
-    /// taken in the order in which they were lent.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there are no more, or if what comes next is no such end.
-    pub fn take(parent: &mut Parent) -> anyhow::Result<Self> {
-        Ok(Sender::to(Sink::take(&mut || parent.take_descriptor())?))
+    fn to(pipe: PipeWriter) -> Self {
+        Sender { pipe: Some(pipe), frame: Vec::new(), message: PhantomData }
     }
 }
 
@@ -183,7 +133,7 @@ impl<T> Sender<T> {
 #[derive(Debug)]
 pub struct Receiver<T> {
     /// Nothing, once it has hung up.
-    source: Option<Source>,
+    stream: Option<Stream>,
     message: PhantomData<fn() -> T>,
 }
 
@@ -219,34 +169,19 @@ impl<T: DeserializeOwned> Receiver<T> {
     }
 
     fn receive(&mut self, deadline: Option<Instant>) -> Result<T, RecvError> {
-        let source = self.source.as_mut().ok_or(RecvError::Disconnected)?;
-        let received = source.receive(deadline);
+        let stream = self.stream.as_mut().ok_or(RecvError::Disconnected)?;
+        let received = stream.receive(deadline);
         if let Err(RecvError::Corrupt(_)) = received {
             // Where the next frame begins, nobody knows.
-            self.source = None;
+            self.stream = None;
         }
         received
     }
 }
 
 impl<T> Receiver<T> {
-    fn of(source: Source) -> Self {
-        Receiver { source: Some(source), message: PhantomData }
-    }
-
-    /// What to lend to a worker, see [`Sender::descriptors`]. To be lent
-    /// before it is used: it reads ahead, and that stays here.
-    pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        self.source.iter().flat_map(Source::descriptors).collect()
-    }
-
-    /// A worker's end, see [`Sender::take`].
-    ///
-    /// # Errors
-    ///
-    /// Fails if there are no more, or if what comes next is no such end.
-    pub fn take(parent: &mut Parent) -> anyhow::Result<Self> {
-        Ok(Receiver::of(Source::take(&mut || parent.take_descriptor())?))
+    fn of(pipe: PipeReader) -> Self {
+        Receiver { stream: Some(Stream::new(pipe)), message: PhantomData }
     }
 }
 

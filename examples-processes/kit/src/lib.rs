@@ -13,6 +13,7 @@
 //! | rayon's pool | [`Pool`] | supervised: jobs have deadlines, workers are replaced |
 //! | `Barrier` | [`Gate`] | a worker that dies on the way holds up nobody |
 //! | `mpsc`, crossbeam's `channel` | [`channel`] | messages are encoded, and checked when they come |
+//! | an open `File` in a closure | [`descriptor`] | a copy, in a marked field of a job or an answer |
 //! | `Mutex`, `PoisonError` | [`Mutex`], std's own `PoisonError` | a holder that was *killed* poisons too |
 //! | the same without poison | [`PlainMutex`] | a holder that was killed is waited for, for ever |
 //! | `Arc<[T]>` | [`Segment`] | it has a name, which outlives a careless owner |

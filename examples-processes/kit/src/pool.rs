@@ -287,7 +287,7 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
         worker.link.flush();
         match worker.link.receive() {
             Ok(None) => Ok(()),
-            Ok(Some((report, _))) => self.settle(index, report),
+            Ok(Some(report)) => self.settle(index, report),
             Err(RecvError::Disconnected) => self.condemn(index, None),
             Err(error) => self.condemn(index, Some(error.to_string())),
         }
@@ -418,12 +418,12 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
 
     fn start_worker(&mut self, index: usize) -> Result<Worker<J, A>> {
         let hello = Hello {
-            workers: self.rules.workers,
+            flags: self.flags.clone(),
             serial: self.started,
             chaos: self.chaos,
         };
         self.started += 1;
-        Worker::start(index, hello, &self.flags, &self.rules)
+        Worker::start(index, hello, &self.rules)
             .context("no worker can be started")
     }
 }

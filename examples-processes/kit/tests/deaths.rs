@@ -19,10 +19,8 @@ mod support;
 
 use std::{
     env,
-    io::{self, PipeReader, PipeWriter, Read as _},
-    os::fd::AsFd as _,
     process::{ExitCode, exit},
-    sync::mpsc::{self, RecvTimeoutError::Timeout, Sender},
+    sync::mpsc::{self, RecvTimeoutError::Timeout},
     thread,
     time::{Duration, Instant},
 };
@@ -37,8 +35,9 @@ use common::{
     },
 };
 use process_kit::{
-    JoinHandle, Mutex, Parent, PlainMutex, Role, Scope, Segment, first_ready,
-    role, scope,
+    JoinHandle, Mutex, Parent, PlainMutex, Role, Scope, Segment,
+    channel::{self, Receiver, Sender},
+    first_ready, role, scope,
 };
 use serde::{Deserialize, Serialize};
 use support::{DEADLINE, no_child_is_left, run, trial};
@@ -102,25 +101,27 @@ enum Part {
 type Robust = Segment<[Mutex<Ledger>]>;
 type Plain = Segment<[PlainMutex<Ledger>]>;
 
-fn worker((part, name): (Part, String), parent: &mut Parent) -> Result<()> {
-    let pipe = PipeWriter::from(parent.take_descriptor()?);
+type Job = (Part, String, Sender<u64>);
+
+fn worker(job: Job, _parent: &mut Parent) -> Result<()> {
+    let (part, name, mut words) = job;
     match part {
         Part::Die { cause, after } => {
             let segment = Robust::open(&name)?;
             let mut ledger = segment[0].lock().map_err(|_| poisoned())?;
             (0..after).for_each(|_| make(&mut ledger));
             half(&mut ledger);
-            die(cause, pipe)
+            die(cause, words)
         }
         Part::DiePlain { cause } => {
             let segment = Plain::open(&name)?;
             let mut ledger = segment[0].lock();
             half(&mut ledger);
-            die(cause, pipe)
+            die(cause, words)
         }
         Part::GoOn => {
             let segment = Robust::open(&name)?;
-            say(pipe, 0)?;
+            words.send(&0)?;
             loop {
                 let mut ledger = segment[0].lock().map_err(|_| poisoned())?;
                 (0..AT_A_TIME).for_each(|_| make(&mut ledger));
@@ -142,21 +143,11 @@ fn worker((part, name): (Part, String), parent: &mut Parent) -> Result<()> {
 
 /// Says first that it has the lock, so that someone waits for it already;
 /// and then when it dies.
-fn die(cause: DeathCause, pipe: PipeWriter) -> Result<()> {
-    say(&pipe, 0)?;
+fn die(cause: DeathCause, mut words: Sender<u64>) -> Result<()> {
+    words.send(&0)?;
     thread::sleep(Duration::from_micros(300));
-    say(&pipe, monotonic().as_nanos() as u64)?;
+    words.send(&(monotonic().as_nanos() as u64))?;
     cause.die()
-}
-
-fn say(mut pipe: impl io::Write, word: u64) -> Result<()> {
-    Ok(pipe.write_all(&word.to_ne_bytes())?)
-}
-
-fn hear(pipe: &mut PipeReader) -> Result<u64> {
-    let mut word = [0; 8];
-    pipe.read_exact(&mut word)?;
-    Ok(u64::from_ne_bytes(word))
 }
 
 fn poisoned() -> anyhow::Error {
@@ -189,10 +180,9 @@ fn spawn<'scope>(
     scope: &'scope Scope,
     part: Part,
     name: &str,
-) -> Result<(JoinHandle<'scope, ()>, PipeReader)> {
-    let (reader, writer) = io::pipe()?;
-    let handle = scope.spawn_with(&(part, name), &[writer.as_fd()])?;
-    Ok((handle, reader))
+) -> Result<(JoinHandle<'scope, ()>, Receiver<u64>)> {
+    let (words, heard) = channel::pipe()?;
+    Ok((scope.spawn(&(part, name, words))?, heard))
 }
 
 /// Serially, with nobody who dies.
@@ -263,7 +253,7 @@ fn deaths(segment: &Robust, wanted: usize) -> Result<Vec<(Duration, String)>> {
 
 /// Ends a test that waits for a lock which it will never have.
 struct Watchdog {
-    _alive: Sender<()>,
+    _alive: mpsc::Sender<()>,
 }
 
 impl Watchdog {
@@ -288,11 +278,11 @@ fn dies_by_itself(
     let after = input.below(5).into();
     scope(|scope| {
         let part = Part::Die { cause, after };
-        let (mut handle, mut pipe) = spawn(scope, part, segment.name())?;
-        hear(&mut pipe).context("it did not get the lock")?;
+        let (mut handle, mut heard) = spawn(scope, part, segment.name())?;
+        heard.recv().context("it did not get the lock")?;
         ensure!(repaired(segment), "{cause}: not told of the death");
         let now = monotonic();
-        let died = Duration::from_nanos(hear(&mut pipe)?);
+        let died = Duration::from_nanos(heard.recv()?);
         let how = handle.wait_for_answer_or_death()?;
         let how = how.context("it lives")?;
         ensure!(cause.explains(how), "{cause}: {how}");
@@ -310,8 +300,8 @@ fn is_killed(
         || anyhow::Ok(segment[0].lock().map_err(|_| poisoned())?.made(0));
     let before = made()?;
     scope(|scope| {
-        let (handle, mut pipe) = spawn(scope, Part::GoOn, segment.name())?;
-        hear(&mut pipe).context("it does not go on")?;
+        let (handle, mut heard) = spawn(scope, Part::GoOn, segment.name())?;
+        heard.recv().context("it does not go on")?;
         thread::sleep(Duration::from_nanos(input.below(500_000).into()));
         let died = Instant::now();
         handle.kill()?;
@@ -361,9 +351,9 @@ fn is_next(
     patience: Duration,
 ) -> Result<bool> {
     scope(|scope| {
-        let (mut victim, _pipe) = spawn(scope, die, name)?;
+        let (mut victim, _heard) = spawn(scope, die, name)?;
         victim.wait_for_answer_or_death()?.context("it lives")?;
-        let (mut next, _pipe) = spawn(scope, next, name)?;
+        let (mut next, _heard) = spawn(scope, next, name)?;
         if first_ready([&next], Some(patience))?.is_none() {
             return Ok(false);
         }

@@ -9,8 +9,11 @@ use std::{
     alloc::Layout,
     collections::BTreeMap,
     env, fs,
-    io::{self, BufRead as _, BufReader, Read as _, Write as _},
-    os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
+    io::{self, BufRead as _, BufReader, PipeWriter, Read as _, Write as _},
+    os::{
+        fd::OwnedFd,
+        unix::{net::UnixStream, process::ExitStatusExt as _},
+    },
     panic::resume_unwind,
     process::{self, Command, ExitCode, Stdio, abort},
     sync::{
@@ -58,6 +61,8 @@ fn main() -> ExitCode {
 /// What a worker is asked to do here.
 #[derive(Debug, Serialize, Deserialize)]
 enum Job {
+    Sum { asked: Receiver<Vec<u64>>, answering: Sender<u64> },
+    Through(#[serde(with = "process_kit::descriptor")] PipeWriter),
     Square(u64),
     WaitThenSquare(u64),
     Fail(String),
@@ -69,17 +74,43 @@ enum Job {
     Loop,
     Sleep,
     Stop,
-    Through,
     Freeze(Vec<f64>),
-    Sum,
-    Flood { words: usize },
-    TakeAndSleep,
+    Flood { words: usize, sender: Sender<Vec<u64>> },
+    TakeAndSleep(Receiver<Vec<u64>>),
     Add { segment: String, times: u64 },
     DieHolding { segment: String },
     PanicHolding { segment: String },
 }
 
-fn worker(job: Job, parent: &mut Parent) -> Result<u64> {
+/// How a job begins that is a [`Job::Sum`] or a [`Job::Through`], for one who
+/// does not keep to what follows.
+const SUM: u8 = 0;
+const THROUGH: u8 = 1;
+
+/// Whatever it is, sent as an end.
+#[derive(Serialize)]
+struct End(#[serde(with = "process_kit::descriptor")] OwnedFd);
+
+/// The job says which it is.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer {
+    Number(u64),
+    Frozen(Frozen),
+}
+
+fn worker(job: Job, parent: &mut Parent) -> Result<Answer> {
+    match job {
+        Job::Freeze(numbers) => {
+            let mut mapping = Mapping::new(size_of_val(&numbers[..]))?;
+            mapping.as_mut_slice().copy_from_slice(&numbers);
+            Ok(Answer::Frozen(mapping.into_frozen()?))
+        }
+        job => number(job, parent).map(Answer::Number),
+    }
+}
+
+fn number(job: Job, parent: &mut Parent) -> Result<u64> {
     match job {
         Job::Square(number) => return Ok(number * number),
         Job::WaitThenSquare(number) => {
@@ -99,30 +130,19 @@ fn worker(job: Job, parent: &mut Parent) -> Result<u64> {
             thread::park();
         },
         Job::Stop => kill_process(rustix::process::getpid(), Signal::STOP)?,
-        Job::Through => {
-            let mut pipe = io::PipeWriter::from(parent.take_descriptor()?);
-            pipe.write_all(b"through")?;
-        }
-        Job::Freeze(numbers) => {
-            let mut mapping = Mapping::new(size_of_val(&numbers[..]))?;
-            mapping.as_mut_slice().copy_from_slice(&numbers);
-            parent.give_descriptor(mapping.freeze()?);
-        }
-        Job::Sum => {
-            let mut receiver = Receiver::<Vec<u64>>::take(parent)?;
-            let mut sender = Sender::<u64>::take(parent)?;
-            for numbers in &mut receiver {
-                sender.send(&numbers?.iter().sum())?;
+        Job::Through(mut pipe) => pipe.write_all(b"through")?,
+        Job::Freeze(_) => bail!("no number"),
+        Job::Sum { asked, mut answering } => {
+            for numbers in asked {
+                answering.send(&numbers?.iter().sum())?;
             }
         }
-        Job::Flood { words } => {
-            let mut sender = Sender::take(parent)?;
+        Job::Flood { words, mut sender } => {
             for number in 0.. {
                 sender.send(&flood(number, words))?;
             }
         }
-        Job::TakeAndSleep => {
-            let mut receiver = Receiver::<Vec<u64>>::take(parent)?;
+        Job::TakeAndSleep(mut receiver) => {
             receiver.recv()?;
             loop {
                 thread::park();
@@ -370,79 +390,59 @@ fn a_set_takes_the_first_that_is_ready() -> Result<()> {
 }
 
 fn a_descriptor_goes_along() -> Result<()> {
-    scope(|scope| {
-        let (mut reader, writer) = io::pipe()?;
-        let lent = [writer.as_fd()];
-        let handle = scope.spawn_with::<_, u64>(&Job::Through, &lent)?;
-        drop(writer);
-        handle.join()?;
-        let mut text = String::new();
-        reader.read_to_string(&mut text)?;
-        assert_eq!(text, "through");
-        Ok(())
-    })?;
-    let error = answer(&Job::Through).unwrap_err();
-    assert!(error.to_string().contains("no such descriptor"), "{error}");
+    let (mut reader, writer) = io::pipe()?;
+    let job = Job::Through(writer);
+    answer(&job)?;
+    drop(job);
+    let mut text = String::new();
+    reader.read_to_string(&mut text)?;
+    assert_eq!(text, "through");
+    let error = answer(&(THROUGH, 100_u8)).unwrap_err().to_string();
+    assert!(error.contains("no descriptor 100 came along"), "{error}");
     Ok(())
 }
 
 fn memory_comes_frozen() -> Result<()> {
     let numbers = vec![1.5, f64::MIN_POSITIVE, -0.0];
-    let length = size_of_val(&numbers[..]);
+    let job = Job::Freeze(numbers.clone());
+    let frozen: Frozen = scope(|scope| scope.spawn(&job)?.join())?;
+    assert_eq!(frozen.as_slice::<f64>(), numbers);
+    Ok(())
+}
+
+fn channels_reach_a_worker() -> Result<()> {
+    let (mut sender, asked) = channel::pipe()?;
+    let (answering, mut receiver) = channel::pipe()?;
     scope(|scope| {
-        let mut handle =
-            scope.spawn::<_, u64>(&Job::Freeze(numbers.clone()))?;
-        let frozen = Frozen::open(handle.take_descriptor()?, length)?;
-        assert!(handle.take_descriptor().is_err());
+        let job = Job::Sum { asked, answering };
+        let handle = scope.spawn::<_, u64>(&job)?;
+        drop(job);
+        for length in [0, 1, 10, 100_000] {
+            sender.send(&(0..length).collect::<Vec<u64>>())?;
+            let sum: u64 = receiver.recv_timeout(DEADLINE)?;
+            assert_eq!(sum, (0..length).sum::<u64>());
+        }
+        drop(sender);
+        assert!(receiver.iter().next().is_none());
         handle.join()?;
-        assert_eq!(frozen.as_slice::<f64>(), numbers);
         Ok(())
     })
 }
 
-/// A channel of each transport.
-fn channels<T>() -> Result<[(Sender<T>, Receiver<T>); 3]> {
-    let ring = channel::ring(4 << 20)?;
-    Ok([channel::pipe()?, channel::socket_pair()?, ring])
-}
-
-fn channels_reach_a_worker() -> Result<()> {
-    for ((mut sender, asked), (answering, mut receiver)) in
-        channels()?.into_iter().zip(channels()?)
-    {
-        scope(|scope| {
-            let lent = [asked.descriptors(), answering.descriptors()].concat();
-            let handle = scope.spawn_with::<_, u64>(&Job::Sum, &lent)?;
-            drop((asked, answering));
-            for length in [0, 1, 10, 100_000] {
-                sender.send(&(0..length).collect::<Vec<u64>>())?;
-                let sum: u64 = receiver.recv_timeout(DEADLINE)?;
-                assert_eq!(sum, (0..length).sum::<u64>());
-            }
-            drop(sender);
-            assert!(receiver.iter().next().is_none());
-            handle.join()?;
-            Ok(())
-        })?;
-    }
-    Ok(())
-}
-
 fn a_killed_sender_is_the_end() -> Result<()> {
     for words in [1, 300_000] {
-        for (sender, mut receiver) in channels()? {
-            scope(|scope| {
-                let (job, lent) = (Job::Flood { words }, sender.descriptors());
-                let handle = scope.spawn_with::<_, u64>(&job, &lent)?;
-                drop(sender);
-                for number in 0..10 {
-                    let message = receiver.recv_timeout(DEADLINE)?;
-                    assert_eq!(message, flood(number, words));
-                }
-                handle.kill()?;
-                ends_after_whole_messages(&mut receiver, words)
-            })?;
-        }
+        let (sender, mut receiver) = channel::pipe()?;
+        scope(|scope| {
+            let job = Job::Flood { words, sender };
+            let handle = scope.spawn::<_, u64>(&job)?;
+            drop(job);
+            for number in 0..10 {
+                let message = receiver.recv_timeout(DEADLINE)?;
+                assert_eq!(message, flood(number, words));
+            }
+            handle.kill()?;
+            ends_after_whole_messages(&mut receiver, words)
+        })?;
     }
     Ok(())
 }
@@ -466,51 +466,38 @@ fn ends_after_whole_messages(
     Ok(())
 }
 
-/// In the middle of a message that it will not read; a ring takes some first.
+/// In the middle of a message that it will not read.
 fn a_killed_receiver_is_told() -> Result<()> {
-    for (mut sender, receiver) in channels()? {
-        scope(|scope| {
-            let (job, lent) = (Job::TakeAndSleep, receiver.descriptors());
-            let handle = scope.spawn_with::<_, u64>(&job, &lent)?;
-            drop(receiver);
-            sender.send(&vec![])?;
-            let (done, result) = mpsc::channel();
-            thread::spawn(move || {
-                let mut numbers = 0..;
-                done.send(numbers.find_map(|number| {
-                    sender.send(&flood(number, 300_000)).err()
-                }))
-            });
-            handle.kill()?;
-            let sent = result.recv_timeout(DEADLINE)?;
-            assert!(matches!(sent, Some(SendError::Disconnected)), "{sent:?}");
-            Ok(())
-        })?;
-    }
-    Ok(())
+    let (mut sender, receiver) = channel::pipe()?;
+    scope(|scope| {
+        let job = Job::TakeAndSleep(receiver);
+        let handle = scope.spawn::<_, u64>(&job)?;
+        drop(job);
+        sender.send(&vec![])?;
+        let (done, result) = mpsc::channel();
+        thread::spawn(move || done.send(sender.send(&flood(0, 300_000))));
+        handle.kill()?;
+        let sent = result.recv_timeout(DEADLINE)?;
+        assert!(matches!(sent, Err(SendError::Disconnected)), "{sent:?}");
+        Ok(())
+    })
 }
 
 fn the_wrong_end_is_refused() -> Result<()> {
     let (sender, receiver) = channel::pipe::<u64>()?;
-    let (file, memory) = (fs::File::open("/dev/null")?, Mapping::new(8)?);
-    let memory = memory.freeze()?;
-    for (lent, reason) in [
-        (vec![], "no such descriptor"),
-        (sender.descriptors(), "not open for reading"),
-        (
-            [receiver.descriptors(), receiver.descriptors()].concat(),
-            "not open for writing",
-        ),
-        (vec![file.as_fd()], "CharacterDevice came"),
-        (vec![memory.as_fd(), memory.as_fd()], "is frozen"),
-    ] {
-        scope(|scope| {
-            let handle = scope.spawn_with::<_, u64>(&Job::Sum, &lent)?;
-            let error = handle.join().unwrap_err().to_string();
-            assert!(error.contains(reason), "{error}");
-            Ok(())
-        })?;
-    }
+    let file = End(fs::File::open("/dev/null")?.into());
+    let socket = End(UnixStream::pair()?.0.into());
+    let memory = End(Mapping::new(8)?.freeze()?);
+    let refused = |reason: &str, error: Result<u64>| {
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    };
+    refused("no descriptor 100 came", answer(&(SUM, 100_u8, &sender)));
+    refused("not open for reading", answer(&(SUM, &sender, &sender)));
+    refused("not open for writing", answer(&(SUM, &receiver, &receiver)));
+    refused("CharacterDevice came", answer(&(SUM, &file, &sender)));
+    refused("Socket came", answer(&(SUM, &receiver, &socket)));
+    refused("RegularFile came", answer(&(SUM, &receiver, &memory)));
     Ok(())
 }
 
@@ -861,7 +848,7 @@ fn an_opener_takes_no_name_away() -> Result<()> {
 }
 
 /// One worker's answer.
-fn answer(job: &Job) -> Result<u64> {
+fn answer(job: &impl Serialize) -> Result<u64> {
     scope(|scope| scope.spawn(job)?.join())
 }
 

@@ -1,38 +1,24 @@
-//! How an end crosses in a job or an answer: as its descriptors, which are
-//! [copied over](crate::descriptor), and looked at when they come.
+//! How an end crosses in a job or an answer: as its descriptor, which is
+//! [copied over](crate::descriptor), and looked at when it comes.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 use serde::{
-    Deserialize, Deserializer, Serialize, Serializer, de::Error as _,
-    ser::Error as _,
+    Deserialize, Deserializer, Serialize, Serializer, ser::Error as _,
 };
 
-use super::{
-    Receiver, Sender,
-    transport::{Next, Sink, Source},
-};
+use super::{Receiver, Sender};
 use crate::share::descriptor;
 
-/// A descriptor on its way out.
-#[derive(Serialize)]
-struct Lent<'a>(
-    #[serde(serialize_with = "descriptor::serialize")] BorrowedFd<'a>,
-);
-
-/// A descriptor that came in.
-#[derive(Deserialize)]
-struct Given(#[serde(deserialize_with = "descriptor::deserialize")] OwnedFd);
-
-/// Fails if it has hung up, or is a ring's and was used: the other end would
-/// come to know two of them.
+/// Fails if it has hung up.
 impl<T> Serialize for Sender<T> {
     fn serialize<S: Serializer>(
         &self,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        lend(self.descriptors(), serializer)
+        lend(self.pipe.as_ref(), serializer)
     }
 }
 
@@ -41,18 +27,18 @@ impl<'de, T> Deserialize<'de> for Sender<T> {
     fn deserialize<D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Self, D::Error> {
-        take(deserializer, Sink::take).map(Sender::to)
+        take(deserializer, OFlags::WRONLY, "writing").map(Sender::to)
     }
 }
 
-/// As a [`Sender`] does. To be lent before it is used: it reads ahead, and
+/// Fails if it has hung up. To be lent before it is used: it reads ahead, and
 /// that stays here.
 impl<T> Serialize for Receiver<T> {
     fn serialize<S: Serializer>(
         &self,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        lend(self.descriptors(), serializer)
+        lend(self.stream.as_ref(), serializer)
     }
 }
 
@@ -61,40 +47,42 @@ impl<'de, T> Deserialize<'de> for Receiver<T> {
     fn deserialize<D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Self, D::Error> {
-        take(deserializer, Source::take).map(Receiver::of)
+        take(deserializer, OFlags::RDONLY, "reading").map(Receiver::of)
     }
 }
 
 fn lend<S: Serializer>(
-    ends: Vec<BorrowedFd<'_>>,
+    end: Option<&impl AsFd>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    if ends.is_empty() {
-        let reason = "an end of a channel has hung up, or is in use already";
-        return Err(S::Error::custom(descriptor::refuse(reason.into())));
-    }
-    let lent: Vec<_> = ends.into_iter().map(Lent).collect();
-    lent.serialize(serializer)
+    let hung_up = || descriptor::refuse("an end of a channel hung up".into());
+    let end = end.ok_or_else(|| S::Error::custom(hung_up()))?;
+    descriptor::serialize(end, serializer)
 }
 
-fn take<'de, E, D: Deserializer<'de>>(
+fn take<'de, E: From<OwnedFd>, D: Deserializer<'de>>(
     deserializer: D,
-    take: impl FnOnce(&mut Next<'_>) -> anyhow::Result<E>,
+    mode: OFlags,
+    purpose: &str,
 ) -> Result<E, D::Error> {
-    let given = Vec::<Given>::deserialize(deserializer)?;
-    all_of(given, take).map_err(|error| {
-        D::Error::custom(descriptor::refuse(format!("{error:#}")))
-    })
+    let end = descriptor::deserialize(deserializer)?;
+    must_be_a_pipe(&end, mode, purpose).map_err(descriptor::refused)?;
+    Ok(end.into())
 }
 
-/// What they make, if they are as many as it takes.
-fn all_of<E>(
-    given: Vec<Given>,
-    take: impl FnOnce(&mut Next<'_>) -> anyhow::Result<E>,
-) -> anyhow::Result<E> {
-    let mut given = given.into_iter().map(|Given(descriptor)| descriptor);
-    let end =
-        take(&mut || given.next().context("an end of a channel came in part"))?;
-    ensure!(given.next().is_none(), "more came than an end of a channel");
-    Ok(end)
+fn must_be_a_pipe(
+    end: &OwnedFd,
+    mode: OFlags,
+    purpose: &str,
+) -> anyhow::Result<()> {
+    let kind = FileType::from_raw_mode(fstat(end)?.st_mode);
+    ensure!(
+        kind == FileType::Fifo,
+        "{kind:?} came, and a pipe's end was expected"
+    );
+    ensure!(
+        fcntl_getfl(end)? & OFlags::RWMODE == mode,
+        "a pipe's end came that is not open for {purpose}"
+    );
+    Ok(())
 }

@@ -2,8 +2,6 @@
 
 use std::{error::Error, fmt, io};
 
-use common::ring;
-
 use crate::channel::frame::LONGEST_PAYLOAD;
 
 /// Why a message was not sent.
@@ -80,8 +78,6 @@ pub enum Corrupt {
     Decode(postcard::Error),
     /// The frame came whole, and a part of it cannot be had here, and why.
     Refused(String),
-    /// The memory of a ring does not make sense.
-    Ring(ring::Error),
     /// The frame goes on behind its message.
     TooMany {
         /// How many bytes there are too many.
@@ -170,12 +166,20 @@ impl fmt::Display for Corrupt {
                 "a frame could not be decoded: {error}: are both ends of the \
                  same type?"
             ),
-            Corrupt::Ring(error) => error.fmt(formatter),
             Corrupt::TooMany { bytes } => write!(
                 formatter,
                 "a frame has {bytes} bytes too many: are both ends of the \
                  same type?"
             ),
+        }
+    }
+}
+
+impl From<io::Error> for SendError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => SendError::Disconnected,
+            _ => SendError::Io(error),
         }
     }
 }

@@ -7,8 +7,7 @@
 //! | … | the payload: the message as `postcard` encodes it |
 //!
 //! A frame is received as it was sent, or refused. The kernel garbles
-//! nothing, but a second sender on the same pipe tears frames apart, and
-//! memory that is shared holds whatever anyone wrote there.
+//! nothing, but a second sender on the same pipe tears frames apart.
 //!
 //! What a frame announces allocates nothing: memory is had as bytes come, and
 //! `postcard` lets a sequence claim no more elements than there are bytes
@@ -34,7 +33,7 @@ use crate::{
 /// on memory.
 pub(crate) const LONGEST_PAYLOAD: usize = 64 << 20;
 
-pub(crate) const HEADER: usize = 8;
+const HEADER: usize = 8;
 
 /// How much memory a frame gets before any of its bytes came.
 const LEAST_ROOM: usize = 4096;

@@ -9,7 +9,7 @@ use std::{
 use rustix::io::ioctl_fionbio;
 use serde::Serialize;
 
-use super::{Receiver, SendError, transport::Source};
+use super::{Receiver, SendError};
 use crate::channel::frame::{LONGEST_PAYLOAD, encode};
 
 /// A pipe whose sender never waits: what there is no room for is kept, and
@@ -24,7 +24,7 @@ pub fn outbox<T>() -> io::Result<(Outbox<T>, Receiver<T>)> {
     ioctl_fionbio(&pipe, true)?;
     let (kept, frame) = (VecDeque::new(), Vec::new());
     let outbox = Outbox { pipe, kept, frame, message: PhantomData };
-    Ok((outbox, Receiver::of(Source::pipe(reader))))
+    Ok((outbox, Receiver::of(reader)))
 }
 
 /// The end that sends. It stays in the process that made it.
@@ -69,10 +69,7 @@ impl<T> Outbox<T> {
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => break,
                     ErrorKind::Interrupted => {}
-                    ErrorKind::BrokenPipe => {
-                        return Err(SendError::Disconnected);
-                    }
-                    _ => return Err(SendError::Io(error)),
+                    _ => return Err(error.into()),
                 },
             }
         }

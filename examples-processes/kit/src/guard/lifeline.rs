@@ -104,15 +104,16 @@ mod tests {
         drop(copy);
         assert!(ours.is_cut());
     }
+
     #[test]
     fn crosses_by_itself() {
         let (here, there) = Wire::pair().unwrap();
         let (ours, theirs) = Lifeline::pair().unwrap();
         let theirs = Lifeline::from(theirs);
-        here.send(&theirs, &[]).unwrap();
+        here.send(&theirs).unwrap();
         drop(theirs);
-        let (theirs, left) = there.receive::<Lifeline>().unwrap().unwrap();
-        assert!(left.is_empty() && !ours.is_cut() && !theirs.is_cut());
+        let theirs = there.receive::<Lifeline>().unwrap().unwrap();
+        assert!(!ours.is_cut() && !theirs.is_cut());
         drop(theirs);
         assert!(ours.is_cut());
     }

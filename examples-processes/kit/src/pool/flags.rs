@@ -2,16 +2,14 @@
 //! looks at it when it likes. The other is raised by the worker when it has a
 //! job, and its supervisor looks at it when the worker is dead.
 
-use std::{
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::atomic::{
-        AtomicU32,
-        Ordering::{Acquire, Release},
-    },
+use std::sync::atomic::{
+    AtomicU32,
+    Ordering::{Acquire, Release},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use common::{aligned::LINE, ring::memory::Memory as _};
+use serde::{Deserialize, Serialize};
 
 use crate::share::shared::Shared;
 
@@ -19,11 +17,8 @@ use crate::share::shared::Shared;
 /// thread's flag costs; a message on the wire would cost a call of the
 /// kernel each time that a job asks whether it should go on, and one more for
 /// each job to say that it is taken.
-#[derive(Debug)]
-pub(crate) struct Flags {
-    memory: Shared,
-    count: usize,
-}
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Flags(Shared);
 
 /// A worker has a cache line for itself, or workers would slow each other.
 const STRIDE: usize = LINE;
@@ -31,13 +26,12 @@ const STRIDE: usize = LINE;
 impl Flags {
     /// All of them lowered.
     pub(crate) fn new(count: usize) -> Result<Self> {
-        Ok(Flags { memory: Shared::new(count * STRIDE)?, count })
+        Ok(Flags(Shared::new(count * STRIDE)?))
     }
 
-    /// Those that the supervisor has lent.
-    pub(crate) fn open(file: OwnedFd, count: usize) -> Result<Self> {
-        let size = count.checked_mul(STRIDE).context("too many flags")?;
-        Ok(Flags { memory: Shared::open(file, size)?, count })
+    /// For how many workers they are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.bytes().len() / STRIDE
     }
 
     /// Asks a worker to stop.
@@ -75,8 +69,8 @@ impl Flags {
     ///
     /// Panics if there are not so many.
     fn of(&self, index: usize) -> &[AtomicU32; 2] {
-        assert!(index < self.count, "worker {index} of {}", self.count);
-        let start = self.memory.bytes().cast::<u8>();
+        assert!(index < self.count(), "worker {index} of {}", self.count());
+        let start = self.0.bytes().cast::<u8>();
         // SAFETY: the memory has a stride for each worker, and this is one.
         let place = unsafe { start.add(index * STRIDE) };
         // SAFETY: a stride holds both; they are aligned, as a mapping begins
@@ -87,22 +81,21 @@ impl Flags {
     }
 }
 
-impl AsFd for Flags {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.memory.as_fd()
-    }
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use std::panic::catch_unwind;
+
     use super::*;
+    use crate::start::wire::Wire;
 
     #[test]
     fn who_maps_them_sees_the_one_that_was_raised() {
+        let (one, other) = Wire::pair().unwrap();
         let here = Flags::new(3).unwrap();
-        let file = here.as_fd().try_clone_to_owned().unwrap();
-        let there = Flags::open(file, 3).unwrap();
+        one.send(&here).unwrap();
+        let there = other.receive::<Flags>().unwrap().unwrap();
+        assert_eq!(there.count(), 3);
         here.raise(1);
         assert_eq!(
             [0, 1, 2].map(|flag| there.is_raised(flag)),
@@ -119,11 +112,13 @@ mod tests {
     }
 
     #[test]
-    fn as_many_as_are_claimed_must_be_there() {
-        let here = Flags::new(2).unwrap();
-        for claimed in [1, 3, usize::MAX] {
-            let file = here.as_fd().try_clone_to_owned().unwrap();
-            assert!(Flags::open(file, claimed).is_err());
+    fn there_are_no_more_than_there_is_memory_for() {
+        let (one, other) = Wire::pair().unwrap();
+        one.send(&Shared::new(2 * STRIDE + STRIDE / 2).unwrap()).unwrap();
+        let flags = other.receive::<Flags>().unwrap().unwrap();
+        assert!(!flags.is_raised(1));
+        for index in [2, usize::MAX] {
+            assert!(catch_unwind(|| flags.is_raised(index)).is_err());
         }
     }
 }

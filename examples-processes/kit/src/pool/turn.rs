@@ -23,8 +23,8 @@ use crate::{
 /// What a supervisor says to a worker first.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Hello {
-    /// How many there are, and so how many flags.
-    pub(crate) workers: usize,
+    /// One pair for each worker.
+    pub(crate) flags: Flags,
     /// How many were started before this one.
     pub(crate) serial: u64,
     pub(crate) chaos: Option<Chaos>,
@@ -104,13 +104,13 @@ impl Parent {
         let Some(hello) = self.arrive::<Hello>(&wire)? else {
             return Ok(None);
         };
-        let flags = Flags::open(self.take_descriptor()?, hello.workers)?;
-        ensure!(self.index < hello.workers, "no such worker");
+        let (doom, flags) = (hello.doom(), hello.flags);
+        ensure!(self.index < flags.count(), "no such worker");
         let socket = UnixStream::from(OwnedFd::from(wire));
         // A copy that only the kernel closes: or the pool would hear of a
         // panic as it unwinds, and kill what is about to say how it ends.
         mem::forget(socket.try_clone()?);
-        Ok(Some(Post { index: self.index, flags, socket, doom: hello.doom() }))
+        Ok(Some(Post { index: self.index, flags, socket, doom }))
     }
 }
 

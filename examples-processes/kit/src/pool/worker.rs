@@ -3,7 +3,6 @@
 use std::{
     io::{self, PipeWriter},
     mem,
-    os::fd::AsFd as _,
     process::ExitStatus,
     time::{Duration, Instant},
 };
@@ -19,8 +18,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{Delivery, Hello, Report};
 use crate::{
     channel::error::SendError,
-    pool::flags::Flags,
     start::child::{Child, death, hand_over, start},
+    start::gate::Pipes,
     start::link::Link,
     start::role::{Assignment, POOL_WORKER},
 };
@@ -64,7 +63,6 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
     pub(super) fn start(
         index: usize,
         hello: Hello,
-        flags: &Flags,
         rules: &Supervision,
     ) -> Result<Self> {
         let serial = hello.serial;
@@ -73,8 +71,9 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
         if let Some(doom) = hello.doom() {
             doom.before_hello(&child)?;
         }
-        let assignment = Assignment { job: hello, index, gated: false };
-        hand_over(&wire, &assignment, &[line.as_fd(), flags.as_fd()])?;
+        let gate = None::<Pipes>;
+        let assignment = Assignment { job: hello, index, lifeline: line, gate };
+        hand_over(&wire, &assignment)?;
         Ok(Worker {
             serial,
             delivered: 0,

@@ -29,8 +29,12 @@ use std::{
 };
 
 use serde::{
-    Deserialize as _, Deserializer, Serializer, de::Error as _, ser::Error as _,
+    Deserialize as _, Deserializer, Serializer,
+    de::{self, Error as _},
+    ser::Error as _,
 };
+
+use crate::channel::{Corrupt, SendError};
 
 thread_local! {
     /// What goes along with the message at hand, if anything can.
@@ -108,25 +112,37 @@ pub mod optional {
     }
 }
 
-/// What `encode` makes of a message, and what has to go along with it.
-pub(crate) fn lent_by<R>(encode: impl FnOnce() -> R) -> (R, Vec<OwnedFd>) {
+/// What has to go along with a message, once `encode` is done with it.
+pub(crate) fn lent_by(
+    encode: impl FnOnce() -> Result<(), SendError>,
+) -> Result<Vec<OwnedFd>, SendError> {
     let before = TABLE.replace(Some(Vec::new()));
     let encoded = encode();
     let lent = TABLE.replace(before).unwrap_or_default();
-    (encoded, lent.into_iter().flatten().collect())
+    encoded.map(|()| lent.into_iter().flatten().collect())
 }
 
-/// What `decode` makes of a message with which these came, and those of them
-/// that it did not take, in their order.
+/// What `decode` makes of a message with which these came. It has to take all
+/// of them.
 pub(crate) fn given_to<R>(
     came: Vec<OwnedFd>,
-    decode: impl FnOnce() -> R,
-) -> (R, Vec<OwnedFd>) {
+    decode: impl FnOnce() -> Result<R, Corrupt>,
+) -> Result<R, Corrupt> {
     let came = came.into_iter().map(Some).collect();
     let before = TABLE.replace(Some(came));
     let decoded = decode();
     let left = TABLE.replace(before).unwrap_or_default();
-    (decoded, left.into_iter().flatten().collect())
+    match left.into_iter().flatten().count() {
+        0 => decoded,
+        left => decoded.and(Err(Corrupt::Refused(format!(
+            "{left} descriptors came along that it does not name"
+        )))),
+    }
+}
+
+/// Why what came in a field is refused.
+pub(crate) fn refused<E: de::Error>(error: anyhow::Error) -> E {
+    E::custom(refuse(format!("{error:#}")))
 }
 
 /// Notes why a part of the message at hand is refused.
@@ -162,6 +178,11 @@ fn claim(place: u8) -> Result<OwnedFd, String> {
     TABLE.with_borrow_mut(take).ok_or_else(none)
 }
 
+/// Whatever it is, as a field.
+#[cfg(test)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct End(#[serde(with = "crate::descriptor")] pub(crate) OwnedFd);
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
@@ -189,12 +210,10 @@ mod tests {
     #[test]
     fn each_field_gets_its_own() {
         let (here, there) = Wire::pair().unwrap();
-        let (sent, other) = (ends(), pipe().unwrap().0);
-        here.send(&sent, &[other.as_fd()]).unwrap();
-        drop(sent);
-        let (message, left) = there.receive::<Ends>().unwrap().unwrap();
-        assert_eq!((message.number, left.len()), (7, 1));
-        let Ends { mut writer, mut reader, .. } = message;
+        here.send(&ends()).unwrap();
+        let message = there.receive::<Ends>().unwrap().unwrap();
+        let Ends { number, mut writer, mut reader } = message;
+        assert_eq!(number, 7);
         writer.write_all(b"through").unwrap();
         drop(writer);
         let mut text = String::new();
@@ -206,11 +225,11 @@ mod tests {
     /// one twice.
     #[test]
     fn refuses_what_did_not_come_and_what_was_taken() {
-        for (places, came) in [([0, 1], 1), ([0, 0], 2), ([255, 0], 2)] {
+        for (places, came) in [([0_u8, 1], 1), ([0, 0], 2), ([255, 0], 2)] {
             let (here, there) = Wire::pair().unwrap();
-            let others: Vec<_> = (0..came).map(|_| pipe().unwrap().0).collect();
-            let others: Vec<_> = others.iter().map(AsFd::as_fd).collect();
-            here.send(&(7_u16, places[0], places[1]), &others).unwrap();
+            let other = |_| End(pipe().unwrap().0.into());
+            let others: Vec<_> = (0..came).map(other).collect();
+            here.send(&(7_u16, places[0], places[1], others)).unwrap();
             let error = there.receive::<Ends>().map(drop).unwrap_err();
             let error = error.to_string();
             assert!(error.contains("no descriptor"), "{places:?}: {error}");
@@ -231,11 +250,11 @@ mod tests {
         let (here, there) = Wire::pair().unwrap();
         let (mut reader, writer) = pipe().unwrap();
         let sent = Perhaps { first: None, second: Some(writer), number: 7 };
-        here.send(&sent, &[]).unwrap();
+        here.send(&sent).unwrap();
         drop(sent);
-        let (message, left) = there.receive::<Perhaps>().unwrap().unwrap();
+        let message = there.receive::<Perhaps>().unwrap().unwrap();
         let Perhaps { first, second, number } = message;
-        assert_eq!((first.is_none(), number, left.len()), (true, 7, 0));
+        assert_eq!((first.is_none(), number), (true, 7));
         second.unwrap().write_all(b"through").unwrap();
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
@@ -245,7 +264,7 @@ mod tests {
     #[test]
     fn refuses_an_optional_one_that_is_named_and_did_not_come() {
         let (here, there) = Wire::pair().unwrap();
-        here.send(&(None::<u8>, Some(0_u8), 7_u16), &[]).unwrap();
+        here.send(&(None::<u8>, Some(0_u8), 7_u16)).unwrap();
         let error = there.receive::<Perhaps>().map(drop).unwrap_err();
         assert!(error.to_string().contains("no descriptor 0"), "{error}");
     }

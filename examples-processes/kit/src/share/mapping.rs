@@ -17,8 +17,7 @@ use bytemuck::{AnyBitPattern, NoUninit};
 use memmap2::{Mmap, MmapMut, MmapOptions};
 use rustix::fs::{SealFlags, fcntl_add_seals, fstat};
 use serde::{
-    Deserialize, Deserializer, Serialize, Serializer, de::Error as _,
-    ser::Error as _,
+    Deserialize, Deserializer, Serialize, Serializer, ser::Error as _,
 };
 
 use crate::{share::descriptor, share::memfd};
@@ -186,9 +185,7 @@ impl<'de> Deserialize<'de> for Frozen {
         deserializer: D,
     ) -> Result<Self, D::Error> {
         let file = descriptor::deserialize(deserializer)?;
-        Frozen::open_whole(file).map_err(|error| {
-            D::Error::custom(descriptor::refuse(format!("{error:#}")))
-        })
+        Frozen::open_whole(file).map_err(descriptor::refused)
     }
 }
 
@@ -212,7 +209,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::start::wire::Wire;
+    use crate::{share::descriptor::End, start::wire::Wire};
 
     #[test]
     fn hands_over_what_was_written() {
@@ -233,22 +230,18 @@ mod tests {
         let mut mapping = Mapping::zeroed::<f64>(3).unwrap();
         mapping.as_mut_slice().copy_from_slice(&numbers);
         let sent = mapping.into_frozen().unwrap();
-        here.send(&sent, &[]).unwrap();
-        let (came, left) = there.receive::<Frozen>().unwrap().unwrap();
-        assert_eq!((came.as_slice::<f64>(), left.len()), (&numbers[..], 0));
+        here.send(&sent).unwrap();
+        let came = there.receive::<Frozen>().unwrap().unwrap();
+        assert_eq!(came.as_slice::<f64>(), numbers);
         assert_eq!(sent.as_slice::<f64>(), numbers);
-        let error = there.send(&came, &[]).unwrap_err().to_string();
+        let error = there.send(&came).unwrap_err().to_string();
         assert!(error.contains("cannot be sent on"), "{error}");
     }
 
     #[test]
     fn is_checked_as_it_comes() {
-        #[derive(Serialize)]
-        struct Soft(#[serde(with = "crate::descriptor")] OwnedFd);
-
         let (here, there) = Wire::pair().unwrap();
-        let soft = Soft(Mapping::new(8).unwrap().file);
-        here.send(&soft, &[]).unwrap();
+        here.send(&End(Mapping::new(8).unwrap().file)).unwrap();
         let error = there.receive::<Frozen>().map(drop).unwrap_err();
         assert!(error.to_string().contains("not frozen"), "{error}");
     }

@@ -6,18 +6,13 @@
 //! fcntl(2)); its contents are not, and so nobody may trust them. It cannot be
 //! borrowed as a slice: what can be made of it is a [ring](common::ring).
 
-use std::{
-    io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
-    ptr::NonNull,
-    sync::Arc,
-};
+use std::{os::fd::OwnedFd, ptr::NonNull, sync::Arc};
 
 use anyhow::{Context as _, Result, ensure};
 use common::ring::memory::Memory;
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{SealFlags, fcntl_add_seals};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{share::descriptor, share::memfd};
 
@@ -28,8 +23,8 @@ const SIZED: SealFlags =
 /// Memory that is mapped here, and may be mapped elsewhere.
 ///
 /// A clone is the same mapping. In a job it crosses by itself: its size and a
-/// copy of its descriptor go along, and the worker [opens](Shared::open) it as
-/// the job is decoded.
+/// copy of its descriptor go along, and the worker checks and maps it as the
+/// job is decoded.
 #[derive(Debug, Clone)]
 pub struct Shared(Arc<Mapped>);
 
@@ -74,14 +69,10 @@ impl Shared {
         Shared::map(file)
     }
 
-    /// Maps what another process has made.
-    ///
-    /// # Errors
-    ///
-    /// Fails if its size is not sealed, or is not `size`, if it is not all
-    /// there, or if it cannot be written: whatever the other says of it is
-    /// checked.
-    pub fn open(file: OwnedFd, size: usize) -> Result<Self> {
+    /// Maps what another process has made. It is refused if its size is not
+    /// sealed, or is not `size`, if it is not all there, or if it cannot be
+    /// written: whatever the other says of it is checked.
+    fn open(file: OwnedFd, size: usize) -> Result<Self> {
         let seals = memfd::seals(&file)?;
         ensure!(seals.contains(SIZED), "what came can be cut: {seals:?}");
         ensure!(!seals.contains(SealFlags::WRITE), "what came is frozen");
@@ -91,16 +82,6 @@ impl Shared {
             .with_context(|| format!("{size} bytes cannot be mapped"))
     }
 
-    /// A copy of its descriptor, to be lent to a worker that may
-    /// [`open`](Shared::open) it.
-    ///
-    /// # Errors
-    ///
-    /// Fails if this process has too many descriptors.
-    pub fn lend(&self) -> io::Result<OwnedFd> {
-        self.0.file.try_clone()
-    }
-
     /// Its size is sealed.
     fn map(file: OwnedFd) -> Result<Self> {
         let mut options = MmapOptions::new();
@@ -108,12 +89,6 @@ impl Shared {
         options.populate();
         let memory = options.map_raw(&file)?;
         Ok(Shared(Arc::new(Mapped { file, memory })))
-    }
-}
-
-impl AsFd for Shared {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.file.as_fd()
     }
 }
 
@@ -132,9 +107,7 @@ impl<'de> Deserialize<'de> for Shared {
         deserializer: D,
     ) -> Result<Self, D::Error> {
         let Received { size, file } = Received::deserialize(deserializer)?;
-        Shared::open(file, size).map_err(|error| {
-            D::Error::custom(descriptor::refuse(format!("{error:#}")))
-        })
+        Shared::open(file, size).map_err(descriptor::refused)
     }
 }
 
@@ -160,20 +133,18 @@ mod tests {
 
     #[test]
     fn two_mappings_are_one_memory() {
-        let one = Shared::new(size(4096)).unwrap();
-        let file = one.lend().unwrap();
-        let other = Shared::open(file, size(4096)).unwrap();
-        are_one_memory(one, other);
-    }
-
-    #[test]
-    fn crosses_by_itself() {
         let (here, there) = Wire::pair().unwrap();
         let one = Shared::new(size(4096)).unwrap();
-        here.send(&one, &[]).unwrap();
-        let (other, left) = there.receive::<Shared>().unwrap().unwrap();
-        assert!(left.is_empty());
-        are_one_memory(one, other);
+        here.send(&one).unwrap();
+        let other = there.receive::<Shared>().unwrap().unwrap();
+        assert_ne!(one.bytes().cast::<u8>(), other.bytes().cast::<u8>());
+        let waiting = || Waiting::new(Manner::Block);
+        let mut sender = Sender::new(one, waiting()).unwrap();
+        let mut receiver = Receiver::new(other, waiting()).unwrap();
+        sender.send(b"through").unwrap();
+        let mut message = [0; 7];
+        receiver.receive_into(&mut message).unwrap();
+        assert_eq!(&message, b"through");
     }
 
     #[test]
@@ -188,7 +159,7 @@ mod tests {
         let shared = Shared::new(8192).unwrap();
         for size in [0, 4096, 8191, 8193, 1 << 50] {
             let (here, there) = Wire::pair().unwrap();
-            here.send(&Sent { size, file: &shared.0.file }, &[]).unwrap();
+            here.send(&Sent { size, file: &shared.0.file }).unwrap();
             let error = there.receive::<Shared>().unwrap_err().to_string();
             assert!(error.contains("holds 8192 bytes"), "{size}: {error}");
         }
@@ -198,34 +169,23 @@ mod tests {
     fn what_can_be_cut_is_refused_as_it_comes() {
         let (here, there) = Wire::pair().unwrap();
         let file = &memfd::create(8192).unwrap();
-        here.send(&Sent { size: 8192, file }, &[]).unwrap();
+        here.send(&Sent { size: 8192, file }).unwrap();
         let error = there.receive::<Shared>().unwrap_err().to_string();
         assert!(error.contains("can be cut"), "{error}");
     }
 
-    fn are_one_memory(one: Shared, other: Shared) {
-        assert_ne!(one.bytes().cast::<u8>(), other.bytes().cast::<u8>());
-        let waiting = || Waiting::new(Manner::Block);
-        let mut sender = Sender::new(one, waiting()).unwrap();
-        let mut receiver = Receiver::new(other, waiting()).unwrap();
-        sender.send(b"through").unwrap();
-        let mut message = [0; 7];
-        receiver.receive_into(&mut message).unwrap();
-        assert_eq!(&message, b"through");
-    }
-
     #[test]
     fn nobody_can_cut_it() {
-        let shared = Shared::new(8192).unwrap();
-        assert!(ftruncate(&shared, 4096).is_err());
-        assert!(ftruncate(&shared, 16384).is_err());
-        assert!(fcntl_add_seals(&shared, SealFlags::WRITE).is_err());
+        let file = &Shared::new(8192).unwrap().0.file;
+        assert!(ftruncate(file, 4096).is_err());
+        assert!(ftruncate(file, 16384).is_err());
+        assert!(fcntl_add_seals(file, SealFlags::WRITE).is_err());
     }
 
     #[test]
     fn refuses_what_can_be_cut_or_is_of_another_size() {
-        let shared = || Shared::new(8192).unwrap().lend().unwrap();
-        let error = Shared::open(shared(), 4096).unwrap_err();
+        let shared = Shared::new(8192).unwrap().0.file.try_clone().unwrap();
+        let error = Shared::open(shared, 4096).unwrap_err();
         assert!(error.to_string().contains("8192 bytes"), "{error}");
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let soft = memfd_create("test", flags).unwrap();
@@ -237,7 +197,7 @@ mod tests {
         fcntl_add_seals(&holes, SIZED).unwrap();
         let error = Shared::open(holes, 64 << 20).unwrap_err();
         assert!(error.to_string().contains("never written"), "{error}");
-        let pipe = OwnedFd::from(io::pipe().unwrap().0);
+        let pipe = OwnedFd::from(std::io::pipe().unwrap().0);
         assert!(Shared::open(pipe, 0).is_err());
     }
 

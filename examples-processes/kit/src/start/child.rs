@@ -20,7 +20,7 @@
 use std::{
     env, io,
     os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
+        fd::{AsFd, OwnedFd},
         unix::process::CommandExt as _,
     },
     process::{self, Command, ExitStatus},
@@ -212,7 +212,6 @@ pub(crate) fn death<'a>(
 pub(crate) fn hand_over(
     wire: &Wire,
     assignment: &impl Serialize,
-    descriptors: &[BorrowedFd<'_>],
 ) -> Result<()> {
     let is_gone = |error: &anyhow::Error| {
         let call = error.downcast_ref::<Errno>().copied();
@@ -220,7 +219,7 @@ pub(crate) fn hand_over(
         let errno = call.or_else(stream);
         matches!(errno, Some(Errno::PIPE | Errno::CONNRESET))
     };
-    match wire.send(assignment, descriptors) {
+    match wire.send(assignment) {
         Err(error) if is_gone(&error) => Ok(()),
         sent => sent,
     }

@@ -4,13 +4,14 @@ use std::{
     cell::RefCell,
     collections::BTreeMap,
     io::{self, PipeReader, PipeWriter, Read as _, Write as _},
-    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    os::fd::OwnedFd,
     process,
     sync::Arc,
     time::Duration,
 };
 
 use rustix::event::{PollFd, PollFlags};
+use serde::{Deserialize, Serialize};
 
 use crate::start::child::{Child, death, wait_for_any};
 
@@ -26,7 +27,16 @@ use crate::start::child::{Child, death, wait_for_any};
 /// On the pipe `opened` nothing is ever written. The parent holds its one
 /// writer and drops it to release all workers in one moment.
 #[derive(Debug, Default)]
-pub struct Gate(RefCell<Option<(PipeWriter, PipeReader)>>);
+pub struct Gate(RefCell<Option<Pipes>>);
+
+/// What a worker holds of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Pipes {
+    #[serde(with = "crate::descriptor")]
+    standing: PipeWriter,
+    #[serde(with = "crate::descriptor")]
+    opened: PipeReader,
+}
 
 impl Gate {
     /// Stands at the gate until the parent opens it. A worker that was
@@ -44,26 +54,25 @@ impl Gate {
 
     /// Has this worker no longer waited for.
     pub(crate) fn arrive(&self) -> Option<PipeReader> {
-        let (mut standing, opened) = self.0.take()?;
+        let Pipes { mut standing, opened } = self.0.take()?;
         // An error means that nobody counts: the gate is open already.
         let _ = standing.write(&process::id().to_ne_bytes());
         Some(opened)
     }
 
-    /// The gate whose two pipes came with the job.
-    pub(crate) fn of(standing: OwnedFd, opened: OwnedFd) -> Self {
-        Gate(RefCell::new(Some((standing.into(), opened.into()))))
+    /// The gate whose pipes came with the job.
+    pub(crate) fn of(pipes: Option<Pipes>) -> Self {
+        Gate(RefCell::new(pipes))
     }
 }
 
 /// The parent's side of the gate.
 #[derive(Debug)]
 pub(crate) struct GateKeeper {
-    /// Lent to workers, until they are waited for.
-    stand: Option<PipeWriter>,
+    /// What workers get, until they are waited for.
+    pipes: Option<Pipes>,
     standing: PipeReader,
     open: PipeWriter,
-    opened: PipeReader,
     /// Who is not known to stand at the gate or to be dead: by their ids,
     /// what tells of their deaths.
     missing: BTreeMap<u32, Option<Arc<OwnedFd>>>,
@@ -75,26 +84,28 @@ const QUIET: Duration = Duration::from_secs(1);
 
 impl GateKeeper {
     pub(crate) fn new() -> io::Result<Self> {
-        let (standing, stand) = io::pipe()?;
+        let (here, standing) = io::pipe()?;
         let (opened, open) = io::pipe()?;
-        let (stand, missing) = (Some(stand), BTreeMap::new());
-        Ok(GateKeeper { stand, standing, open, opened, missing })
+        let pipes = Some(Pipes { standing, opened });
+        let missing = BTreeMap::new();
+        Ok(GateKeeper { pipes, standing: here, open, missing })
     }
 
-    /// What [`Gate::of`] takes; nothing once the workers are waited for.
-    pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        let stand = self.stand.iter();
-        stand.flat_map(|stand| [stand.as_fd(), self.opened.as_fd()]).collect()
+    /// What [`Gate::of`] takes.
+    pub(crate) fn pipes(&self) -> Option<&Pipes> {
+        self.pipes.as_ref()
     }
 
-    /// One more will come, which was lent the descriptors.
+    /// One more will come, if it has got the pipes.
     pub(crate) fn expect(&mut self, child: &Child) {
-        self.missing.insert(child.id(), child.pidfd().cloned());
+        if self.pipes.is_some() {
+            self.missing.insert(child.id(), child.pidfd().cloned());
+        }
     }
 
     /// Waits until every worker stands at the gate, or is dead.
     pub(crate) fn wait_for_all(&mut self) -> io::Result<()> {
-        self.stand = None;
+        self.pipes = None;
         // Of the pipe's end poll(2) tells in any case.
         let mut news = PollFlags::empty();
         let mut patience = Some(QUIET);

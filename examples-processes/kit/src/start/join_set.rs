@@ -78,7 +78,7 @@ impl<'scope, J: Serialize, A: DeserializeOwned> JoinSet<'scope, J, A> {
         let handles = self.running.iter().map(|member| &member.handle);
         let ready = first_ready(handles, None)?.context("nobody is ready")?;
         let Member { place, mut handle } = self.running.swap_remove(ready);
-        let (value, _) = handle.take_answer()?;
+        let value = handle.take_answer()?;
         let index = handle.index();
         if self.jobs.len() == 0 {
             self.parked.push(handle);
@@ -123,7 +123,7 @@ impl<'scope, J: Serialize, A: DeserializeOwned> JoinSet<'scope, J, A> {
     /// Spawns a worker for the next job, if there is one.
     fn replace(&mut self, index: usize) -> Result<()> {
         if let Some((place, job)) = self.jobs.next() {
-            let handle = self.scope.spawn_as(index, &job, &[])?;
+            let handle = self.scope.spawn_as(index, &job)?;
             self.running.push(Member { place, handle });
         }
         Ok(())

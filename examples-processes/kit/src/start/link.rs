@@ -5,7 +5,7 @@ use std::{
     io::{self, BufReader, ErrorKind},
     marker::PhantomData,
     mem,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd},
 };
 
 use rustix::{
@@ -34,10 +34,8 @@ pub(crate) struct Link<R> {
 }
 
 impl<R: DeserializeOwned> Link<R> {
-    /// The next message and the descriptors beside it, if it has come whole.
-    pub(crate) fn receive(
-        &mut self,
-    ) -> Result<Option<(R, Vec<OwnedFd>)>, RecvError> {
+    /// The next message, if it has come whole.
+    pub(crate) fn receive(&mut self) -> Result<Option<R>, RecvError> {
         let frame = match self.incoming.frame(&mut self.source) {
             Err(RecvError::Io(error))
                 if error.kind() == ErrorKind::WouldBlock =>
@@ -47,9 +45,7 @@ impl<R: DeserializeOwned> Link<R> {
             received => received?,
         };
         let came = mem::take(&mut self.source.get_mut().descriptors);
-        let (message, rest) =
-            descriptor::given_to(came, || frame::decode(frame));
-        Ok(Some((message?, rest)))
+        Ok(Some(descriptor::given_to(came, || frame::decode(frame))?))
     }
 }
 
@@ -111,7 +107,10 @@ impl<R> AsFd for Link<R> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use std::{io::Write as _, os::unix::net::UnixStream};
+    use std::{
+        io::Write as _,
+        os::{fd::OwnedFd, unix::net::UnixStream},
+    };
 
     use super::*;
     use crate::channel::error::Corrupt;
@@ -130,7 +129,7 @@ mod tests {
             assert!(link.receive().unwrap().is_none());
             other.write_all(&[*byte]).unwrap();
         }
-        assert_eq!(link.receive().unwrap().unwrap().0, [1, 2]);
+        assert_eq!(link.receive().unwrap().unwrap(), [1, 2]);
         other.write_all(&frame[..5]).unwrap();
         drop(other);
         assert!(matches!(
@@ -151,7 +150,7 @@ mod tests {
         while link.is_sending() {
             link.flush();
         }
-        assert_eq!(reader.join().unwrap().unwrap().unwrap().0, long);
+        assert_eq!(reader.join().unwrap().unwrap().unwrap(), long);
     }
 
     #[test]
@@ -162,7 +161,7 @@ mod tests {
         link.send(&vec![4_u64]).unwrap();
         other.write_all(&frame).unwrap();
         drop(other); // with a message unread
-        assert_eq!(link.receive().unwrap().unwrap().0, [3]);
+        assert_eq!(link.receive().unwrap().unwrap(), [3]);
         assert!(matches!(link.receive(), Err(RecvError::Disconnected)));
     }
 }

@@ -1,8 +1,8 @@
 //! Which part of the program this process plays.
 
 use std::{
-    env, io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    env,
+    io::{self, PipeReader},
     process::ExitCode,
 };
 
@@ -16,7 +16,11 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{guard::sweeper, start::gate::Gate, start::wire::Wire};
+use crate::{
+    guard::sweeper,
+    start::gate::{Gate, Pipes},
+    start::wire::Wire,
+};
 
 /// The first argument of a worker. A person sees it in `ps`, and never types
 /// it.
@@ -61,11 +65,12 @@ pub fn role() -> Role {
 
 /// What a parent says to its worker.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Assignment<J> {
+pub(crate) struct Assignment<J, P = Pipes> {
     pub(crate) job: J,
     pub(crate) index: usize,
-    /// Whether a gate's descriptors come along.
-    pub(crate) gated: bool,
+    #[serde(with = "crate::descriptor")]
+    pub(crate) lifeline: PipeReader,
+    pub(crate) gate: Option<P>,
 }
 
 /// What a worker says to its parent.
@@ -84,21 +89,12 @@ pub struct Parent {
     /// Where the workers of one scope start together.
     pub gate: Gate,
     pooled: bool,
-    lent: std::vec::IntoIter<OwnedFd>,
-    given: Vec<OwnedFd>,
-    lifeline: Option<OwnedFd>,
+    lifeline: Option<PipeReader>,
 }
 
 impl Parent {
     fn unmet(pooled: bool) -> Self {
-        Parent {
-            index: 0,
-            gate: Gate::default(),
-            pooled,
-            lent: Vec::new().into_iter(),
-            given: Vec::new(),
-            lifeline: None,
-        }
+        Parent { index: 0, gate: Gate::default(), pooled, lifeline: None }
     }
 
     /// Whether it has a [`Pool`](crate::Pool), for programs that have workers
@@ -121,20 +117,6 @@ impl Parent {
         demo::status(self.converse(work).context("a worker lost its parent"))
     }
 
-    /// The next of the descriptors that came with the job.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there are no more.
-    pub fn take_descriptor(&mut self) -> Result<OwnedFd> {
-        self.lent.next().context("the job came with no such descriptor")
-    }
-
-    /// Sends a descriptor along with the answer.
-    pub fn give_descriptor(&mut self, descriptor: impl Into<OwnedFd>) {
-        self.given.push(descriptor.into());
-    }
-
     fn converse<J: DeserializeOwned, A: Serialize>(
         &mut self,
         work: impl FnOnce(J, &mut Parent) -> Result<A>,
@@ -151,9 +133,7 @@ impl Parent {
         };
         // A worker that never went to the gate is not waited for there.
         self.gate.arrive();
-        let given: Vec<BorrowedFd<'_>> =
-            self.given.iter().map(OwnedFd::as_fd).collect();
-        wire.send(&reply, &given)?;
+        wire.send(&reply)?;
         wire.receive::<()>()?;
         Ok(())
     }
@@ -164,20 +144,13 @@ impl Parent {
         &mut self,
         wire: &Wire,
     ) -> Result<Option<J>> {
-        let Some((assignment, descriptors)) = wire.receive()? else {
-            return Ok(None);
-        };
-        let Assignment { job, index, gated } = assignment;
-        self.index = index;
-        self.lent = descriptors.into_iter();
-        let lifeline = self.take_descriptor()?;
+        let Some(assignment) = wire.receive()? else { return Ok(None) };
+        let Assignment { job, index, lifeline, gate } = assignment;
         lifeline::hold_for_group(&lifeline, Signal::KILL)?;
         ignore_job_control();
+        self.index = index;
+        self.gate = Gate::of(gate);
         self.lifeline = Some(lifeline);
-        if gated {
-            self.gate =
-                Gate::of(self.take_descriptor()?, self.take_descriptor()?);
-        }
         Ok(Some(job))
     }
 }

@@ -4,10 +4,8 @@ use std::{
     cell::{Cell, Ref, RefCell},
     io::{self, PipeWriter},
     marker::PhantomData,
-    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     process::ExitStatus,
     time::Instant,
-    vec::IntoIter,
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -57,23 +55,9 @@ impl Scope {
         &self,
         job: &J,
     ) -> Result<JoinHandle<'_, A>> {
-        self.spawn_with(job, &[])
-    }
-
-    /// The same with open descriptors, of which the worker gets copies, see
-    /// [`Parent::take_descriptor`](crate::Parent::take_descriptor).
-    ///
-    /// # Errors
-    ///
-    /// As [`spawn`](Scope::spawn).
-    pub fn spawn_with<J: Serialize, A: DeserializeOwned>(
-        &self,
-        job: &J,
-        lent: &[BorrowedFd<'_>],
-    ) -> Result<JoinHandle<'_, A>> {
         let index = self.spawned.get();
         self.spawned.set(index + 1);
-        self.spawn_as(index, job, lent)
+        self.spawn_as(index, job)
     }
 
     /// The same for a worker that takes another's place.
@@ -81,23 +65,17 @@ impl Scope {
         &self,
         index: usize,
         job: &J,
-        lent: &[BorrowedFd<'_>],
     ) -> Result<JoinHandle<'_, A>> {
         let (child, wire) =
             start(WORKER).context("no worker can be started")?;
         let (line, lifeline) = io::pipe().context("no pipe for a lifeline")?;
-        let mut gate = self.gate.borrow_mut();
-        let mut descriptors = vec![line.as_fd()];
-        let pipes: Vec<_> =
-            gate.iter().flat_map(GateKeeper::descriptors).collect();
-        let gated = !pipes.is_empty();
-        descriptors.extend(pipes);
-        descriptors.extend(lent);
-        let assignment = Assignment { job, index, gated };
-        hand_over(&wire, &assignment, &descriptors)
+        let mut keeper = self.gate.borrow_mut();
+        let gate = keeper.as_ref().and_then(GateKeeper::pipes);
+        let assignment = Assignment { job, index, lifeline: line, gate };
+        hand_over(&wire, &assignment)
             .context("a worker did not take its job")?;
-        if let Some(gate) = gate.as_mut().filter(|_| gated) {
-            gate.expect(&child);
+        if let Some(keeper) = keeper.as_mut() {
+            keeper.expect(&child);
         }
         Ok(JoinHandle {
             index,
@@ -148,11 +126,8 @@ pub struct JoinHandle<'scope, A> {
 pub(crate) struct Heard<A> {
     link: Link<Reply<A>>,
     /// Its whole answer, or why there will be none.
-    word: Option<Result<Given<A>, RecvError>>,
+    word: Option<Result<Reply<A>, RecvError>>,
 }
-
-/// An answer, and the descriptors that came with it.
-type Given<A> = (Reply<A>, IntoIter<OwnedFd>);
 
 impl<A: DeserializeOwned> JoinHandle<'_, A> {
     /// Which of the workers at once it is, from 0.
@@ -178,7 +153,7 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
             bail!("worker {id} died before it answered: {how}");
         }
         match &self.heard.get_mut().word {
-            Some(Ok((Reply::Answer(answer), _))) => Ok(answer),
+            Some(Ok(Reply::Answer(answer))) => Ok(answer),
             _ => bail!("the answer was taken before"),
         }
     }
@@ -193,28 +168,12 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     pub fn wait_for_answer_or_death(&mut self) -> Result<Option<ExitStatus>> {
         first_ready([&*self], None)?;
         match &self.heard.get_mut().word {
-            Some(Ok((Reply::Answer(_), _))) => Ok(None),
-            Some(Ok((Reply::Failed(error), _))) => bail!("{error}"),
+            Some(Ok(Reply::Answer(_))) => Ok(None),
+            Some(Ok(Reply::Failed(error))) => bail!("{error}"),
             Some(Err(error)) if !is_an_end(error) => bail!("{error}"),
             None => bail!("the answer was taken before"),
             _ => self.child.reap_until(soon()).map(Some),
         }
-    }
-
-    /// The next of the descriptors that came with the answer, see
-    /// [`Parent::give_descriptor`](crate::Parent::give_descriptor).
-    ///
-    /// # Errors
-    ///
-    /// As [`wait_for_answer`](JoinHandle::wait_for_answer), and if there are
-    /// no more.
-    pub fn take_descriptor(&mut self) -> Result<OwnedFd> {
-        self.wait_for_answer()?;
-        match &mut self.heard.get_mut().word {
-            Some(Ok((_, given))) => given.next(),
-            _ => None,
-        }
-        .context("the answer has no such descriptor")
     }
 
     /// Waits for the answer, lets the worker go, and reaps it. A worker that
@@ -225,16 +184,16 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     /// As [`wait_for_answer`](JoinHandle::wait_for_answer), and if the worker
     /// did not end well afterwards.
     pub fn join(mut self) -> Result<A> {
-        let (answer, _) = self.take_answer()?;
+        let answer = self.take_answer()?;
         self.release()?;
         Ok(answer)
     }
 
-    /// The answer and its descriptors, of a worker that stays parked.
-    pub(crate) fn take_answer(&mut self) -> Result<(A, IntoIter<OwnedFd>)> {
+    /// The answer of a worker that stays parked.
+    pub(crate) fn take_answer(&mut self) -> Result<A> {
         self.wait_for_answer()?;
         match self.heard.get_mut().word.take() {
-            Some(Ok((Reply::Answer(answer), given))) => Ok((answer, given)),
+            Some(Ok(Reply::Answer(answer))) => Ok(answer),
             _ => bail!("the answer was taken before"),
         }
     }
@@ -282,13 +241,9 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     pub(crate) fn hear(&self, [speaks, is_dead]: [bool; 2]) -> bool {
         let Heard { link, word } = &mut *self.heard.borrow_mut();
         if word.is_none() && (speaks || is_dead) {
-            *word = match link.receive() {
-                Ok(Some((reply, given))) => {
-                    Some(Ok((reply, given.into_iter())))
-                }
-                Ok(None) if is_dead => Some(Err(RecvError::Disconnected)),
-                Ok(None) => None,
-                Err(error) => Some(Err(error)),
+            *word = match link.receive().transpose() {
+                None if is_dead => Some(Err(RecvError::Disconnected)),
+                word => word,
             };
         }
         word.is_some()

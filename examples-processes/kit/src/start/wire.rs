@@ -43,38 +43,26 @@ impl Wire {
         Ok((Wire(one), Wire(other)))
     }
 
-    /// Sends one message, and lends to the receiver, who gets copies of them,
-    /// its own descriptors and `descriptors`.
-    pub(crate) fn send(
-        &self,
-        message: &impl Serialize,
-        descriptors: &[BorrowedFd<'_>],
-    ) -> Result<()> {
+    /// Sends one message. The receiver gets copies of the descriptors in it.
+    pub(crate) fn send(&self, message: &impl Serialize) -> Result<()> {
         let mut frame = Vec::new();
-        let (encoded, own) =
-            descriptor::lent_by(|| frame::encode(message, &mut frame));
-        encoded?;
-        let mut all: Vec<_> = own.iter().map(AsFd::as_fd).collect();
-        all.extend(descriptors);
-        let sent = self.send_with(&frame, &all)?;
+        let lent = descriptor::lent_by(|| frame::encode(message, &mut frame))?;
+        let lent: Vec<_> = lent.iter().map(AsFd::as_fd).collect();
+        let sent = self.send_with(&frame, &lent)?;
         (&self.0).write_all(&frame[sent..])?;
         Ok(())
     }
 
-    /// The next message, and the descriptors that came with it and are not in
-    /// it; nothing if the other end is closed.
-    pub(crate) fn receive<T: DeserializeOwned>(
-        &self,
-    ) -> Result<Option<(T, Vec<OwnedFd>)>> {
+    /// The next message; nothing if the other end is closed.
+    pub(crate) fn receive<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         let mut source = Source { wire: self, descriptors: Vec::new() };
         let mut incoming = Incoming::default();
         let frame = match incoming.frame(&mut source) {
             Err(RecvError::Disconnected) => return Ok(None),
             received => received?,
         };
-        let (message, rest) =
-            descriptor::given_to(source.descriptors, || frame::decode(frame));
-        Ok(Some((message?, rest)))
+        let came = source.descriptors;
+        Ok(Some(descriptor::given_to(came, || frame::decode(frame))?))
     }
 
     fn send_with(
@@ -164,20 +152,20 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::{channel::frame::LONGEST_PAYLOAD, guard::signal::interrupt};
+    use crate::{
+        channel::frame::LONGEST_PAYLOAD, guard::signal::interrupt,
+        share::descriptor::End,
+    };
 
     #[test]
     fn carries_a_message_and_a_descriptor() {
         let (here, there) = Wire::pair().unwrap();
         let (mut reader, writer) = io::pipe().unwrap();
-        here.send(&("job", 7_u8), &[writer.as_fd()]).unwrap();
-        drop(writer);
-        let (message, mut descriptors) =
-            there.receive::<(String, u8)>().unwrap().unwrap();
-        assert_eq!(message, ("job".into(), 7));
-        let sent = io::PipeWriter::from(descriptors.remove(0));
-        (&sent).write_all(b"through").unwrap();
-        drop(sent);
+        here.send(&("job", End(writer.into()), 7_u8)).unwrap();
+        let (job, End(sent), number): (String, _, u8) =
+            there.receive().unwrap().unwrap();
+        assert_eq!((&job[..], number), ("job", 7));
+        io::PipeWriter::from(sent).write_all(b"through").unwrap();
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
         assert_eq!(text, "through");
@@ -188,15 +176,14 @@ mod tests {
         let (here, there) = Wire::pair().unwrap();
         let long = vec![7_u8; 4 << 20];
         let (reader, _writer) = io::pipe().unwrap();
-        let message = long.clone();
-        let sending =
-            thread::spawn(move || here.send(&message, &[reader.as_fd()]));
+        let message = (long.clone(), End(reader.into()));
+        let sending = thread::spawn(move || here.send(&message));
         interrupt(&sending);
-        let receiving = thread::spawn(move || there.receive::<Vec<u8>>());
+        let receiving =
+            thread::spawn(move || there.receive::<(Vec<u8>, End)>());
         interrupt(&receiving);
-        let (message, descriptors) =
-            receiving.join().unwrap().unwrap().unwrap();
-        assert_eq!((message, descriptors.len()), (long, 1));
+        let (message, _) = receiving.join().unwrap().unwrap().unwrap();
+        assert_eq!(message, long);
         sending.join().unwrap().unwrap();
     }
 
@@ -204,12 +191,11 @@ mod tests {
     fn reads_no_further_than_one_message() {
         let (here, there) = Wire::pair().unwrap();
         let (reader, writer) = io::pipe().unwrap();
-        here.send(&1_u8, &[reader.as_fd()]).unwrap();
-        here.send(&2_u8, &[writer.as_fd(), reader.as_fd()]).unwrap();
-        for (number, count) in [(1, 1), (2, 2)] {
-            let (message, descriptors) =
-                there.receive::<u8>().unwrap().unwrap();
-            assert_eq!((message, descriptors.len()), (number, count));
+        here.send(&(1_u8, End(reader.into()))).unwrap();
+        here.send(&(2_u8, End(writer.into()))).unwrap();
+        for number in [1, 2] {
+            let (message, _) = there.receive::<(u8, End)>().unwrap().unwrap();
+            assert_eq!(message, number);
         }
     }
 
@@ -223,7 +209,7 @@ mod tests {
     #[test]
     fn an_end_that_read_nothing_is_the_end() {
         let (here, there) = Wire::pair().unwrap();
-        here.send(&7_u8, &[]).unwrap();
+        here.send(&7_u8).unwrap();
         drop(there);
         assert!(here.receive::<u8>().unwrap().is_none());
     }
@@ -242,26 +228,31 @@ mod tests {
     #[test]
     fn refuses_a_message_of_whose_descriptors_some_are_lost() {
         let (here, there) = Wire::pair().unwrap();
-        send_raw(&here, &frame_of(7), MOST_DESCRIPTORS + 4);
+        send_raw(&here, &frame_of(&7_u8), MOST_DESCRIPTORS + 4);
         let error = there.receive::<u8>().unwrap_err().to_string();
         assert!(error.contains("are lost"), "{error}");
+    }
+
+    #[test]
+    fn refuses_descriptors_that_the_message_does_not_name() {
+        let (here, there) = Wire::pair().unwrap();
+        send_raw(&here, &frame_of(&(7_u8, 0_u8)), 3);
+        let error = there.receive::<(u8, End)>().unwrap_err().to_string();
+        assert!(error.contains("2 descriptors came along"), "{error}");
     }
 
     #[test]
     fn refuses_more_descriptors_than_may_come_in_all_parts_of_a_message() {
         for (parts, is_refused) in [(1, false), (2, true), (5, true)] {
             let (here, there) = Wire::pair().unwrap();
-            let frame = frame_of(7);
+            let places: [u8; MOST_DESCRIPTORS] = [0, 1, 2, 3, 4, 5, 6, 7];
+            let frame = frame_of(&places);
             for byte in &frame[..parts] {
                 send_raw(&here, &[*byte], MOST_DESCRIPTORS);
             }
             (&here.0).write_all(&frame[parts..]).unwrap();
-            match there.receive::<u8>() {
-                Ok(message) => {
-                    let (message, came) = message.unwrap();
-                    assert_eq!((message, came.len()), (7, MOST_DESCRIPTORS));
-                    assert!(!is_refused, "{parts} parts");
-                }
+            match there.receive::<[End; MOST_DESCRIPTORS]>() {
+                Ok(came) => assert!(came.is_some() && !is_refused),
                 Err(error) => {
                     assert!(is_refused, "{parts} parts: {error}");
                     assert!(error.to_string().contains("more than 8 desc"));
@@ -270,9 +261,9 @@ mod tests {
         }
     }
 
-    fn frame_of(message: u8) -> Vec<u8> {
+    fn frame_of(message: &impl Serialize) -> Vec<u8> {
         let mut frame = Vec::new();
-        frame::encode(&message, &mut frame).unwrap();
+        frame::encode(message, &mut frame).unwrap();
         frame
     }
 
@@ -291,8 +282,9 @@ mod tests {
     fn refuses_to_send_what_would_be_refused() {
         let (here, _) = Wire::pair().unwrap();
         let long = vec![1_u8; LONGEST_PAYLOAD];
-        let descriptors = vec![here.as_fd(); MOST_DESCRIPTORS + 1];
-        for refused in [here.send(&long, &[]), here.send(&1, &descriptors)] {
+        let copy = |_| End(here.0.try_clone().unwrap().into());
+        let many: Vec<_> = (0..=MOST_DESCRIPTORS).map(copy).collect();
+        for refused in [here.send(&long), here.send(&many)] {
             let error = refused.unwrap_err().to_string();
             assert!(error.contains("the most"), "{error}");
         }

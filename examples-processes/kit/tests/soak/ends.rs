@@ -1,21 +1,20 @@
 //! The transports, and one attempt to send or to receive at an end of each.
 
-use std::{
-    os::fd::{BorrowedFd, OwnedFd},
-    time::Duration,
-};
+use std::{thread, time::Duration};
 
 use anyhow::Result;
-use common::ring::{self, Error, Manner, protocol::GRAIN, size};
+use common::ring::{self, Error, Manner, size};
 use process_kit::{
-    Lifeline, Parent, Shared,
-    channel::{self, Corrupt, Receiver, RecvTimeoutError, SendError, Sender},
+    Lifeline, Shared,
+    channel::{
+        self, Corrupt, Outbox, Receiver, RecvTimeoutError, SendError, Sender,
+    },
 };
-use rustix::event::{PollFd, PollFlags, poll};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     message::{Message, bytes},
+    meter::Meter,
     play::Pace,
 };
 
@@ -23,17 +22,19 @@ use crate::{
 /// often as empty.
 const CAPACITY: usize = 16 << 10;
 
-/// What a frame takes beside its message, at most.
-const FRAME: usize = 16;
+/// Who fills an outbox slows down at so many messages that are under way.
+/// They are more than a pipe holds: so some are kept.
+const MANY: u64 = 30;
+
+/// Between two of them then.
+const A_WHILE: Duration = Duration::from_millis(1);
 
 /// What carries the messages.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Transport {
     Pipe,
-    SocketPair,
-    /// As `process_kit::channel` has it.
-    Ring,
-    /// As `common::ring` has it.
+    /// It stays where it was made: with us.
+    Outbox,
     RawRing(Manner, Access),
 }
 
@@ -50,13 +51,22 @@ pub enum End {
     Receives(Receiving),
 }
 
+/// One that can still cross.
+#[derive(Serialize, Deserialize)]
+pub enum Unused {
+    Sends(Sender<String>),
+    Receives(Receiver<String>),
+    Raw(Shared, Lifeline, Manner, Access),
+}
+
 pub enum Sending {
-    Typed(Sender<String>),
+    Pipe(Sender<String>),
+    Outbox(Outbox<String>),
     Raw(ring::Sender<Shared>, Access),
 }
 
 pub enum Receiving {
-    Typed(Receiver<String>),
+    Pipe(Receiver<String>),
     Raw(ring::Receiver<Shared>, Access),
 }
 
@@ -76,75 +86,71 @@ impl Transport {
     /// what it has room for: so a kill cuts some.
     pub fn longest(self) -> usize {
         match self {
-            Transport::Pipe => 100_000,
-            Transport::SocketPair => 300_000,
-            Transport::Ring => CAPACITY - FRAME,
+            Transport::Pipe | Transport::Outbox => 100_000,
             Transport::RawRing(..) => CAPACITY,
         }
     }
 
-    /// Whether it is memory, of which the kernel knows nothing.
-    pub fn is_ring(self) -> bool {
-        matches!(self, Transport::Ring | Transport::RawRing(..))
-    }
-
     /// Whether who waits at it may sleep in a futex.
     pub fn parks(self) -> bool {
-        let spins = matches!(self, Transport::RawRing(Manner::Spin, _));
-        self.is_ring() && !spins
+        match self {
+            Transport::Pipe | Transport::Outbox => false,
+            Transport::RawRing(manner, _) => manner != Manner::Spin,
+        }
     }
 
-    /// Our end, and the other, to be lent to a worker.
-    pub fn ends(self, we_send: bool) -> Result<(End, Vec<OwnedFd>)> {
-        let (sender, receiver) = match self {
-            Transport::Pipe => channel::pipe()?,
-            Transport::SocketPair => channel::socket_pair()?,
-            Transport::Ring => channel::ring(CAPACITY)?,
-            Transport::RawRing(manner, access) => {
-                return raw_ends(we_send, manner, access);
+    /// Whether an end waits for the other in this call of the kernel.
+    pub fn waits_in(self, call: i64) -> bool {
+        match self {
+            Transport::RawRing(..) => call == libc::SYS_futex,
+            Transport::Pipe | Transport::Outbox => {
+                [libc::SYS_ppoll, libc::SYS_read, libc::SYS_write]
+                    .contains(&call)
             }
-        };
-        let lent = match we_send {
-            true => owned(receiver.descriptors())?,
-            false => owned(sender.descriptors())?,
-        };
-        let end = match we_send {
-            true => End::Sends(Sending::Typed(sender)),
-            false => End::Receives(Receiving::Typed(receiver)),
-        };
-        Ok((end, lent))
+        }
     }
 
-    /// A worker's end.
-    pub fn take(self, sends: bool, parent: &mut Parent) -> Result<End> {
+    /// Our end, and the worker's.
+    pub fn ends(self, we_send: bool) -> Result<(End, Unused)> {
         Ok(match self {
-            Transport::RawRing(manner, access) => {
-                let memory = parent.take_descriptor()?;
-                let memory = Shared::open(memory, size(CAPACITY))?;
-                let lifeline = Lifeline::from(parent.take_descriptor()?);
-                let waiting = lifeline.waiting(manner);
-                End::raw(sends, memory, waiting, access)?
+            Transport::Pipe => {
+                let (sender, receiver) = channel::pipe()?;
+                let sender = Unused::Sends(sender);
+                let receiver = Unused::Receives(receiver);
+                match we_send {
+                    true => (sender.into_end(true)?, receiver),
+                    false => (receiver.into_end(false)?, sender),
+                }
             }
-            _ if sends => End::Sends(Sending::Typed(Sender::take(parent)?)),
-            _ => End::Receives(Receiving::Typed(Receiver::take(parent)?)),
+            Transport::Outbox => {
+                let (outbox, receiver) = channel::outbox()?;
+                let end = End::Sends(Sending::Outbox(outbox));
+                (end, Unused::Receives(receiver))
+            }
+            Transport::RawRing(manner, access) => {
+                let memory = Shared::new(size(CAPACITY))?;
+                let (ours, theirs) = Lifeline::pair()?;
+                let end =
+                    |line| Unused::Raw(memory.clone(), line, manner, access);
+                (end(ours).into_end(we_send)?, end(theirs.into()))
+            }
         })
     }
 }
 
-fn raw_ends(
-    we_send: bool,
-    manner: Manner,
-    access: Access,
-) -> Result<(End, Vec<OwnedFd>)> {
-    let memory = Shared::new(size(CAPACITY))?;
-    let (ours, theirs) = Lifeline::pair()?;
-    let lent = vec![memory.lend()?, theirs];
-    Ok((End::raw(we_send, memory, ours.waiting(manner), access)?, lent))
-}
-
-fn owned(descriptors: Vec<BorrowedFd<'_>>) -> Result<Vec<OwnedFd>> {
-    let copies = descriptors.iter().map(BorrowedFd::try_clone_to_owned);
-    Ok(copies.collect::<Result<_, _>>()?)
+impl Unused {
+    /// What the one at it makes of it.
+    pub fn into_end(self, sends: bool) -> Result<End> {
+        Ok(match self {
+            Unused::Sends(sender) => End::Sends(Sending::Pipe(sender)),
+            Unused::Receives(receiver) => {
+                End::Receives(Receiving::Pipe(receiver))
+            }
+            Unused::Raw(memory, lifeline, manner, access) => {
+                End::raw(sends, memory, lifeline.waiting(manner), access)?
+            }
+        })
+    }
 }
 
 impl End {
@@ -168,37 +174,32 @@ impl End {
 }
 
 impl Sending {
-    /// Sends a message. A typed sender has all the time that it wants.
+    /// Sends a message. Who sends by a pipe has all the time that it wants.
     pub fn send(
         &mut self,
         message: &Message,
+        meter: &Meter,
         patience: Duration,
         pace: &mut Pace,
     ) -> Attempt<()> {
         match self {
-            Sending::Typed(sender) => match sender.send(&message.text()) {
-                Ok(()) => Ok(Some(Step::Done(()))),
-                Err(SendError::Disconnected) => gone(false),
-                Err(error) => Err(error.into()),
-            },
+            Sending::Pipe(sender) => sent(sender.send(&message.text())),
+            Sending::Outbox(outbox) => {
+                if meter.outstanding() >= MANY {
+                    if patience.is_zero() {
+                        return Ok(None);
+                    }
+                    // Not for long: nobody but who sends is told of the end.
+                    thread::sleep(A_WHILE);
+                }
+                let flushed = outbox.flush();
+                sent(flushed.and_then(|()| outbox.send(&message.text())))
+            }
             Sending::Raw(ring, access) => {
                 ring.set_timeout(Some(patience));
                 attempt(send_raw(ring, *access, message, pace))
             }
         }
-    }
-
-    /// Whether a typed sender would have to wait. The kernel says so. Of a
-    /// ring it is certain if even the shortest messages that can be in it
-    /// would not leave enough room.
-    pub fn is_full(&self, message: &Message, outstanding: u64) -> bool {
-        let Sending::Typed(sender) = self else { return false };
-        if let Some(end) = sender.descriptors().first() {
-            let mut ends = [PollFd::new(end, PollFlags::OUT)];
-            return poll(&mut ends, Some(&Default::default())) == Ok(0);
-        }
-        let taken = outstanding as usize * GRAIN as usize;
-        taken + message.length > CAPACITY
     }
 }
 
@@ -210,7 +211,7 @@ impl Receiving {
         pace: &mut Pace,
     ) -> Attempt<Vec<u8>> {
         match self {
-            Receiving::Typed(receiver) => {
+            Receiving::Pipe(receiver) => {
                 match receiver.recv_timeout(patience) {
                     Ok(text) => Ok(Some(Step::Done(text.into_bytes()))),
                     Err(RecvTimeoutError::Timeout) => Ok(None),
@@ -226,6 +227,14 @@ impl Receiving {
                 attempt(receive_raw(ring, *access, pace))
             }
         }
+    }
+}
+
+fn sent(sent: Result<(), SendError>) -> Attempt<()> {
+    match sent {
+        Ok(()) => Ok(Some(Step::Done(()))),
+        Err(SendError::Disconnected) => gone(false),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -4,10 +4,10 @@
 //! the other end must be told.
 //!
 //! One end is this test's, the other a worker's: in every other round the
-//! worker sends, otherwise it receives. It is hit wherever it happens to be:
-//! in the middle of a copy, asleep in a futex, at a ring that is full or
-//! empty. In half of the rounds our end is hit too, by signals that interrupt
-//! it while it waits (signal(7)).
+//! worker sends, otherwise it receives, and from an outbox in all. It is hit
+//! wherever it happens to be: in the middle of a copy, asleep in the kernel,
+//! at a channel that is full or empty. In half of the rounds our end is hit
+//! too, by signals that interrupt it while it waits (signal(7)).
 //!
 //! What is sent, and who pauses when, follows from a seed; what the scheduler
 //! makes of it does not. In CI it takes some seconds. For an hour:
@@ -51,7 +51,7 @@ use common::ring::Manner;
 use process_kit::{Parent, Role, role};
 use serde::{Deserialize, Serialize};
 
-use ends::{Access, Transport};
+use ends::{Access, Transport, Unused};
 use message::Flow;
 use meter::Meter;
 use support::{DEADLINE, no_child_is_left, run, trial};
@@ -64,10 +64,9 @@ const SECONDS: f64 = 6.0;
 /// So many rounds, whose seeds follow each other, are of all kinds.
 const KINDS: u64 = 4;
 
-const TRANSPORTS: [(&str, Transport); 9] = [
+const TRANSPORTS: [(&str, Transport); 8] = [
     ("pipe", Transport::Pipe),
-    ("socket_pair", Transport::SocketPair),
-    ("ring", Transport::Ring),
+    ("outbox", Transport::Outbox),
     ("spin_copied", Transport::RawRing(Manner::Spin, Access::Copied)),
     ("spin_in_place", Transport::RawRing(Manner::Spin, Access::InPlace)),
     ("park_copied", Transport::RawRing(Manner::SpinThenPark, Access::Copied)),
@@ -90,7 +89,7 @@ fn main() -> ExitCode {
 }
 
 /// What the worker of a round is to do.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Part {
     transport: Transport,
     seed: u64,
@@ -100,7 +99,8 @@ struct Part {
 impl Part {
     /// The lowest bits of the seed say of which kind the round is.
     fn new(transport: Transport, seed: u64) -> Self {
-        Part { transport, seed, sends: seed & 1 == 0 }
+        let sends = seed & 1 == 0 && transport != Transport::Outbox;
+        Part { transport, seed, sends }
     }
 
     fn is_ours_interrupted(&self) -> bool {
@@ -112,9 +112,10 @@ impl Part {
     }
 }
 
-fn worker(part: Part, parent: &mut Parent) -> Result<()> {
-    let meter = Meter::open(parent.take_descriptor()?)?;
-    let end = part.transport.take(part.sends, parent)?;
+type Job = (Part, Meter, Unused);
+
+fn worker((part, meter, end): Job, _parent: &mut Parent) -> Result<()> {
+    let end = end.into_end(part.sends)?;
     play::play(end, part.flow(), &meter).map(|_| ())
 }
 

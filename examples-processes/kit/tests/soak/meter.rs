@@ -4,17 +4,15 @@
 //! It has no name, unlike a `Segment`: so two soaks on one machine, or
 //! another test that looks for names, do not meet.
 
-use std::{
-    os::fd::OwnedFd,
-    sync::atomic::{
-        AtomicU64,
-        Ordering::{Acquire, Release},
-    },
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Release},
 };
 
 use anyhow::Result;
 use common::ring::memory::Memory as _;
 use process_kit::Shared;
+use serde::{Deserialize, Serialize};
 
 const SIZE: usize = size_of::<[AtomicU64; 4]>();
 
@@ -32,21 +30,12 @@ pub enum Count {
 }
 
 /// The counts, as one of those who share them sees them.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Meter(Shared);
 
 impl Meter {
     pub fn new() -> Result<Self> {
         Ok(Meter(Shared::new(SIZE)?))
-    }
-
-    pub fn open(memory: OwnedFd) -> Result<Self> {
-        Ok(Meter(Shared::open(memory, SIZE)?))
-    }
-
-    /// To be opened by another.
-    pub fn lend(&self) -> Result<OwnedFd> {
-        Ok(self.0.lend()?)
     }
 
     pub fn add(&self, count: Count) {
@@ -65,10 +54,11 @@ impl Meter {
     }
 
     fn counts(&self) -> &[AtomicU64; 4] {
-        let counts = self.0.bytes().cast();
-        // SAFETY: the memory begins on a page, is as long as the counts, as
-        // its constructors see to, and lives as long as this. Nobody makes a
-        // ring of it, and atomics may be written by others.
-        unsafe { counts.as_ref() }
+        let memory = self.0.bytes();
+        assert_eq!(memory.len(), SIZE);
+        // SAFETY: the memory begins on a page, is as long as the counts, and
+        // lives as long as this. Nobody makes a ring of it, and atomics may
+        // be written by others.
+        unsafe { memory.cast().as_ref() }
     }
 }

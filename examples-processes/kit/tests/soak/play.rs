@@ -69,12 +69,9 @@ pub fn play(end: End, flow: Flow, meter: &Meter) -> Result<Played> {
 impl Player<'_> {
     fn send_all(&mut self, end: &mut Sending) -> Result<()> {
         for number in 1.. {
-            let message = self.flow.message(number);
-            if end.is_full(&message, self.meter.outstanding()) {
-                self.meter.add(Count::Full);
-            }
+            let (message, meter) = (self.flow.message(number), self.meter);
             let step = self.wait(number, Count::Full, |patience, pace| {
-                end.send(&message, patience, pace)
+                end.send(&message, meter, patience, pace)
             })?;
             if let Step::Gone { .. } = step {
                 break;

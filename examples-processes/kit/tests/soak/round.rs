@@ -3,7 +3,7 @@
 
 use std::{
     fs, io,
-    os::{fd::AsFd, unix::process::ExitStatusExt as _},
+    os::unix::process::ExitStatusExt as _,
     thread,
     time::{Duration, Instant},
 };
@@ -47,13 +47,11 @@ type Near = thread::JoinHandle<Result<Played>>;
 pub fn round(transport: Transport, seed: u64) -> Result<Tally> {
     let part = Part::new(transport, seed);
     let meter = Meter::new()?;
-    let (end, mut lent) = transport.ends(!part.sends)?;
-    lent.insert(0, meter.lend()?);
+    let (end, far) = transport.ends(!part.sends)?;
     scope(|scope| {
-        let ends: Vec<_> = lent.iter().map(AsFd::as_fd).collect();
-        let worker = scope.spawn_with(&part, &ends)?;
-        drop(lent); // or nobody would be told of its death
-        let near = start(end, part.flow(), &meter)?;
+        let worker = scope.spawn(&(part, &meter, &far))?;
+        drop(far); // or nobody would be told of its death
+        let near = start(end, part.flow(), meter.clone());
         let storm = Storm {
             part: &part,
             worker: Pid::from_raw(worker.id() as i32).context("no id")?,
@@ -67,9 +65,8 @@ pub fn round(transport: Transport, seed: u64) -> Result<Tally> {
     })
 }
 
-fn start(end: End, flow: Flow, meter: &Meter) -> Result<Near> {
-    let meter = Meter::open(meter.lend()?)?;
-    Ok(thread::spawn(move || play(end, flow, &meter)))
+fn start(end: End, flow: Flow, meter: Meter) -> Near {
+    thread::spawn(move || play(end, flow, &meter))
 }
 
 /// Who stops the worker, and interrupts our end.
@@ -133,7 +130,7 @@ impl Storm<'_> {
         self.tally.stops += 1;
         match system_call(self.worker) {
             Ok(None) => self.tally.awake += 1,
-            Ok(Some(call)) if call == libc::SYS_futex => {
+            Ok(Some(call)) if self.part.transport.waits_in(call) => {
                 self.tally.asleep[usize::from(self.part.sends)] += 1;
             }
             Ok(Some(_)) => {}
@@ -210,7 +207,7 @@ fn nothing_is_lost(part: &Part, meter: &Meter, played: &Played) -> Result<()> {
     let (sent, received) = (meter.get(Count::Sent), meter.get(Count::Received));
     let possible = match (part.sends, played.is_cut) {
         (true, false) => sent..=sent + 1,
-        (true, true) if !part.transport.is_ring() => sent..=sent,
+        (true, true) if part.transport == Transport::Pipe => sent..=sent,
         (false, false) => 0..=sent,
         _ => bail!("a message was cut, and cannot be"),
     };
