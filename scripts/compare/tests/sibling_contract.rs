@@ -150,16 +150,19 @@ fn a_file_without_a_twin_says_why() {
     }
 }
 
-/// What a process can do and a thread cannot: be named, be replaced while it
-/// goes on, and be slow to read what is sent to it.
-const OF_ONE_SIDE: [(&str, &[&str]); 1] = [(
-    "responsive-ui/database.rs",
-    &[
-        "DatabaseWorker::id",
-        "DatabaseWorker::replace_disobedient",
-        "Ties::flush",
-    ],
-)];
+/// A thread's query can be interrupted by a handle. A process can be named, can
+/// be replaced while it goes on, and can be slow to read what is sent to it.
+const OF_ONE_SIDE: [(&str, &[&str]); 2] = [
+    ("responsive-ui/link.rs", &["WorkerLink::begin"]),
+    (
+        "responsive-ui/database.rs",
+        &[
+            "DatabaseWorker::id",
+            "DatabaseWorker::replace_disobedient",
+            "Ties::flush",
+        ],
+    ),
+];
 
 #[test]
 fn siblings_have_the_same_functions_and_methods_in_the_same_order() {
