@@ -5,7 +5,7 @@ use std::{
     any::Any,
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     thread::{self, Builder, ScopedJoinHandle},
 };
 
@@ -79,18 +79,13 @@ impl<'scope> Scope<'scope, '_> {
         work: impl FnOnce(&mut Parent) -> Result<A> + Send + 'scope,
     ) -> Result<JoinHandle<'scope, A>> {
         let index = self.spawned.get();
-        let (answers, answer) = sync_channel(1);
-        let (exit, released) = channel();
-        let gate = self.keeper.gate();
-        let worker = move || {
-            serve(Parent { index, gate }, work, &answers);
-            drop(answers);
-            park(&released);
-        };
+        let (desk, gate) = (Arc::new(Desk::default()), self.keeper.gate());
+        let theirs = Arc::clone(&desk);
+        let worker = move || serve(Parent { index, gate }, work, &theirs);
         let thread = builder.spawn_scoped(self.threads, worker);
         let thread = thread.context("no worker can be started")?;
         self.spawned.set(index + 1);
-        Ok(JoinHandle { index, thread, answer, heard: None, exit })
+        Ok(JoinHandle { index, thread, desk: Release(desk), heard: None })
     }
 
     /// Waits until every worker spawned so far stands at the gate, or is
@@ -113,25 +108,49 @@ impl<'scope> Scope<'scope, '_> {
     }
 }
 
+/// Where a worker leaves its answer, and where it waits to be let go. Two
+/// channels are the rejected alternative: each takes half a kilobyte, which
+/// would be the worker's cost.
+#[derive(Debug)]
+struct Desk<A> {
+    /// Nothing, if the worker panicked.
+    answer: Mutex<Option<Result<A>>>,
+    answered: OnceLock<()>,
+    released: OnceLock<()>,
+}
+
+impl<A> Default for Desk<A> {
+    fn default() -> Self {
+        let (answered, released) = (OnceLock::new(), OnceLock::new());
+        Desk { answer: Mutex::new(None), answered, released }
+    }
+}
+
 /// A worker's thread: what it answers, unless it panics. The panic's message
 /// is on stderr by then, and goes no further: the others are not its business.
 fn serve<A>(
     mut parent: Parent,
     work: impl FnOnce(&mut Parent) -> Result<A>,
-    answers: &SyncSender<Result<A>>,
+    desk: &Desk<A>,
 ) {
     // What a panic leaves behind is seen by those who share it: a lock, say,
     // is poisoned.
     let done = catch_unwind(AssertUnwindSafe(|| work(&mut parent)));
-    if let Ok(answer) = done {
-        // Nobody listens any more: the parent gave up.
-        let _ = answers.send(answer);
-    }
+    // Nobody is to wait at the gate for a worker that never went there.
+    drop(parent);
+    *desk.answer.lock().unwrap_or_else(PoisonError::into_inner) = done.ok();
+    desk.answered.get_or_init(|| ());
+    desk.released.wait();
 }
 
-/// Stays until the handle is gone. Nothing is ever sent.
-fn park(released: &Receiver<()>) {
-    let _ = released.recv();
+/// The right to keep a worker. Dropped, it lets the worker go.
+#[derive(Debug)]
+struct Release<A>(Arc<Desk<A>>);
+
+impl<A> Drop for Release<A> {
+    fn drop(&mut self) {
+        self.0.released.get_or_init(|| ());
+    }
 }
 
 /// A worker that was spawned. Dropped without [`join`](JoinHandle::join), it
@@ -140,9 +159,8 @@ fn park(released: &Receiver<()>) {
 pub struct JoinHandle<'scope, A> {
     index: usize,
     thread: ScopedJoinHandle<'scope, ()>,
-    answer: Receiver<Result<A>>,
+    desk: Release<A>,
     heard: Option<A>,
-    exit: Sender<()>,
 }
 
 impl<A> JoinHandle<'_, A> {
@@ -156,10 +174,9 @@ impl<A> JoinHandle<'_, A> {
     pub fn wait_for_answer(&mut self) -> Result<&A> {
         let answer = match self.heard.take() {
             Some(answer) => answer,
-            None => match self.answer.recv() {
-                Ok(answer) => answer?,
-                Err(_gone) => return Err(panicked(self.index)),
-            },
+            None => {
+                self.take_answer().ok_or_else(|| panicked(self.index))??
+            }
         };
         Ok(self.heard.insert(answer))
     }
@@ -171,11 +188,18 @@ impl<A> JoinHandle<'_, A> {
     /// As [`wait_for_answer`](JoinHandle::wait_for_answer).
     pub fn join(mut self) -> Result<A> {
         self.wait_for_answer()?;
-        let JoinHandle { index, thread, heard, exit, .. } = self;
-        drop(exit);
+        let JoinHandle { index, thread, heard, desk } = self;
+        drop(desk);
         let is_no_news = |_: Box<dyn Any + Send>| panicked(index);
         thread.join().map_err(is_no_news)?;
         heard.context("the answer was taken before")
+    }
+
+    /// Waits for it; nothing if the worker panicked.
+    fn take_answer(&self) -> Option<Result<A>> {
+        let Release(desk) = &self.desk;
+        desk.answered.wait();
+        desk.answer.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -188,10 +212,7 @@ fn panicked(index: usize) -> anyhow::Error {
 mod tests {
     use std::{
         hint::black_box,
-        sync::{
-            Mutex,
-            atomic::{AtomicUsize, Ordering::SeqCst},
-        },
+        sync::atomic::{AtomicUsize, Ordering::SeqCst},
     };
 
     use anyhow::bail;
