@@ -69,7 +69,8 @@ pub fn look(session: &mut Session) {
 /// what answers a question matters.
 fn need(measured: &Measured, part: &str) -> Need {
     let rows = judged(measured, part).filter_map(|metric| {
-        let [aim, alike] = match measured.plan.is_headline(&metric.id) {
+        let is_headline = measured.plan.is_headline(&metric.id);
+        let [aim, alike] = match is_headline {
             true => [Aim::HEADLINE, Aim::ALIKE],
             false if measured.plan.quick => return None,
             false => [Aim::OTHER; 2],
@@ -78,7 +79,12 @@ fn need(measured: &Measured, part: &str) -> Need {
         Some(match Finding::of(ratio) {
             // Nobody can say how near to a threshold the truth lies.
             Finding::TooNoisy => {
-                Need::Decision(aim.effort(ratio).max(LITTLE_MORE))
+                let times = aim.effort(ratio).max(LITTLE_MORE);
+                if is_headline {
+                    Need::Answer(times)
+                } else {
+                    Need::Decision(times)
+                }
             }
             Finding::Better(_) => size(ratio, aim),
             Finding::NoClearDifference => size(ratio, alike),
@@ -88,7 +94,7 @@ fn need(measured: &Measured, part: &str) -> Need {
     let ratios = speed_ups.filter_map(|row| row.ratio);
     // Whether the cores are used is a matter of how large it is.
     let speed_ups = ratios.map(|ratio| match size(ratio, Aim::HEADLINE) {
-        Need::Size(times) => Need::Decision(times),
+        Need::Size(times) => Need::Answer(times),
         need => need,
     });
     rows.chain(speed_ups).fold(Need::Nothing, Need::or)

@@ -1,7 +1,10 @@
 //! Which pair comes next: every row has its first look, and then the time that
 //! is left goes to where it decides most.
 
-use std::time::{Duration, Instant};
+use std::{
+    cmp::Reverse,
+    time::{Duration, Instant},
+};
 
 use crate::{
     judge::{look::look, stopping::next_look},
@@ -66,8 +69,8 @@ fn keep_last_pair(
     Ok(())
 }
 
-/// Of those whose next look comes in time, the one that has something to
-/// decide soonest; and if there is none, something to know better.
+/// Of those whose next look comes in time, the one that answers a question
+/// soonest; if there is none, decides something; and else, knows it better.
 fn most_promising(
     sessions: &mut [Session],
     end: Instant,
@@ -77,8 +80,8 @@ fn most_promising(
         next_stage(session).is_some_and(|seconds| seconds <= left)
     };
     let promise = |session: &Session| {
-        let is_decided = !matches!(session.need(), Need::Decision(_));
-        (is_decided, until_next_gain(session))
+        let urgency = session.need().urgency();
+        (Reverse(urgency), until_next_gain(session))
     };
     sessions.iter_mut().filter(in_time).min_by(|this, that| {
         let (this, that) = (promise(this), promise(that));
@@ -97,10 +100,10 @@ pub fn next_stage(session: &Session) -> Option<f64> {
 /// How many seconds it takes to find out what is found out soonest, as far as
 /// one can tell.
 fn until_next_gain(session: &Session) -> f64 {
-    let times = match session.need() {
-        Need::Nothing => return f64::INFINITY,
-        Need::Size(times) | Need::Decision(times) => times,
-    };
-    let pairs = session.pairs as f64 * (times - 1.0).max(0.0);
+    let need = session.need();
+    if need == Need::Nothing {
+        return f64::INFINITY;
+    }
+    let pairs = session.pairs as f64 * (need.times() - 1.0).max(0.0);
     pairs.max(1.0) * session.pair().as_secs_f64()
 }

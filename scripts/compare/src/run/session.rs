@@ -1,7 +1,7 @@
 //! What is measured together: the programs of a scenario in one language, or
 //! in several, which take turns.
 
-use std::time::Duration;
+use std::{cmp::Ordering, time::Duration};
 
 use common::scenarios::Part;
 
@@ -53,18 +53,37 @@ pub enum Need {
     Size(f64),
     /// Whether there is any difference.
     Decision(f64),
+    /// The same of a row that answers the scenario's question.
+    Answer(f64),
 }
 
 impl Need {
     /// The more urgent of two, or that which is sooner met.
     pub fn or(self, other: Self) -> Self {
-        match (self, other) {
-            (Need::Nothing, need) | (need, Need::Nothing) => need,
-            (Need::Size(this), Need::Size(that)) => Need::Size(this.min(that)),
-            (Need::Decision(this), Need::Decision(that)) => {
-                Need::Decision(this.min(that))
+        let is_before = match self.urgency().cmp(&other.urgency()) {
+            Ordering::Equal => self.times() <= other.times(),
+            unequal => unequal.is_gt(),
+        };
+        if is_before { self } else { other }
+    }
+
+    /// Which comes first: the higher.
+    pub fn urgency(self) -> u8 {
+        match self {
+            Need::Nothing => 0,
+            Need::Size(_) => 1,
+            Need::Decision(_) => 2,
+            Need::Answer(_) => 3,
+        }
+    }
+
+    /// How many times as many pairs it takes.
+    pub fn times(self) -> f64 {
+        match self {
+            Need::Nothing => f64::INFINITY,
+            Need::Size(times) | Need::Decision(times) | Need::Answer(times) => {
+                times
             }
-            (Need::Size(_), decision) | (decision, Need::Size(_)) => decision,
         }
     }
 }
@@ -117,14 +136,12 @@ impl Session {
     /// The parts that the next pair does: those that are not decided, and only
     /// where there is none, those that are known too roughly.
     pub fn open(&self) -> impl Iterator<Item = (usize, &OpenPart)> {
-        let is_alike = |one: Need, other: Need| match one {
-            Need::Nothing => false,
-            Need::Size(_) => matches!(other, Need::Size(_)),
-            Need::Decision(_) => matches!(other, Need::Decision(_)),
-        };
-        let need = self.need();
+        let urgency = self.need().urgency();
         let parts = self.parts.iter().enumerate();
-        parts.filter(move |(_, part)| is_alike(need, part.need))
+        let is_open = |need: Need| need != Need::Nothing;
+        parts.filter(move |(_, part)| {
+            is_open(part.need) && part.need.urgency() == urgency
+        })
     }
 
     /// Whether one more pair may be left out. Where every pair is disturbed,
@@ -194,6 +211,7 @@ mod tests {
         };
         let (size, decision) = (Need::Size(9.0), Need::Decision(1.5));
         assert_eq!(needs(&mut session, [size, decision]), [1]);
+        assert_eq!(needs(&mut session, [Need::Answer(7.0), decision]), [0]);
         assert_eq!(needs(&mut session, [size, Need::Size(2.0)]), [0, 1]);
         assert_eq!(needs(&mut session, [Need::Nothing, size]), [1]);
         assert_eq!(needs(&mut session, [Need::Nothing; 2]), [0; 0]);
