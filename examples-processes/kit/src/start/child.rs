@@ -207,19 +207,16 @@ pub(crate) fn death<'a>(
     }
 }
 
-/// Gives a worker what it begins with. That it is dead already is no error:
-/// its death is told as any other.
-pub(crate) fn hand_over(
-    wire: &Wire,
-    assignment: &impl Serialize,
-) -> Result<()> {
+/// Sends to a process that may be dead, which is no error: a worker's death is
+/// told as any other, and a worker ends with its parent.
+pub(crate) fn hand_over(wire: &Wire, message: &impl Serialize) -> Result<()> {
     let is_gone = |error: &anyhow::Error| {
         let call = error.downcast_ref::<Errno>().copied();
         let stream = || error.downcast_ref().and_then(Errno::from_io_error);
         let errno = call.or_else(stream);
         matches!(errno, Some(Errno::PIPE | Errno::CONNRESET))
     };
-    match wire.send(assignment) {
+    match wire.send(message) {
         Err(error) if is_gone(&error) => Ok(()),
         sent => sent,
     }

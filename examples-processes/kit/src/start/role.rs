@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     guard::sweeper,
+    start::child::hand_over,
     start::gate::{Gate, Pipes},
     start::wire::Wire,
 };
@@ -133,7 +134,7 @@ impl Parent {
         };
         // A worker that never went to the gate is not waited for there.
         self.gate.arrive();
-        wire.send(&reply)?;
+        hand_over(&wire, &reply)?;
         wire.receive::<()>()?;
         Ok(())
     }
