@@ -1,5 +1,5 @@
 //! A lock that tells nobody that its holder died, and is not given back: the
-//! next who wants it waits for ever. Only the supervisor sees that, as a
+//! next worker that wants it waits forever. Only the supervisor notices, as a
 //! watchdog.
 
 use std::{

@@ -1,7 +1,7 @@
 //! The start gate: every worker stands at it, then all are released at once.
 //!
 //! Std's `Barrier` is the rejected alternative: if the last thread cannot be
-//! started, the others stand at it for ever, and the scope waits for them.
+//! started, the others stand at it forever, and the scope waits for them.
 
 use std::{
     cell::Cell,
@@ -92,7 +92,7 @@ impl Drop for GateKeeper {
 }
 
 impl Shared {
-    /// A count is right, whoever panicked.
+    /// A panic leaves the count as it should be.
     fn standing(&self) -> MutexGuard<'_, usize> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }

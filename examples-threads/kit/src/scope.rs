@@ -2,7 +2,6 @@
 //! `process_kit` has for processes.
 
 use std::{
-    any::Any,
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -136,7 +135,7 @@ fn serve<A>(
     // What a panic leaves behind is seen by those who share it: a lock, say,
     // is poisoned.
     let done = catch_unwind(AssertUnwindSafe(|| work(&mut parent)));
-    // Nobody is to wait at the gate for a worker that never went there.
+    // A worker that never went to the gate holds up nobody there.
     drop(parent);
     *desk.answer.lock().unwrap_or_else(PoisonError::into_inner) = done.ok();
     desk.answered.get_or_init(|| ());
@@ -190,8 +189,7 @@ impl<A> JoinHandle<'_, A> {
         self.wait_for_answer()?;
         let JoinHandle { index, thread, heard, desk } = self;
         drop(desk);
-        let is_no_news = |_: Box<dyn Any + Send>| panicked(index);
-        thread.join().map_err(is_no_news)?;
+        thread.join().map_err(|_panic| panicked(index))?;
         heard.context("the answer was taken before")
     }
 

@@ -341,7 +341,7 @@ impl Seen {
     ///
     /// # Errors
     ///
-    /// Fails if it is not the first: workers are not replaced for ever.
+    /// Fails if it is not the first: one death is planned, and no more.
     pub fn died(&mut self, status: ExitStatus) -> Result<()> {
         ensure!(self.death.is_none(), "one more process died: {status}");
         self.death = Some(status);

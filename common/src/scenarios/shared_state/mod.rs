@@ -146,8 +146,8 @@ impl Variant {
         }
     }
 
-    /// Whether it may lose updates: load and store are two steps, whoever
-    /// may run between them.
+    /// Whether it may lose updates: load and store are two steps, and
+    /// another worker may run between them.
     fn may_lose(self) -> bool {
         matches!(self, Variant::Racy | Variant::Forced | Variant::GlobalLock)
     }

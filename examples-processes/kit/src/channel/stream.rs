@@ -31,7 +31,7 @@ impl Stream {
     }
 
     /// The next message. It is an `Io` error of the kind `TimedOut` if it has
-    /// not come whole by the deadline; without one, the wait is for ever.
+    /// not come whole by the deadline; without one, this waits forever.
     pub(super) fn receive<T: DeserializeOwned>(
         &mut self,
         deadline: Option<Instant>,

@@ -266,3 +266,22 @@ pub(crate) fn this_program() -> Command {
     }
     command
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    /// Whichever of the two is gone: its death is told elsewhere.
+    #[test]
+    fn what_is_sent_to_the_dead_is_no_error() {
+        let (here, there) = Wire::pair().unwrap();
+        drop(there);
+        assert!(here.send(&7_u8).is_err(), "the kernel says so");
+        hand_over(&here, &7_u8).unwrap();
+        let (here, there) = Wire::pair().unwrap();
+        hand_over(&there, &1_u8).unwrap();
+        drop(here); // with a message unread
+        hand_over(&there, &2_u8).unwrap();
+    }
+}
