@@ -37,11 +37,37 @@ pub struct Pair {
     pub processes: Source,
 }
 
+/// A file that one side has alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Single {
+    /// The side that has it.
+    pub model: Model,
+    /// The file.
+    pub source: Source,
+}
+
+const REASON: &str = "//! It has no twin: ";
+
+impl Single {
+    /// Why the other side has none, as the file itself says.
+    pub fn reason(&self) -> String {
+        let text = self.source.text;
+        let start =
+            text.find(REASON).map_or(text.len(), |at| at + REASON.len());
+        let paragraph = text[start..].lines().enumerate();
+        let lines = paragraph.map_while(|(index, line)| match index {
+            0 => Some(line),
+            _ => line.strip_prefix("//! "),
+        });
+        lines.collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// All files of all packages, kits included, sorted by path; and all scripts.
 static ALL: &[Source] = include!(concat!(env!("OUT_DIR"), "/sources.rs"));
 
 /// The files of a scenario on both sides, `src/main.rs` first, the manifest
-/// last. What only one side has is not among them.
+/// last. What one side has alone is among its [`singles`].
 pub fn pairs(scenario: &Scenario) -> Vec<Pair> {
     let mut pairs: Vec<Pair> = files(scenario.name, Model::Threads)
         .filter_map(|threads| {
@@ -57,6 +83,23 @@ pub fn pairs(scenario: &Scenario) -> Vec<Pair> {
         name => (1, name),
     });
     pairs
+}
+
+/// The files that one side of a scenario has alone, those of threads first.
+pub fn singles(scenario: &Scenario) -> Vec<Single> {
+    let sides = [
+        (Model::Threads, Model::Processes),
+        (Model::Processes, Model::Threads),
+    ];
+    let alone = sides.map(|(model, other)| {
+        let all = files(scenario.name, model);
+        all.filter(move |file| {
+            let mut others = files(scenario.name, other);
+            others.all(|other| other.name() != file.name())
+        })
+        .map(move |source| Single { model, source })
+    });
+    alone.into_iter().flatten().collect()
 }
 
 /// The files of one package: `ipc`, or `kit`.
@@ -84,18 +127,24 @@ mod tests {
             let (first, last) = (pairs[0], pairs[pairs.len() - 1]);
             assert_eq!(first.threads.name(), "src/main.rs");
             assert_eq!(last.processes.name(), "Cargo.toml");
-            let is_paired = |file: &Source| {
-                let mut both = pairs
-                    .iter()
-                    .flat_map(|pair| [pair.threads.path, pair.processes.path]);
-                both.any(|path| path == file.path)
-            };
+            let singles = singles(scenario);
             for model in [Model::Threads, Model::Processes] {
-                for file in files(scenario.name, model) {
-                    let is_alone = file.text.contains("//! It has no twin: ");
-                    assert_ne!(is_paired(&file), is_alone, "{}", file.path);
-                }
+                let of_it = singles.iter().filter(|one| one.model == model);
+                let all = files(scenario.name, model).count();
+                assert_eq!(pairs.len() + of_it.count(), all);
             }
+        }
+    }
+
+    #[test]
+    fn what_one_side_has_alone_says_why() {
+        let singles: Vec<_> = scenarios::ALL.iter().flat_map(singles).collect();
+        assert!(singles.len() > 9, "{singles:#?}");
+        for one in singles {
+            let reason = one.reason();
+            let path = one.source.path;
+            assert!(reason.ends_with('.'), "{path}: {reason}");
+            assert!(!reason.contains("//!"), "{path}: {reason}");
         }
     }
 

@@ -10,13 +10,14 @@ use maud::{Markup, html};
 use similar::{DiffTag, TextDiff};
 
 use crate::{
-    claims::sources::{self, Pair, Source},
+    claims::sources::{self, Pair, Single, Source},
     judge::verdict::Verdict,
     run::plan::count,
     show::report::highlight,
 };
 
-/// Every file of a scenario. The first is open.
+/// Every file of a scenario, those that one side has alone last. The first is
+/// open.
 pub fn listings(
     scenario: &common::scenarios::Scenario,
     verdicts: &[&Verdict],
@@ -30,6 +31,17 @@ pub fn listings(
                 }
                 (figures(pair, verdicts))
                 (listing(scenario.name, pair))
+            }
+        }
+        @for single in sources::singles(scenario) {
+            details.listing {
+                summary {
+                    code { (single.source.name()) } " "
+                    span.quiet {
+                        "only " (single.model) ": " (single.reason())
+                    }
+                }
+                (alone(scenario.name, &single))
             }
         }
     }
@@ -116,17 +128,11 @@ fn hunks(pair: &Pair) -> Vec<Hunk> {
 }
 
 fn listing(scenario: &str, pair: &Pair) -> Markup {
-    let [threads, processes] =
-        [(Model::Threads, pair.threads), (Model::Processes, pair.processes)]
-            .map(|(model, source)| Side {
-                scenario,
-                model,
-                source,
-                lines: highlight::lines(source.path, source.text),
-            });
-    // What scrolls must be within reach of the keyboard.
+    let threads = Side::new(scenario, Model::Threads, pair.threads);
+    let processes = Side::new(scenario, Model::Processes, pair.processes);
     let label = format!("both sources of {scenario}, {}", pair.threads.name());
     html! {
+        // What scrolls must be within reach of the keyboard.
         div.sources tabindex="0" role="region" aria-label=(label) {
             div.hunk.head {
                 div { (pair.threads.path) }
@@ -141,6 +147,29 @@ fn listing(scenario: &str, pair: &Pair) -> Markup {
                         (processes.half(&hunk.processes))
                     }
                 }
+            }
+        }
+    }
+}
+
+/// On its own side, and beside it is nothing.
+fn alone(scenario: &str, single: &Single) -> Markup {
+    let Single { model, source } = *single;
+    let side = Side::new(scenario, model, source);
+    let all: Vec<_> = (0..side.lines.len()).collect();
+    let is_left = model == Model::Threads;
+    let label = format!("source of {scenario}, {}", source.name());
+    html! {
+        div.sources tabindex="0" role="region" aria-label=(label) {
+            div.hunk.head {
+                @if !is_left { div {} }
+                div { (source.path) }
+                @if is_left { div {} }
+            }
+            div.hunk.changed {
+                @if !is_left { pre.threads {} }
+                (side.half(&all))
+                @if is_left { pre.processes {} }
             }
         }
     }
@@ -176,7 +205,12 @@ struct Side<'all> {
     lines: Vec<Markup>,
 }
 
-impl Side<'_> {
+impl<'all> Side<'all> {
+    fn new(scenario: &'all str, model: Model, source: Source) -> Self {
+        let lines = highlight::lines(source.path, source.text);
+        Side { scenario, model, source, lines }
+    }
+
     fn half(&self, lines: &[usize]) -> Markup {
         html! {
             pre class=(self.model) {
@@ -238,11 +272,8 @@ mod tests {
     fn every_line_of_both_sides_can_be_linked_to() {
         for scenario in scenarios::ALL {
             let page = listings(scenario, &[]).into_string();
-            for pair in sources::pairs(scenario) {
-                for (model, source) in [
-                    (Model::Threads, pair.threads),
-                    (Model::Processes, pair.processes),
-                ] {
+            for model in [Model::Threads, Model::Processes] {
+                for source in sources::files(scenario.name, model) {
                     for line in 1..=source.text.lines().count() {
                         let name = source.name();
                         let id = anchor(scenario.name, model, name, line);
