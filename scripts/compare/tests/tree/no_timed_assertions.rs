@@ -11,8 +11,6 @@
 //!   or is listed below with its reason.
 //! - a deadline or a patience that is too short to mean "it hangs".
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::{
     collections::BTreeSet,
     fs,

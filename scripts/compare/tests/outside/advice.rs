@@ -1,5 +1,4 @@
 //! `--advise` and `--readme` from the door.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use assert_cmd::Command;
 

@@ -1,15 +1,6 @@
 //! Databases as the world has them, given to the real programs: interrupted,
 //! in a place that cannot be written to, changing while they are read.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
-#[expect(dead_code, reason = "not every test needs all of the support")]
-mod support;
-
-#[path = "terminal/emulator.rs"]
-#[expect(dead_code, reason = "what else it can do, its own tests need")]
-mod emulator;
-
 use std::{
     env,
     fs::{self, OpenOptions, Permissions},
@@ -22,14 +13,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::emulator::Emulator;
+use crate::support::{MODELS, programs};
 use common::{
     outcome::{Model, Outcome},
     scenarios::ALL,
 };
-use emulator::Emulator;
 use rusqlite::Connection;
 use rustix::process::geteuid;
-use support::{MODELS, programs};
 use tempfile::TempDir;
 
 /// Only for a test that hangs.

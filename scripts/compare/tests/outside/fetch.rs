@@ -1,10 +1,6 @@
 //! What the world does to `fetch`: addresses as people write them, a proxy,
 //! replies that nobody expects, and a server without room.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
-mod support;
-
 use std::{
     fs,
     io::{self, BufRead as _, BufReader, Write as _},
@@ -14,11 +10,11 @@ use std::{
     time::Duration,
 };
 
+use crate::support::{self, MODELS, demo, programs};
 use common::{
     outcome::{Model, Outcome},
     scenarios::{ALL, Scenario},
 };
-use support::{MODELS, demo, programs};
 use tempfile::NamedTempFile;
 
 fn fetch() -> &'static Scenario {

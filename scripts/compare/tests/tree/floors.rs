@@ -2,8 +2,6 @@
 //! and from those below, and no files import one another in a circle: so each
 //! can be read after those that it names, and without those that name it.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

@@ -1,21 +1,17 @@
 //! Every id that anything rests on is the id of a figure that is measured.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
-mod support;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
     process::{Command, Stdio},
 };
 
+use crate::support::{MODELS, demo, outcome, programs, workspace};
 use common::{
     machine,
     outcome::{Outcome, is_key},
     scenarios::{ALL, Scenario},
 };
-use support::{MODELS, demo, outcome, programs, workspace};
 
 /// The ids of a scenario in a language. Of a script, also if it is missing.
 type Measured = BTreeMap<(&'static str, &'static str), BTreeSet<String>>;

@@ -1,18 +1,13 @@
 //! Workers that share their one core with a program that wants all of it.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
-#[expect(dead_code, reason = "what others need")]
-mod support;
-
 use std::{
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
+use crate::support::{MODELS, demo, programs};
 use common::{placement::pin_in_turn, scenarios::ALL};
-use support::{MODELS, demo, programs};
 
 /// Many times what it takes where nobody gives up the core for nothing.
 const HANGS: Duration = Duration::from_secs(120);

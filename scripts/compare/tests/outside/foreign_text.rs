@@ -1,15 +1,6 @@
 //! Text from outside, given to the real programs: names that are not UTF-8,
 //! and names that a terminal would obey.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
-#[expect(dead_code, reason = "not every test needs all of the support")]
-mod support;
-
-#[path = "terminal/emulator.rs"]
-#[expect(dead_code, reason = "what else it can do, its own tests need")]
-mod emulator;
-
 use std::{
     ffi::{OsStr, OsString},
     fs,
@@ -18,15 +9,15 @@ use std::{
     process::{Command, Output},
 };
 
+use crate::emulator::Emulator;
+use crate::support::{MODELS, programs};
 use common::{
     databases::{Shape, TABLE},
     outcome::{Model, Outcome},
     scenarios::ALL,
 };
-use emulator::Emulator;
 use rusqlite::Connection;
 use serde_json::json;
-use support::{MODELS, programs};
 use tempfile::TempDir;
 
 /// It clears the screen, colours what follows, and forges a line.

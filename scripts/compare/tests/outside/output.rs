@@ -1,9 +1,5 @@
 //! What programs do when what they print has nowhere to go: no panic, and the
 //! status that says what came of the work.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-#![expect(dead_code, reason = "not every test needs all of the support")]
-
-mod support;
 
 use std::{
     fs::File,
@@ -11,8 +7,8 @@ use std::{
     process::{Command, ExitStatus, Stdio},
 };
 
+use crate::support::{MODELS, demo, programs};
 use common::scenarios::ALL;
-use support::{MODELS, demo, programs};
 
 /// Every demo, and the comparison.
 fn all() -> Vec<Command> {

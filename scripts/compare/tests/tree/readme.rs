@@ -1,10 +1,9 @@
 //! No figure in README.md is typed by hand: all of them are in the block that
 //! `scripts/compare.sh --readme` writes.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use common::{digest::Digest, scenarios};
 
-const README: &str = include_str!("../../../README.md");
+const README: &str = include_str!("../../../../README.md");
 const BEGIN: &str = "<!-- Written by scripts/compare.sh --readme, sha256 ";
 const END: &str = "<!-- End of what is written by --readme -->";
 

@@ -1,23 +1,18 @@
 //! Siblings must not drift: the rules 1, 2, 3, 5, 8 and 9 of the contract that
 //! common/README.md states, held against the sources of every pair.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-#![expect(dead_code, reason = "not every test needs all of the support")]
-
-mod support;
-
 use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
 
+use crate::support::{MODELS, demo, workspace};
 use common::{
     outcome::Model,
     scenarios::{ALL, Scenario},
 };
 use similar::{ChangeTag, TextDiff};
-use support::{MODELS, demo, workspace};
 use syn::{ImplItem, Item, ItemImpl, Type};
 
 fn package(scenario: &Scenario, model: Model) -> PathBuf {

@@ -4,11 +4,6 @@
 //! The flags are those of the program's own help, and the ends of a range are
 //! those that the program names as it refuses a number.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
-#[expect(dead_code, reason = "what others need")]
-mod support;
-
 use std::{
     collections::BTreeSet,
     io::Read as _,
@@ -18,9 +13,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::support::{MODELS, demo};
 use common::scenarios::ALL;
 use rustix::process::{Pid, Signal, kill_process};
-use support::{MODELS, demo};
 
 /// What these stand for in a help is no number.
 const WORDS: [&str; 10] = [

@@ -6,11 +6,6 @@
 //! nearest lines that have the word, and only a word that is gone is left to
 //! a person.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-#![expect(dead_code, reason = "not every test needs all of the support")]
-
-mod support;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
@@ -19,8 +14,8 @@ use std::{
     process::Command,
 };
 
+use crate::support::workspace;
 use serde::Deserialize;
-use support::workspace;
 
 const HEADING: &str = "\n## Coming from Python\n";
 const MODULES: [&str; 4] =
@@ -153,7 +148,7 @@ fn every_link_goes_to_a_line_with_its_word() {
         fs::write(workspace().join("README.md"), text).unwrap();
     } else {
         let remedy =
-            "PHRASE_BOOK=write cargo test -p compare --test phrase_book";
+            "PHRASE_BOOK=write cargo test -p compare --test tree phrase_book";
         for (line, right) in book.lines().zip(corrected.lines()) {
             assert_eq!(line, right, "lines have moved: {remedy}");
         }
