@@ -473,14 +473,23 @@ fn nothing_is_left(
     assert!(files.is_empty(), "{what} leaves {files:?}");
 }
 
-/// Those that `multiprocessing` gives.
+/// Those that `multiprocessing` gives, and nobody has mapped: other tests have
+/// Pythons too, and those of the living are none of our business.
 fn shared_names() -> BTreeSet<String> {
     const PREFIXES: [&str; 4] = ["sem.mp-", "psm_", "pym-", "pymp-"];
     let folder = fs::read_dir("/dev/shm").unwrap();
     folder
         .map(|file| file.unwrap().file_name().to_string_lossy().into_owned())
         .filter(|name| PREFIXES.iter().any(|it| name.starts_with(it)))
+        .filter(|name| !is_mapped(&format!("/dev/shm/{name}")))
         .collect()
+}
+
+fn is_mapped(file: &str) -> bool {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let mut maps = processes
+        .filter_map(|one| fs::read_to_string(one.path().join("maps")).ok());
+    maps.any(|maps| maps.lines().any(|line| line.ends_with(file)))
 }
 
 fn processes_of(home: &Path) -> Vec<String> {

@@ -95,7 +95,8 @@ fn main() -> ExitCode {
 }
 
 /// A test that this machine may not allow: then it says so, and
-/// `scripts/test.sh` says it once more at the end.
+/// `scripts/test.sh` says it once more at the end. By the name that all share,
+/// that script runs them beside the rest.
 fn trial(
     name: &str,
     allowed: Result<()>,
@@ -105,7 +106,7 @@ fn trial(
         test();
         Ok(())
     };
-    let trial = Trial::test(name, run);
+    let trial = Trial::test(format!("limits::{name}"), run);
     let Err(reason) = allowed else { return trial };
     not_run(&format!("the test of limits, {name}: {reason:#}"));
     trial.with_ignored_flag(true)
