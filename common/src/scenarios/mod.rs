@@ -73,6 +73,9 @@ pub struct Part {
     /// The ids of those of its metrics that answer the question of the
     /// scenario. They have to be decided before anything else.
     pub headlines: &'static [&'static str],
+    /// Whether what it shows is counted rather than timed: once is enough, so
+    /// that even a quick comparison has it.
+    pub counted: bool,
     /// How many cores it takes. With fewer it is left out.
     pub cores: usize,
     /// The side whose program is spoilt by it: it has been left with threads
@@ -89,6 +92,7 @@ impl Part {
             flags,
             whole: false,
             headlines: &[],
+            counted: false,
             cores: 1,
             spoils: None,
         }
@@ -100,6 +104,10 @@ impl Part {
 
     const fn answers(self, headlines: &'static [&'static str]) -> Self {
         Part { headlines, ..self }
+    }
+
+    const fn counted(self) -> Self {
+        Part { counted: true, ..self }
     }
 
     const fn on_two_cores(self) -> Self {

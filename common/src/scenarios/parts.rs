@@ -194,52 +194,63 @@ pub(super) const KILL_WORKERS: &[Part] = &[
     Part::new(
         "loop",
         &["--variant=loop", "--jobs=200", "--deadline=20ms", "--grace=20ms"],
-    ),
+    )
+    .counted(),
     Part::new(
         "read",
         &["--variant=read", "--jobs=200", "--deadline=20ms", "--grace=20ms"],
-    ),
+    )
+    .counted(),
     Part::new(
         "query",
         &["--variant=query", "--jobs=200", "--deadline=20ms", "--grace=20ms"],
-    ),
+    )
+    .counted(),
     Part::new(
         "sleep",
         &["--variant=sleep", "--jobs=200", "--deadline=20ms", "--grace=20ms"],
     )
-    .spoils(Threads),
+    .spoils(Threads)
+    .counted(),
     Part::new(
         "lock",
         &["--variant=lock", "--jobs=200", "--deadline=20ms", "--grace=20ms"],
     )
-    .spoils(Threads),
+    .spoils(Threads)
+    .counted(),
     Part::new(
         "native",
         &["--variant=native", "--jobs=200", "--deadline=20ms", "--grace=20ms"],
     )
-    .spoils(Threads),
+    .spoils(Threads)
+    .counted(),
 ];
 
 /// Each way to die, once in each place. Its unit is the death; behind a plain
 /// lock, it is how long it takes to say that all hang.
 pub(super) const CRASH: &[Part] = &[
-    Part::new("panic", &["--variant=panic", "--deaths=1", "--transfers=1000"]),
-    Part::new("exit", &["--variant=exit", "--deaths=1", "--transfers=1000"]),
+    Part::new("panic", &["--variant=panic", "--deaths=1", "--transfers=1000"])
+        .counted(),
+    Part::new("exit", &["--variant=exit", "--deaths=1", "--transfers=1000"])
+        .counted(),
     Part::new("abort", &["--variant=abort", "--deaths=1", "--transfers=1000"])
         .whole()
         .answers(&["resumed-lock.abort"]),
     Part::new(
         "segfault",
         &["--variant=segfault", "--deaths=1", "--transfers=1000"],
-    ),
+    )
+    .counted(),
     Part::new(
         "stack-overflow",
         &["--variant=stack-overflow", "--deaths=1", "--transfers=1000"],
-    ),
+    )
+    .counted(),
     Part::new(
         "memory-limit",
         &["--variant=memory-limit", "--deaths=1", "--transfers=1000"],
-    ),
+    )
+    .counted(),
 ];
 
 /// Each way, beside little and beside much, and each crew. To have a parent of

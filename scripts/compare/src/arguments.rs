@@ -26,7 +26,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   scripts/compare.sh --quick               the answer, in a minute
-  scripts/compare.sh                       every figure, in six minutes
+  scripts/compare.sh --all                 every figure, in six minutes
   scripts/compare.sh --scenario matrix     one pair
   scripts/compare.sh --budget 900          until more of it is decided
   scripts/compare.sh --calibrate           may the judge be trusted here?
@@ -41,7 +41,8 @@ with --calibrate, 1 if more than 5 of a hundred verdicts were false;
 130 after Ctrl-C. Ctrl-C loses no sample that was taken.";
 
 /// What means nothing where nothing is measured.
-const MEASURING: [&str; 8] = [
+const MEASURING: [&str; 9] = [
+    "all",
     "quick",
     "scenarios",
     "budget",
@@ -63,6 +64,11 @@ pub struct Arguments {
     /// Only what answers each scenario's question
     #[arg(long)]
     pub quick: bool,
+
+    /// Print every row and every claim, and what CPython has to say; without
+    /// it only rows that answer a question, and claims that do not simply hold
+    #[arg(long)]
+    pub all: bool,
 
     /// Compare this scenario only; may be given more than once
     #[arg(
@@ -88,7 +94,8 @@ pub struct Arguments {
     /// itself, as it is and made to look slower by 3 and by 10 %
     #[arg(
         long,
-        conflicts_with_all = ["quick", "budget", "json", "compare_with"]
+        conflicts_with_all =
+            ["all", "quick", "budget", "json", "compare_with"]
     )]
     pub calibrate: bool,
 

@@ -18,6 +18,7 @@
 //! | [`answers`] | every quantity, by these three |
 //! | [`sources`] | the sources, as they were built |
 //! | [`about`] | the claims themselves, by what they are about |
+//! | [`needs`] | the answer: what to use for what |
 
 mod about;
 mod answers;
@@ -25,6 +26,7 @@ pub mod claim;
 mod evidence;
 mod facts;
 mod interpret;
+pub mod needs;
 mod quantity;
 mod rule;
 pub mod ruling;
@@ -40,6 +42,7 @@ use crate::{
         about::{code, cores, cost, ending, memory, sharing, waiting},
         claim::{Claim, Group, Judged},
         evidence::Evidence,
+        needs::{Answer, Need, all_needs},
         quantity::Figure,
         rule::Rule,
     },
@@ -83,10 +86,21 @@ pub fn judge(results: &Results) -> Vec<Judged> {
         .collect()
 }
 
+/// What these results recommend for each need.
+pub fn answers(results: &Results) -> Vec<Answer> {
+    let rust = Evidence::of_rust(results);
+    all_needs().iter().map(|need| need.answer(&rust)).collect()
+}
+
 /// The ids of the figures that rules ask for, by language and scenario.
 pub fn asked() -> impl Iterator<Item = (&'static str, &'static str, String)> {
+    let needs = all_needs();
+    let needed: Vec<_> = needs.iter().flat_map(Need::figures).collect();
+    let needed = needed
+        .into_iter()
+        .map(|Figure { scenario, id, .. }| ("rust", scenario, id.to_owned()));
     let claims = GROUPS.iter().flat_map(|group| &group.claims);
-    claims.flat_map(|claim| {
+    needed.chain(claims.flat_map(|claim| {
         let by = |language, rule: &Rule| {
             let figures = rule.figures().into_iter();
             figures
@@ -96,5 +110,5 @@ pub fn asked() -> impl Iterator<Item = (&'static str, &'static str, String)> {
                 .collect::<Vec<_>>()
         };
         [by("rust", &claim.rust), by("cpython", &claim.cpython)].concat()
-    })
+    }))
 }

@@ -126,26 +126,32 @@ fn compare(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let comparison = Comparison::of(results);
     journal.conclude(&comparison.conclusion())?;
     let samples = journal.path();
-    demo::print(Page { comparison: &comparison, samples })?;
-    write_report(&comparison, samples)
+    // What was measured is told, whatever becomes of the report.
+    let report = report::write(&comparison, samples);
+    demo::print(Page {
+        comparison: &comparison,
+        samples,
+        report: report.as_deref().ok(),
+        all: arguments.all,
+    })?;
+    report?;
+    Ok(status(&comparison))
 }
 
 /// From an old file, without measuring.
 fn report_again(samples: &Path) -> anyhow::Result<ExitCode> {
-    write_report(&Comparison::of(Results::read(samples)?), samples)
+    let comparison = Comparison::of(Results::read(samples)?);
+    let path = report::write(&comparison, samples)?;
+    demo::print(format_args!("report    {}\n", Escaped(&path)))?;
+    Ok(status(&comparison))
 }
 
-/// The exit status is that of the comparison.
-fn write_report(
-    comparison: &Comparison,
-    samples: &Path,
-) -> anyhow::Result<ExitCode> {
-    let path = report::write(comparison, samples)?;
-    demo::print(format_args!("report    {}\n", Escaped(&path)))?;
-    Ok(match comparison.results.are_sound() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
+fn status(comparison: &Comparison) -> ExitCode {
+    if comparison.results.are_sound() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn give_advice(arguments: &Arguments) -> anyhow::Result<ExitCode> {

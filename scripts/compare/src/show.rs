@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`comparison`] | all that is shown |
+//! | [`answer`] | when to use which |
 //! | [`table`] | the page for a terminal |
 //! | [`report`] | the same with plots and sources, as one HTML file |
 //! | [`readme`] | the table of results in README.md |
@@ -13,6 +14,7 @@
 //! | [`shell`] | arguments as a person types them |
 
 pub mod advise;
+pub mod answer;
 pub mod asked;
 mod calibration;
 pub mod comparison;

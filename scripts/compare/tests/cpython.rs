@@ -33,10 +33,11 @@ use std::{
 use common::{
     input::Input,
     outcome::{Better, Metric, Model, Outcome, Portable, is_key},
-    scenarios::{ALL, Scenario},
+    scenarios::{ALL, Scenario, crash, kill_workers, shared_state},
 };
 use interrupts::hear_ctrl_c;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use support::{MODELS, demo, outcome, programs, workspace};
 
@@ -122,6 +123,7 @@ fn every_answer_is_that_of_rust() {
                     has_no_parameter_of_its_own(&found, rust, &what);
                 }
                 has_right_metrics(&found, &rust, &what);
+                has_a_result_that_claims_can_read(&found, &what);
             }
         }
     }
@@ -246,6 +248,22 @@ fn has_right_metrics(found: &Outcome, rust: &[Outcome], what: &str) {
         }
     }
     assert!(shared > 0, "{what}: nothing to hold against Rust");
+}
+
+/// By the types by which the comparison reads both languages' results.
+fn has_a_result_that_claims_can_read(found: &Outcome, what: &str) {
+    let result = &found.result;
+    let is_read = match found.scenario.as_str() {
+        "shared-state" => is_a::<shared_state::Summary>(result),
+        "kill-workers" => is_a::<kill_workers::Summary>(result),
+        "crash" => is_a::<Vec<crash::Death>>(result),
+        _ => return,
+    };
+    assert!(is_read, "{what}: {result}");
+}
+
+fn is_a<T: DeserializeOwned>(result: &Value) -> bool {
+    T::deserialize(result).is_ok()
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::{
         rule::{Case, Form, Gap, Rule, Shown, When},
         ruling::{Missing, Ruling, Standing},
     },
-    judge::words::{TIMES, interval, times},
+    judge::words::{TIMES, Words, interval, times},
     run::plan::count,
 };
 
@@ -34,6 +34,28 @@ fn decide(rule: &Rule, source: &dyn Source) -> Result<Ruling, Missing> {
         }
     }
     Err(Missing(rule.otherwise.into()))
+}
+
+/// Of several conditions, each with what it stands for, the first that holds.
+/// One that cannot be told is passed over: a later one may hold all the same.
+///
+/// # Errors
+///
+/// None holds: then what could not be told is missing, if there is any.
+pub fn first<'all, T>(
+    all: &'all [(When, T)],
+    source: &dyn Source,
+) -> Result<&'all T, Missing> {
+    let mut unknown = None;
+    for (when, what) in all {
+        match is_so(when, source) {
+            Ok(true) => return Ok(what),
+            Ok(false) => {}
+            Err(missing) => unknown = Some(missing),
+        }
+    }
+    let nothing = || Missing("neither is good at it here".into());
+    Err(unknown.unwrap_or_else(nothing))
 }
 
 fn conclude(
@@ -112,7 +134,12 @@ fn significant(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-fn in_words(shown: &Shown, source: &dyn Source) -> Result<String, Missing> {
+/// What was measured, with the gaps filled.
+///
+/// # Errors
+///
+/// Fails if something that goes into a gap is missing.
+pub fn in_words(shown: &Shown, source: &dyn Source) -> Result<String, Missing> {
     let mut pieces = shown.text.split("{}");
     let mut words = pieces.next().unwrap_or_default().to_owned();
     for (piece, gap) in pieces.zip(&shown.gaps) {
@@ -150,6 +177,9 @@ fn written(estimate: Estimate, form: Form) -> String {
         Form::Times => times(median) + TIMES,
         Form::Interval => {
             format!("{}{TIMES} {}", times(median), interval(estimate))
+        }
+        Form::Verdict(unit, better) => {
+            Words::of(estimate, unit, better).to_string()
         }
         Form::Number => times(median),
         Form::In(unit) => units::human(median, unit),

@@ -10,6 +10,8 @@
 //!
 //! [`interpret`]: super::interpret
 
+use common::outcome::Better;
+
 use crate::claims::{
     quantity::{Figure, Quantity},
     ruling::Standing,
@@ -78,6 +80,9 @@ pub enum Form {
     Times,
     /// `1.30× [1.20, 1.40]`.
     Interval,
+    /// Of how many times better threads are, in this unit:
+    /// `threads 1.30× faster [1.20, 1.40]`.
+    Verdict(&'static str, Better),
     /// `1.30`.
     Number,
     /// In this unit.
@@ -203,7 +208,8 @@ impl Rule {
 }
 
 impl Shown {
-    fn quantities(&self) -> Vec<Quantity> {
+    /// What goes into its gaps.
+    pub fn quantities(&self) -> Vec<Quantity> {
         let of_gap = |gap: &Gap| match gap {
             Gap::One(quantity, _) => vec![*quantity],
             Gap::Highest(all) => all.iter().map(|(_, it)| *it).collect(),

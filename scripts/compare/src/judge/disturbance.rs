@@ -313,17 +313,18 @@ fn governor(place: &Place) -> Option<Disturbance> {
     })
 }
 
-/// The usual case, and harmless where all cores are alike.
+/// Harmless where all cores are alike.
 fn not_pinned(place: &Place) -> Option<Disturbance> {
-    let cores = place.cores_online?;
-    (cores > 1 && place.cores_allowed == Some(cores)).then(|| {
+    let is_free = place.cores_allowed == place.cores_online;
+    (place.core_kinds > 1 && is_free).then(|| {
         Disturbance::new(
             format!(
-                "not pinned: the kernel may move a worker between all {cores} \
-                 cores"
+                "the cores are of {} kinds, and the kernel may move a worker \
+                 from one kind to another",
+                place.core_kinds
             ),
-            "where cores differ, or are of several sockets, choose alike ones: \
-             taskset --cpu-list 0,1 scripts/compare.sh",
+            "choose cores of one kind: taskset --cpu-list 0,1 \
+             scripts/compare.sh (lscpu --extended lists them)",
         )
     })
 }
@@ -494,11 +495,16 @@ mod tests {
     }
 
     #[test]
-    fn who_may_run_anywhere_is_not_pinned() {
-        let allowed =
-            |cores| said(move |place, _| place.cores_allowed = Some(cores));
-        assert_eq!(allowed(1), [""; 0]);
-        assert!(allowed(2)[0].starts_with("not pinned"));
+    fn cores_of_several_kinds_are_told_where_a_worker_may_change_them() {
+        let told = |kinds, cores| {
+            said(move |place, _| {
+                place.core_kinds = kinds;
+                place.cores_allowed = Some(cores);
+            })
+        };
+        assert_eq!(told(1, 2), [""; 0]);
+        assert_eq!(told(2, 1), [""; 0]);
+        assert!(told(2, 2)[0].starts_with("the cores are of 2 kinds"));
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub fn look(session: &mut Session) {
         if looks {
             let needs = all().map(|it| need(it, name));
             part.need = needs.fold(Need::Nothing, Need::or);
+        } else if all().any(|it| it.plan.only_counts(name)) {
+            part.need = Need::Nothing;
         }
         part.slices = match pairs {
             ..KNOWN => fitting(part.slice, first_pairs),

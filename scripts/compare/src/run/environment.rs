@@ -12,7 +12,12 @@
 
 mod cgroup;
 
-use std::{collections::BTreeMap, fs, hint::black_box, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    hint::black_box,
+    time::Instant,
+};
 
 use common::{laps, resources};
 use procfs::{
@@ -67,6 +72,10 @@ pub struct Place {
     /// How many cores each policy governs the clock of. None in most virtual
     /// machines, whose host decides.
     pub governors: BTreeMap<String, usize>,
+    /// How many kinds of core there are: by speed and by socket. An older file
+    /// of samples does not say.
+    #[serde(default)]
+    pub core_kinds: usize,
 }
 
 impl Place {
@@ -76,6 +85,7 @@ impl Place {
             cores_allowed: cores_allowed(),
             quota: cgroup::quota(),
             governors: governors(),
+            core_kinds: core_kinds(),
         }
     }
 }
@@ -202,14 +212,27 @@ fn cores_allowed() -> Option<usize> {
 fn governors() -> BTreeMap<String, usize> {
     let mut governors = BTreeMap::new();
     for core in 0..CpuSet::MAX_CPU {
-        let path = format!(
-            "/sys/devices/system/cpu/cpu{core}/cpufreq/scaling_governor"
-        );
-        if let Ok(governor) = fs::read_to_string(path) {
-            *governors.entry(governor.trim().to_owned()).or_default() += 1;
+        if let Some(governor) = of_core(core, "cpufreq/scaling_governor") {
+            *governors.entry(governor).or_default() += 1;
         }
     }
     governors
+}
+
+fn core_kinds() -> usize {
+    let kind = |core| {
+        let socket = of_core(core, "topology/physical_package_id")?;
+        let fastest = of_core(core, "cpufreq/cpuinfo_max_freq");
+        Some((socket, fastest, of_core(core, "cpu_capacity")))
+    };
+    (0..CpuSet::MAX_CPU).filter_map(kind).collect::<BTreeSet<_>>().len()
+}
+
+/// What the kernel says of a core, see
+/// <https://docs.kernel.org/admin-guide/cputopology.html>.
+fn of_core(core: usize, file: &str) -> Option<String> {
+    let path = format!("/sys/devices/system/cpu/cpu{core}/{file}");
+    Some(fs::read_to_string(path).ok()?.trim().to_owned())
 }
 
 #[cfg(test)]

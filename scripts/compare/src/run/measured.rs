@@ -110,13 +110,15 @@ impl Measured {
         })
     }
 
-    /// Every figure that a side has, once, in the order of the parts.
+    /// Every figure that a side has, once, in the order of the parts. What was
+    /// measured only to be counted has none that could be judged.
     pub fn metrics(&self, model: Model) -> Vec<&Metric> {
         let mut metrics: Vec<&Metric> = Vec::new();
         let mut seen = Vec::new();
         for sample in self.of(model) {
-            if !seen.contains(&sample.slice.part) {
-                seen.push(sample.slice.part);
+            let part = sample.slice.part;
+            if !seen.contains(&part) && !self.plan.only_counts(part) {
+                seen.push(part);
                 metrics.extend(&sample.figures);
             }
         }

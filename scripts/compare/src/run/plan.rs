@@ -142,7 +142,7 @@ pub struct Plan {
     /// What the slices belong to.
     pub series: Series,
     /// Whether only the parts that answer the scenario's question are
-    /// measured.
+    /// measured, and once those in which something is counted.
     pub quick: bool,
     /// Whose program stands for threads, and whose for processes: to judge the
     /// judge, one stands for both.
@@ -182,8 +182,17 @@ impl Plan {
         let Plan { scenario, series, quick, .. } = *self;
         let (parts, cores) = (series.parts(scenario).iter(), machine::cores());
         parts.filter(move |part| {
-            part.cores <= cores && !(quick && part.headlines.is_empty())
+            let is_quick = !part.headlines.is_empty() || part.counted;
+            part.cores <= cores && (is_quick || !quick)
         })
+    }
+
+    /// Whether a part is measured once, for what is counted there: none of its
+    /// figures answers a question, and this is quick.
+    pub fn only_counts(&self, part: &str) -> bool {
+        let mut parts = self.series.parts(self.scenario).iter();
+        let is_answer = |it: &Part| it.name == part && !it.headlines.is_empty();
+        self.quick && !parts.any(is_answer)
     }
 
     /// Whether this machine has too few cores for all that is asked.

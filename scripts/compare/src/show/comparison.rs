@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    claims::{self, claim::Judged},
+    claims::{self, claim::Judged, needs::Answer},
     judge::{
         disturbance::{self, Disturbance},
         results::Results,
@@ -21,13 +21,16 @@ pub struct Comparison {
     pub verdicts: Vec<Verdict>,
     /// What is claimed, and how it stands by this.
     pub claims: Vec<Judged>,
+    /// What this recommends.
+    pub answers: Vec<Answer>,
 }
 
 impl Comparison {
     /// Judges what was measured.
     pub fn of(results: Results) -> Self {
         let (verdicts, claims) = (results.verdicts(), claims::judge(&results));
-        Comparison { results, verdicts, claims }
+        let answers = claims::answers(&results);
+        Comparison { results, verdicts, claims, answers }
     }
 
     /// The rows of a scenario.
@@ -41,6 +44,7 @@ impl Comparison {
         Conclusion {
             verdicts: &self.verdicts,
             claims: &self.claims,
+            answers: &self.answers,
             refusals: self.results.refusals().collect(),
             environment: self.results.environment.as_ref(),
             disturbances: disturbance::of(&self.results),
@@ -54,6 +58,7 @@ impl Comparison {
 pub struct Conclusion<'all> {
     verdicts: &'all [Verdict],
     claims: &'all [Judged],
+    answers: &'all [Answer],
     refusals: Vec<&'all Refusal>,
     environment: Option<&'all Environment>,
     disturbances: Vec<Disturbance>,

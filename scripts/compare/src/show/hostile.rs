@@ -143,9 +143,10 @@ fn places(value: &Value, place: &str, all: &mut Vec<String>) {
 fn shown(text: &str) -> Option<String> {
     let results = Results::parse(text).ok()?;
     let (verdicts, claims) = (results.verdicts(), Vec::new());
-    let comparison = &Comparison { results, verdicts, claims };
+    let answers = Vec::new();
+    let comparison = &Comparison { results, verdicts, claims, answers };
     let samples = Path::new("samples.json");
-    let mut page = Page { comparison, samples }.to_string();
+    let mut page = Page { comparison, samples, report: None, all: true }.to_string();
     let Comparison { results, verdicts, .. } = comparison;
     for measured in &results.scenarios {
         let verdicts: Vec<&Verdict> = verdicts.iter().collect();

@@ -4,7 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`page`] | the page as a whole |
-//! | [`answer`] | what came out, in ten lines |
+//! | [`answer`] | when to use which |
 //! | [`claim`] | what was claimed, and where it is shown |
 //! | [`plots`] | what was measured, as charts |
 //! | [`fates`] | who could be stopped, and who survived, as tables |

@@ -12,7 +12,7 @@ use crate::{
     claims::{
         GROUPS,
         claim::{Group, Judged},
-        ruling::Ruling,
+        ruling::{Ruling, Standing},
     },
     judge::{
         beside::{Beside, Row},
@@ -26,7 +26,7 @@ use crate::{
         plan::{Series, count},
         refusal::Refusal,
     },
-    show::{comparison::Comparison, shell},
+    show::{answer, comparison::Comparison, shell},
 };
 
 /// What a terminal, a mail and a page of print have room for.
@@ -77,29 +77,34 @@ pub struct Page<'all> {
     pub comparison: &'all Comparison,
     /// Where the samples are.
     pub samples: &'all Path,
+    /// Where the report is, if it could be written.
+    pub report: Option<&'all Path>,
+    /// Whether every row and every claim is shown.
+    pub all: bool,
 }
+
+const MORE: &str = "Every row, every claim, and CPython: in the report, or by \
+    --all.";
 
 impl fmt::Display for Page<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let disturbances =
-            disturbances(&disturbance::of(&self.comparison.results));
         writeln!(formatter, "{}\n", self.circumstances())?;
-        writeln!(formatter, "{disturbances}")?;
         for scenario in &self.comparison.results.scenarios {
-            let (title, legend) =
-                (title(scenario), wrapped(&scenario.legend()));
-            let group = self.group(scenario);
-            writeln!(formatter, "{title}\n{legend}\n{group}\n")?;
-            for beside in self.beside(scenario) {
-                writeln!(formatter, "{beside}\n")?;
-            }
+            self.scenario(formatter, scenario)?;
         }
         writeln!(formatter, "{HOW_TO_READ}{}\n", self.refused())?;
-        for group in GROUPS.iter() {
-            writeln!(formatter, "{}\n", self.claims(group))?;
+        if self.all {
+            for group in GROUPS.iter() {
+                writeln!(formatter, "{}\n", self.claims(group))?;
+            }
+        } else {
+            let corrected = self.corrected();
+            writeln!(formatter, "{corrected}\n\n{}\n", wrapped(MORE))?;
         }
-        writeln!(formatter, "{}", self.whereabouts())?;
-        write!(formatter, "\n{disturbances}")
+        let results = &self.comparison.results;
+        let disturbances = disturbances(&disturbance::of(results));
+        writeln!(formatter, "{}\n\n{disturbances}", self.whereabouts())?;
+        writeln!(formatter, "{}", answer::text(self.comparison))
     }
 }
 
@@ -140,6 +145,24 @@ impl Page<'_> {
         lines
     }
 
+    fn scenario(
+        &self,
+        formatter: &mut fmt::Formatter<'_>,
+        scenario: &Measured,
+    ) -> fmt::Result {
+        writeln!(formatter, "{}", title(scenario))?;
+        if self.all {
+            writeln!(formatter, "{}", wrapped(&scenario.legend()))?;
+        }
+        writeln!(formatter, "{}\n", self.group(scenario))?;
+        if self.all {
+            for beside in self.beside(scenario) {
+                writeln!(formatter, "{beside}\n")?;
+            }
+        }
+        Ok(())
+    }
+
     /// The scenario in both languages, a table for each interpreter.
     fn beside(&self, scenario: &Measured) -> Vec<String> {
         let scenario = scenario.plan.scenario;
@@ -165,8 +188,10 @@ impl Page<'_> {
     fn group(&self, scenario: &Measured) -> String {
         let name = scenario.plan.scenario.name;
         let verdicts = self.comparison.verdicts.iter();
-        let judged =
-            verdicts.filter(|verdict| verdict.scenario == name).map(judged_row);
+        let is_shown = |verdict: &&Verdict| {
+            verdict.scenario == name && (self.all || verdict.is_headline)
+        };
+        let judged = verdicts.filter(is_shown).map(judged_row);
         let refused = scenario.refusals.iter().map(refused_row);
         let rows: Vec<[String; 4]> = refused.chain(judged).collect();
         if rows.is_empty() && scenario.plan.needs_more_cores() {
@@ -178,18 +203,17 @@ impl Page<'_> {
     fn claims(&self, group: &Group) -> String {
         let claims = self.comparison.claims.iter();
         let claims = claims.filter(|claim| claim.group == group.title);
-        let mut table = Table::new();
-        table
-            .load_style(presets::NOTHING)
-            .set_width(WIDTH)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .add_rows(claims.flat_map(claim_rows));
-        for (column, width) in table.column_iter_mut().zip(CLAIM_COLUMNS) {
-            let width = Width::Fixed(width);
-            column.set_padding((0, 1));
-            column.set_constraint(ColumnConstraint::Absolute(width));
-        }
-        format!("Claims: {}\n{}", group.title, table.trim_fmt())
+        let table = claim_table(claims.flat_map(claim_rows));
+        format!("Claims: {}\n{table}", group.title)
+    }
+
+    /// The claims that do not simply hold, for Rust alone.
+    fn corrected(&self) -> String {
+        let claims = self.comparison.claims.iter();
+        let rows = claims
+            .filter(|claim| claim.rust.standing != Standing::Holds)
+            .filter_map(|claim| claim_rows(claim).next());
+        format!("Claims that do not simply hold\n{}", claim_table(rows))
     }
 
     fn refused(&self) -> String {
@@ -213,13 +237,15 @@ impl Page<'_> {
     }
 
     fn whereabouts(&self) -> String {
-        let path = Escaped(self.samples).to_string();
-        facts([["samples", &path]])
+        let path = |path| Escaped(path).to_string();
+        let samples = path(self.samples);
+        let report = self.report.map(path);
+        let report = report.iter().map(|report| ["report", report]);
+        facts(iter::once(["samples", &*samples]).chain(report))
     }
 }
 
-/// Each with what to do about it, above the figures and again below them,
-/// where a long page ends.
+/// Each with what to do about it.
 pub fn disturbances(disturbances: &[Disturbance]) -> String {
     let mut lines = Vec::new();
     for Disturbance { what, remedy } in disturbances {
@@ -237,7 +263,8 @@ fn title(scenario: &Measured) -> String {
     format!("{}: {}", scenario.name, scenario.question)
 }
 
-fn wrapped(text: &str) -> String {
+/// At this width.
+pub fn wrapped(text: &str) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
@@ -295,6 +322,36 @@ fn claim_row(
     let nothing = String::new;
     let words = statement + &correction + figure;
     [nothing(), language.into(), standing.to_string(), words, nothing()]
+}
+
+fn claim_table(rows: impl Iterator<Item = [String; 5]>) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_width(WIDTH)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .add_rows(rows);
+    for (column, width) in table.column_iter_mut().zip(CLAIM_COLUMNS) {
+        let width = Width::Fixed(width);
+        column.set_padding((0, 1));
+        column.set_constraint(ColumnConstraint::Absolute(width));
+    }
+    table.trim_fmt()
+}
+
+/// What a person may need, and what was measured of it.
+pub fn pairs(rows: impl Iterator<Item = [String; 2]>) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_width(WIDTH)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .add_rows(rows);
+    for (column, width) in table.column_iter_mut().zip([42, 58]) {
+        let width = Width::Fixed(width);
+        column.set_constraint(ColumnConstraint::Absolute(width));
+    }
+    table.trim_fmt()
 }
 
 fn row_beside(row: Row) -> [String; 6] {
@@ -360,10 +417,7 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
-    use crate::{
-        claims::{claim::Claim, ruling::Standing},
-        judge::planted::Planted,
-    };
+    use crate::{claims::claim::Claim, judge::planted::Planted};
 
     /// All claims, each with as much to say as none has.
     fn wordy(figure: &str) -> Vec<Judged> {
@@ -398,10 +452,13 @@ mod tests {
                 results: Planted::nothing().results(),
                 verdicts: Vec::new(),
                 claims: wordy(&figure),
+                answers: Vec::new(),
             };
             let page = Page {
                 comparison: &comparison,
                 samples: Path::new("target/compare/samples.json"),
+                report: None,
+                all: true,
             };
             let page = page.to_string();
             let first_words: BTreeSet<&str> = page

@@ -77,9 +77,6 @@ fn sections(comparison: &Comparison) -> Markup {
             h1 { "Threads or processes?" }
             (circumstances(comparison))
             (answer::lines(comparison))
-            @if !comparison.claims.is_empty() {
-                p { (answer::claims(&comparison.claims)) }
-            }
             p.key {
                 span.threads {} " threads (circles, solid lines) "
                 span.processes {} " processes (squares, dashed lines)"

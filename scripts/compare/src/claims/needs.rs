@@ -1,0 +1,410 @@
+//! The answer to "threads or processes?": what a program may need, and which of
+//! the two this run recommends for it.
+//!
+//! A recommendation follows from figures by a rule, as a claim's standing does.
+//! Each rests on rows that a quick comparison has too.
+
+use common::outcome::{
+    Better,
+    Model::{self, Processes, Threads},
+};
+use serde::Serialize;
+
+use crate::claims::{
+    claim::{NOTICED, UNNOTICED},
+    evidence::Evidence,
+    interpret::{self, Source},
+    quantity::{
+        Dying, Fact, Figure, Hanging, MATRIX, Quantity, Setting, processes,
+        threads,
+    },
+    rule::{Form, Shown, When, all, at_most, exceeds, none, show, some},
+    ruling::Missing,
+};
+
+/// What a run recommends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// Threads are clearly better at it.
+    Threads,
+    /// Processes are clearly better at it.
+    Processes,
+    /// Both are good at it, or as good.
+    Either,
+}
+
+/// What a program needs, and how it is decided which of the two serves it.
+#[derive(Debug)]
+pub struct Need {
+    /// It completes "use threads when …".
+    pub need: &'static str,
+    /// The pair that shows it.
+    pub scenario: &'static str,
+    /// What was measured, in words.
+    shown: Shown,
+    /// The first that applies decides.
+    choices: Vec<(When, Choice)>,
+}
+
+/// What this run recommends for a need.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// [`Need::need`].
+    pub need: &'static str,
+    /// [`Need::scenario`].
+    pub scenario: &'static str,
+    /// None if this run cannot tell.
+    pub choice: Option<Choice>,
+    /// The figures it rests on, or why there is no recommendation.
+    pub words: String,
+}
+
+impl Need {
+    /// By the figures of the Rust pairs.
+    pub fn answer(&self, evidence: &Evidence<'_>) -> Answer {
+        self.by(evidence)
+    }
+
+    fn by(&self, source: &dyn Source) -> Answer {
+        let chosen = interpret::first(&self.choices, source);
+        let told = chosen.and_then(|choice| {
+            Ok((*choice, interpret::in_words(&self.shown, source)?))
+        });
+        let (choice, words) = match told {
+            Ok((choice, words)) => (Some(choice), words),
+            Err(Missing(why)) => (None, why),
+        };
+        Answer { need: self.need, scenario: self.scenario, choice, words }
+    }
+
+    /// Every figure that it asks for.
+    pub fn figures(&self) -> impl Iterator<Item = Figure> {
+        let thresholds = self.choices.iter().flat_map(|(it, _)| {
+            it.thresholds().into_iter().map(|(quantity, _)| quantity)
+        });
+        let quantities = thresholds.chain(self.shown.quantities());
+        quantities.flat_map(Quantity::figures)
+    }
+}
+
+/// All needs, in the order in which the answer has them.
+pub fn all_needs() -> [Need; 10] {
+    [
+        computing(),
+        waiting(),
+        responsive(),
+        sharing(),
+        handing_over(),
+        messages(),
+        starting(),
+        stopping(),
+        surviving(),
+        mapping(),
+    ]
+}
+
+fn computing() -> Need {
+    let speed_up = |model| Quantity::SpeedUp(model, &[]);
+    let uses_them = |model| exceeds(Quantity::Efficiency(model, &[]), 0.75);
+    Need {
+        need: "work has to use all cores",
+        scenario: MATRIX,
+        shown: show(
+            "on {}, {} faster than one thread, {} than one process",
+            [
+                (Quantity::Setting(Setting::UsableCores), Form::Of("core")),
+                (speed_up(Threads), Form::Times),
+                (speed_up(Processes), Form::Times),
+            ],
+        ),
+        choices: where_good(uses_them),
+    }
+}
+
+fn waiting() -> Need {
+    const FETCH: &str = "fetch";
+    let figure = |model, id| figure(model, FETCH, id);
+    let share = |model| figure(model, "share-of-ideal.workers-64");
+    let memory = |model| figure(model, "memory.workers-64");
+    Need {
+        need: "workers mostly wait for the network",
+        scenario: FETCH,
+        shown: show(
+            "64 threads reach {} of the ideal, processes {}; a thread takes \
+             {}, a process {}",
+            [
+                (share(Threads).q(), Form::In("share")),
+                (share(Processes).q(), Form::In("share")),
+                (memory(Threads).q(), Form::In("B")),
+                (memory(Processes).q(), Form::In("B")),
+            ],
+        ),
+        choices: where_good(|model| exceeds(share(model).q(), 0.75)),
+    }
+}
+
+fn responsive() -> Need {
+    const SCREEN: &str = "responsive-ui";
+    let with = |model| figure(model, SCREEN, "input-to-frame-p50.worker");
+    let without = |model| figure(model, SCREEN, "input-to-frame-p50.no-worker");
+    let helps =
+        |model| at_most(Quantity::Ratio(with(model), without(model)), 0.1);
+    Need {
+        need: "a screen has to stay responsive beside slow work",
+        scenario: SCREEN,
+        shown: show(
+            "a key takes {} with a worker thread, {} with a worker process, \
+             {} with neither",
+            [
+                (with(Threads).q(), Form::In("s")),
+                (with(Processes).q(), Form::In("s")),
+                (without(Threads).q(), Form::In("s")),
+            ],
+        ),
+        choices: where_good(helps),
+    }
+}
+
+fn sharing() -> Need {
+    let rate = |model| figure(model, "shared-state", "transfers.lock");
+    by_figure(
+        "workers keep updating the same data",
+        rate(Threads),
+        rate(Processes),
+        "behind one lock: {}; {} and {}",
+        ("op/s", Better::Higher),
+    )
+}
+
+fn handing_over() -> Need {
+    let time = |model| figure(model, "responsive-ui", "hand-over-row");
+    by_figure(
+        "workers hand over much data",
+        time(Threads),
+        time(Processes),
+        "for each row: {}; {} and {}",
+        ("s", Better::Lower),
+    )
+}
+
+fn messages() -> Need {
+    let trip = |model| figure(model, "ipc", "trip-64.ring.block");
+    by_figure(
+        "workers exchange small messages",
+        trip(Threads),
+        trip(Processes),
+        "a round trip through memory, asleep: {}; {} and {}",
+        ("s", Better::Lower),
+    )
+}
+
+fn starting() -> Need {
+    let time = |model| figure(model, "worker-cost", "finish.anew");
+    by_figure(
+        "every job starts a worker",
+        time(Threads),
+        time(Processes),
+        "from its start to its end: {}; {} and {}",
+        ("s", Better::Lower),
+    )
+}
+
+fn stopping() -> Need {
+    let hang = |model, what| Quantity::Seen(Fact::Hanging(model, what));
+    let ends = |model| hang(model, Hanging::EndsAlways);
+    let goes_on = |model| hang(model, Hanging::GoesOn);
+    Need {
+        need: "a hung worker has to be stopped",
+        scenario: "kill-workers",
+        shown: show(
+            "{} of {} kinds of hung process end within {}; {} of {} kinds of \
+             hung thread never do",
+            [
+                (ends(Processes), Form::Plain),
+                (hang(Processes, Hanging::Kinds), Form::Plain),
+                (hang(Processes, Hanging::Longest), Form::In("s")),
+                (goes_on(Threads), Form::Plain),
+                (hang(Threads, Hanging::Kinds), Form::Plain),
+            ],
+        ),
+        choices: by_harm(goes_on),
+    }
+}
+
+fn surviving() -> Need {
+    let death = |model, what| Quantity::Seen(Fact::Dying(model, what));
+    Need {
+        need: "a crash must not take the rest along",
+        scenario: "crash",
+        shown: show(
+            "of {} kinds of crash, other processes survive {}, other threads \
+             {}",
+            [
+                (death(Processes, Dying::Ways), Form::Plain),
+                (death(Processes, Dying::Spared), Form::Plain),
+                (death(Threads, Dying::Spared), Form::Plain),
+            ],
+        ),
+        choices: by_harm(|model| death(model, Dying::Felled)),
+    }
+}
+
+fn mapping() -> Need {
+    const SPACE: &str = "address-space";
+    let speed_up = |model| figure(model, SPACE, "map-1048576.speed-up");
+    by_figure(
+        "workers keep mapping and unmapping memory",
+        speed_up(Threads),
+        speed_up(Processes),
+        "speed-up of all workers over one: {}; {} and {}",
+        ("×", Better::Higher),
+    )
+}
+
+const fn figure(
+    model: Model,
+    scenario: &'static str,
+    id: &'static str,
+) -> Figure {
+    match model {
+        Threads => threads(scenario, id),
+        Processes => processes(scenario, id),
+    }
+}
+
+/// One of them, or either, where it is good enough.
+fn where_good(is_good: impl Fn(Model) -> When) -> Vec<(When, Choice)> {
+    let (threads, processes) = (is_good(Threads), is_good(Processes));
+    vec![
+        (all([threads.clone(), processes.clone()]), Choice::Either),
+        (threads, Choice::Threads),
+        (processes, Choice::Processes),
+    ]
+}
+
+/// By counts of what must not happen.
+fn by_harm(harm: impl Fn(Model) -> Quantity) -> Vec<(When, Choice)> {
+    let (threads, processes) = (harm(Threads), harm(Processes));
+    vec![
+        (all([none(processes), some(threads)]), Choice::Processes),
+        (all([none(threads), some(processes)]), Choice::Threads),
+        (all([none(threads), none(processes)]), Choice::Either),
+    ]
+}
+
+/// By one figure, with its unit, and which of two is better. A difference that
+/// nobody would notice is no reason to choose.
+fn by_figure(
+    need: &'static str,
+    threads: Figure,
+    processes: Figure,
+    text: &'static str,
+    (unit, better): (&'static str, Better),
+) -> Need {
+    let advantage = match better {
+        Better::Lower => Quantity::Ratio(processes, threads),
+        _ => Quantity::Ratio(threads, processes),
+    };
+    let unnoticed =
+        [at_most(advantage, NOTICED), exceeds(advantage, UNNOTICED)];
+    Need {
+        need,
+        scenario: threads.scenario,
+        shown: show(
+            text,
+            [
+                (advantage, Form::Verdict(unit, better)),
+                (threads.q(), Form::In(unit)),
+                (processes.q(), Form::In(unit)),
+            ],
+        ),
+        choices: vec![
+            (all(unnoticed), Choice::Either),
+            (exceeds(advantage, 1.0), Choice::Threads),
+            (at_most(advantage, 1.0), Choice::Processes),
+        ],
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::judge::planted::Planted;
+
+    fn answer(planted: &Planted, need: &Need) -> Option<Choice> {
+        let results = planted.results();
+        need.answer(&Evidence::of_rust(&results)).choice
+    }
+
+    #[test]
+    fn who_is_clearly_better_is_recommended() {
+        let need = sharing();
+        for (figures, choice) in [
+            ([3e6, 1e6], Choice::Threads),
+            ([1e6, 3e6], Choice::Processes),
+            ([1.1e6, 1e6], Choice::Either),
+        ] {
+            let planted = Planted::nothing().both(
+                "shared-state",
+                "transfers.lock",
+                figures,
+            );
+            assert_eq!(answer(&planted, &need), Some(choice));
+        }
+    }
+
+    #[test]
+    fn a_time_is_better_if_it_is_shorter() {
+        let planted =
+            Planted::nothing().both("worker-cost", "finish.anew", [1.0, 9.0]);
+        assert_eq!(answer(&planted, &starting()), Some(Choice::Threads));
+    }
+
+    #[test]
+    fn what_is_too_noisy_recommends_nobody_and_says_why() {
+        let noisy = [0.5, 2.0, 0.5, 2.0, 0.5, 2.0, 0.5, 2.0];
+        let (even, id) = ([1.0; 8], "transfers.lock");
+        let planted = Planted::nothing()
+            .rounds("shared-state", Threads, id, &noisy)
+            .rounds("shared-state", Processes, id, &even);
+        let results = planted.results();
+        let answer = sharing().answer(&Evidence::of_rust(&results));
+        assert_eq!(answer.choice, None);
+        assert!(answer.words.contains("too noisy"), "{}", answer.words);
+    }
+
+    #[test]
+    fn without_figures_nobody_is_recommended() {
+        let results = Planted::nothing().results();
+        for need in all_needs() {
+            let answer = need.answer(&Evidence::of_rust(&results));
+            assert_eq!(answer.choice, None, "{}", need.need);
+            assert!(!answer.words.is_empty(), "{}", need.need);
+        }
+    }
+
+    /// What a quick comparison has not measured, it cannot recommend.
+    #[test]
+    fn every_figure_is_one_that_a_quick_comparison_has() {
+        for need in all_needs() {
+            for figure in need.figures() {
+                let all = common::scenarios::ALL.iter();
+                let mut of_it = all.filter(|it| it.name == figure.scenario);
+                let parts = of_it.next().unwrap().parts.iter();
+                let quick = parts.filter(|part| !part.headlines.is_empty());
+                let mechanism = figure.id.split('.').next().unwrap();
+                let variant = figure.id.split('.').nth(1);
+                let is_there = quick.into_iter().any(|part| {
+                    part.headlines.iter().any(|id| {
+                        id.starts_with(mechanism)
+                            || id.split('.').nth(1) == variant
+                    })
+                });
+                let is_of_session = figure.id.ends_with("no-worker");
+                assert!(is_there || is_of_session, "{figure:?}");
+            }
+        }
+    }
+}
