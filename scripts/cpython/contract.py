@@ -60,7 +60,7 @@ class Flags(argparse.ArgumentParser):
         super().print_help(file)
 
 
-NO_RUN = "a slice is a run, and nothing in place of one"
+NO_RUN = "a slice must be a run, but these flags do something else"
 
 
 def flags(description: str, examples: str) -> Flags:
@@ -83,24 +83,24 @@ def flags(description: str, examples: str) -> Flags:
     )
     parser.add_argument("--seed", type=natural, default=1, metavar="N")
     parser.add_argument(
-        "--quick", action="store_true", help="a smaller work load"
+        "--quick", action="store_true", help="use a smaller workload"
     )
     parser.add_argument(
         "--json", action="store_true", help="one JSON document on stdout"
     )
     parser.add_argument(
-        "--lifeline", action="store_true", help="end when stdin is closed"
+        "--lifeline", action="store_true", help="exit when stdin is closed"
     )
     parser.add_argument(
         "--slices",
         action="store_true",
-        help="stay, and do what each line of stdin asks for: a JSON array of "
+        help="keep running and do one run per line of stdin, a JSON array of "
         "flags",
     )
     parser.add_argument(
         "--expect",
         metavar="ANSWER",
-        help="of a run with the same flags, which was checked",
+        help="expected answer, from an earlier run that was verified",
     )
     return parser
 
@@ -112,7 +112,7 @@ def add_workers(parser: Flags) -> None:
         type=positive,
         default=cores(),
         metavar="N",
-        help="how many workers [default: one for each core]",
+        help="number of workers [default: one per core]",
     )
 
 
@@ -530,10 +530,10 @@ def understood(
     if not isinstance(words, list) or not all(
         isinstance(word, str) for word in words
     ):
-        raise Misuse(f"a request is a JSON array of strings: {request!r}")
+        raise Misuse(f"a request must be a JSON array of strings: {request!r}")
     arguments = parser.parse_args(words)
     if arguments.slices or arguments.lifeline:
-        raise Misuse("a slice has neither slices nor a lifeline of its own")
+        raise Misuse("a slice cannot have slices or a lifeline of its own")
     if getattr(arguments, "list_variants", False):
         raise Misuse(NO_RUN)
     asked = getattr(arguments, "variants", None)
@@ -592,8 +592,8 @@ def speak_before_the_time_is_up() -> None:
 
     def say_and_end(*_: Any) -> NoReturn:
         words = (
-            "error: the time is up: this program may take no more than "
-            f"{soft} s of CPU time: raise that with `ulimit -t`\n"
+            f"error: out of CPU time: the limit is {soft} s; use `ulimit -t` "
+            "to raise it\n"
         )
         os.write(2, words.encode())
         os._exit(1)
@@ -608,7 +608,7 @@ def check(outcome: Outcome, expected: Optional[str]) -> None:
     """
     if expected not in (None, outcome.answer):
         raise Failure(
-            f"the answer is {outcome.answer}, and not {expected} as expected"
+            f"wrong answer: got {outcome.answer}, expected {expected}"
         )
 
 

@@ -28,15 +28,16 @@ DATABASES = 6
 FORMAT = 1
 
 INTERRUPTED = (
-    "a write to it was interrupted, and must be rolled back first: open it "
-    "once where it can be written to, with its own program or `sqlite3 FILE "
-    ".tables`; to read a copy, copy FILE-journal with it and do the same there"
+    "a write to it was interrupted and must be rolled back first: open it "
+    "once where it is writable, with its own program or `sqlite3 FILE "
+    ".tables`; to read a copy, copy FILE-journal along with it and do the same "
+    "there"
 )
 
 IN_WAL_MODE = (
-    "it is in WAL mode, and can only be read where FILE-shm can be written "
-    "beside it: copy FILE, and FILE-wal if there is one, together into a "
-    "folder that can be written to, and read that"
+    "it is in WAL mode and can only be read where FILE-shm can be created "
+    "next to it: copy FILE, and FILE-wal if it exists, into one writable "
+    "folder, and read the copy"
 )
 
 

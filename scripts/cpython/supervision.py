@@ -307,9 +307,9 @@ class Pool:
         self.restarts += 1
         if self.restarts > self._rules.restarts:
             raise Failure(
-                f"{self.restarts} workers had to be replaced, and "
-                f"{self._rules.restarts} are the most: if the machine is "
-                "busy, give each job more time with --deadline"
+                f"{self.restarts} workers had to be replaced, but "
+                f"at most {self._rules.restarts} are allowed: if the machine "
+                "is busy, give each job more time with --deadline"
             )
         self._workers[place] = Worker(self._model, self._serve)
 

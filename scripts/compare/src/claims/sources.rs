@@ -1,10 +1,10 @@
-//! The sources of every pair and the scripts for CPython, as they were when
-//! this program was built.
+//! The sources of every pair and the scripts for CPython, as of the build of
+//! this program.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
 //! | [`counts`] | what they are made of, in numbers |
-//! | [`scripts`](mod@scripts) | the same of those for CPython |
+//! | [`scripts`](mod@scripts) | the same for the CPython scripts |
 
 pub mod counts;
 pub mod scripts;
@@ -14,7 +14,8 @@ use common::{outcome::Model, scenarios::Scenario};
 /// One file of a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Source {
-    /// From the root of the workspace: `examples-threads/ipc/src/main.rs`.
+    /// Relative to the root of the workspace:
+    /// `examples-threads/ipc/src/main.rs`.
     pub path: &'static str,
     /// Its text.
     pub text: &'static str,
@@ -37,11 +38,12 @@ pub struct Pair {
     pub processes: Source,
 }
 
-/// All files of all packages, kits included, sorted by path; and all scripts.
+/// All files of all packages, including the kits, sorted by path; and all
+/// scripts.
 static ALL: &[Source] = include!(concat!(env!("OUT_DIR"), "/sources.rs"));
 
 /// The files of a scenario on both sides, `src/main.rs` first, the manifest
-/// last. What only one side has is not among them.
+/// last. Files of only one side are omitted.
 pub fn pairs(scenario: &Scenario) -> Vec<Pair> {
     let mut pairs: Vec<Pair> = files(scenario.name, Model::Threads)
         .filter_map(|threads| {

@@ -1,5 +1,5 @@
-//! What came out, in ten lines: one on the whole, and one on each scenario.
-//! By rules, and from nothing but the verdicts of this run.
+//! The results in ten lines: one overall, and one for each scenario. They
+//! follow by rules from nothing but the verdicts of this run.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub fn lines(comparison: &Comparison) -> Markup {
     }
 }
 
-/// How many claims stand which way.
+/// How many claims have which verdict.
 pub fn claims(claims: &[Judged]) -> Markup {
     let mut standings: BTreeMap<Standing, usize> = BTreeMap::new();
     for claim in claims {
@@ -33,14 +33,14 @@ pub fn claims(claims: &[Judged]) -> Markup {
     }
     let words = standings
         .iter()
-        .map(|(standing, number)| format!("{number} {standing}"));
+        .map(|(standing, number)| format!("{standing}: {number}"));
     html! {
-        "Of " a href="#claims" { (count(claims.len(), "claim")) } " that "
-        "people make: " (words.collect::<Vec<_>>().join(", ")) "."
+        "Verdicts on " a href="#claims" { (count(claims.len(), "claim")) }
+        " that people make: " (words.collect::<Vec<_>>().join("; ")) "."
     }
 }
 
-/// How many rows came out which way.
+/// How many rows have which finding.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
     threads: usize,
@@ -110,7 +110,7 @@ fn ahead(verdicts: &[&Verdict]) -> Markup {
     let judged = tally.judged();
     html! {
         @match (tally.threads, tally.processes) {
-            (0, 0) => { "no side is ahead in any of " (judged) " figures" }
+            (0, 0) => { "neither side is ahead in any of " (judged) " figures" }
             (threads, 0) => { "threads ahead in " (threads) " of " (judged) }
             (0, processes) => {
                 "processes ahead in " (processes) " of " (judged)
@@ -126,7 +126,7 @@ fn ahead(verdicts: &[&Verdict]) -> Markup {
     }
 }
 
-/// The row whose whole interval is furthest from no difference.
+/// The row whose whole interval is furthest from 1.
 fn clearest<'all>(verdicts: &[&'all Verdict]) -> Option<&'all Verdict> {
     let distance = |verdict: &Verdict| match (verdict.finding, verdict.ratio) {
         (Some(Finding::Better(_)), Some(Estimate { low, high, .. })) => {
@@ -141,7 +141,7 @@ fn clearest<'all>(verdicts: &[&'all Verdict]) -> Option<&'all Verdict> {
         .map(|(_, verdict)| verdict)
 }
 
-/// Rows that have a figure of one side, and none of the other.
+/// Rows with a figure of one side only.
 fn alone(verdicts: &[&Verdict]) -> String {
     [Model::Threads, Model::Processes]
         .into_iter()
