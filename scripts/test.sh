@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# Installs what the tests need, where it can, and runs them all. What could
-# not be run is said at the end: it never passes in silence.
+# Installs what the tests need, where possible, and runs them all. Anything that
+# could not run is listed at the end, never skipped in silence.
 set -euo pipefail
-# By the whole path, which CDPATH has no say in.
+# By the full path, which CDPATH does not affect.
 script=$(readlink -f -- "$0")
 cd "${script%/*}/.."
 
 not_run=()
 
-# Tests that find out by themselves what cannot be run say so in here.
+# Tests that detect themselves what cannot run add a line to this file.
 NOT_RUN=$(mktemp)
 export NOT_RUN
 slow_log=$(mktemp)
 trap 'rm -f "$NOT_RUN" "$slow_log"' EXIT
 
 main() {
-    need cargo "https://rustup.rs installs it"
+    need cargo "install it from https://rustup.rs"
     need cc "on Debian: apt-get install gcc"
     target_folder=$(target)
     step "Format" format
@@ -37,7 +37,7 @@ need() {
     exit 1
 }
 
-# Where cargo builds: it reads files and variables of its own.
+# Where cargo builds, according to its own files and variables.
 target() {
     cargo metadata --no-deps --format-version 1 |
         sed -E 's/.*"target_directory":"(([^"\\]|\\.)*)".*/\1/' |
@@ -97,9 +97,9 @@ documentation() {
         --all-features --document-private-items
 }
 
-# The eigenvalues are compared with numpy's, and the intervals of the judge
-# with scipy's. They go into an environment of their own under target/, and
-# nothing on the machine is changed.
+# The eigenvalues are compared with numpy's, and the intervals of the judge with
+# scipy's. Both are installed in an environment under target/; nothing else on
+# the machine changes.
 python() {
     local home=$target_folder/python
     if python3 -c 'import numpy, scipy, sqlite3' 2>/dev/null; then
@@ -120,7 +120,7 @@ python() {
     fi
 }
 
-# The version is pinned: another one formats otherwise.
+# The version is pinned: others format differently.
 ruff() {
     local version=0.17.6 home=$target_folder/ruff
     if ! "$home/bin/ruff" --version 2>/dev/null | grep -q " $version\$"; then
@@ -136,8 +136,8 @@ ruff() {
     "$home/bin/ruff" check --quiet scripts/cpython
 }
 
-# The report is opened in Chromium. What drives it goes into a folder under
-# target/, with the versions that are pinned beside the tests.
+# The report is opened in Chromium. Its driver is installed in a folder under
+# target/, in the versions pinned beside the tests.
 browser() {
     local home=$target_folder/browser chromium
     packages chromium chromium || return 0
@@ -153,8 +153,8 @@ browser() {
         npm test --silent --prefix "$home"
 }
 
-# The first word is the command that is looked for; the others are Debian's
-# packages that have it.
+# The first argument is the command to look for; the others are the Debian
+# packages that provide it.
 packages() {
     local command=$1 root=()
     shift
@@ -167,7 +167,7 @@ packages() {
 }
 
 conclude() {
-    printf '\n== All that could be run has passed.\n'
+    printf '\n== Everything that could run has passed.\n'
     for what in ${not_run[@]+"${not_run[@]}"}; do
         echo "Not run: $what"
     done

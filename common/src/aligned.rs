@@ -1,31 +1,31 @@
-//! A vector that begins on a cache line.
+//! A vector that starts on a cache line.
 //!
-//! Mapped memory begins on a page, and a vector wherever the allocator has
-//! room, which is rarely a cache line. For a ledger of atomics that alone
-//! makes 4 % of the time: a difference between siblings that is not one
-//! between threads and processes, and so does not belong in the pair.
+//! Mapped memory starts on a page, but a vector starts wherever the allocator
+//! has room, which is rarely a cache line. For a ledger of atomics that alone
+//! costs 4 % of the time. It is not a difference between threads and processes,
+//! so it must not distinguish the siblings.
 
 use std::ops::Deref;
 
 /// Bytes in a cache line of x86-64, and of most aarch64.
 pub const LINE: usize = 64;
 
-/// Elements that are shared between threads, from the start of a cache line.
+/// Elements shared between threads, starting on a cache line.
 #[derive(Debug)]
 pub struct Aligned<T> {
     elements: Vec<T>,
-    /// So many elements come before the cache line, and are not used.
+    /// The number of unused elements before the cache line.
     unused: usize,
 }
 
 impl<T> Aligned<T> {
-    /// An element for each of the values.
+    /// Makes an element from each value.
     pub fn new<V: Copy>(values: &[V], make: impl Fn(V) -> T) -> Self {
         let most = LINE.div_ceil(size_of::<T>().max(1));
         let mut elements = Vec::<T>::with_capacity(values.len() + most);
         let unused = elements.as_ptr().align_offset(LINE).min(most);
         let before = values.iter().cycle().take(unused);
-        // They fit into the capacity, so nothing moves any more.
+        // They fit into the capacity, so nothing moves from here on.
         elements.extend(before.chain(values).map(|value| make(*value)));
         let unused = elements.len() - values.len();
         Aligned { elements, unused }

@@ -1,4 +1,4 @@
-//! The control groups of this process, and what memory they leave to it
+//! The control groups of this process, and how much memory their limits leave
 //! (cgroups(7); the kernel's admin-guide/cgroup-v2 and cgroup-v1/memory).
 //! Linux only.
 
@@ -9,15 +9,14 @@ use std::{
 
 use procfs::process::{MountInfo, Process};
 
-/// Bytes that a limit on memory still leaves to this process. None where
-/// there is no limit, or the kernel does not tell.
+/// Bytes that memory limits still leave to this process. None if there is no
+/// limit, or the kernel does not report one.
 pub fn memory_left() -> Option<u64> {
     least_left(&folders("memory"))
 }
 
-/// The folders of the group that this process is in for a controller, and of
-/// all groups around it, for a limit on any of them is one. None where the
-/// kernel does not tell.
+/// The folders of this process's group for a controller and of all its
+/// ancestors, whose limits apply too. Empty if the kernel does not report them.
 pub fn folders(controller: &str) -> Vec<PathBuf> {
     let Ok(process) = Process::myself() else {
         return Vec::new();
@@ -44,7 +43,7 @@ fn governs(mount: &MountInfo, controller: &str, version_2: bool) -> bool {
     mount.fs_type == "cgroup" && mount.super_options.contains_key(controller)
 }
 
-/// A container sees its own group mounted as if it were the root of all.
+/// A container sees its own group mounted as the root.
 fn and_around(group: &str, mount: &MountInfo) -> Vec<PathBuf> {
     let group = Path::new(group);
     let below = group.strip_prefix(&mount.root).unwrap_or(group);
@@ -57,9 +56,9 @@ fn least_left(folders: &[PathBuf]) -> Option<u64> {
     folders.iter().filter_map(|folder| left_in(folder)).min()
 }
 
-/// A group may use what it has not used yet, and what it keeps of files and
-/// can give up. The files of version 2 and of version 1; where there is no
-/// limit, the one says `max` and the other a number beyond all memory.
+/// A group may use what is below its limit, plus its reclaimable file cache.
+/// This reads the files of version 2 or version 1. Without a limit, version 2
+/// reports `max`, and version 1 a number larger than any memory.
 fn left_in(folder: &Path) -> Option<u64> {
     let text = |name: &str| fs::read_to_string(folder.join(name)).ok();
     let bytes = |names: [&str; 2]| -> Option<u64> {
@@ -71,7 +70,7 @@ fn left_in(folder: &Path) -> Option<u64> {
     Some(limit.saturating_sub(used.saturating_sub(spare.unwrap_or(0))))
 }
 
-/// In version 1 the total is of the groups below, too, as in version 2.
+/// In version 1 only the total includes descendant groups, as version 2 does.
 fn can_be_given_up(statistics: &str) -> Option<u64> {
     let number = |name| {
         let mut lines = statistics.lines();
@@ -92,7 +91,7 @@ mod tests {
         }
     }
 
-    /// The root has no files of its own, as it is.
+    /// The root has no such files, as on a real system.
     #[test]
     fn the_least_that_any_group_leaves_counts() {
         let root = tempfile::tempdir().unwrap();

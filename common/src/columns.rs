@@ -1,9 +1,9 @@
-//! A table as a demo prints it: without lines, words to the left and figures
-//! to the right.
+//! The tables that a demo prints: no rules, words left-aligned, figures
+//! right-aligned.
 
 use comfy_table::{CellAlignment, Row, Table, presets};
 
-/// The first column is of words, and all others are of figures.
+/// A table with words in the first column and figures in all others.
 pub(crate) fn columns(headings: impl Into<Row>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);

@@ -25,9 +25,9 @@ use crate::{
     slices,
 };
 
-/// Runs a demo and prints what came out, for a person or as JSON.
+/// Runs a demo and prints its outcome, for a person or as JSON.
 ///
-/// The exit status is 0 if the work was done and the answer right, 1 if not,
+/// The exit status is 0 if the run succeeded with the right answer, 1 if not,
 /// 2 for bad usage, 130 after Ctrl-C and 143 after SIGTERM.
 pub fn main<A: Arguments>(
     model: Model,
@@ -48,7 +48,7 @@ pub fn main<A: Arguments>(
     )
 }
 
-/// What is asked for: a run, or many, or something else.
+/// Does what the flags ask for: one run, slices, or something else.
 fn perform<A: Arguments>(
     model: Model,
     arguments: &A,
@@ -66,12 +66,12 @@ fn perform<A: Arguments>(
     print_outcome(&outcome, *json)
 }
 
-/// Does one piece of work after the other, with a progress bar. `name` is
-/// what the bar and an error call a piece.
+/// Does pieces of work in sequence, with a progress bar. `name` names a piece
+/// in the bar and in errors.
 ///
 /// # Errors
 ///
-/// As the first piece that fails.
+/// Fails with the error of the first piece that fails.
 pub fn each<P, F>(
     plans: Vec<P>,
     name: impl Fn(&P) -> String,
@@ -88,8 +88,7 @@ pub fn each<P, F>(
     Ok(finished)
 }
 
-/// The exit status of a program that has done this. An error is told on
-/// stderr.
+/// The exit status for this result. Prints an error to stderr.
 pub fn status(done: anyhow::Result<()>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -100,19 +99,19 @@ pub fn status(done: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-/// Writes a line to stderr. If that is full, nobody can be told that it is:
-/// `eprintln!` would panic, and the program end with another status.
+/// Writes a line to stderr. A failed write is ignored, because there is no
+/// place to report it: `eprintln!` would panic and change the exit status.
 pub fn tell(line: impl fmt::Display) {
     let line = line.to_string();
     let line = format!("{}\n", EscapedLines(&line));
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
-/// Writes to stdout. A reader who has seen enough (`| head`) is not an error.
+/// Writes to stdout. A closed pipe (`| head`) is not an error.
 ///
 /// # Errors
 ///
-/// Fails if it cannot be written for any other reason: the disk is full, say.
+/// Fails if the write fails for another reason, such as a full disk.
 pub fn print(text: impl fmt::Display) -> anyhow::Result<()> {
     let text = EscapedLines(&text.to_string()).to_string();
     let mut stdout = io::stdout();
@@ -120,7 +119,7 @@ pub fn print(text: impl fmt::Display) -> anyhow::Result<()> {
         stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("what came out could not be written to stdout")
+            Err(error).context("cannot write to stdout")
         }
         _ => Ok(()),
     }
@@ -132,13 +131,13 @@ fn parse<A: Arguments>() -> A {
     A::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
-/// The siblings share their help: only the program's name in it differs.
+/// Siblings share their help text; only the program's name differs.
 fn examples<A: Arguments>() -> String {
     let help = A::command().get_after_help().map(ToString::to_string);
     help.unwrap_or_default().replace("PROGRAM", &program())
 }
 
-/// The name that this program was called by.
+/// The name by which this program was called.
 pub(crate) fn program() -> String {
     let path = env::args_os().next().unwrap_or_default();
     let name = Path::new(&path).file_name().unwrap_or_default();
@@ -156,24 +155,24 @@ fn obey_the_outside(arguments: &impl Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ctrl-C, SIGTERM and a closed lifeline end the program at once, with the
-/// status that shells expect. There is no clean-up on this path, because
-/// SIGKILL allows none: whatever must be gone when a program is gone is tied
-/// to its life by the kernel, and so it is gone after every kind of end.
+/// Makes Ctrl-C, SIGTERM and a closed lifeline terminate the program at once,
+/// with the status that shells expect. There is no cleanup on this path,
+/// because SIGKILL allows none: the kernel ties everything that must not
+/// outlive the program to its lifetime, so every kind of exit removes it.
 ///
 /// # Errors
 ///
-/// Fails if the kernel does not let a handler be set.
+/// Fails if the kernel refuses a handler.
 pub fn end_on_signals() -> anyhow::Result<()> {
     let always = Arc::new(AtomicBool::new(true));
     for signal in [SIGINT, SIGTERM] {
-        // A shell's background job is not for Ctrl-C.
+        // Ctrl-C is not meant for a shell's background job.
         if inherited::is_ignored(signal) {
             continue;
         }
         let status = 128 + signal;
         flag::register_conditional_shutdown(signal, status, always.clone())
-            .context("no handler for SIGINT and SIGTERM could be set")?;
+            .context("cannot install handlers for SIGINT and SIGTERM")?;
     }
     Ok(())
 }
@@ -185,7 +184,7 @@ pub(crate) fn check(
     let answer = &outcome.answer;
     match expected {
         Some(expected) if answer != expected => {
-            bail!("the answer is {answer}, and not {expected} as expected")
+            bail!("wrong answer: got {answer}, expected {expected}")
         }
         _ => Ok(()),
     }

@@ -1,40 +1,40 @@
-//! The fingerprint of an answer: SHA-256, which Python's standard library
-//! has too. Numbers go in as eight bytes, little-endian; a text as its length
+//! The fingerprint of an answer: SHA-256, which Python's standard library also
+//! has. A number is hashed as eight bytes, little-endian; a text as its length
 //! and its UTF-8, so that no two answers have the same bytes.
 
 use sha2::{Digest as _, Sha256};
 
-/// A digest in the making.
+/// An unfinished digest.
 #[derive(Debug, Clone, Default)]
 pub struct Digest(Sha256);
 
 impl Digest {
-    /// Nothing yet.
+    /// An empty digest.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A text.
+    /// Adds a text.
     pub fn text(&mut self, text: &str) -> &mut Self {
         self.count(text.len() as u64);
         self.0.update(text);
         self
     }
 
-    /// A count.
+    /// Adds a count.
     pub fn count(&mut self, count: u64) -> &mut Self {
         self.0.update(count.to_le_bytes());
         self
     }
 
-    /// Bytes as they are, piece by piece. Their number goes in apart, once it
-    /// is known.
+    /// Adds raw bytes, piece by piece. Add their number separately, once it is
+    /// known.
     pub fn bytes(&mut self, piece: &[u8]) -> &mut Self {
         self.0.update(piece);
         self
     }
 
-    /// Integers, after their number.
+    /// Adds integers, preceded by their number.
     pub fn integers(&mut self, integers: &[i64]) -> &mut Self {
         self.count(integers.len() as u64);
         for integer in integers {
@@ -43,7 +43,8 @@ impl Digest {
         self
     }
 
-    /// Floats to the bit, after their number. Minus zero counts as zero.
+    /// Adds floats bit for bit, preceded by their number. Minus zero counts as
+    /// zero.
     pub fn floats(&mut self, floats: &[f64]) -> &mut Self {
         self.count(floats.len() as u64);
         for float in floats {
@@ -52,7 +53,7 @@ impl Digest {
         self
     }
 
-    /// The digest of all that went in, as 64 hexadecimal digits.
+    /// The digest of everything added, as 64 hexadecimal digits.
     pub fn hex(&self) -> String {
         let bytes = self.0.clone().finalize();
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()

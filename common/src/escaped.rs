@@ -1,11 +1,11 @@
-//! Text from outside, as it may be shown: the name of a file, a table or a
-//! column, a value, an address, what a machine says of itself.
+//! Untrusted text, made safe to print: the name of a file, a table or a column,
+//! a value, an address, a machine's description of itself.
 //!
-//! A terminal obeys control characters, wherever they come from: a column's
-//! name could clear the screen, and a line end in it could forge a line of
-//! ours. So a name goes through [`Escaped`] where it becomes a part of a text,
-//! and every text goes through [`EscapedLines`] where it leaves the program.
-//! What is escaped already is left as it is by both.
+//! A terminal obeys control characters from any source: a column's name could
+//! clear the screen, and a line break in it could forge a line of our output.
+//! So [`Escaped`] escapes each name when it becomes part of a text, and
+//! [`EscapedLines`] escapes every text when it leaves the program. Both leave
+//! escaped text unchanged.
 
 use std::{
     ffi::OsStr,
@@ -13,7 +13,7 @@ use std::{
     os::unix::ffi::OsStrExt as _,
 };
 
-/// A name from outside, on one line: a string or a path.
+/// An untrusted name, on one line: a string or a path.
 #[derive(Debug)]
 pub struct Escaped<'a, T: ?Sized>(pub &'a T);
 
@@ -34,7 +34,7 @@ impl<T: AsRef<OsStr> + ?Sized> fmt::Display for Escaped<'_, T> {
     }
 }
 
-/// A text of ours that may have text from outside in it: its line ends stay.
+/// Our own text, which may contain untrusted text. Line breaks are kept.
 #[derive(Debug)]
 pub struct EscapedLines<'a>(pub &'a str);
 
@@ -50,8 +50,8 @@ impl fmt::Display for EscapedLines<'_> {
     }
 }
 
-/// The same JSON document, in which strings have no letter that a terminal
-/// obeys. What JSON itself demands to be escaped is escaped already.
+/// The same JSON document, without characters in its strings that a terminal
+/// obeys. Those that JSON itself requires to be escaped already are.
 pub fn escaped_json(document: &str) -> String {
     let mut escaped = String::with_capacity(document.len());
     for letter in document.chars() {
@@ -63,8 +63,8 @@ pub fn escaped_json(document: &str) -> String {
     escaped
 }
 
-/// Whether a terminal does something on this letter other than showing it:
-/// the control characters, and those that reverse the order of what follows.
+/// Whether a terminal acts on this character instead of showing it: control
+/// characters, and those that change the direction of the text.
 fn is_obeyed(letter: char) -> bool {
     letter.is_control()
         || matches!(

@@ -1,49 +1,50 @@
-//! Medians and intervals of what was measured in rounds. Pure functions of
-//! numbers.
+//! Medians and confidence intervals of measurements in rounds. Pure functions
+//! of numbers.
 //!
-//! Two things that are compared run in every round, close to one another in
-//! time, so a machine that is slow for a minute is slow for both: what counts
-//! is the ratio within each round. Its median needs no assumption on how the
-//! noise is distributed, and neither does the interval, which is exact: the
-//! number of ratios below the true median is binomial with p = 1/2, whatever
-//! they are drawn from (W. J. Conover, Practical Nonparametric Statistics,
-//! 3rd ed., section 3.2; H. A. David and H. N. Nagaraja, Order Statistics,
-//! 3rd ed., section 7.1).
+//! Both sides of a comparison run in every round, close together in time, so a
+//! machine that is slow for a minute is slow for both. The statistic is the
+//! ratio within each round. Its median needs no assumption about the noise
+//! distribution. Neither does the interval, which is exact: the number of
+//! ratios below the true median is binomial with p = 1/2, whatever their
+//! distribution (W. J. Conover, Practical Nonparametric Statistics, 3rd ed.,
+//! section 3.2; H. A. David and H. N. Nagaraja, Order Statistics, 3rd ed.,
+//! section 7.1).
 //!
-//! The rejected alternatives: a mean and its t interval, which one disturbed
-//! round moves; the bootstrap, whose intervals are too narrow for six rounds
-//! and differ from run to run; the ratio of the two medians, which throws
-//! the pairing away.
+//! Rejected alternatives: a mean and its t interval, which a single disturbed
+//! round shifts; the bootstrap, whose intervals are too narrow for six rounds
+//! and differ from run to run; the ratio of the two medians, which discards
+//! the pairing.
 
 use serde::Serialize;
 
-/// The fewest rounds that have an interval: with six, the range of all ratios
-/// holds the true median with 1 - 2/2⁶ = 96.9 %; with five it is 93.75 %.
+/// The fewest rounds that give an interval. With six, the range of all ratios
+/// contains the true median with probability 1 - 2/2⁶ = 96.9 %; with five, only
+/// with 93.75 %.
 pub const FEWEST: usize = 6;
 
-/// How sure an interval is to hold the true median.
+/// The probability that an interval contains the true median, at least.
 const CONFIDENCE: f64 = 0.95;
 
-/// What the rounds tell of a ratio.
+/// The estimate of a ratio.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Estimate {
     /// The median of the ratios.
     pub median: f64,
-    /// Where the interval begins.
+    /// The lower bound of the interval.
     pub low: f64,
-    /// Where it ends.
+    /// The upper bound of the interval.
     pub high: f64,
 }
 
 impl Estimate {
-    /// Of ratios that were measured in rounds, in any order. Fewer than
-    /// [`FEWEST`] tell nothing: then the interval holds all ratios there are.
+    /// Estimates from the ratios of the rounds, in any order. Fewer than
+    /// [`FEWEST`] are not enough: the interval is then unbounded.
     pub fn of(ratios: &[f64]) -> Self {
         Self::with_rank(ratios, rank(ratios.len()))
     }
 
-    /// The same, where it is known which ratios are the bounds, counted from
-    /// either end. With none, the interval holds all ratios there are.
+    /// As [`of`](Estimate::of), but the bounds are the ratios of this rank,
+    /// counted from either end. With rank zero, the interval is unbounded.
     pub fn with_rank(ratios: &[f64], rank: usize) -> Self {
         let mut sorted = ratios.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -54,7 +55,7 @@ impl Estimate {
         Estimate { median: middle(&sorted, geometric_mean), low, high }
     }
 
-    /// The same seen from the other side.
+    /// The estimate of the inverse ratio.
     pub fn inverse(self) -> Self {
         Estimate {
             median: 1.0 / self.median,
@@ -63,7 +64,7 @@ impl Estimate {
         }
     }
 
-    /// The same with each bound divided.
+    /// The estimate with the median and both bounds divided.
     pub fn divided_by(self, divisor: f64) -> Self {
         Estimate {
             median: self.median / divisor,
@@ -73,12 +74,12 @@ impl Estimate {
     }
 }
 
-/// The ratio of figures that were measured in pairs, none of them negative.
+/// The ratio of paired figures, none of them negative.
 pub fn ratio(numerators: &[f64], denominators: &[f64]) -> Estimate {
     Estimate::of(&ratios(numerators, denominators))
 }
 
-/// The ratio of each pair. Two zeros are alike.
+/// The ratio of each pair. Two zeros count as equal.
 pub fn ratios(numerators: &[f64], denominators: &[f64]) -> Vec<f64> {
     let pairs = numerators.iter().zip(denominators);
     let ratio =
@@ -86,22 +87,22 @@ pub fn ratios(numerators: &[f64], denominators: &[f64]) -> Vec<f64> {
     pairs.map(ratio).collect()
 }
 
-/// The median of ratios, which inverts when the sides are swapped. Not a
-/// number for none.
+/// The median of ratios, which inverts when the sides are swapped. NaN if there
+/// are none.
 pub fn median_ratio(ratios: &[f64]) -> f64 {
     let mut sorted = ratios.to_vec();
     sorted.sort_by(f64::total_cmp);
     middle(&sorted, geometric_mean)
 }
 
-/// The median of one side's figures. None for a side that has none.
+/// The median of one side's figures. None if there are no figures.
 pub fn median(figures: &[f64]) -> Option<f64> {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
     (!sorted.is_empty()).then(|| middle(&sorted, f64::midpoint))
 }
 
-/// The middle, or what lies between the middle two. Not a number for nothing.
+/// The middle element, or `between` of the middle two. NaN if there are none.
 fn middle(sorted: &[f64], between: fn(f64, f64) -> f64) -> f64 {
     match sorted.len() {
         0 => f64::NAN,
@@ -110,8 +111,8 @@ fn middle(sorted: &[f64], between: fn(f64, f64) -> f64) -> f64 {
     }
 }
 
-/// Between two ratios lies their geometric mean: so that it inverts when the
-/// sides are swapped. Between "never" and "always" lies 1.
+/// The geometric mean of two ratios, which inverts when the sides are swapped.
+/// Between zero and infinity it is 1.
 fn geometric_mean(low: f64, high: f64) -> f64 {
     match (low, high) {
         (low, high) if low == high => low,
@@ -120,9 +121,9 @@ fn geometric_mean(low: f64, high: f64) -> f64 {
     }
 }
 
-/// How many ratios, counted from either end, the bounds of the interval are:
-/// the tightest pair that still holds the median with [`CONFIDENCE`]. Zero if
-/// there is none.
+/// The rank of the interval's bounds, counted from either end: the tightest
+/// pair that still contains the median with [`CONFIDENCE`]. Zero if there is
+/// none.
 fn rank(count: usize) -> usize {
     (1..=count / 2)
         .take_while(|&rank| coverage(count, rank) >= CONFIDENCE)
@@ -130,9 +131,9 @@ fn rank(count: usize) -> usize {
         .unwrap_or(0)
 }
 
-/// The probability that the true median lies between the ratios of that rank
-/// from below and from above: that of `count` throws of a coin at least
-/// `rank` show heads, and as many tails.
+/// The probability that the true median lies between the ratios of this rank
+/// from below and from above: that `count` coin tosses give at least `rank`
+/// heads and at least `rank` tails.
 fn coverage(count: usize, rank: usize) -> f64 {
     let mut term = 0.5_f64.powi(count as i32);
     let mut below = 0.0;
@@ -149,7 +150,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts the patterns of signs one by one, where [`coverage`] adds up a
+    /// Counts the patterns of signs one by one, where [`coverage`] uses a
     /// formula.
     fn coverage_by_enumeration(count: usize, rank: usize) -> f64 {
         let patterns = 1_u32 << count;
@@ -174,7 +175,7 @@ mod tests {
         }
     }
 
-    /// As printed with the sign test in textbooks, for 95 %.
+    /// The ranks that textbooks print for the sign test at 95 %.
     #[test]
     fn the_ranks_are_those_of_the_tables() {
         let ranks = [6, 8, 9, 11, 12, 15, 20, 25, 50, 100].map(rank);
@@ -212,7 +213,7 @@ mod tests {
         assert_eq!(Estimate::of(&torn).median, 1.0);
     }
 
-    /// Figures as machines give them: positive, over many orders.
+    /// Realistic figures: positive, over many orders of magnitude.
     fn figures() -> impl Strategy<Value = Vec<(f64, f64)>> {
         let figure = (-9.0..12.0).prop_map(|power| 10_f64.powf(power));
         prop::collection::vec((figure.clone(), figure), FEWEST..60)

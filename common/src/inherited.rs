@@ -1,33 +1,31 @@
-//! What a program inherits from the one that started it, and what it makes of
-//! that. Linux only.
+//! What a program inherits from its parent, and what it changes. Linux only.
 //!
-//! A shell, a supervisor or a container may leave us signals that are ignored
-//! or blocked, a mask for new files, and limits. With some of them a program
-//! would be killed without a word, or could not look after its children. So
-//! [`put_in_order`] comes first in every program, and workers inherit what it
-//! has set.
+//! A shell, a supervisor or a container may pass on ignored or blocked signals,
+//! a umask, and resource limits. Some of them would kill a program silently, or
+//! keep it from reaping its children. So every program calls [`put_in_order`]
+//! first, and its workers inherit the result.
 //!
 //! | inherited | here | why |
 //! |---|---|---|
-//! | SIGCHLD ignored | default | the kernel would reap our children, and nobody would learn how they ended |
-//! | SIGTERM ignored | default | it is how a pool and a lifeline ask for the end |
-//! | SIGXFSZ | ignored | a write beyond `ulimit -f` is then an error, EFBIG, and not the end |
-//! | SIGXCPU | a sentence and status 1 | its default is the end without a word; so is SIGKILL, a second later |
-//! | SIGPIPE | ignored, by std | a reader who is gone is an error; each child's own std ignores it again |
-//! | SIGINT ignored | kept | a shell's background job is not for Ctrl-C |
-//! | SIGHUP, SIGQUIT ignored | kept | it is what `nohup` and a shell's background job want |
-//! | other signals ignored | kept | nothing here waits for one, and faults end a program all the same |
-//! | any signal blocked | unblocked | a blocked SIGTERM ends nobody, and every child would inherit the mask |
-//! | umask | never against the owner | we must be able to open what we have made; group and others are the user's business |
-//! | closed stdin, stdout, stderr | /dev/null, by std | or a file of ours would take the number, and be printed into |
-//! | RLIMIT_FSIZE, NOFILE, AS, DATA | kept | beyond them is an error, to which [`in_words`] adds limit and remedy |
+//! | SIGCHLD ignored | default | the kernel would reap our children, and we would never see their exit status |
+//! | SIGTERM ignored | default | pools and lifelines use it to request termination |
+//! | SIGXFSZ | ignored | a write beyond `ulimit -f` then fails with EFBIG instead of killing the program |
+//! | SIGXCPU | an error message and status 1 | by default it kills silently, as does SIGKILL a second later |
+//! | SIGPIPE | ignored, by std | a closed pipe is an error; each child's own std ignores it again |
+//! | SIGINT ignored | kept | Ctrl-C is not meant for a shell's background job |
+//! | SIGHUP, SIGQUIT ignored | kept | `nohup` and a shell's background job want it so |
+//! | other signals ignored | kept | nothing here waits for one, and faults kill a program anyway |
+//! | any signal blocked | unblocked | a blocked SIGTERM terminates nothing, and every child would inherit the mask |
+//! | umask | never against the owner | we must be able to open the files we create; group and others are up to the user |
+//! | closed stdin, stdout, stderr | /dev/null, by std | otherwise one of our files would get the number, and we would print into it |
+//! | RLIMIT_FSIZE, NOFILE, AS, DATA | kept | exceeding them is an error, to which [`in_words`] adds limit and remedy |
 //! | RLIMIT_CPU | warns a second before it kills | see SIGXCPU |
 //! | RLIMIT_NPROC | kept | a worker that cannot be started is an error |
-//! | RLIMIT_STACK | kept | workers that are threads have stacks of std's size |
+//! | RLIMIT_STACK | kept | worker threads have stacks of std's size |
 //! | RLIMIT_CORE | kept | a scenario that crashes on purpose sets its own |
-//! | RLIMIT_SIGPENDING | kept | a lifeline's signals are no real-time signals, and need no place in a queue |
-//! | RLIMIT_MEMLOCK, MSGQUEUE, LOCKS, RSS, NICE, RTPRIO, RTTIME | kept | nothing here asks for what they limit |
-//! | nice, scheduling class, cores | kept | the user wants it so; [`machine::cores`](crate::machine::cores) counts only those that may be used |
+//! | RLIMIT_SIGPENDING | kept | a lifeline's signals are not real-time signals, so they do not queue |
+//! | RLIMIT_MEMLOCK, MSGQUEUE, LOCKS, RSS, NICE, RTPRIO, RTTIME | kept | nothing here uses what they limit |
+//! | nice, scheduling class, cores | kept | the user chose them; [`machine::cores`](crate::machine::cores) counts only the allowed cores |
 
 use std::{error::Error, io, ptr, sync::OnceLock};
 
@@ -42,8 +40,8 @@ use signal_hook::{
     low_level,
 };
 
-/// See the table above. To be called before anything is started or opened;
-/// a second call does nothing.
+/// See the table above. Call it before starting or opening anything. A second
+/// call does nothing.
 pub fn put_in_order() {
     for signal in [SIGCHLD, SIGTERM] {
         if is_ignored(signal) {
@@ -57,28 +55,28 @@ pub fn put_in_order() {
     umask(inherited.difference(Mode::RWXU));
 }
 
-/// Whether the program that started us wants a signal to be ignored.
+/// Whether our parent had us ignore a signal.
 pub fn is_ignored(signal: c_int) -> bool {
     // SAFETY: a `sigaction` is integers and pointers, for which zero is a
     // value.
     let mut found: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: nothing is set, and what is found is written to a live value.
+    // SAFETY: it sets nothing, and writes the current action to a live value.
     unsafe { libc::sigaction(signal, ptr::null(), &raw mut found) };
     found.sa_sigaction == SIG_IGN
 }
 
 /// `what` is one of the two actions that run no code of ours.
 fn set(signal: c_int, what: libc::sighandler_t) {
-    // SAFETY: by default or not at all: neither runs code of ours.
+    // SAFETY: the default action and ignoring both run no code of ours.
     unsafe { libc::signal(signal, what) };
 }
 
-/// What is said when the time is up, made before: a handler may allocate
-/// nothing (signal-safety(7)).
+/// The message for an exceeded CPU limit, built in advance: a handler must not
+/// allocate (signal-safety(7)).
 static LAST_WORDS: OnceLock<String> = OnceLock::new();
 
-/// Of a limit on CPU time the kernel warns by SIGXCPU at the soft limit, and
-/// kills at the hard one. Where both are one, it would only kill.
+/// The kernel warns with SIGXCPU at the soft limit on CPU time, and kills at
+/// the hard limit. If both are equal, it only kills.
 fn speak_before_the_time_is_up() {
     let Rlimit { current: Some(soft), maximum } = getrlimit(Resource::Cpu)
     else {
@@ -86,33 +84,33 @@ fn speak_before_the_time_is_up() {
     };
     if maximum == Some(soft) && soft > 1 {
         let warned = Rlimit { current: Some(soft - 1), maximum };
-        // To be warned is all that is lost if this is refused.
+        // If this fails, we only lose the warning.
         let _ = setrlimit(Resource::Cpu, warned);
     }
     LAST_WORDS.get_or_init(|| {
         format!(
-            "error: the time is up: this program may take no more than \
-             {soft} s of CPU time: raise that with `ulimit -t`\n"
+            "error: out of CPU time: the limit is {soft} s; use `ulimit -t` \
+             to raise it\n"
         )
     });
-    // SAFETY: the handler reads what was made before, writes and ends: all of
-    // that is allowed in one. Where it cannot be set, the default stays.
+    // SAFETY: the handler reads the message built above, writes it and exits:
+    // a handler may do all of that. If it cannot be set, the default stays.
     let _ = unsafe { low_level::register(libc::SIGXCPU, say_and_end) };
 }
 
 fn say_and_end() {
     let words = LAST_WORDS.get().map_or(&b""[..], String::as_bytes);
-    // Nobody is left to tell of an error.
+    // There is no place to report an error.
     let _ = rustix::io::write(rustix::stdio::stderr(), words);
     low_level::exit(1);
 }
 
 fn unblock_all_signals() {
-    // SAFETY: a set of signals is integers, for which zero is a value.
+    // SAFETY: a signal set is made of integers, for which zero is a value.
     let mut none: libc::sigset_t = unsafe { std::mem::zeroed() };
     // SAFETY: the set is live, and this makes it empty.
     unsafe { libc::sigemptyset(&raw mut none) };
-    // SAFETY: the set is live, and the mask that was is not asked for.
+    // SAFETY: the set is live, and a null pointer requests no old mask.
     unsafe {
         libc::pthread_sigmask(
             libc::SIG_SETMASK,
@@ -122,9 +120,9 @@ fn unblock_all_signals() {
     };
 }
 
-/// An error and its causes in one line. Where a limit that was inherited is
-/// the cause, the kernel's words do not say which: this names it, its value,
-/// and how to raise it.
+/// An error and its causes in one line. If an inherited limit is the cause, the
+/// kernel's message does not name it: this adds the limit, its value, and how
+/// to raise it.
 pub fn in_words(error: &anyhow::Error) -> String {
     let words = format!("{error:#}");
     match error.chain().find_map(errno).and_then(remedy) {
@@ -140,15 +138,14 @@ fn errno(error: &(dyn Error + 'static)) -> Option<Errno> {
 
 fn remedy(errno: Errno) -> Option<String> {
     let (of, what, option) = match errno {
-        Errno::FBIG => (Resource::Fsize, "bytes in one file", "-f"),
+        Errno::FBIG => (Resource::Fsize, "bytes per file", "-f"),
         Errno::MFILE => (Resource::Nofile, "open files", "-n"),
         Errno::NOMEM => (Resource::As, "bytes of memory", "-v"),
         _ => return None,
     };
     let most = getrlimit(of).current?;
     Some(format!(
-        "this program may have no more than {most} {what}: raise that with \
-         `ulimit {option}`"
+        "the limit is {most} {what}; use `ulimit {option}` to raise it"
     ))
 }
 

@@ -1,4 +1,4 @@
-//! Seeded random input that any language repeats in ten lines.
+//! Seeded random input that any language reproduces in ten lines.
 //!
 //! The generator is PCG-XSH-RR 64/32 ("pcg32") by M. E. O'Neill
 //! (<https://www.pcg-random.org>), from the crate `rand_pcg`. In Python:
@@ -16,19 +16,19 @@
 use rand_core::Rng;
 use rand_pcg::Pcg32;
 
-/// A stream of random numbers. Workers draw from streams of their own, so
-/// that what one draws does not depend on how many others there are.
+/// A stream of random numbers. Each worker draws from its own stream, so its
+/// numbers do not depend on the number of workers.
 #[derive(Debug, Clone)]
 pub struct Input(Pcg32);
 
 impl Input {
-    /// The stream numbered `stream` of this seed.
+    /// Stream number `stream` of this seed.
     pub fn new(seed: u64, stream: u64) -> Self {
         Input(Pcg32::new(seed, stream))
     }
 
-    /// A whole number below `bound`: `word * bound >> 32`. Its bias is below
-    /// `bound / 2^32`, which is nothing to a test load.
+    /// An integer below `bound`: `word * bound >> 32`. Its bias is below
+    /// `bound / 2^32`, which is negligible for a test load.
     pub fn below(&mut self, bound: u32) -> u32 {
         ((u64::from(self.0.next_u32()) * u64::from(bound)) >> 32) as u32
     }
@@ -41,8 +41,8 @@ impl Input {
         (high << 21 | low >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Bytes: those of word after word, little-endian. What is left of the
-    /// last word is lost, so pieces of whole words make one text.
+    /// Fills `bytes` with consecutive words, little-endian. The unused bytes of
+    /// the last word are discarded, so pieces of whole words concatenate.
     pub fn fill(&mut self, bytes: &mut [u8]) {
         self.0.fill_bytes(bytes);
     }
@@ -52,7 +52,7 @@ impl Input {
 mod tests {
     use super::*;
 
-    /// The generator as the Python of the module's text has it.
+    /// The generator as in the Python code of the module's documentation.
     fn words(seed: u64, stream: u64) -> impl Iterator<Item = u32> {
         let multiplier = 6364136223846793005_u64;
         let increment = stream << 1 | 1;

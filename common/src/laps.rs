@@ -1,4 +1,4 @@
-//! Start, work, stop: the clock that both siblings read in the same places.
+//! Start, work, stop: the clock, which both siblings read in the same places.
 
 use std::time::{Duration, Instant};
 
@@ -10,27 +10,27 @@ use crate::resources::{self, Resources};
 /// The three laps of a run, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seconds {
-    /// Until every worker stands at the gate.
+    /// Until every worker has reached the gate.
     pub start: f64,
-    /// From the gate until the last answer is in.
+    /// From the gate until the last answer has arrived.
     pub work: f64,
-    /// Until every worker is joined or reaped, and what they shared is gone.
+    /// Until every worker is joined or reaped and shared memory is released.
     pub stop: f64,
 }
 
 impl Seconds {
-    /// What a user waits for.
+    /// The time that a user waits.
     pub fn total(&self) -> f64 {
         self.start + self.work + self.stop
     }
 }
 
-/// The laps of a run, and what it took from the machine.
+/// The laps of a run, and the resources it used.
 ///
-/// The calls come in this order, at the same places on both sides: `begin`,
+/// Both sides make these calls in this order and in the same places: `begin`,
 /// [`started`](Laps::started), [`worked`](Laps::worked),
-/// [`stopped`](Laps::stopped). A scenario with variants begins once for each
-/// and [adds](Laps::add) them up.
+/// [`stopped`](Laps::stopped). A scenario with variants calls `begin` for each
+/// variant and [adds](Laps::add) the laps up.
 #[derive(Debug)]
 pub struct Laps {
     seconds: Seconds,
@@ -52,14 +52,14 @@ impl Laps {
         }
     }
 
-    /// Every worker stands at the gate, which opens right after this.
+    /// Call this when every worker has reached the gate, just before it opens.
     pub fn started(&mut self) {
         self.seconds.start = self.lap();
     }
 
-    /// The last answer is in. `workers` are the processes that live beside
-    /// this one: none for threads. Their memory is measured here, off the
-    /// clock, while all of them are parked.
+    /// Call this when the last answer has arrived. `workers` are the worker
+    /// processes: none for threads. This measures their memory, off the clock,
+    /// while all of them are parked.
     pub fn worked(&mut self, workers: &[u32]) {
         self.seconds.work = self.lap();
         self.resources.peak_proportional_memory =
@@ -68,7 +68,8 @@ impl Laps {
         self.since = Instant::now();
     }
 
-    /// Every worker is joined or reaped, and what they shared is gone.
+    /// Call this when every worker is joined or reaped and shared memory is
+    /// released.
     pub fn stopped(&mut self) {
         self.seconds.stop = self.lap();
         let memory = self.resources.peak_proportional_memory;
@@ -76,7 +77,7 @@ impl Laps {
         self.resources.peak_proportional_memory = memory;
     }
 
-    /// Adds the laps of one more variant.
+    /// Adds the laps of another variant.
     pub fn add(&mut self, other: &Laps) {
         self.seconds.start += other.seconds.start;
         self.seconds.work += other.seconds.work;
@@ -84,7 +85,7 @@ impl Laps {
         self.resources += other.resources;
     }
 
-    /// No laps yet: what [`add`](Laps::add) starts from.
+    /// No laps yet: the starting value for [`add`](Laps::add).
     pub fn none() -> Self {
         Laps::begin()
     }
@@ -94,12 +95,12 @@ impl Laps {
         self.seconds
     }
 
-    /// What was used between `begin` and `stopped`, workers included.
+    /// Resources used between `begin` and `stopped`, workers included.
     pub fn resources(&self) -> Resources {
         self.resources
     }
 
-    /// What was of no file when the last answer was in, see
+    /// Anonymous memory when the last answer had arrived, see
     /// [`resources::anonymous_memory`].
     pub fn anonymous_memory(&self) -> Option<u64> {
         self.anonymous_memory
@@ -113,9 +114,9 @@ impl Laps {
     }
 }
 
-/// The clock that every process of this machine reads alike, so that workers
-/// of both kinds can put their events on one timeline. An `Instant` is the
-/// same clock on Linux, but it cannot be sent to another process.
+/// The system-wide monotonic clock, so that workers of both kinds can put
+/// their events on one timeline. An `Instant` is the same clock on Linux, but
+/// it cannot be sent to another process.
 pub fn monotonic() -> Duration {
     let now = clock_gettime(ClockId::Monotonic);
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)

@@ -1,4 +1,4 @@
-//! How long each of many took: the quantiles that a mean hides.
+//! Latency quantiles, which a mean hides.
 
 use std::time::Duration;
 
@@ -7,47 +7,47 @@ use serde::{Deserialize, Serialize};
 
 use crate::outcome::{Better, Metric};
 
-/// Three digits of a latency are kept, whatever its size.
+/// The significant digits kept of each latency.
 const DIGITS: u8 = 3;
 
-/// Latencies as they are recorded, in nanoseconds.
+/// Recorded latencies, in nanoseconds.
 #[derive(Debug, Clone)]
 pub struct Latencies(Histogram<u64>);
 
 /// The quantiles of many latencies, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {
-    /// Half of them took no longer.
+    /// The median: half took no longer.
     pub p50: f64,
-    /// Nine of ten.
+    /// 90 % took no longer.
     pub p90: f64,
-    /// 99 of a hundred.
+    /// 99 % took no longer.
     pub p99: f64,
-    /// 999 of a thousand.
+    /// 99.9 % took no longer.
     pub p999: f64,
-    /// All of them.
+    /// The longest.
     pub max: f64,
-    /// How many there were.
+    /// The number of latencies.
     pub count: u64,
 }
 
 impl Latencies {
-    /// None yet.
+    /// No latencies yet.
     ///
     /// # Panics
     ///
-    /// Never: a histogram can have that many digits.
+    /// Never: a histogram supports that many digits.
     pub fn new() -> Self {
-        #[expect(clippy::expect_used, reason = "the argument is right")]
+        #[expect(clippy::expect_used, reason = "the argument is valid")]
         Latencies(Histogram::new(DIGITS).expect("from 0 to 5 digits"))
     }
 
-    /// Records one.
+    /// Records a latency.
     pub fn record(&mut self, latency: Duration) {
         self.0 += latency.as_nanos() as u64;
     }
 
-    /// Their quantiles, all zero if there are none.
+    /// The quantiles, all zero if nothing was recorded.
     pub fn quantiles(&self) -> Quantiles {
         let at = |quantile| self.0.value_at_quantile(quantile) as f64 / 1e9;
         Quantiles {
@@ -68,8 +68,8 @@ impl Default for Latencies {
 }
 
 impl Quantiles {
-    /// A metric for each, the count among them. What is judged is the median,
-    /// which has the plain key and name; the others stay details.
+    /// A metric for each quantile and the count. Only the median is judged: it
+    /// has the plain key and name. The others are details.
     pub fn metrics(&self, id: &str, label: &str) -> Vec<Metric> {
         let detail = |[key, name]: [&str; 2], unit, better, value| {
             let (id, label) =
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Against the plainest of ways: sort, and take the one at the rank.
+        /// Compared with the naive way: sort, and take the element at the rank.
         #[test]
         fn quantiles_are_those_of_the_sorted_list(
             mut nanos in prop::collection::vec(1..10_000_000_000_u64, 1..300)

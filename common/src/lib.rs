@@ -2,37 +2,38 @@
 //!
 //! # A map of the crate
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
-//! | [`scenarios`] | the list of scenarios, and each one's input and work |
+//! | [`scenarios`] | the list of scenarios, with the input and work of each |
 //! | [`demo`] | the frame of every `main`: arguments in, outcome out, exit status |
 //! | [`arguments`] | the flags that every demo understands |
 //! | [`outcome`] | what a demo prints, for a person and as JSON |
 //! | `columns` | the tables that a demo prints |
-//! | [`escaped`] | text from outside, as it may be shown |
-//! | [`aligned`] | a vector that begins where mapped memory does |
+//! | [`escaped`] | untrusted text, made safe to print |
+//! | [`aligned`] | a vector aligned to a cache line, as mapped memory is |
 //! | [`laps`] | start, work, stop: the clock of both siblings |
-//! | [`estimate`] | medians and intervals of what was measured in rounds |
+//! | [`estimate`] | medians and confidence intervals of paired rounds |
 //! | [`latency`] | the quantiles of many short times |
 //! | [`path_bytes`] | a path in a message |
-//! | [`placement`] | which core an end runs on |
-//! | [`ring`] | messages through memory that two threads or processes share |
+//! | [`placement`] | which core a thread runs on |
+//! | [`ring`] | messages through memory shared by two threads or processes |
 //! | [`resources`] | CPU time, context switches, page faults, memory |
-//! | [`inherited`] | signals and limits that a program is started with |
-//! | [`cgroup`] | what a container leaves to it |
+//! | [`inherited`] | signals and limits inherited from the parent |
+//! | [`cgroup`] | the memory limit of a container |
 //! | [`machine`] | where a figure was measured |
-//! | [`supervision`] | the rules of a pool, and what became of its jobs |
-//! | [`progress`] | the bar on a terminal |
-//! | [`input`] | seeded random input that any language repeats in ten lines |
-//! | `databases` | the six that are generated, behind a feature |
+//! | [`supervision`] | the rules of a pool, and the results of its jobs |
+//! | [`progress`] | the progress bar on a terminal |
+//! | [`input`] | seeded random input that any language reproduces in ten lines |
+//! | `databases` | the six generated databases, behind a feature |
 //! | [`digest`] | the fingerprint of an answer |
-//! | [`lifeline`] | how a program learns that the one which started it is gone |
-//! | [`slices`] | a program that stays, and is told what to do next |
-//! | [`terminal`] | the keeper, which gives a terminal back after a SIGKILL |
-//! | [`units`] | figures as people write them |
+//! | [`lifeline`] | how a program learns that its parent is gone |
+//! | [`slices`] | a program that keeps running and serves requests |
+//! | [`terminal`] | the keeper, which restores a terminal after a SIGKILL |
+//! | [`units`] | human-readable figures |
 //!
-//! Linux only: [`cgroup`], [`inherited`], [`lifeline`], [`machine`], [`placement`], [`resources`], the
-//! futex of [`ring::memory`], and that [`scenarios::crash`] leaves no core.
+//! Linux only: [`cgroup`], [`inherited`], [`lifeline`], [`machine`],
+//! [`placement`], [`resources`], the futex of [`ring::memory`], and the
+//! suppression of core dumps in [`scenarios::crash`].
 
 pub mod aligned;
 pub mod arguments;

@@ -1,14 +1,14 @@
-//! How a program learns that the one which started it is gone. Linux only.
+//! How a program learns that its parent is gone. Linux only.
 //!
-//! The parent keeps one end of a pipe and never writes to it; the child holds
-//! the other. When the parent ends, however it ends, the kernel closes its
-//! end, and the child is sent a signal: no thread waits, nothing is polled.
+//! The parent keeps one end of a pipe and never writes to it; the child keeps
+//! the other. When the parent exits, for any reason, the kernel closes its end
+//! and sends the child a signal: no thread waits, nothing is polled.
 //!
-//! The rejected alternative is `PR_SET_PDEATHSIG`: it fires when the parent's
-//! *thread* that spawned the child ends, which may be long before the parent
-//! does (prctl(2)). Another is a thread that blocks on the pipe: it costs
-//! each worker a stack, and a worker that is stopped or out of memory does
-//! not get to run it.
+//! A rejected alternative is `PR_SET_PDEATHSIG`: it fires when the *thread*
+//! that spawned the child exits, which may be long before the parent does
+//! (prctl(2)). Another is a thread that blocks on the pipe: it costs each
+//! worker a stack, and it does not run in a worker that is stopped or out of
+//! memory.
 
 use std::{
     io,
@@ -30,12 +30,12 @@ use signal_hook::{consts::SIGIO, low_level};
 /// Which signal `O_ASYNC` sends: `asm-generic/fcntl.h`, not yet in `libc`.
 const F_SETSIG: c_int = 10;
 
-/// Has this process sent `signal` as soon as the other end of `pipe` is
-/// closed. The caller keeps the descriptor open for as long as it counts.
+/// Makes the kernel send `signal` to this process as soon as the other end of
+/// `pipe` is closed. The caller must keep the descriptor open.
 ///
 /// # Errors
 ///
-/// Fails if `pipe` is no pipe or socket: a file has no other end.
+/// Fails if `pipe` is not a pipe or socket: a file has no other end.
 pub fn hold(pipe: impl AsFd, signal: Signal) -> io::Result<()> {
     let pipe = pipe.as_fd();
     arm(pipe, signal, getpid().as_raw_pid())?;
@@ -46,14 +46,15 @@ pub fn hold(pipe: impl AsFd, signal: Signal) -> io::Result<()> {
     Ok(())
 }
 
-/// The same by SIGTERM, of a pipe that also brings input: that alone sends
-/// nothing. The kernel tells of a write when the reader is awake already and
-/// may have read it, so what has come before this call may be told after it.
-/// Therefore the signal is another one, SIGIO, and looks for itself.
+/// As [`hold`] with SIGTERM, for a pipe that also carries input: input alone
+/// must not terminate the program. The kernel may signal a write after the
+/// reader has woken up and read it, so input from before this call may raise a
+/// signal after it. Therefore the kernel sends SIGIO instead, whose handler
+/// checks whether the pipe is closed.
 ///
 /// # Errors
 ///
-/// As [`hold`], or if there can be no handler.
+/// As [`hold`], or if the handler cannot be installed.
 pub fn hold_if_cut(pipe: impl AsFd) -> io::Result<()> {
     let pipe = pipe.as_fd();
     HELD.store(pipe.as_raw_fd(), Relaxed);
@@ -62,17 +63,17 @@ pub fn hold_if_cut(pipe: impl AsFd) -> io::Result<()> {
     end_if_cut(pipe)
 }
 
-/// What [`hold_if_cut`] was called with last.
+/// The descriptor of the last call of [`hold_if_cut`].
 static HELD: AtomicI32 = AtomicI32::new(-1);
 
-/// Once for the whole process: a second handler would only look twice.
+/// Once per process: a second handler would only check twice.
 fn handle_sigio() -> io::Result<()> {
     static HANDLED: Mutex<bool> = Mutex::new(false);
     let mut is_handled = HANDLED.lock().unwrap_or_else(PoisonError::into_inner);
     if !*is_handled {
         // SAFETY: a handler may only do what signal-safety(7) lists. This one
         // loads an atomic and makes up to three system calls, poll(2),
-        // getpid(2) and kill(2); it takes no lock and no memory.
+        // getpid(2) and kill(2); it takes no lock and allocates no memory.
         unsafe { low_level::register(SIGIO, look) }?;
         *is_handled = true;
     }
@@ -80,11 +81,11 @@ fn handle_sigio() -> io::Result<()> {
 }
 
 fn look() {
-    // SAFETY: the number is that of a descriptor which was open when it was
-    // stored. Should it be another's by now, or nobody's, then poll(2) looks
-    // at the wrong one or at none, and no memory depends on what it finds.
+    // SAFETY: the descriptor was open when its number was stored. If it has
+    // since been closed or reused, poll(2) checks the wrong descriptor or
+    // none, and no memory depends on the result.
     let pipe = unsafe { BorrowedFd::borrow_raw(HELD.load(Relaxed)) };
-    // There is nobody to tell.
+    // There is no place to report an error.
     let _ = end_if_cut(pipe);
 }
 
@@ -95,12 +96,12 @@ fn end_if_cut(pipe: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Has nothing sent any more, whatever happens at the other end: for a pipe
-/// that is a lifeline at some times, and brings input at others.
+/// Stops all signals for this pipe, whatever happens at the other end: for a
+/// pipe that is a lifeline at some times and carries input at others.
 ///
 /// # Errors
 ///
-/// Fails if the descriptor is no file any more.
+/// Fails if the descriptor is no longer open.
 pub fn let_go(pipe: impl AsFd) -> io::Result<()> {
     let pipe = pipe.as_fd();
     let flags = control(pipe, F_GETFL, 0)?;
@@ -109,8 +110,8 @@ pub fn let_go(pipe: impl AsFd) -> io::Result<()> {
 }
 
 /// As [`hold`], for the whole process group that this process leads, now and
-/// later: what it has started is sent the signal too, unless it has left the
-/// group or holds more rights. What is armed belongs to the pipe, and outlives
+/// later: its children get the signal too, unless they have left the group or
+/// have more privileges. The setting belongs to the pipe and survives
 /// execve(2).
 ///
 /// # Errors
@@ -120,11 +121,11 @@ pub fn hold_for_group(pipe: impl AsFd, signal: Signal) -> io::Result<()> {
     let (pipe, group) = (pipe.as_fd(), getpgrp());
     if group != getpid() {
         return Err(io::Error::other(format!(
-            "this process is in group {} and does not lead it",
+            "this process is in group {} but does not lead it",
             group.as_raw_pid()
         )));
     }
-    // A group is told from a process by its sign.
+    // A negative number means a process group.
     arm(pipe, signal, -group.as_raw_pid())?;
     if is_cut(pipe)? {
         kill_process_group(group, signal)?;
@@ -148,10 +149,10 @@ fn arm(pipe: BorrowedFd<'_>, signal: Signal, owner: c_int) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// Fails if the kernel cannot watch what it is.
+/// Fails if the kernel cannot poll this kind of file.
 pub fn is_cut(pipe: impl AsFd) -> io::Result<bool> {
     let mut ends = [PollFd::new(&pipe, PollFlags::IN)];
-    // Also a look that waits for nothing is interrupted by a signal (poll(2)).
+    // A signal can interrupt even a poll that does not wait (poll(2)).
     retry_on_intr(|| poll(&mut ends, Some(&Default::default())))?;
     Ok(ends[0].revents().contains(PollFlags::HUP))
 }
@@ -161,7 +162,7 @@ fn control(
     command: c_int,
     argument: c_int,
 ) -> io::Result<c_int> {
-    // SAFETY: the descriptor is open, as it is borrowed, and the commands
+    // SAFETY: the descriptor is open, because it is borrowed, and the commands
     // above take an integer and touch no memory of ours.
     match unsafe { libc::fcntl(file.as_raw_fd(), command, argument) } {
         -1 => Err(io::Error::last_os_error()),

@@ -7,32 +7,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::cgroup;
 
-/// A machine, as far as it explains a figure.
+/// The properties of a machine that explain a figure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
-    /// The processor's name. None where the kernel does not tell it.
+    /// The processor's name. None if the kernel does not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<String>,
     /// Cores that this process may use.
     pub cores: usize,
     /// The kernel and its release.
     pub kernel: String,
-    /// The compiler that built this program. Empty for one of Python.
+    /// The compiler that built this program. Empty for a Python program.
     #[serde(default)]
     pub rustc: String,
-    /// What runs this program, if it is one of Python: its version, whether
-    /// it has a GIL, and how its processes start.
+    /// The interpreter of a Python program: its version, whether it has a GIL,
+    /// and how it starts processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interpreter: Option<String>,
-    /// `release`, or `debug`: whose times mean nothing.
+    /// `release`, or `debug`, whose times are meaningless.
     pub profile: String,
-    /// `dynamic`, or `static`: which starts sooner.
+    /// `dynamic`, or `static`, which starts faster.
     #[serde(default)]
     pub link: String,
 }
 
 impl Machine {
-    /// The one that this process runs on.
+    /// The machine that this process runs on.
     pub fn this() -> Self {
         let name = rustix::system::uname();
         Machine {
@@ -55,10 +55,10 @@ impl Machine {
 impl Machine {
     /// The processor's name, for a person.
     pub fn processor(&self) -> &str {
-        self.cpu.as_deref().unwrap_or("processor not known")
+        self.cpu.as_deref().unwrap_or("unknown processor")
     }
 
-    /// Whether this is the other one. None where that cannot be told.
+    /// Whether both are the same machine. None if that is unknown.
     pub fn is(&self, other: &Machine) -> Option<bool> {
         if self.cores != other.cores {
             return Some(false);
@@ -67,9 +67,9 @@ impl Machine {
     }
 }
 
-/// Bytes of memory that this process can have at the most: what the kernel
-/// calls available, or all of the machine's where it does not tell; less where
-/// a control group leaves less.
+/// The most bytes of memory that this process can get: what the kernel calls
+/// available, or the machine's total if the kernel does not report that, or
+/// what a control group leaves, if that is less.
 pub fn memory_left() -> u64 {
     let available = || Meminfo::current().ok()?.mem_available;
     let machine = available().unwrap_or_else(|| {
@@ -79,20 +79,20 @@ pub fn memory_left() -> u64 {
     cgroup::memory_left().map_or(machine, |group| group.min(machine))
 }
 
-/// Whether no dynamic linker has started this program.
+/// Whether this program started without a dynamic linker.
 fn is_static() -> bool {
-    // SAFETY: it reads a list that the kernel has made before the program
-    // began, and that nobody changes.
+    // SAFETY: it reads a list that the kernel made before the program started,
+    // and that nothing changes.
     let linker = unsafe { libc::getauxval(libc::AT_BASE) };
     linker == 0
 }
 
-/// Cores that this process may use: affinity and container quota respected.
+/// Cores that this process may use, given its affinity and container quota.
 pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, |cores| cores.get())
 }
 
-/// aarch64 kernels give no name, only the numbers of maker and part.
+/// aarch64 kernels report no name, only the numbers of maker and part.
 fn cpu() -> Option<String> {
     let info = CpuInfo::current().ok()?;
     let field = |name| info.get_field(0, name).map(str::to_owned);

@@ -39,7 +39,7 @@ impl fmt::Display for Model {
     }
 }
 
-/// Which way a metric is good.
+/// Which values of a metric are better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Better {
@@ -47,45 +47,44 @@ pub enum Better {
     Higher,
     /// A cost.
     Lower,
-    /// A fact that is shown and not judged.
+    /// A fact, which is shown but not judged.
     Neither,
 }
 
 /// One figure of a run, in SI base units.
 ///
-/// Most are of what both sides do, and are compared. A figure without its
-/// counterpart must say so itself, by [`Metric::only`]: one that is missing by
-/// mistake then cannot pass for one that there cannot be.
+/// Both sides have most metrics, and these are compared. A metric without a
+/// counterpart must be marked with [`Metric::only`], so that one missing by
+/// mistake is not taken for one that cannot exist.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
-    /// Its key: `trip-64.ring.spin`. It stays the same whatever the label
-    /// becomes, is all that figures are told apart by, and is never shown.
+    /// Its key: `trip-64.ring.spin`. It stays the same when the label changes,
+    /// is the only thing that identifies a metric, and is never shown.
     pub id: String,
-    /// What was measured, for a person. It is never compared.
+    /// What was measured, for a person. Labels are never compared.
     pub label: String,
-    /// The variant that it belongs to, for a person, where the scenario has
-    /// variants.
+    /// The variant, for a person, if the scenario has variants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
     /// `s`, `B`, `op/s`, …; `1` for a plain count.
     pub unit: String,
-    /// Which way is good.
+    /// Which values are better.
     pub better: Better,
-    /// The figure. None where this machine does not tell: that is no zero,
-    /// and nothing is judged by it.
+    /// The figure. None if this machine does not report it: that is not zero,
+    /// and it is not judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// The one side that can do this at all. The other has no such metric.
+    /// The only side that can do this. The other has no such metric.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<Model>,
-    /// Kept among the samples, and no row of the comparison.
+    /// Kept among the samples, but not a row of the comparison.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub detail: bool,
 }
 
 impl Metric {
-    /// A figure of what both sides do, if it is known: its key, and its name
-    /// for a person.
+    /// A metric that both sides have: its key, and its name for a person. The
+    /// value may be unknown.
     pub fn new(
         id: &str,
         label: &str,
@@ -105,29 +104,29 @@ impl Metric {
         }
     }
 
-    /// Of this variant, whose name is a key already.
+    /// The metric of this variant, whose name is also its key.
     pub fn of(self, variant: impl fmt::Display) -> Self {
         let key = variant.to_string();
         self.of_called(&key, &key)
     }
 
-    /// Of the variant of this key, which people call so.
+    /// The metric of the variant with this key, which people call `label`.
     pub fn of_called(self, key: &str, label: &str) -> Self {
         let id = format!("{}.{key}", self.id);
         Metric { id, variant: Some(label.into()), ..self }
     }
 
-    /// Of what only this side can do.
+    /// Marks something that only this side can do.
     pub fn only(self, model: Model) -> Self {
         Metric { only: Some(model), ..self }
     }
 
-    /// Of interest to a reader who looks closer.
+    /// Marks a detail, for a closer look.
     pub fn detail(self) -> Self {
         Metric { detail: true, ..self }
     }
 
-    /// As people call it: its label, and its variant if it has one.
+    /// The name for a person: its label, and its variant if it has one.
     pub fn name(&self) -> String {
         match &self.variant {
             Some(variant) => format!("{}, {variant}", self.label),
@@ -136,8 +135,8 @@ impl Metric {
     }
 }
 
-/// Whether it is made as keys are: words of lower-case letters and digits,
-/// with a hyphen within a group of words, and a full stop between levels.
+/// Whether `id` is a valid key: words of lower-case letters and digits, joined
+/// by hyphens within a level and by full stops between levels.
 pub fn is_key(id: &str) -> bool {
     let is_word = |word: &str| {
         let mut letters = word.bytes();
@@ -147,19 +146,19 @@ pub fn is_key(id: &str) -> bool {
     id.split(['.', '-']).all(is_word)
 }
 
-/// The part of an answer that does not depend on the last bits of floats,
-/// which differ with the order in which a language's library adds them up.
+/// The part of an answer that does not depend on the last bits of floats. They
+/// differ between languages, whose libraries add in different orders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Portable {
-    /// The digest of what is exact: equal in every language.
+    /// The digest of the exact part: equal in every language.
     pub answer: String,
-    /// Floats: equal in every language within a billionth of their largest.
+    /// Floats: equal in every language to within a billionth of the largest.
     pub figures: Vec<f64>,
 }
 
-/// The result of one run of one demo, whose answer was found right.
+/// The result of one run of one demo, whose answer was checked.
 ///
-/// The fields that are skipped in JSON are for a person only.
+/// The fields that JSON omits are for a person only.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outcome {
     /// [`SCHEMA`].
@@ -168,27 +167,27 @@ pub struct Outcome {
     pub scenario: String,
     /// The side.
     pub model: Model,
-    /// What was asked: every parameter that shapes the work.
+    /// Every parameter that shapes the work.
     pub parameters: Value,
     /// The digest of the result: equal on both sides.
     pub answer: String,
-    /// What another language can have equal, if it cannot have the answer.
+    /// What another language can reproduce, if it cannot reproduce `answer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub portable: Option<Portable>,
-    /// What a person would want to look at.
+    /// The part of the result that a person wants to see.
     pub result: Value,
     /// Where the time went.
     pub laps: Seconds,
     /// The figures.
     pub metrics: Vec<Metric>,
-    /// What the run took from the machine, all workers included.
+    /// Resources that the run used, all workers included.
     pub resources: Resources,
     /// Where it was measured.
     pub machine: Machine,
     /// What happened, in a few lines.
     #[serde(skip)]
     pub story: Vec<String>,
-    /// Whether the story tells the figures, so that they need no list.
+    /// Whether the story already contains the figures, so no list is needed.
     #[serde(skip)]
     pub is_told: bool,
     /// What the figures mean, in one sentence.
@@ -221,21 +220,21 @@ impl Outcome {
     ///
     /// # Errors
     ///
-    /// Fails if a figure is not a number, which JSON has no way to write, or
-    /// if its id is no key.
+    /// Fails if a figure is not a finite number, which JSON cannot represent,
+    /// or if its id is not a valid key.
     pub fn json(&self) -> anyhow::Result<String> {
         for metric in &self.metrics {
-            ensure!(is_key(&metric.id), "{:?} is no key", metric.id);
+            ensure!(is_key(&metric.id), "{:?} is not a valid key", metric.id);
             if let Some(value) = metric.value.filter(|it| !it.is_finite()) {
                 let name = metric.name();
-                bail!("the metric {name} is {value}, which is no figure");
+                bail!("the metric {name} is {value}, not a finite number");
             }
         }
         Ok(escaped_json(&serde_json::to_string(self)?))
     }
 
-    /// The same for a person: story, figures, meaning. What there is nothing
-    /// of leaves no gap.
+    /// The text for a person: story, figures, meaning. An empty part leaves no
+    /// gap.
     pub fn human(&self) -> String {
         let mut paragraphs = vec![
             format!("{}, {}", self.scenario, self.model),
@@ -249,7 +248,7 @@ impl Outcome {
         paragraphs.join("\n\n") + "\n"
     }
 
-    /// The details are left to the story, which shows them its own way.
+    /// Without the details, which the story shows in its own way.
     fn figures(&self) -> String {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
@@ -272,7 +271,7 @@ impl Outcome {
         let used = &self.resources;
         format!(
             "start {}, work {}, stop {}\n\
-             CPU {} user, {} system; {} switches; memory {}",
+             CPU {} user, {} system; {} context switches; memory {}",
             units::human(start, "s"),
             units::human(work, "s"),
             units::human(stop, "s"),
@@ -341,7 +340,7 @@ mod tests {
         }
         let unkeyed = Metric { id: "64 B".into(), ..round_trip() };
         let error = outcome(vec![unkeyed]).json().unwrap_err();
-        assert_eq!(error.to_string(), "\"64 B\" is no key");
+        assert_eq!(error.to_string(), "\"64 B\" is not a valid key");
     }
 
     #[test]

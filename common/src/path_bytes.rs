@@ -1,5 +1,6 @@
-//! A path in a message, by `#[serde(with = "path_bytes")]`: its bytes, because
-//! a path need not be UTF-8, and serde's own way refuses one that is not.
+//! A path in a message, for `#[serde(with = "path_bytes")]`. It is sent as
+//! bytes, because a path need not be UTF-8, and serde's own implementation
+//! rejects one that is not.
 
 use std::{
     ffi::OsString,
@@ -9,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Writes the bytes.
+/// Serializes the path's bytes.
 ///
 /// # Errors
 ///
@@ -21,7 +22,7 @@ pub fn serialize<S: Serializer>(
     path.as_os_str().as_bytes().serialize(serializer)
 }
 
-/// Reads them.
+/// Deserializes a path from its bytes.
 ///
 /// # Errors
 ///

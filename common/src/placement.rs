@@ -1,15 +1,15 @@
 //! Which core a thread runs on. Linux only.
 //!
-//! Two ends on one core take turns, and two on different cores wake each
-//! other across the machine: a message costs otherwise, so the two are never
-//! mixed in one figure.
+//! Two ends on one core take turns, while two on different cores wake each
+//! other across the machine. The cost of a message differs, so the two are
+//! never mixed in one figure.
 
 use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::{Deserialize, Serialize};
 
-/// Where both ends run, if that is not left to the kernel.
+/// Where both ends run, if the kernel does not choose.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize,
 )]
@@ -21,23 +21,24 @@ pub enum Pin {
     Different,
 }
 
-/// The cores of both ends, by the kernel's numbers; none to leave it free.
+/// The cores of both ends, by the kernel's numbers. None lets the kernel
+/// choose.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize,
 )]
 pub struct Cores {
-    /// Of the end that asks.
+    /// The core of the requesting end.
     pub near: Option<u32>,
-    /// Of the end that answers.
+    /// The core of the answering end.
     pub far: Option<u32>,
 }
 
 impl Cores {
-    /// Chosen among those that this process may use.
+    /// Chooses among the cores that this process may use.
     ///
     /// # Errors
     ///
-    /// Fails if there are too few of them.
+    /// Fails if there are too few.
     pub fn choose(pin: Option<Pin>) -> Result<Self> {
         let allowed = allowed()?;
         match (pin, &allowed[..]) {
@@ -49,67 +50,67 @@ impl Cores {
                 Ok(Cores { near: Some(*one), far: Some(*other) })
             }
             (Some(_), cores) => anyhow::bail!(
-                "--pin different needs two cores, and this program may use {}",
+                "--pin different needs two cores, but this program may use {}",
                 cores.len()
             ),
         }
     }
 }
 
-/// Keeps the calling thread on a core, and what it starts from then on.
+/// Pins the calling thread, and whatever it starts from now on, to a core.
 ///
 /// # Errors
 ///
 /// Fails if the kernel does not allow that core.
 pub fn pin(core: Option<u32>) -> Result<()> {
     let Some(core) = core else { return Ok(()) };
-    ensure!((core as usize) < CpuSet::MAX_CPU, "core {core} is too many");
+    ensure!((core as usize) < CpuSet::MAX_CPU, "core {core} is out of range");
     let mut cores = CpuSet::new();
     cores.set(core as usize);
     sched_setaffinity(None, &cores)
-        .with_context(|| format!("this thread cannot run on core {core}"))
+        .with_context(|| format!("cannot pin this thread to core {core}"))
 }
 
-/// Keeps the calling thread on one of the cores that it may run on, which are
-/// given to workers in turn.
+/// Pins the calling thread to one of the cores that it may use, assigned to
+/// workers round-robin.
 ///
 /// # Errors
 ///
-/// Fails if the kernel does not say which they are.
+/// Fails if the kernel does not report the allowed cores.
 pub fn pin_in_turn(worker: usize) -> Result<()> {
     let cores = allowed()?;
     let turn = worker.checked_rem(cores.len()).unwrap_or_default();
     pin(cores.get(turn).copied())
 }
 
-/// The cores on which the calling thread may run: back to them on drop.
+/// The calling thread's affinity, which drop restores.
 #[derive(Debug)]
 pub struct Kept(CpuSet);
 
-/// Remembers where the calling thread may run, whatever [`pin`] does until
-/// what this returns is dropped, in the same thread.
+/// Saves the calling thread's affinity. Dropping the result, in the same
+/// thread, undoes any [`pin`] since then.
 ///
 /// # Errors
 ///
-/// Fails if the kernel does not say.
+/// Fails if the kernel does not report the allowed cores.
 pub fn keep() -> Result<Kept> {
     sched_getaffinity(None)
         .map(Kept)
-        .context("the kernel does not say which cores may be used")
+        .context("cannot read which cores this thread may use")
 }
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        // What was allowed before is allowed now, but for cores that the
-        // machine has lost meanwhile, of which the kernel takes care.
+        // Cores allowed before are still allowed. The kernel skips cores that
+        // the machine has lost meanwhile.
         let _ = sched_setaffinity(None, &self.0);
     }
 }
 
-/// The numbers of the cores that this thread may run on.
+/// The numbers of the cores that this thread may use.
 fn allowed() -> Result<Vec<u32>> {
     let cores = sched_getaffinity(None)
-        .context("the kernel does not say which cores may be used")?;
+        .context("cannot read which cores this thread may use")?;
     let numbers = 0..CpuSet::MAX_CPU;
     let allowed = numbers.filter(|&core| cores.is_set(core));
     Ok(allowed.map(|core| core as u32).collect())

@@ -1,5 +1,5 @@
-//! The bar on a terminal. On anything else, and with `--json` redirected, it
-//! is silent: `indicatif` draws on stderr, and only if that is a terminal.
+//! The progress bar. `indicatif` draws it on stderr, and only if that is a
+//! terminal.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -7,19 +7,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 static SILENT: AtomicBool = AtomicBool::new(false);
 
-/// Has no bar drawn from now on, on a terminal either: to draw one takes CPU
-/// time, and a slice is short.
+/// Disables the bar from now on, even on a terminal: drawing takes CPU time,
+/// and a slice is short.
 pub fn keep_silent() {
     SILENT.store(true, Relaxed);
 }
 
-/// The progress of a run, of a known number of steps.
+/// The progress of a run with a known number of steps.
 #[derive(Debug)]
 pub struct Progress(ProgressBar);
 
 impl Progress {
-    /// A bar for `steps` steps. It is drawn in the caller's thread, as steps
-    /// are made: a ticking bar would be a thread of its own.
+    /// A bar for `steps` steps. The caller's thread draws it at each step: a
+    /// ticking bar would need another thread.
     pub fn new(steps: usize) -> Self {
         if SILENT.load(Relaxed) {
             return Progress(ProgressBar::hidden());
@@ -33,19 +33,19 @@ impl Progress {
         Progress(bar)
     }
 
-    /// Says what is being done now.
+    /// Shows the current task.
     pub fn now(&self, what: &str) {
         self.0.set_message(what.to_owned());
         self.0.tick();
     }
 
-    /// One step is done. May be called by any worker.
+    /// Counts a finished step. Any worker may call this.
     pub fn step(&self) {
         self.0.inc(1);
     }
 }
 
-/// The bar is gone when the result is printed.
+/// Removes the bar before the result is printed.
 impl Drop for Progress {
     fn drop(&mut self) {
         self.0.finish_and_clear();

@@ -1,4 +1,4 @@
-//! What a run takes from the machine. Linux only.
+//! The resources that a run uses. Linux only.
 
 use std::ops::{AddAssign, Sub};
 
@@ -10,44 +10,44 @@ use procfs::{ProcError, ProcResult, process::Process};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-/// CPU time, switches, faults and memory, of this process and its children.
+/// CPU time, switches, faults and memory of this process and its children.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Resources {
-    /// Seconds of CPU time in the program.
+    /// Seconds of CPU time in user mode.
     pub cpu_user: f64,
     /// Seconds of CPU time in the kernel.
     pub cpu_system: f64,
     /// How often a worker gave up its core to wait for something.
     pub voluntary_switches: u64,
-    /// How often the kernel took a worker's core away.
+    /// How often the kernel preempted a worker.
     pub involuntary_switches: u64,
-    /// Pages that became present without reading a file.
+    /// Pages faulted in without reading a file.
     pub minor_faults: u64,
-    /// Bytes of memory, pages that several share counted in parts (PSS).
-    /// The sum over all processes when the answers were in. Not the peak RSS
-    /// that the kernel keeps: that one survives `exec` and counts a shared
-    /// page once for each process. None where the kernel does not tell. Not
-    /// skipped then: between processes every field is sent.
+    /// Bytes of memory, with shared pages divided among their users (PSS):
+    /// the sum over all processes when the answers had arrived. It is not the
+    /// kernel's peak RSS, which survives `exec` and counts a shared page once
+    /// per process. None if the kernel does not report it. The field is never
+    /// skipped: between processes every field is sent.
     #[serde(default)]
     pub peak_proportional_memory: Option<u64>,
 }
 
 impl Resources {
-    /// Used since this process began, by it and by the children it reaped.
+    /// Used since this process started, by it and the children it reaped.
     pub fn so_far() -> Self {
         let mut used = Resources::from(usage(RUSAGE_SELF));
         used += Resources::from(usage(RUSAGE_CHILDREN));
         used
     }
 
-    /// Used by the calling thread since it began, whichever process it
-    /// belongs to: so that workers of both kinds are measured alike.
+    /// Used by the calling thread since it started, in any process. So both
+    /// kinds of worker are measured in the same way.
     pub fn of_this_thread() -> Self {
         usage(RUSAGE_THREAD).into()
     }
 }
 
-/// All but the memory, of which the kernel knows another peak.
+/// Everything except memory: the kernel's peak is a different one.
 impl From<rusage> for Resources {
     fn from(used: rusage) -> Self {
         Resources {
@@ -78,7 +78,7 @@ impl Sub for Resources {
     }
 }
 
-/// The sum of everything but memory, of which the peak counts.
+/// The sum of everything except memory, for which it is the maximum.
 impl AddAssign for Resources {
     fn add_assign(&mut self, other: Self) {
         self.cpu_user += other.cpu_user;
@@ -91,18 +91,18 @@ impl AddAssign for Resources {
     }
 }
 
-/// What one thread has taken, whichever process it belongs to: so that both
-/// ends of a channel can be measured in the same way.
+/// The resources used by one thread, in any process. So both ends of a channel
+/// are measured in the same way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Thread {
     /// Seconds of CPU time.
     pub cpu: f64,
-    /// How often it left its core, of itself or not.
+    /// Context switches, voluntary and involuntary.
     pub switches: u64,
 }
 
 impl Thread {
-    /// Since the calling thread began.
+    /// Used since the calling thread started.
     pub fn so_far() -> Self {
         let cpu = clock_gettime(ClockId::ThreadCPUTime);
         let used = usage(RUSAGE_THREAD);
@@ -124,27 +124,27 @@ impl Sub for Thread {
     }
 }
 
-/// Bytes of memory of this process and `others`, shared pages in parts.
-/// A process that is gone counts nothing. None where the kernel does not
-/// tell of all.
+/// Bytes of memory of this process and `others`, with shared pages divided
+/// among their users. A process that no longer exists counts as zero. None if
+/// the kernel does not report all of them.
 pub fn proportional_memory(others: &[u32]) -> Option<u64> {
     memory(others, "Pss")
 }
 
-/// Bytes of this process and `others` that belong to no file: stacks, heaps,
-/// and what they have written of their data. Unlike a part of the pages of a
-/// program, that does not change as others come and go who run it too.
+/// Bytes of this process and `others` that no file backs: stacks, heaps, and
+/// written data pages. Unlike a share of the program's pages, this does not
+/// change when other instances of the program start and exit.
 pub fn anonymous_memory(others: &[u32]) -> Option<u64> {
     memory(others, "Anonymous")
 }
 
-/// The sum of what `smaps_rollup` calls `kind` (proc_pid_smaps_rollup(5)).
+/// The sum of the field `kind` of `smaps_rollup` (proc_pid_smaps_rollup(5)).
 fn memory(others: &[u32], kind: &str) -> Option<u64> {
     let own = memory_of(&Process::myself().ok()?, kind).ok()??;
     let others = others.iter().map(|&id| {
         let process = Process::new(id as i32);
         match process.and_then(|process| memory_of(&process, kind)) {
-            // Of this process the kernel tells, so only the other is gone.
+            // The kernel reports this process, so only the other is gone.
             Err(error) if is_gone(&error) => Some(0),
             found => found.ok()?,
         }
@@ -152,18 +152,18 @@ fn memory(others: &[u32], kind: &str) -> Option<u64> {
     others.sum::<Option<u64>>().map(|others| own + others)
 }
 
-/// What `smaps_rollup` says of one process; None if it says nothing of this
-/// kind.
+/// The field `kind` of one process's `smaps_rollup`. None if there is no such
+/// field.
 ///
 /// # Errors
 ///
-/// Fails if the process is gone, or the kernel does not tell.
+/// Fails if the process is gone or the kernel does not report it.
 pub fn memory_of(process: &Process, kind: &str) -> ProcResult<Option<u64>> {
     let maps = process.smaps_rollup()?.memory_map_rollup;
     Ok(maps.iter().find_map(|map| map.extension.map.get(kind).copied()))
 }
 
-/// A process that is dead and not yet reaped has no memory either (ESRCH).
+/// A dead process that is not yet reaped has no memory either (ESRCH).
 fn is_gone(error: &ProcError) -> bool {
     match error {
         ProcError::NotFound(_) => true,
@@ -172,40 +172,40 @@ fn is_gone(error: &ProcError) -> bool {
     }
 }
 
-/// Seconds of CPU time of this process so far.
+/// CPU seconds of this process so far.
 pub fn cpu_of_this() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// Seconds of CPU time of all children that were reaped so far, and of those
-/// that these have reaped.
+/// CPU seconds of all children reaped so far, and of the children that those
+/// reaped.
 pub fn cpu_of_reaped() -> f64 {
     let reaped = usage(RUSAGE_CHILDREN);
     seconds(reaped.ru_utime) + seconds(reaped.ru_stime)
 }
 
 /// CPU seconds of another process so far, all its threads included. None if it
-/// is gone, or the kernel does not tell.
+/// is gone or the kernel does not report it.
 pub fn cpu_of(process: u32) -> Option<f64> {
     let mut clock = 0;
     let mut time = timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the clock's number is written to where we may write.
+    // SAFETY: the pointer for the clock's number is to a live local.
     let found = unsafe {
         libc::clock_getcpuclockid(pid_t::try_from(process).ok()?, &mut clock)
     };
-    // SAFETY: the time is written to where we may write. Of a clock that is
-    // not there any more, nothing is.
+    // SAFETY: the pointer for the time is to a live local. If the clock no
+    // longer exists, nothing is written.
     let mut read = || unsafe { libc::clock_gettime(clock, &mut time) };
     let is_known = found == 0 && read() == 0;
     is_known.then_some(time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9)
 }
 
 fn usage(of: c_int) -> rusage {
-    // SAFETY: a `rusage` is integers only, for which zero is a value.
+    // SAFETY: a `rusage` is made of integers, for which zero is a value.
     let mut usage: rusage = unsafe { std::mem::zeroed() };
     // SAFETY: the pointer is to a live `rusage`, which the kernel fills. It
-    // can only fail on a wrong `of` or pointer, and both are right.
+    // can only fail on an invalid `of` or pointer, and both are valid.
     unsafe { libc::getrusage(of, &raw mut usage) };
     usage
 }
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_gone_has_no_memory_and_the_living_have_some() {
+    fn a_process_that_is_gone_has_no_memory() {
         let gone = u32::MAX >> 1;
         for kind in ["Pss", "Anonymous"] {
             assert!(memory(&[gone], kind).unwrap() > 0, "{kind}");
@@ -237,7 +237,7 @@ mod tests {
         let touched = std::hint::black_box(vec![1_u8; pages * 4096]);
         let own = Resources::of_this_thread() - before;
         let other = thread::spawn(Resources::of_this_thread).join().unwrap();
-        // Where pages are larger, there are fewer of them.
+        // With larger pages there are fewer faults.
         assert!(own.minor_faults > 0, "{own:?} for {}", touched.len());
         assert!(other.minor_faults < pages as u64 / 2, "{other:?}");
         assert!(Resources::so_far().minor_faults >= own.minor_faults);

@@ -1,22 +1,22 @@
-//! Slices: a program that is kept alive, and told what to do next.
+//! Slices: a program that keeps running and serves requests.
 //!
-//! Two programs are compared best by taking turns: one does a piece of work
-//! of some 10 to 50 ms, and then the other does the same, in the same moment
-//! of the machine's life. A new program for each piece would cost more than
-//! the piece, and would bring a new layout of its memory each time, which
-//! changes what is measured.
+//! The best way to compare two programs is to alternate them: one does a piece
+//! of work of some 10 to 50 ms, then the other does the same while the machine
+//! is in the same state. Starting a new program for each piece would cost more
+//! than the piece. Each start would also bring a new memory layout, which
+//! changes the measurement.
 //!
 //! # The protocol
 //!
-//! With `--slices` a demo says that it is ready, and by which version of this
-//! protocol: until then, whatever started it may have made stdin the lifeline
-//! of something else, an interpreter say.
+//! With `--slices` a demo first reports that it is ready, and which version of
+//! this protocol it speaks. Until then, its parent may have used stdin as the
+//! lifeline of something else, such as an interpreter.
 //!
 //! ```text
 //! {"ready":1}
 //! ```
 //!
-//! Then it reads requests from stdin. A request is a line: a JSON array of
+//! Then it reads requests from stdin. A request is one line: a JSON array of
 //! strings, which are the demo's own flags.
 //!
 //! ```text
@@ -24,38 +24,39 @@
 //! ```
 //!
 //! The demo does what `main` would do with them, and answers with exactly one
-//! line on stdout: what `--json` would print, or what went wrong.
+//! line on stdout: the document that `--json` would print, or an error.
 //!
 //! ```text
 //! {"outcome": {"schema": 2, "scenario": "shared-state", …}}
-//! {"error": "a number of workers from 1 to 1024 is needed"}
+//! {"error": "expected a number from 1 to 1024"}
 //! ```
 //!
-//! Then it waits for the next line. A wrong answer, a refused flag and a line
-//! that is no request are errors, and not the end of the program. The end of
-//! stdin is, with status 0.
+//! Then it waits for the next line. A wrong answer, a rejected flag and a
+//! malformed request are errors, but the program keeps running. It exits with
+//! status 0 at the end of stdin.
 //!
-//! - While the demo *works*, stdin is its [lifeline]: the end of it ends the
-//!   demo, and its workers with it. While it *waits*, it ends by itself then.
-//! - Between two slices it sleeps: it has no worker and uses no CPU time. The
+//! - While the demo *works*, stdin is its [lifeline]: closing it terminates the
+//!   demo and its workers. While the demo *waits*, it sees the end of stdin and
+//!   exits by itself.
+//! - Between slices it sleeps: it has no workers and uses no CPU time. The
 //!   exception is the scenario about workers that cannot be stopped, which
-//!   says so: see [`Part`](crate::scenarios::Part).
-//! - A slice leaves nothing to the next one that would change its figures.
-//!   The cores that it may use are as they were, see [`placement`]; and memory
-//!   that it has freed goes back to the kernel. Otherwise threads would find
-//!   the heap of the slice before, with its pages in place, where a new worker
-//!   process has to fetch each anew: in a run of its own both have to.
+//!   declares it: see [`Part`](crate::scenarios::Part).
+//! - A slice leaves nothing behind that would change the figures of the next
+//!   one. The CPU affinity is restored, see [`placement`], and freed memory
+//!   goes back to the kernel. Otherwise threads would reuse the heap of the
+//!   previous slice, with its pages already present, while a new worker process
+//!   must fault in every page. In separate runs both have to.
 //!
 //! # Rejected alternatives
 //!
-//! - A socket, or a name in the file system: something to clean up, and
-//!   somebody else could connect.
+//! - A socket, or a name in the file system: it needs cleanup, and other
+//!   programs could connect.
 //! - A thread that reads stdin while another works: every demo would have one
-//!   thread more than its text says, and its memory would count.
-//! - SIGSTOP and SIGCONT for a program that works without end: it would stop
-//!   in the middle of something, with a lock in its hands.
+//!   thread more than its source shows, and the thread's memory would count.
+//! - SIGSTOP and SIGCONT for a program that works endlessly: they would stop it
+//!   at any point, perhaps while it holds a lock.
 //! - A binary protocol: a person cannot type it, and a slice takes a thousand
-//!   times as long as its line of JSON.
+//!   times as long as its line of JSON anyway.
 
 use std::{
     io::{self, BufRead as _},
@@ -76,18 +77,17 @@ use crate::{
     placement, progress,
 };
 
-/// The flag, without which no program reads requests.
+/// The flag that makes a program read requests.
 pub const FLAG: &str = "--slices";
 
 /// The version of the protocol.
 pub const VERSION: u32 = 1;
 
-/// Does what each line of stdin asks for, until there are no more.
+/// Serves each request on stdin until stdin ends.
 ///
 /// # Errors
 ///
-/// Fails if stdin has no other end that could ask, or if an answer cannot be
-/// written.
+/// Fails if stdin is not a pipe or socket, or if an answer cannot be written.
 pub fn serve<A: Arguments>(
     model: Model,
     run: impl Fn(Model, &A) -> Result<Outcome>,
@@ -97,7 +97,7 @@ pub fn serve<A: Arguments>(
     progress::keep_silent();
     demo::print(format_args!("{{\"ready\":{VERSION}}}\n"))?;
     let (mut stdin, mut line) = (io::stdin().lock(), Vec::new());
-    while stdin.read_until(b'\n', &mut line).context("no request")? > 0 {
+    while stdin.read_until(b'\n', &mut line).context("cannot read stdin")? > 0 {
         let answer = beside(&lifeline, || answer(&line, model, &run))?;
         demo::print(format_args!("{answer}\n"))?;
         line.clear();
@@ -105,18 +105,17 @@ pub fn serve<A: Arguments>(
     Ok(())
 }
 
-/// A file has no other end that could be gone.
+/// Rejects a file: it has no other end that could be closed.
 fn check(lifeline: impl AsFd) -> Result<()> {
     let kind = FileType::from_raw_mode(fstat(lifeline)?.st_mode);
     ensure!(
         matches!(kind, FileType::Fifo | FileType::Socket),
-        "--slices needs a pipe or a socket as stdin, and this is another \
-         kind of file"
+        "--slices needs a pipe or a socket as stdin, not another kind of file"
     );
     Ok(())
 }
 
-/// Works while the end of stdin would end all of it.
+/// Works while closing stdin would terminate the program and its workers.
 fn beside<T>(lifeline: impl AsFd, work: impl FnOnce() -> T) -> Result<T> {
     lifeline::hold_if_cut(&lifeline).context("stdin was lost")?;
     let done = work();
@@ -124,7 +123,7 @@ fn beside<T>(lifeline: impl AsFd, work: impl FnOnce() -> T) -> Result<T> {
     Ok(done)
 }
 
-/// The line that is the answer to this one.
+/// The answer to a request, as one line.
 fn answer<A: Arguments>(
     request: &[u8],
     model: Model,
@@ -140,7 +139,7 @@ fn answer<A: Arguments>(
     )
 }
 
-/// What `main` does with the same flags.
+/// Does what `main` does with the same flags.
 fn slice<A: Arguments>(
     request: &[u8],
     model: Model,
@@ -156,38 +155,38 @@ fn slice<A: Arguments>(
     Ok(outcome)
 }
 
-/// What malloc(3) keeps of freed memory for later goes back to the kernel.
+/// Returns the freed memory that malloc(3) keeps for reuse to the kernel.
 #[cfg(target_env = "gnu")]
 fn give_memory_back() {
-    // SAFETY: it takes no pointer, and touches only what nobody has in use.
+    // SAFETY: it takes no pointer, and touches only memory not in use.
     unsafe { libc::malloc_trim(0) };
 }
 
-/// What is kept, and for how long, is for another allocator to say.
+/// Other allocators decide themselves what they keep, and for how long.
 #[cfg(not(target_env = "gnu"))]
 fn give_memory_back() {}
 
 fn understood<A: Arguments>(request: &[u8], model: Model) -> Result<A> {
     let flags: Vec<String> = serde_json::from_slice(request)
-        .context("a request is a JSON array of strings, on one line")?;
+        .context("a request must be a JSON array of strings on one line")?;
     let program = once(demo::program());
     let arguments = A::try_parse_from(program.chain(flags))
         .map_err(|error| refused(&error))?;
     let common = arguments.common();
     if common.slices || common.lifeline {
-        bail!("a slice has neither slices nor a lifeline of its own");
+        bail!("a slice cannot have slices or a lifeline of its own");
     }
     if arguments.list(model).is_some() || arguments.instead().is_some() {
-        bail!("a slice is a run, and nothing in place of one");
+        bail!("a slice must be a run, but these flags do something else");
     }
     if arguments.owns_the_terminal() {
-        bail!("a slice has no terminal: say --headless");
+        bail!("a slice has no terminal: use --headless");
     }
     arguments.check(model).map_err(|reason| anyhow!(reason))?;
     Ok(arguments)
 }
 
-/// What clap says, for an answer that is called an error already.
+/// Clap's message without its prefix: the answer is already marked as an error.
 fn refused(error: &clap::Error) -> anyhow::Error {
     let words = error.to_string();
     let words = words.strip_prefix("error: ").unwrap_or(&words);
@@ -205,7 +204,7 @@ mod tests {
     use super::*;
     use crate::{arguments::Common, laps::Laps};
 
-    /// Does something twice as often as it is asked to.
+    /// Does something twice as often as requested.
     #[derive(Debug, Parser)]
     struct Args {
         #[arg(long, default_value_t = 1)]
@@ -279,12 +278,12 @@ mod tests {
             (r#"["--help"]"#, "--times"),
             (r#"["--times", "many"]"#, "invalid value 'many'"),
             (r#"["--times", "0"]"#, "nothing is to be done"),
-            (r#"["--times", "77"]"#, "nothing in place of one"),
+            (r#"["--times", "77"]"#, "must be a run"),
             (r#"["--times", "99"]"#, "too many"),
-            (r#"["--serve"]"#, "nothing in place of one"),
+            (r#"["--serve"]"#, "must be a run"),
             (r#"["--slices"]"#, "of its own"),
             (r#"["--lifeline"]"#, "of its own"),
-            (r#"["--expect", "3"]"#, "and not 3 as expected"),
+            (r#"["--expect", "3"]"#, "expected 3"),
         ] {
             let said = said(request.as_bytes());
             let words = said["error"].as_str().unwrap_or_default();
@@ -294,8 +293,8 @@ mod tests {
         assert!(said(b"[\"\xff\"]")["error"].is_string());
     }
 
-    /// Nothing happens at the other end meanwhile, or this test would be
-    /// ended.
+    /// Nothing may happen at the other end meanwhile: it would terminate this
+    /// test.
     #[test]
     fn stdin_is_a_lifeline_during_the_work_and_only_then() {
         let (ours, theirs) = UnixStream::pair().unwrap();

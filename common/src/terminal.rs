@@ -1,20 +1,22 @@
-//! Who gives a terminal back when its program cannot.
+//! A keeper, which restores a terminal when its program cannot.
 //!
-//! A program that draws has the terminal in raw mode and on its other screen,
-//! and gives it back when it ends. After a SIGKILL no drop and no handler
-//! runs: the shell then finds a terminal that shows no typing. So the program
-//! has a keeper, this program once more, which knows the terminal as it was,
-//! and waits for the program's end. The sibling starts it, in a process group
-//! of its own, where no key and no `kill` of the program's group finds it.
+//! A full-screen program puts the terminal into raw mode and on the alternate
+//! screen, and restores it on exit. After a SIGKILL no drop and no handler
+//! runs: the shell is left with a terminal that does not echo. So the program
+//! has a keeper, a second instance of itself, which remembers the terminal's
+//! original state and waits for the program to exit. The sibling starts it in
+//! a separate process group, out of reach of keys and of a `kill` of the
+//! program's group.
 //!
-//! What the kernel does for a descriptor it does not do for a terminal's
-//! modes: they belong to the terminal and not to who set them.
+//! The kernel closes descriptors when a process dies, but it does not restore
+//! terminal modes: they belong to the terminal, not to the process that set
+//! them.
 //!
-//! Two more things a program that draws cannot do by itself, whatever it
-//! waits in. If the terminal goes away, the keeper ends, and the program is
-//! sent SIGHUP for it. And what is written to stderr, by a worker too, would
-//! be written across the screen: it goes to the keeper, and is printed when
-//! the terminal is given back.
+//! The keeper does two more things that a full-screen program cannot do by
+//! itself, whatever it is blocked in. If the terminal goes away, the keeper
+//! exits, and that sends the program SIGHUP. And text written to stderr, by a
+//! worker too, would garble the screen: it goes to the keeper, which prints it
+//! when the terminal is restored.
 
 use std::{
     env,
@@ -40,11 +42,11 @@ use crate::lifeline;
 /// The first argument of a keeper.
 pub const KEEPER: &str = "keeper-of-the-terminal";
 
-/// Ends whatever sequence the program was killed in, and then: plain text, no
-/// bracketed paste, the usual screen, a cursor.
+/// Cancels any escape sequence that the program was killed in, then sets plain
+/// text, no bracketed paste, the main screen, and a visible cursor.
 const USUAL: &[u8] = b"\x18\x1b[0m\x1b[?2004l\x1b[?1049l\x1b[?25h";
 
-/// What is kept of stderr, and as much as a pipe holds: the end of it.
+/// How much of stderr is kept, from its end: as much as a pipe can hold.
 const LONGEST: usize = 64 << 10;
 
 /// A process that outlives this one by a moment.
@@ -58,25 +60,25 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Has one watch over the terminal on stdout, which knows it as it is
-    /// now. From now on a terminal that goes away is a SIGHUP, and stderr is
-    /// kept back, of workers that are started later too.
+    /// Starts a keeper for the terminal on stdout, which remembers its current
+    /// state. From now on, a terminal that goes away raises SIGHUP, and stderr
+    /// is held back, also for workers started later.
     ///
     /// `start` starts this program again, as [`KEEPER`], with these as its
     /// stdin and its stderr.
     ///
     /// # Errors
     ///
-    /// Fails if no process can be started, or if stdout is no terminal.
+    /// Fails if no process can be started, or if stdout is not a terminal.
     pub fn watch(
         start: impl FnOnce(OwnedFd, OwnedFd) -> io::Result<Child>,
     ) -> Result<Self> {
         let (mut line, theirs) = UnixStream::pair()?;
         let (said, say) = io::pipe()?;
         let child = start(theirs.into(), said.into())
-            .context("no keeper of the terminal can be started")?;
+            .context("cannot start the keeper of the terminal")?;
         let ready = line.read_exact(&mut [0]);
-        ready.context("stdout is no terminal that could be kept")?;
+        ready.context("stdout is not a usable terminal")?;
         lifeline::hold(&line, Signal::HUP)?;
         let mut keeper = Keeper { child, line: Some(line), stderr: None };
         if stderr().is_terminal() {
@@ -87,23 +89,24 @@ impl Keeper {
     }
 }
 
-/// It finds the terminal given back, prints what it kept, and ends.
+/// The keeper finds the terminal already restored, prints what it held back,
+/// and exits.
 impl Drop for Keeper {
     fn drop(&mut self) {
         // An error here means that the terminal or the keeper is gone.
         let _ = self.stderr.as_ref().map(dup2_stderr);
-        // Closed by us, it sends no signal.
+        // No signal is sent when we close our own end.
         self.line = None;
         let _ = self.child.wait();
     }
 }
 
-/// Whether this process was started as a keeper: by its first argument.
+/// Whether this process was started as a keeper, by its first argument.
 pub fn is_keeper() -> bool {
     env::args_os().nth(1).is_some_and(|role| role == KEEPER)
 }
 
-/// Plays the keeper, to the end.
+/// Runs as the keeper until the program exits.
 pub fn keep() -> ! {
     exit(if watch_over_stdout().is_ok() { 0 } else { 1 })
 }
@@ -115,7 +118,7 @@ fn watch_over_stdout() -> io::Result<()> {
     line.write_all(&[0])?;
     let said = listen()?;
     let now = tcgetattr(stdout())?;
-    // A shell that was faster has the terminal in modes of its own.
+    // If the shell was faster, it has already set its own modes.
     if is_raw(&now) && !is_raw(&before) {
         tcsetattr(stdout(), OptionalActions::Now, &before)?;
         stdout().write_all(USUAL)?;
@@ -124,14 +127,14 @@ fn watch_over_stdout() -> io::Result<()> {
     stdout().flush()
 }
 
-/// Waits until the program has ended or the terminal is gone, and keeps what
-/// is said meanwhile. The program's stderr comes in by our own.
+/// Waits until the program exits or the terminal goes away, and collects the
+/// program's stderr, which arrives on our own stderr.
 fn listen() -> io::Result<Vec<u8>> {
     let (line, terminal, said) = (stdin(), stdout(), stderr());
     let (mut kept, mut room) = (Vec::new(), vec![0; LONGEST]);
     let mut ends = vec![
         PollFd::new(&line, PollFlags::IN),
-        // That it hangs up is told unasked.
+        // A hang-up is reported even if not requested.
         PollFd::new(&terminal, PollFlags::empty()),
         PollFd::new(&said, PollFlags::IN),
     ];
@@ -152,17 +155,17 @@ fn listen() -> io::Result<Vec<u8>> {
     }
 }
 
-/// As programs that draw have it, and no shell: without even Ctrl-C.
+/// Whether full-screen modes are set, which no shell uses: even Ctrl-C is off.
 fn is_raw(terminal: &Termios) -> bool {
     let cooked = LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
     !terminal.local_modes.intersects(cooked)
 }
 
-/// A background process that sets the modes of a terminal is stopped for it
-/// (tcsetattr(3)), and the end of a session is told to all its processes.
+/// A background process that sets a terminal's modes is stopped (tcsetattr(3)),
+/// and the end of a session sends SIGHUP to all its processes.
 fn ignore_job_control() {
     for signal in [libc::SIGTTOU, libc::SIGHUP] {
-        // SAFETY: to ignore a signal runs no code of ours.
+        // SAFETY: ignoring a signal runs no code of ours.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
 }

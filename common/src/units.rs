@@ -1,8 +1,8 @@
-//! Figures as people write them: three digits and a prefix.
+//! Human-readable figures: three digits and a prefix.
 
-/// `value` in base units, with the prefix that makes it readable: 0.0021 s is
-/// `2.10 ms`. A plain count has the unit `1`, which is not written; a `share`
-/// of a whole is written in percent.
+/// Formats `value`, in base units, with a readable prefix: 0.0021 s is
+/// `2.10 ms`. A plain count has the unit `1`, which is omitted; a `share` of a
+/// whole is written in percent.
 pub fn human(value: f64, unit: &str) -> String {
     const PREFIXES: [(f64, &str); 7] = [
         (1e12, "T"),
@@ -31,12 +31,12 @@ pub fn human(value: f64, unit: &str) -> String {
     format!("{} {prefix}{unit}", three_digits(value / factor))
 }
 
-/// The same of a figure that this machine may not tell.
+/// As [`human`], for a figure that this machine may not report.
 pub fn known(value: Option<f64>, unit: &str) -> String {
     value.map_or("not known here".into(), |value| human(value, unit))
 }
 
-/// A size in bytes as the prefixes of memory have it: `64 MiB`.
+/// Formats a size in bytes with a binary prefix: `64 MiB`.
 pub fn binary(bytes: usize) -> String {
     let fits = |(_, factor): &&(&str, usize)| bytes.is_multiple_of(*factor);
     let (unit, factor) = BINARY.iter().find(fits).unwrap_or(&("B", 1));
@@ -49,11 +49,11 @@ pub fn binary(bytes: usize) -> String {
 const BINARY: [(&str, usize); 4] =
     [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
-/// Reads what [`binary`] writes, also without the blank, or without a unit.
+/// Parses the output of [`binary`], also without the space or without a unit.
 ///
 /// # Errors
 ///
-/// Fails if it is no size, or one that no machine has.
+/// Fails if `text` is not a size, or one that no machine has.
 pub fn parse_bytes(text: &str) -> Result<usize, String> {
     let unit = text.trim_start_matches(|sign: char| sign.is_ascii_digit());
     let number = &text[..text.len() - unit.len()];
@@ -64,10 +64,10 @@ pub fn parse_bytes(text: &str) -> Result<usize, String> {
             number.parse::<usize>().ok()?.checked_mul(*factor)
         })
         .filter(|bytes| *bytes <= isize::MAX as usize)
-        .ok_or_else(|| "a size is needed, such as 64KiB, 64MiB or 1GiB".into())
+        .ok_or_else(|| "expected a size, such as 64KiB, 64MiB or 1GiB".into())
 }
 
-/// `value` with three significant digits, never in exponent notation.
+/// Formats `value` with three significant digits, never in exponent notation.
 pub fn three_digits(value: f64) -> String {
     let decimals = match value.abs() {
         size if size >= 99.95 => 0,
@@ -78,7 +78,7 @@ pub fn three_digits(value: f64) -> String {
 }
 
 fn count(value: f64) -> String {
-    // The median of an even number of counts has a half.
+    // The median of an even number of counts may end in a half.
     let value = if value.abs() >= 100.0 { value.round() } else { value };
     if value.fract() != 0.0 {
         return three_digits(value);

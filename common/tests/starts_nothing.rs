@@ -66,6 +66,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
             true => sources(&path),
             false => vec![path],
         })
+        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
         .filter(|path| !path.to_string_lossy().ends_with("tests.rs"))
         .collect()
 }

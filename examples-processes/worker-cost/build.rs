@@ -1,16 +1,16 @@
-//! Links this program statically, where that can be done: because each of its
-//! workers is this program started again, and would begin by having three
-//! libraries mapped, and some thousand addresses corrected, by the dynamic
-//! linker. What that saves: `cargo bench -p worker-cost-processes`. What it
-//! costs: a larger file, no libraries loaded or names resolved at run time
-//! (dlopen(3), nsswitch.conf(5)), and that the program lies at the same
-//! address each time, which helps who attacks it.
+//! Links this program statically, where possible. Each of its workers is this
+//! program, started again: linked dynamically, each would first wait for the
+//! dynamic linker to map three libraries and to relocate some thousand
+//! addresses. To see what that saves: `cargo bench -p worker-cost-processes`.
+//! What it costs: a larger file, no libraries loaded or names resolved at run
+//! time (dlopen(3), nsswitch.conf(5)), and a program at the same address each
+//! time, which helps an attacker.
 //!
-//! Rustc's own way is `-C target-feature=+crt-static`. It has to be told to
-//! the compiler before it compiles anything, from the outside, and so holds
-//! for the whole workspace; and by itself it makes a program of which
-//! addresses have to be corrected still. Here only the linker is told.
-//! `LINK=dynamic` leaves all as usual. The program says which it is.
+//! Rustc's own way is `-C target-feature=+crt-static`. That flag must be set
+//! from outside, before anything is compiled, and so applies to the whole
+//! workspace; and by itself it makes a program that still needs relocations.
+//! Here only the linker gets flags. `LINK=dynamic` links as usual. The program
+//! reports how it was linked.
 
 use std::{
     env,
@@ -42,22 +42,22 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
         Err(reason) => println!(
-            "cargo:warning=linked dynamically, so that workers take longer to \
+            "cargo:warning=linked dynamically, so workers take longer to \
              start: {reason}"
         ),
     }
     Ok(())
 }
 
-/// What the linker is to be told, in order to link statically.
+/// The linker's arguments for a static link.
 fn arguments(folder: &Path) -> Result<Vec<String>, Box<dyn Error>> {
     if env::var("TARGET")? != env::var("HOST")? {
-        return Err("a program for another machine cannot be tried here".into());
+        return Err("a program for another machine cannot be run here".into());
     }
     link::statically(&rustc(), folder)
 }
 
-/// As cargo will call it: with the flags and the linker that it was given.
+/// As cargo will call it: with the same flags and the same linker.
 fn rustc() -> Rustc {
     let flags = env::var_os("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let mut flags: Vec<OsString> = flags

@@ -1,9 +1,8 @@
-//! Takes the sources of every pair into the program, and the scripts for
-//! CPython: so that what a report shows and counts is what was built, wherever
-//! the program is copied to.
+//! Embeds the sources of every pair and the scripts for CPython, so that a
+//! report shows and counts what was built, wherever the program is copied to.
 //!
 //! The rejected alternative, reading them from the workspace when they are
-//! shown, shows what somebody has edited since, or nothing.
+//! shown, would show later edits, or nothing.
 
 use std::{
     env,
@@ -63,9 +62,9 @@ fn collect(
     Ok(())
 }
 
-/// The scripts in the folder, sorted. Beside them lies what Python keeps of
-/// them: were the folder watched as a whole, each comparison would have this
-/// program built anew.
+/// The scripts in the folder, sorted. Each is watched separately: beside them
+/// lies Python's cache, so watching the folder would rebuild this program for
+/// each comparison.
 fn scripts(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {

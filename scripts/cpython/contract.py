@@ -1,7 +1,7 @@
 """What all scenarios share: flags, laps, the outcome, and how a run ends.
 
-It starts no worker: the mechanism is in the scenarios, and which one it is,
-is chosen in `models`.
+It starts no workers: the mechanism is in the scenarios, and `models` decides
+which one it is.
 """
 
 from __future__ import annotations
@@ -31,36 +31,37 @@ SCHEMA = 2
 
 
 class Failure(Exception):
-    """The work failed, or its answer is wrong: said in one line, status 1."""
+    """The work failed, or its answer is wrong: one line, exit status 1."""
 
 
 class Misuse(Exception):
-    """Flags that do not go together: said with the usage, status 2."""
+    """Flags that do not go together: an error with usage, exit status 2."""
 
 
 # Flags
 
 
 class Flags(argparse.ArgumentParser):
-    """Flags of a command line, and then of one slice after the other."""
+    """The flags of a command line, and then of one slice after another."""
 
-    #: Whether a wrong flag is an error of a slice, and no end of the program.
+    #: Whether a wrong flag is an error of a slice instead of the program's
+    #: end.
     in_slices = False
 
     def error(self, message: str) -> NoReturn:
-        """What is wrong."""
+        """Reports what is wrong."""
         if self.in_slices:
             raise Misuse(message)
         super().error(message)
 
     def print_help(self, file: Any = None) -> None:
-        """What there is; a slice has no line to spare for it."""
+        """The help; a slice has no line to spare for it."""
         if self.in_slices:
             raise Misuse(NO_RUN)
         super().print_help(file)
 
 
-NO_RUN = "a slice is a run, and nothing in place of one"
+NO_RUN = "a slice must be a run, but these flags do something else"
 
 
 def flags(description: str, examples: str) -> Flags:
@@ -74,74 +75,85 @@ def flags(description: str, examples: str) -> Flags:
         "--model",
         choices=["threads", "processes"],
         default="threads",
-        help="what workers are [default: threads]",
+        help="the kind of workers [default: threads]",
     )
     parser.add_argument(
         "--start-method",
         choices=["fork", "spawn", "forkserver"],
-        help="how a process starts [default: as this Python does]",
-    )
-    parser.add_argument("--seed", type=natural, default=1, metavar="N")
-    parser.add_argument(
-        "--quick", action="store_true", help="a smaller work load"
+        help="how a process starts [default: this Python's default]",
     )
     parser.add_argument(
-        "--json", action="store_true", help="one JSON document on stdout"
+        "--seed",
+        type=natural,
+        default=1,
+        metavar="N",
+        help="seed for the input [default: 1]",
     )
     parser.add_argument(
-        "--lifeline", action="store_true", help="end when stdin is closed"
+        "--quick", action="store_true", help="use a smaller workload"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON document on stdout"
+    )
+    parser.add_argument(
+        "--lifeline", action="store_true", help="exit when stdin is closed"
     )
     parser.add_argument(
         "--slices",
         action="store_true",
-        help="stay, and do what each line of stdin asks for: a JSON array of "
+        help="keep running and do one run per line of stdin, a JSON array of "
         "flags",
     )
     parser.add_argument(
         "--expect",
         metavar="ANSWER",
-        help="of a run with the same flags, which was checked",
+        help="expected answer, from an earlier run that was verified; skips "
+        "the slow check",
     )
     return parser
 
 
 def add_workers(parser: Flags) -> None:
-    """How many share the work."""
+    """The number of workers."""
     parser.add_argument(
         "--workers",
         type=positive,
         default=cores(),
         metavar="N",
-        help="how many workers [default: one for each core]",
+        help="number of workers [default: one per core]",
     )
 
 
 def add_variants(parser: Flags, variants: Sequence[str]) -> None:
-    """Which of the variants; may be given more than once."""
+    """The selected variants; the flag can be repeated."""
     parser.add_argument(
         "--variant",
         dest="variants",
         action="append",
         choices=variants,
         metavar="NAME",
-        help=f"run only this: {', '.join(variants)} (repeatable)",
+        help=f"run only this variant: {', '.join(variants)} (repeatable)",
     )
-    parser.add_argument("--list-variants", action="store_true")
+    parser.add_argument(
+        "--list-variants",
+        action="store_true",
+        help="print the names of the variants and exit",
+    )
 
 
 def natural(text: str) -> int:
-    """A whole number, zero included."""
+    """A non-negative integer."""
     number = int(text)
     if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below zero")
+        raise argparse.ArgumentTypeError(f"{text} is negative")
     return number
 
 
 def positive(text: str) -> int:
-    """A whole number above zero."""
+    """A positive integer."""
     number = natural(text)
     if number == 0:
-        raise argparse.ArgumentTypeError("at least 1 is needed")
+        raise argparse.ArgumentTypeError("must be at least 1")
     return number
 
 
@@ -149,27 +161,28 @@ def positive(text: str) -> int:
 
 
 class Laps:
-    """Start, work, stop: read in the same places as by the Rust siblings."""
+    """Start, work, stop: measured at the same points as in Rust."""
 
     def __init__(self) -> None:
         self.seconds = {"start": 0.0, "work": 0.0, "stop": 0.0}
-        #: None where the kernel does not tell, as below.
+        #: None where the kernel does not report it, as below.
         self.memory: Optional[float] = None
-        #: What belongs to no file: stacks, heaps, and what was written of
-        #: data. In parts, because a fork shares it until it is written to.
+        #: Anonymous memory: stacks, heaps, and data that was written to.
+        #: Shared pages are divided among their users, because a fork shares
+        #: them until they are written to.
         self.anonymous_memory: Optional[float] = None
         self._before = usage()
         self._used: dict[str, float] = {}
         self._since = time.monotonic()
 
     def started(self) -> None:
-        """Every worker stands at the gate, which opens right after this."""
+        """Every worker is at the gate, which opens right after this."""
         self.seconds["start"] = self._lap()
 
     def worked(self, workers: Iterable[Optional[int]] = ()) -> None:
-        """The last answer is in; these are the processes beside this one.
+        """The last answer is in; `workers` are the other processes.
 
-        Their memory is measured off the clock, while they are there.
+        Their memory is measured off the clock, while they still exist.
         """
         self.seconds["work"] = self._lap()
         others = [pid for pid in workers if pid is not None]
@@ -187,7 +200,7 @@ class Laps:
         }
 
     def add(self, other: Laps) -> None:
-        """Adds the laps of one more variant."""
+        """Adds the laps of another variant."""
         for name, seconds in other.seconds.items():
             self.seconds[name] += seconds
         for name, used in other._used.items():
@@ -196,7 +209,7 @@ class Laps:
         self.memory = max(known, default=None)
 
     def resources(self) -> dict[str, float]:
-        """What was used, workers included."""
+        """The resources used, including those of the workers."""
         nothing = dict.fromkeys(self._before, 0)
         memory = known({"peak_proportional_memory": self.memory})
         return {**nothing, **self._used, **memory}
@@ -208,7 +221,7 @@ class Laps:
 
 
 def usage() -> dict[str, float]:
-    """Used so far by this process, and by the children it has reaped."""
+    """Used so far by this process and by the children it has reaped."""
     own, theirs = (
         resource.getrusage(who)
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
@@ -223,19 +236,19 @@ def usage() -> dict[str, float]:
 
 
 def proportional_memory(processes: Iterable[int]) -> Optional[float]:
-    """Bytes of these processes, shared pages in parts. Linux only."""
+    """Bytes of these processes; shared pages are divided. Linux only."""
     return total(memory(process, "Pss") for process in processes)
 
 
 def anonymous_memory(processes: Iterable[int]) -> Optional[float]:
-    """Bytes of these processes that belong to no file, in parts."""
+    """Anonymous bytes of these processes; shared pages are divided."""
     return total(memory(process, "Pss_Anon") for process in processes)
 
 
 def memory(process: int, kind: str) -> Optional[int]:
     """Bytes of one kind, see proc_pid_smaps_rollup(5).
 
-    Zero if the process is gone, and None where the kernel does not tell.
+    Zero if the process is gone, and None where the kernel does not report it.
     """
     try:
         with open(f"/proc/{process}/smaps_rollup") as rollup:
@@ -251,7 +264,7 @@ def memory(process: int, kind: str) -> Optional[int]:
 
 
 def total(figures: Iterable[Optional[float]]) -> Optional[float]:
-    """The sum, if all of them are known."""
+    """The sum, if all figures are known."""
     sum_of_all: float = 0
     for figure in figures:
         if figure is None:
@@ -261,7 +274,7 @@ def total(figures: Iterable[Optional[float]]) -> Optional[float]:
 
 
 def known(members: dict[str, Any]) -> dict[str, Any]:
-    """What is not known is absent from a document."""
+    """Leaves out unknown values, which a document does not contain."""
     return {name: it for name, it in members.items() if it is not None}
 
 
@@ -272,21 +285,21 @@ def known(members: dict[str, Any]) -> dict[str, Any]:
 class Metric:
     """One figure of a run, in SI base units: see common/src/outcome.rs."""
 
-    #: Its key, by which figures are told apart.
+    #: Its key, unique among the figures.
     id: str
     #: What was measured, for a person.
     label: str
     unit: str
     better: str
-    #: None where the kernel does not tell.
+    #: None where the kernel does not report it.
     value: Optional[float]
-    #: For a person; its key is in the id.
+    #: For a person; the id contains its key.
     variant: Optional[str] = None
     only: Optional[str] = None
     detail: bool = False
 
     def of(self, key: str, label: Optional[str] = None) -> Metric:
-        """Of the variant of this key, which may be its label too."""
+        """The metric of the variant with this key, which may be its label."""
         return dataclasses.replace(
             self,
             id=f"{self.id}.{key}",
@@ -294,7 +307,7 @@ class Metric:
         )
 
     def document(self) -> dict[str, Any]:
-        """What is usual is not written."""
+        """Leaves out default values."""
         members = dataclasses.asdict(self).items()
         return {
             name: value
@@ -305,7 +318,7 @@ class Metric:
 
 @dataclass
 class Outcome:
-    """What came of a run whose answer was found right."""
+    """The outcome of a run whose answer was checked."""
 
     scenario: str
     parameters: Any
@@ -338,7 +351,7 @@ class Outcome:
     def human(self, model: Model) -> str:
         """The same for a person."""
         rows = [
-            f" {metric.label:24} {metric.variant or '':20} "
+            f" {metric.label:30} {metric.variant or '':25} "
             f"{human(metric.value, metric.unit):>12}"
             for metric in self.metrics
             if not metric.detail
@@ -373,7 +386,7 @@ def human(value: Optional[float], unit: str) -> str:
 
 
 def machine(model: Model) -> dict[str, Any]:
-    """Where it was measured."""
+    """The machine that it was measured on."""
     return known(
         {
             "cpu": cpu(),
@@ -386,7 +399,7 @@ def machine(model: Model) -> dict[str, Any]:
 
 
 def has_gil() -> bool:
-    """Whether threads take turns at a global lock."""
+    """Whether threads share a global lock."""
     return getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
@@ -406,7 +419,7 @@ def cores() -> int:
 
 
 def cpu() -> Optional[str]:
-    """The processor's name, where the kernel tells it."""
+    """The processor's name, where the kernel reports it."""
     try:
         with open("/proc/cpuinfo") as lines:
             for line in lines:
@@ -427,9 +440,9 @@ def main(
     variants: Sequence[str] = (),
     has: Callable[[Model, str], bool] = lambda model, variant: True,
 ) -> NoReturn:
-    """Flags in, outcome out, exit status: 0, 1, 2, 130.
+    """Flags in, outcome out; the exit status is 0, 1, 2 or 130.
 
-    A model that `has` not a variant leaves it out.
+    Variants that the model does not have are left out.
     """
     put_in_order()
     arguments = parser.parse_args()
@@ -474,10 +487,10 @@ def serve(
     offered: Sequence[str],
     run: Callable[[Model, argparse.Namespace], Outcome],
 ) -> NoReturn:
-    """Does what each line of stdin asks for, until there are no more.
+    """Serves each request on stdin until stdin ends.
 
-    What it was started with holds for each slice, unless that says otherwise:
-    the model, among others, which a slice may not change.
+    The flags of this program are the defaults of each slice, except the model,
+    which a slice may not change.
     """
     kind = os.fstat(0).st_mode
     if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):
@@ -509,7 +522,7 @@ def slice_of(
     offered: Sequence[str],
     run: Callable[[Model, argparse.Namespace], Outcome],
 ) -> dict[str, Any]:
-    """What `main` does with the same flags, or what went wrong."""
+    """Does what `main` does with the same flags, or reports the error."""
     try:
         arguments = understood(parser, model, request, offered)
         outcome = run(model, arguments)
@@ -530,25 +543,25 @@ def understood(
     if not isinstance(words, list) or not all(
         isinstance(word, str) for word in words
     ):
-        raise Misuse(f"a request is a JSON array of strings: {request!r}")
+        raise Misuse(f"a request must be a JSON array of strings: {request!r}")
     arguments = parser.parse_args(words)
     if arguments.slices or arguments.lifeline:
-        raise Misuse("a slice has neither slices nor a lifeline of its own")
+        raise Misuse("a slice cannot have slices or a lifeline of its own")
     if getattr(arguments, "list_variants", False):
         raise Misuse(NO_RUN)
     asked = getattr(arguments, "variants", None)
     if asked and not set(asked) & set(offered):
         raise Misuse(f"{model.name} have only {', '.join(offered)}")
     if choose(arguments) != model:
-        raise Misuse(f"this program is there for {model.name}")
+        raise Misuse(f"this program only runs {model.name}")
     return arguments
 
 
 class Interrupt:
-    """Ctrl-C, which hits all programs of a terminal.
+    """Ctrl-C, which reaches all programs of a terminal.
 
-    What this one waits for may end by it, and be missed first; or the
-    exception is raised where Python drops it, as in a hook of `fork`.
+    Whatever this program waits for may exit because of it, and fail first; or
+    the exception is raised where Python drops it, as in a hook of `fork`.
     """
 
     came = False
@@ -561,9 +574,9 @@ class Interrupt:
 
 
 def put_in_order() -> None:
-    """Signals, limits and files as this program needs them.
+    """Sets signals, limits and files up as this program needs them.
 
-    What was inherited may be otherwise: see common/src/inherited.rs. Python
+    The inherited ones may be different: see common/src/inherited.rs. Python
     itself ignores SIGPIPE and SIGXFSZ.
     """
     for number in (signal.SIGCHLD, signal.SIGTERM):
@@ -578,7 +591,7 @@ def put_in_order() -> None:
         try:
             os.fstat(standard)
         except OSError:
-            # The lowest number that is free is this one.
+            # The lowest free number is this one.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
@@ -592,8 +605,8 @@ def speak_before_the_time_is_up() -> None:
 
     def say_and_end(*_: Any) -> NoReturn:
         words = (
-            "error: the time is up: this program may take no more than "
-            f"{soft} s of CPU time: raise that with `ulimit -t`\n"
+            f"error: out of CPU time: the limit is {soft} s; use `ulimit -t` "
+            "to raise it\n"
         )
         os.write(2, words.encode())
         os._exit(1)
@@ -602,22 +615,22 @@ def speak_before_the_time_is_up() -> None:
 
 
 def check(outcome: Outcome, expected: Optional[str]) -> None:
-    """Holds it against the answer of a run that was checked, if that is known.
+    """Compares the answer with that of a run that was checked, if it is known.
 
-    What takes long is then not done twice to find the answer once more.
+    So a slow check is not repeated to find the same answer again.
     """
     if expected not in (None, outcome.answer):
         raise Failure(
-            f"the answer is {outcome.answer}, and not {expected} as expected"
+            f"wrong answer: got {outcome.answer}, expected {expected}"
         )
 
 
 def end_helpers() -> None:
-    """Ends what `multiprocessing` has started for itself, and waits for that.
+    """Stops the helpers that `multiprocessing` started, and waits for them.
 
-    The server that forks and the tracker of resources end when they find that
-    their parent is gone: a moment later than it. There is no public way to be
-    rid of them before.
+    The fork server and the resource tracker exit when they notice that their
+    parent is gone: a moment after it. There is no public way to stop them
+    earlier.
     """
     for module, name in (
         ("multiprocessing.forkserver", "_forkserver"),
@@ -630,7 +643,7 @@ def end_helpers() -> None:
 
 
 def choose(arguments: argparse.Namespace) -> Model:
-    """The one place where it is chosen what workers are."""
+    """The only place that decides what workers are."""
     if arguments.model == "threads":
         return models.threads()
     return models.processes(arguments.start_method)
@@ -644,8 +657,8 @@ def print_outcome(outcome: Outcome, model: Model, as_json: bool) -> None:
         print("\n".join(map(escaped, outcome.human(model).split("\n"))))
 
 
-#: What a terminal does something on, other than showing it; and what stands
-#: for a byte that is not UTF-8.
+#: Characters that a terminal would act on instead of showing them; and those
+#: that stand for bytes that are not UTF-8.
 OBEYED = re.compile(
     "[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
     "\ud800-\udfff]"
@@ -655,7 +668,7 @@ SHORT = {"\0": "\\0", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
 def escaped(text: str) -> str:
-    """Text from outside, as it may be shown: see common/src/escaped.rs."""
+    """Text from outside in a safe form: see common/src/escaped.rs."""
 
     def written_out(match: re.Match[str]) -> str:
         letter = match[0]
@@ -666,15 +679,15 @@ def escaped(text: str) -> str:
     return OBEYED.sub(written_out, text)
 
 
-#: What `O_ASYNC` sends: fcntl(2), "Managing signals".
+#: The signal that `O_ASYNC` sends: fcntl(2), "Managing signals".
 F_SETSIG = 10
 
 
 def hold(pipe: int, signal_number: int) -> None:
-    """Has this process sent a signal when the pipe's other end is closed.
+    """Has this process receive a signal when the pipe's other end is closed.
 
-    So no program outlives what started it, and no worker its parent, however
-    that ends: see common/src/lifeline.rs.
+    So no program outlives its parent, and no worker either, however the parent
+    ends: see common/src/lifeline.rs.
     """
     fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(pipe, F_SETSIG, signal_number)
@@ -685,9 +698,9 @@ def hold(pipe: int, signal_number: int) -> None:
 
 
 def hold_if_cut(pipe: int) -> None:
-    """The same by SIGTERM, of a pipe that also brings input.
+    """The same with SIGTERM, for a pipe that also carries input.
 
-    That alone sends nothing, also if the kernel tells of it later: see
+    Input alone sends nothing, even if the kernel reports it later: see
     common/src/lifeline.rs.
     """
 
@@ -707,7 +720,7 @@ def is_cut(pipe: int) -> bool:
 
 
 def let_go(pipe: int) -> None:
-    """Has nothing sent any more, whatever happens at the other end."""
+    """Stops sending signals, whatever happens at the other end."""
     status = fcntl.fcntl(pipe, fcntl.F_GETFL)
     fcntl.fcntl(pipe, fcntl.F_SETFL, status & ~os.O_ASYNC)
 
@@ -716,7 +729,7 @@ def let_go(pipe: int) -> None:
 
 
 def spawn(model: Model, target: Callable[..., None], *arguments: Any) -> Any:
-    """Starts a worker that ends with this process, however that ends."""
+    """Starts a worker that exits with this process, however that ends."""
     if model.start_method is not None:
         target, arguments = live, (target, *arguments)
     worker = model.Worker(target=target, args=arguments, daemon=True)
@@ -725,19 +738,19 @@ def spawn(model: Model, target: Callable[..., None], *arguments: Any) -> Any:
 
 
 def live(target: Callable[..., None], *arguments: Any) -> None:
-    """What a worker process does."""
+    """The main function of a worker process."""
     put_in_order()
     hold_parent()
     target(*arguments)
 
 
 def hold_parent() -> None:
-    """Has this process end with its parent, and not by Ctrl-C before that.
+    """Has this process exit with its parent, and not on Ctrl-C before that.
 
-    `daemon=True` alone does not outlast SIGKILL. `multiprocessing` gives each
-    child the end of a pipe, of which its parent holds the other. Siblings
-    that were forked later hold that one too, but then the youngest ends
-    first, and so on.
+    `daemon=True` alone does not survive SIGKILL. `multiprocessing` gives each
+    child the end of a pipe whose other end its parent holds. Siblings that
+    were forked later hold that end too, but then the youngest exits first,
+    and so on.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent: Any = multiprocessing.parent_process()

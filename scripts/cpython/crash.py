@@ -44,16 +44,24 @@ WAYS = (
     "memory-limit",
 )
 
-#: Those that are exceptions in Python, and end a thread and not the process.
-#: In Rust the last two end all.
+#: The causes that are exceptions in Python, and only end the thread. In Rust
+#: the last two end the process.
 EXCEPTIONS = ("panic", "stack-overflow", "memory-limit")
 
-#: What it has in its hands, as it is called in JSON and by people.
+#: What it holds, as in JSON and as in tables.
 HOLDS = {
     "nothing": "free",
     "lock": "lock",
     "plain-lock": "plain lock",
     "message": "message",
+}
+
+#: What the victim was doing when it died, as part of a label.
+CIRCUMSTANCES = {
+    "nothing": "no lock held",
+    "lock": "lock held",
+    "plain-lock": "plain lock held",
+    "message": "about to send",
 }
 
 
@@ -66,21 +74,33 @@ def main() -> None:
         "  crash.py --model processes --json for a script",
     )
     add = parser.add_argument
-    add("--transfers", type=contract.positive, default=500, metavar="N")
-    add("--deaths", type=contract.positive, metavar="N", help="of each kind")
+    add(
+        "--transfers",
+        type=contract.positive,
+        default=500,
+        metavar="N",
+        help="transfers per worker [default: 500]",
+    )
+    add(
+        "--deaths",
+        type=contract.positive,
+        metavar="N",
+        help="repetitions of each kind of death, at different moments "
+        "[default: 2; --quick: 1]",
+    )
     contract.add_workers(parser)
     contract.add_variants(parser, WAYS)
     contract.main(parser, run, WAYS)
 
 
 def run(model: Model, arguments: argparse.Namespace) -> Outcome:
-    """Each way to die, in each place, as often as it shall."""
+    """Each way to die, in each place, with all repetitions."""
     finished = [run_plan(model, plan) for plan in plans(arguments)]
     return outcome(model, finished)
 
 
 def run_plan(model: Model, plan: Plan) -> Finished:
-    """One death, and all the work in spite of it."""
+    """One death, and all the work done in spite of it."""
     laps = Laps()
     seen = supervise(model, plan, laps)
     laps.stopped()
@@ -91,7 +111,7 @@ def run_plan(model: Model, plan: Plan) -> Finished:
 
 
 def worker(job: Job, pipe: Connection, gate: Any) -> None:
-    """One worker's work, or that of threads whose deaths may be its own."""
+    """The work of one worker, or of threads whose death may be its own."""
 
     def stand_at_gate() -> None:
         pipe.send(None)
@@ -99,12 +119,12 @@ def worker(job: Job, pipe: Connection, gate: Any) -> None:
 
     pipe.send(job.perform(stand_at_gate))
     with contextlib.suppress(EOFError):
-        pipe.recv()  # It stays until it is let go.
+        pipe.recv()  # It stays until it is released.
 
 
 @dataclass
 class Job:
-    """What one worker is told to do. An heir goes on where another died."""
+    """The task of one worker. An heir continues where another died."""
 
     plan: Plan
     index: int
@@ -113,11 +133,11 @@ class Job:
     last_words: Optional[Connection] = None
 
     def heir(self) -> Job:
-        """It has no last words to say."""
+        """An heir has no last words."""
         return dataclasses.replace(self, is_heir=True, last_words=None)
 
     def perform(self, stand_at_gate: Callable[[], None]) -> Answer:
-        """As a process. One that is no worker owns the ledger."""
+        """As a process. The one that is not a worker owns the ledger."""
         stand_at_gate()
         if self.index == self.plan.workers:
             own(self.plan, self.shared)
@@ -133,8 +153,8 @@ class Job:
     def die_at(
         self, number: int, hold: str, last_words: Callable[[], tuple[int, int]]
     ) -> None:
-        """Dies, if it is planned at the worker's transfer of this number,
-        with this in its hands.
+        """Dies, if the plan says so: at the worker's transfer with this
+        number, while it holds `hold`.
         """
         if self.last_words is None or self.plan.hold != hold:
             return
@@ -152,12 +172,12 @@ class Sacrifice:
     last_words: Optional[Connection] = None
 
     def heir(self) -> Sacrifice:
-        """Begins anew: what the dead one had is gone, with all threads."""
+        """Starts over: what the dead process had is gone, with all threads."""
         return Sacrifice(self.plan, True)
 
     def perform(self, stand_at_gate: Callable[[], None]) -> Answer:
-        """Starts the threads, and waits until they are done. Who dies of an
-        exception has an heir. Counts the survivors.
+        """Starts the threads and waits until they are done. A thread that dies
+        of an exception gets an heir. Counts the survivors.
         """
         threading.excepthook = say_what_was_not_planned
         shared = share(models.threads(), self.plan, self.is_heir)
@@ -178,7 +198,7 @@ class Sacrifice:
 
 
 class Thread:
-    """A thread, which may not come to its end."""
+    """A thread, which may die before it is done."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -191,7 +211,7 @@ class Thread:
         self._gate.set()
 
     def join(self) -> bool:
-        """Whether it has survived. If not, its heir is done after this."""
+        """Whether it survived. If not, its heir is done when this returns."""
         self._thread.join()
         if self._is_done:
             return True
@@ -208,24 +228,24 @@ class Thread:
 
 
 def start(target: Callable[..., None], *arguments: Any) -> threading.Thread:
-    """A thread that does not keep the process when that is to end."""
+    """A thread that does not keep the process alive."""
     thread = threading.Thread(target=target, args=arguments, daemon=True)
     thread.start()
     return thread
 
 
 def say_what_was_not_planned(death: threading.ExceptHookArgs) -> None:
-    """A traceback of what was to be would only hide what was not."""
+    """A traceback of a planned death would only hide the others."""
     if not issubclass(death.exc_type, (Planned, RecursionError, MemoryError)):
         threading.__excepthook__(death)
 
 
-# A lock that tells whoever takes it next
+# A lock that tells its next holder
 
 
 def make_all(job: Job) -> None:
-    """Makes the transfers that are left. After each, others have their turn:
-    so all are at work when one dies, however few the cores are.
+    """Makes the remaining transfers. After each, it yields the CPU: so all
+    are at work when one dies, however few cores there are.
     """
     ledger = job.shared.ledger
     with held(job):
@@ -243,12 +263,13 @@ def make_all(job: Job) -> None:
 
 @contextlib.contextmanager
 def held(job: Job) -> Iterator[None]:
-    """With the lock, and a ledger that is whole.
+    """Holds the lock, with a ledger that is whole.
 
-    An exception gives the lock back, and nobody is told: that the holder died
-    is known by its open journal. Who dies otherwise never gives it back. So
-    it says before who it is, and the supervisor gives it back in its stead.
-    Who is killed between the two is found by the supervisor's patience.
+    An exception releases the lock, and nobody is told: the open journal
+    reveals that the holder died. A worker that dies any other way never
+    releases it. So each holder records who it is, and the supervisor releases
+    the lock in its place. If a worker is killed between the two steps, the
+    supervisor notices when its patience runs out.
     """
     ledger = job.shared.ledger
     with job.shared.lock:
@@ -270,8 +291,8 @@ def words_of(job: Job) -> tuple[int, int]:
 
 
 def make_all_plainly(job: Job) -> None:
-    """The lock is given back by hand, as in C: who dies does not come to
-    that, and who comes next waits for ever.
+    """The lock is released by hand, as in C: a worker that dies does not get
+    to that, and the next one waits forever.
     """
     ledger, lock = job.shared.ledger, job.shared.lock
     with lock:
@@ -287,21 +308,21 @@ def make_all_plainly(job: Job) -> None:
         time.sleep(0)
 
 
-# No lock: one owns the ledger, the others send it their transfers
+# No lock: one owner has the ledger, workers send it their transfers
 
 #: A worker, the number of its transfer, and the transfer.
 ORDER = struct.Struct("<5I")
 
-#: In the place of a number: from now on the victim is dead.
+#: In place of a number: from now on the victim is dead.
 FAREWELL = (1 << 32) - 1
 
-#: Orders on their way. Few, so that they do not hide how soon the next one is
+#: Orders in flight. Few, so that they do not hide how soon the next one is
 #: made.
 QUEUE = 204
 
 
 def send_all(job: Job) -> None:
-    """An heir does not know what had arrived, and sends all again."""
+    """An heir does not know what has arrived, and sends everything again."""
     send = job.shared.send
     for number, transfer in job.plan.transfers(job.index, 0):
         job.die_at(number, "message", lambda: farewell(job))
@@ -311,8 +332,8 @@ def send_all(job: Job) -> None:
 
 
 def farewell(job: Job) -> tuple[int, int]:
-    """What a victim sends last; and what it says. Of processes it knows what
-    it has sent itself, and of threads what all have.
+    """A victim's last order and last words. A process only knows what it has
+    sent itself, a thread what all threads have sent.
     """
     words = time.monotonic_ns(), job.shared.sent
     job.shared.send(ORDER.pack(job.index, FAREWELL, 0, 0, 0))
@@ -320,7 +341,7 @@ def farewell(job: Job) -> tuple[int, int]:
 
 
 def own(plan: Plan, shared: Shared) -> None:
-    """Makes every transfer that comes, until all are made."""
+    """Makes every transfer that arrives, until all are made."""
     ledger = shared.ledger
     while not ledger.is_complete(plan.count):
         index, number, *transfer = ORDER.unpack(shared.receive())
@@ -337,23 +358,23 @@ def own(plan: Plan, shared: Shared) -> None:
 
 @dataclass
 class Shared:
-    """The ledger, its lock, and the way to its owner."""
+    """The ledger, its lock, and the channel to its owner."""
 
     ledger: Ledger
     lock: Any
     send: Callable[[bytes], None]
     receive: Callable[[], bytes]
     is_owned: Any
-    #: Orders that were sent: by all threads, or by this process.
+    #: Orders sent so far: by all threads, or by this process.
     sent: int = 0
 
 
 def share(model: Model, plan: Plan, is_anew: bool) -> Shared:
-    """In memory that all workers have.
+    """In memory that all workers share.
 
-    Processes send through a pipe: what is smaller than a page is written
-    whole or not at all (PIPE_BUF, pipe(7)). The queues of `multiprocessing`
-    have a lock, with which a sender may die.
+    Processes send through a pipe: anything smaller than a page is written
+    completely or not at all (PIPE_BUF, pipe(7)). The queues of
+    `multiprocessing` have a lock, and a sender may die while it holds it.
     """
     cells: Any = Ledger.opening(plan.workers, is_anew)
     if model.start_method is None:
@@ -369,7 +390,7 @@ def share(model: Model, plan: Plan, is_anew: bool) -> Shared:
 
 
 def jobs(model: Model, plan: Plan, is_heir: bool) -> list[Any]:
-    """Of the processes: one in which all threads are, or one for each worker
+    """One job per process: one process with all threads, or one per worker
     and one for the owner of the ledger, if it has one.
     """
     if model.start_method is None:
@@ -381,17 +402,17 @@ def jobs(model: Model, plan: Plan, is_heir: bool) -> list[Any]:
 
 # The supervisor
 
-#: Seconds. Many times what it takes to die and to be replaced.
+#: Seconds. Many times as long as dying and being replaced takes.
 HANG, PATIENCE = 0.03, 30.0
 
-#: When, in nanoseconds of the clock that all processes share, and how many
-#: transfers had been made by then, by all.
+#: The time, in nanoseconds of the clock that all processes share, and how many
+#: transfers all workers had made by then.
 WORDS = struct.Struct("<2Q")
 
 
 def supervise(model: Model, plan: Plan, laps: Laps) -> Seen:
-    """Starts the processes, releases them all at once, and sees to it that
-    the work is done.
+    """Starts the processes, releases them all at once, and makes sure that
+    the work gets done.
     """
     bodies = model if model.start_method else models.processes("fork")
     gate = bodies.Event()
@@ -417,8 +438,8 @@ def supervise(model: Model, plan: Plan, laps: Laps) -> Seen:
 
 
 def replace(model: Model, plan: Plan, crew: Crew, seen: Seen) -> list[Member]:
-    """Waits until all have answered. Who dies has an heir. If whoever is left
-    hangs, it is killed, and all is begun anew.
+    """Waits until all have answered. A process that dies gets an heir. If the
+    others hang, they are killed, and all start over.
     """
     done: list[Member] = []
     while crew.running:
@@ -438,14 +459,14 @@ def replace(model: Model, plan: Plan, crew: Crew, seen: Seen) -> list[Member]:
             relieve(member.job)
             crew.start([member.job.heir()])
         else:
-            crew.running.append(member)  # It has only come to the gate.
+            crew.running.append(member)  # It has only reached the gate.
     if model.start_method and plan.hold != "message":
         seen.report = done[0].job.shared.ledger.report()
     return done
 
 
 def relieve(job: Any) -> None:
-    """Gives back the lock with which a process died, as any process may."""
+    """Releases the lock of a process that died, as any process may."""
     if isinstance(job, Job) and job.shared.ledger.is_held_by(job.index):
         job.shared.ledger.let_go()
         job.shared.lock.release()
@@ -454,34 +475,34 @@ def relieve(job: Any) -> None:
 def hear(last_words: Connection) -> tuple[int, int]:
     """What the victim says."""
     if not last_words.poll(PATIENCE):
-        raise Failure("the victim lives on")
+        raise Failure("the victim is still alive")
     try:
         at, made = WORDS.unpack(last_words.recv_bytes())
     except EOFError:
-        raise Failure("the victim ended without a word") from None
+        raise Failure("the victim exited without a word") from None
     return at, made
 
 
 class Crew:
-    """The processes that are at work."""
+    """The running processes."""
 
     def __init__(self, bodies: Model, gate: Any) -> None:
         self._bodies, self._gate = bodies, gate
         self.running: list[Member] = []
 
     def start(self, jobs: Sequence[Any]) -> None:
-        """More of them."""
+        """Starts more of them."""
         for job in jobs:
             self.running.append(Member(self._bodies, job, self._gate))
 
     def wait_until_ready(self) -> None:
-        """Until all stand at the gate."""
+        """Waits until all are at the gate."""
         for member in self.running:
             if not member.pipe.poll(PATIENCE) or member.hear() is not None:
-                raise Failure("a worker did not come to the gate")
+                raise Failure("a worker did not reach the gate")
 
     def next(self, patience: float) -> Optional[Member]:
-        """Who has news; nobody, if that takes too long."""
+        """A member that has news; None if that takes too long."""
         spoken = wait([member.pipe for member in self.running], patience)
         for place, member in enumerate(self.running):
             if member.pipe in spoken:
@@ -489,7 +510,7 @@ class Crew:
         return None
 
     def kill(self) -> None:
-        """All that are left."""
+        """Kills all that are left."""
         for member in self.running:
             member.body.kill()
             member.body.join()
@@ -497,7 +518,7 @@ class Crew:
 
 
 class Member:
-    """A process, and what its heir would have to do."""
+    """A process, and the task for its heir."""
 
     def __init__(self, bodies: Model, job: Any, gate: Any) -> None:
         self.job = job
@@ -506,7 +527,7 @@ class Member:
         theirs.close()
 
     def hear(self) -> Optional[Answer]:
-        """Its answer. None if it has only come to the gate, or is dead."""
+        """Its answer. None if it has only reached the gate, or is dead."""
         try:
             answer: Optional[Answer] = self.pipe.recv()
         except (EOFError, OSError):
@@ -515,20 +536,20 @@ class Member:
         return answer
 
     def status(self) -> Optional[int]:
-        """How it ended, if it did."""
+        """Its exit status, if it has exited."""
         status: Optional[int] = self.body.exitcode
         return status
 
     def let_go(self) -> None:
-        """It has parked, and now it ends."""
+        """Releases the parked process, and joins it."""
         self.pipe.send(None)
         self.body.join()
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a process answers when its part is done: how many workers in it
-    were there before the death, and still are; and the ledger, if it has it.
+    """The answer of a process when its part is done: how many of its workers
+    were started before the death and survived, and the ledger if it has it.
     """
 
     survivors: int
@@ -536,7 +557,7 @@ class Answer:
 
 
 class Seen:
-    """What a supervisor saw."""
+    """What the supervisor saw."""
 
     def __init__(self, last_words: tuple[int, int]) -> None:
         self.spoken, self.made = last_words
@@ -546,9 +567,9 @@ class Seen:
         self.report = Report()
 
     def patience(self, model: Model, plan: Plan) -> float:
-        """How long to wait for the next news before it is said that all hang.
-        A plain lock that is lost is not given back by waiting longer;
-        otherwise nobody hangs, however busy the machine is.
+        """How long to wait for news before it declares that all hang. A lost
+        plain lock does not come back by waiting longer; otherwise nobody
+        hangs, however busy the machine is.
         """
         is_lost = self.death is not None
         if model.start_method is None:
@@ -557,20 +578,20 @@ class Seen:
         return HANG if hangs else PATIENCE
 
     def answered(self, answer: Answer) -> None:
-        """Takes down what a process answered."""
+        """Records the answer of a process."""
         self.survivors += answer.survivors
         self.report = answer.report or self.report
 
     def died(self, status: int) -> None:
-        """Takes down how a process died: nobody is replaced for ever."""
+        """Records how a process died; only one death is planned."""
         if self.death is not None:
-            raise Failure(f"one more process died: {status}")
+            raise Failure(f"another process died: {status}")
         self.death = status
 
     def hangs(self) -> None:
-        """Takes down that nobody is heard of any more."""
+        """Records that no worker answers or dies any more."""
         if self.hung:
-            raise Failure("all was begun anew, and hangs again")
+            raise Failure("all workers started over, and hang again")
         self.hung = True
 
 
@@ -581,15 +602,15 @@ class Planned(Exception):
     """An exception that nobody catches."""
 
 
-#: What `exit` ends with, which nothing else does.
+#: The exit status of `exit`, which nothing else uses.
 STATUS = 42
 
-#: What `memory-limit` leaves, in bytes.
+#: How much `memory-limit` leaves free, in bytes.
 LEFT = 64 << 20
 
 
 def die(way: str) -> NoReturn:
-    """Without a word of Python's: it is expected."""
+    """Without a message from Python: the death is expected."""
     if threading.current_thread() is threading.main_thread():
         fall_silent()
     leave_no_core()
@@ -601,57 +622,57 @@ def die(way: str) -> NoReturn:
         "stack-overflow": overflow_the_stack,
         "memory-limit": reach_the_memory_limit,
     }[way]()
-    # It lives. An exception would pass for a death.
+    # It is still alive. An exception would look like a death.
     os._exit(STATUS + 1)
 
 
 def fall_silent() -> None:
-    """A process would show where its exception came from."""
+    """Otherwise a process would print a traceback."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def leave_no_core() -> None:
-    """A limit on its size does not hold for programs that collect them
-    (core(5)): PR_SET_DUMPABLE, prctl(2).
+    """A limit on the core size does not apply when cores are piped to a
+    program (core(5)): PR_SET_DUMPABLE, prctl(2).
     """
     ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
 
 
 def panic() -> NoReturn:
-    """As any error would that nobody has thought of."""
+    """Like any error that nobody thought of."""
     raise Planned("as was planned")
 
 
 def leave() -> NoReturn:
-    """`sys.exit` would be an exception, and in a thread end only that."""
+    """`sys.exit` would be an exception, and only end the thread."""
     os._exit(STATUS)
 
 
 def read_no_memory() -> None:
-    """A real fault: the page exists, and nobody may read it."""
+    """A real fault: the page exists, but nobody may read it."""
     mmap.mmap(-1, mmap.PAGESIZE, prot=0)[0]
 
 
 def overflow_the_stack() -> None:
-    """Python counts its calls, and ends with an exception."""
+    """Python limits its recursion, and raises an exception."""
     overflow_the_stack()
 
 
 def reach_the_memory_limit() -> None:
-    """It is an exception too, and what was taken is given back by it."""
+    """This is an exception too, which frees what was allocated."""
     with open("/proc/self/statm") as sizes:
         pages = int(sizes.read().split()[0])
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = pages * mmap.PAGESIZE + LEFT
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-    # What a thread's heap has reserved before counts already (glibc).
+    # What a thread's heap has reserved already counts too (glibc).
     hoard: list[bytes] = []
     while len(hoard) <= 4 * LEFT >> 20:
         hoard.append(bytes(1 << 20))
 
 
 def is_the_cause(way: str, status: int) -> bool:
-    """Whether a process that ended so did it in this way."""
+    """Whether a process with this status died of this cause."""
     causes = {"exit": STATUS, "abort": -6, "segfault": -11}
     return status == causes.get(way, 1)
 
@@ -670,12 +691,12 @@ def in_words(status: Optional[int]) -> Optional[str]:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done, and who dies at it."""
+    """The work, and who dies during it."""
 
     way: str
     hold: str
     death: int
-    #: Transfers that each worker makes.
+    #: Transfers per worker.
     count: int
     workers: int
     seed: int
@@ -683,13 +704,13 @@ class Plan:
     def transfers(
         self, worker: int, made: int
     ) -> Iterator[tuple[int, Transfer]]:
-        """Of one worker, without those that are made."""
+        """The transfers of one worker, without the first `made`."""
         drawn = transfers(self.seed, worker, self.count)
         return (one for one in enumerate(drawn) if one[0] >= made)
 
     def doom(self) -> tuple[int, int]:
-        """Who dies, and at which of its transfers. Each death has a moment of
-        its own: early, or the others might be done before.
+        """Who dies, and during which transfer. Each death has its own moment,
+        an early one, because the others might be done before.
         """
         place = 4 * WAYS.index(self.way) + list(HOLDS).index(self.hold)
         stream = (1 << 64) - 1 - (self.death << 8 | place)
@@ -698,7 +719,7 @@ class Plan:
         return below(self.workers), number
 
     def reference(self) -> tuple[int, ...]:
-        """Every transfer of every worker, one after the other."""
+        """The balances after every transfer of every worker, serially."""
         balances = [OPENING] * ACCOUNTS
         for worker in range(self.workers):
             for source, target, amount in transfers(
@@ -728,7 +749,7 @@ def plans(arguments: argparse.Namespace) -> list[Plan]:
 
 @dataclass(frozen=True)
 class Finished:
-    """One death, and all the work in spite of it."""
+    """One death, and all the work done in spite of it."""
 
     plan: Plan
     seen: Seen
@@ -744,8 +765,8 @@ class Finished:
                 f"{name}: the ledger has {report.made} transfers of {total}, "
                 "or not the right ones"
             )
-        # A thread's exception is no process's death. Who is spared by a death
-        # hangs behind a plain lock, and behind nothing else.
+        # A thread's exception does not kill its process. Survivors hang behind
+        # a plain lock, and nowhere else.
         are_processes = model.start_method is not None
         is_mortal = are_processes or plan.way not in EXCEPTIONS
         is_spared = are_processes or plan.way in EXCEPTIONS
@@ -761,7 +782,7 @@ class Finished:
         return max(self.seen.report.resumed - self.seen.spoken, 0) / 1e9
 
     def lost(self) -> int:
-        """Transfers that were made before the death, and again after it: all
+        """Transfers that were made before the death and again after it: all
         of them if the ledger was lost, or the one that was half made.
         """
         is_half_made = self.plan.hold in ("lock", "plain-lock")
@@ -785,7 +806,7 @@ class Finished:
 
 
 def outcome(model: Model, finished: Sequence[Finished]) -> Outcome:
-    """Checks every ledger and every death, and tells what came out."""
+    """Checks every ledger and every death, and builds the outcome."""
     laps, answer = Laps(), Digest()
     for one in finished:
         one.check(model)
@@ -812,7 +833,7 @@ def outcome(model: Model, finished: Sequence[Finished]) -> Outcome:
     )
 
 
-#: All deaths of one way in one place, of which the median is told.
+#: All deaths of one cause in one place; the tables show their median.
 Case = list[Finished]
 
 
@@ -825,13 +846,13 @@ def cases_of(finished: Sequence[Finished]) -> list[Case]:
 
 
 def metrics(case: Case) -> list[Metric]:
-    """What everybody asks stands in the comparison. The rest are details."""
+    """Most readers' questions go into the comparison; the rest are details."""
     hold, way = case[0].plan.hold, case[0].plan.way
     resumed, survivors, lost = medians(case)
-    name = HOLDS[hold]
-    key = name.replace(" ", "-")
+    words = CIRCUMSTANCES[hold]
+    key = HOLDS[hold].replace(" ", "-")
     figures = [
-        Metric(f"{what}-{key}", f"{what} {name}", unit, better, value)
+        Metric(f"{what}-{key}", f"{what}, {words}", unit, better, value)
         for what, unit, better, value in [
             ("resumed", "s", "lower", resumed),
             ("survivors", "1", "neither", survivors),
@@ -846,7 +867,7 @@ def metrics(case: Case) -> list[Metric]:
 
 
 def medians(case: Case) -> tuple[float, int, int]:
-    """Of an even number, the upper one: so a count stays one."""
+    """The upper median, so that a count stays a whole number."""
     return (
         statistics.median_high(one.resumed() for one in case),
         statistics.median_high(one.seen.survivors for one in case),
@@ -859,7 +880,7 @@ def story(model: Model, cases: Sequence[Case]) -> list[str]:
     plan = cases[0][0].plan
     lines = [
         f"{plan.workers} {model.name} make {plan.count} transfers each. One "
-        "dies at its work.",
+        "of them dies.",
         "",
         f" {'it dies by':16}{'with':12}{'survive':>9}{'lost':>7}{'after':>12}",
     ]
@@ -880,14 +901,14 @@ def meaning(model: Model) -> str:
     """One sentence."""
     if model.start_method is None:
         return (
-            "Of threads, an exception can be survived, and gives the lock "
-            "back; a journal says what to\nrepair. Every other death is the "
-            "process's: all die, and what they had in memory is lost."
+            "With threads, an exception can be survived, and it releases the "
+            "lock; a journal shows what\nto repair. Every other death kills "
+            "the whole process, with all it had in memory."
         )
     return (
-        "Of processes, one dies and no other, whatever the death is. No lock "
-        "of Python's says so:\na supervisor must give back what the dead one "
-        "had, or all who were spared hang."
+        "With processes, only the victim dies, whatever the cause. No Python "
+        "lock reports that:\na supervisor must release the dead one's lock, "
+        "or all survivors hang."
     )
 
 

@@ -1,7 +1,7 @@
-"""Workers that start together, answer, and are gone in the end.
+"""Workers that start together, answer, and leave nothing behind.
 
-What `std::thread::scope` with a gate is to the Rust threads, and
-`process_kit::scope` to the processes: here one text for both models.
+The counterpart of `std::thread::scope` with a gate for the Rust threads, and
+of `process_kit::scope` for the processes: here one implementation for both.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any, Optional
 from contract import Failure, spawn
 from models import Model
 
-#: Seconds between two looks whether a worker has died without a word.
+#: Seconds between two checks whether a worker has died silently.
 PATIENCE = 0.2
 
 STANDING, ANSWER, FAILURE = "standing", "answer", "failure"
 
 
 class Parent:
-    """What a worker knows of the one who started it."""
+    """A worker's connection to its parent."""
 
     def __init__(
         self, index: int, gates: Sequence[Any], released: Any, words: Any
@@ -33,14 +33,14 @@ class Parent:
         self._words = words
 
     def wait(self) -> None:
-        """Stands at the next gate until it opens."""
+        """Waits at the next gate until it opens."""
         self._say(STANDING)
         self._gates.pop(0).wait()
 
     def serve(self, worker: Callable[..., Any], *arguments: Any) -> None:
         """Does the work, answers, and stays until it is released.
 
-        So its memory can be measured while it still has some.
+        So its memory can be measured while it still exists.
         """
         try:
             answer = worker(self, *arguments)
@@ -56,10 +56,10 @@ class Parent:
 
 
 class Crew:
-    """Workers of one kind. A block `with` them leaves none behind.
+    """Workers of one kind. A `with` block leaves none of them behind.
 
-    Their gates are `Event`s. A `Barrier` is the rejected alternative: if one
-    worker cannot be started, or dies, the others stand at it for ever.
+    Their gates are `Event`s. The rejected alternative is a `Barrier`: if one
+    worker cannot be started, or dies, the others wait at it forever.
     """
 
     def __init__(self, model: Model, gates: int = 1) -> None:
@@ -79,11 +79,11 @@ class Crew:
         error: Optional[BaseException],
         traceback: Optional[TracebackType],
     ) -> None:
-        """Lets them go, and joins them; after a failure it ends them.
+        """Releases and joins the workers; after a failure it kills them.
 
-        Only processes can be ended. They are not even let go: an event of
-        theirs waits for each sleeper to wake, also for one that has died.
-        Threads are daemons, and nobody waits for them.
+        Only processes can be killed. They are not even released, because an
+        event of theirs waits for each sleeper to wake up, even for one that
+        has died. Threads are daemons, and nobody waits for them.
         """
         if kind is None:
             self._released.set()
@@ -98,7 +98,7 @@ class Crew:
                 event.set()
 
     def spawn(self, worker: Callable[..., Any], *arguments: Any) -> None:
-        """Starts one more: it is given its `Parent`, and the arguments."""
+        """Starts another worker with its `Parent` and the arguments."""
         parent = Parent(
             len(self._workers), self._gates, self._released, self._words
         )
@@ -107,26 +107,26 @@ class Crew:
         )
 
     def wait_for_all(self) -> float:
-        """Until all stand at the next gate: the time at which the last came."""
+        """Waits until all are at the next gate; returns when the last came."""
         return max(self._next(STANDING)[1] for _ in self._workers)
 
     def open_gate(self) -> float:
-        """Releases them all at once, and says when."""
+        """Releases all of them at once, and returns the time."""
         now = time.monotonic()
         self._closed.pop(0).set()
         return now
 
     def answers(self) -> list[Any]:
-        """What each of them has found, in the order of the workers."""
+        """The answers, in the order of the workers."""
         found = [self._next(ANSWER) for _ in self._workers]
         return [answer for _, _, answer in sorted(found, key=first)]
 
     def ids(self) -> list[Optional[int]]:
-        """The processes beside this one."""
+        """The process ids; None for threads."""
         return [getattr(worker, "pid", None) for worker in self._workers]
 
     def check(self) -> None:
-        """Fails if a worker is gone that nobody has released."""
+        """Fails if a worker exited without being released."""
         for index, worker in enumerate(self._workers):
             if not worker.is_alive():
                 raise Failure(f"worker {index} died: {how(worker)}")
@@ -141,7 +141,9 @@ class Crew:
             if kind == FAILURE:
                 raise Failure(f"worker {index}: {value}")
             if kind != expected:
-                raise Failure(f"worker {index}: {kind}, and not {expected}")
+                raise Failure(
+                    f"worker {index}: got {kind}, expected {expected}"
+                )
             return index, moment, value
 
 
@@ -151,6 +153,6 @@ def first(found: tuple[int, float, Any]) -> int:
 
 
 def how(worker: Any) -> str:
-    """How a worker ended: a thread does not tell."""
+    """How a worker exited; a thread does not report it."""
     status = getattr(worker, "exitcode", None)
-    return "without a word" if status is None else f"status {status}"
+    return "no exit status" if status is None else f"status {status}"

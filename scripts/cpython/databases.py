@@ -1,7 +1,7 @@
 """The generated databases: the same as common/src/databases/generate.rs.
 
-They lie where the Rust programs look for theirs, so whoever comes first makes
-them for all.
+They are stored where the Rust programs look for theirs, so whichever program
+runs first creates them for all.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STATIONS = ("north", "east", "south", "west")
 
 @dataclass(frozen=True)
 class Shape:
-    """What shapes the generated databases."""
+    """The shape of the generated databases."""
 
     seed: int
     rows: int
@@ -32,24 +32,24 @@ class Shape:
 
     @classmethod
     def usual(cls, seed: int, quick: bool) -> Shape:
-        """For a person's first look, or for a longer one."""
+        """The usual shape, for a first look or for a longer run."""
         rows, columns = (3_200, 320) if quick else (4_800, 600)
         return cls(seed, rows, columns)
 
     def folder(self) -> Path:
-        """Databases of other shapes lie beside these."""
+        """Databases of other shapes are stored next to these."""
         name = f"{self.rows}-by-{self.columns}-seed-{self.seed}"
         return target() / "matrix" / f"{name}-format-{FORMAT}"
 
 
 def target() -> Path:
-    """Where Cargo puts what it builds, and where `cargo clean` finds it."""
+    """Cargo's target folder, which `cargo clean` removes."""
     usual = Path(__file__).resolve().parents[2] / "target"
     return Path(os.environ.get("CARGO_TARGET_DIR", usual)).absolute()
 
 
 def generated(shape: Shape, index: int) -> Path:
-    """One of the databases, which is made now if it is not there."""
+    """One of the databases, which is created now if it does not exist."""
     path = shape.folder() / f"database-{index + 1}.sqlite"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,16 +62,16 @@ def generated(shape: Shape, index: int) -> Path:
 
 @contextlib.contextmanager
 def only_one_at_a_time(home: Path) -> Iterator[None]:
-    """The kernel takes the lock back from whoever dies with it."""
+    """The kernel releases the lock if its holder dies."""
     with open(home / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def write(shape: Shape, index: int, unfinished: Path, path: Path) -> None:
-    """It gets its name when it is whole, and on the disk.
+    """The file gets its name when it is complete, and on the disk.
 
-    What cannot be finished is removed: it may be what has filled the disk.
+    An unfinished file is removed: it may be what has filled the disk.
     """
     unfinished.unlink(missing_ok=True)
     try:
@@ -83,10 +83,10 @@ def write(shape: Shape, index: int, unfinished: Path, path: Path) -> None:
 
 
 def fill(shape: Shape, index: int, unfinished: Path) -> None:
-    """Writes the table, and sees that it is on the disk."""
+    """Writes the table, and makes sure that it is on the disk."""
     with contextlib.closing(sqlite3.connect(unfinished)) as database:
         database.execute("PRAGMA page_size = 65536")
-        # Whoever is killed on the way leaves nothing that is used.
+        # A writer that is killed halfway leaves nothing that is used.
         database.execute("PRAGMA journal_mode = OFF")
         columns = (
             f"m{column} {'INTEGER' if is_integer(column) else 'REAL'}"
@@ -103,7 +103,7 @@ def fill(shape: Shape, index: int, unfinished: Path) -> None:
 
 
 def rows(shape: Shape, index: int) -> Iterator[list[object]]:
-    """The formulas that the Rust module's text has."""
+    """The formulas in the text of the Rust module."""
     draw = Input(shape.seed, index)
     mixing = [
         [
@@ -131,17 +131,17 @@ def rows(shape: Shape, index: int) -> Iterator[list[object]]:
 
 
 def number(column: int, x: float) -> float:
-    """With its unit; every third column is of integers."""
+    """With its unit; every third column contains integers."""
     x = 10 * (column % 5) + (1 + column % 7) * x
     return math.floor(100 * x) if is_integer(column) else x
 
 
 def is_integer(column: int) -> bool:
-    """Which columns have no fractions."""
+    """Whether this column contains integers."""
     return column % 3 == 2
 
 
 def opened(path: Path) -> sqlite3.Connection:
-    """A database to read. Others may interrupt what is asked of it."""
+    """Opens a database for reading. Another thread may interrupt a query."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
     return sqlite3.connect(uri, uri=True, check_same_thread=False)

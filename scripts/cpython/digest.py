@@ -1,4 +1,4 @@
-"""The fingerprint of an answer: the same bytes as common/src/digest.rs."""
+"""The digest of an answer: the same bytes as in common/src/digest.rs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 
 class Digest:
-    """A SHA-256 in the making. Each method returns the digest itself."""
+    """A SHA-256 under construction. Each method returns the digest itself."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
@@ -18,27 +18,27 @@ class Digest:
         return self.bytes(struct.pack("<Q", count))
 
     def text(self, text: str) -> Digest:
-        """A text, after the length of its UTF-8."""
+        """A text, preceded by the length of its UTF-8."""
         encoded = text.encode()
         return self.count(len(encoded)).bytes(encoded)
 
     def bytes(self, piece: bytes) -> Digest:
-        """Bytes as they are."""
+        """Bytes, unchanged."""
         self._hash.update(piece)
         return self
 
     def integers(self, integers: Sequence[int]) -> Digest:
-        """Integers, after their number."""
+        """Integers, preceded by their number."""
         packed = struct.pack(f"<{len(integers)}q", *integers)
         return self.count(len(integers)).bytes(packed)
 
     def floats(self, floats: Sequence[float]) -> Digest:
-        """Floats to the bit, after their number; minus zero as zero."""
+        """Floats to the bit, preceded by their number; -0 counts as 0."""
         packed = struct.pack(
             f"<{len(floats)}d", *(number + 0.0 for number in floats)
         )
         return self.count(len(floats)).bytes(packed)
 
     def hex(self) -> str:
-        """The digest of all that went in."""
+        """The digest of everything added so far."""
         return self._hash.hexdigest()

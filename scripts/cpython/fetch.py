@@ -1,8 +1,8 @@
 """Fetch: many slow replies at once; how long, and at what cost.
 
-Here: threads or processes, as `--model` says; each fetches with `urllib`.
+Here: threads or processes, chosen by `--model`; each fetches with `urllib`.
 There: examples-threads/fetch, examples-processes/fetch.
-Watch: who waits needs no GIL, so it takes many workers to see one.
+Watch: waiting needs no GIL, so it takes many workers before the GIL matters.
 Run: python3 scripts/cpython/fetch.py --model processes
 """
 
@@ -39,46 +39,46 @@ EXAMPLES = """\
   fetch.py --delay 5ms --size 1000000
   fetch.py --quick --json
 
-The server is that of the Rust programs:
+The server is the one of the Rust programs:
   cargo build --release -p fetch-threads"""
 
 #: From one worker to many more than there are cores.
 CREWS = (1, 4, 16, 64)
 
-#: Those of a first look.
+#: The crews of a first look.
 FEW_CREWS = (1, 64)
 
-#: Where all begin at once, the first of their replies are late: it takes
-#: more of them to see how it goes on.
+#: Where all workers start at once, their first replies come late: it takes
+#: more replies to reach a steady state.
 MANY = 32
 
-#: Who does not come to the gate in so many seconds never does.
+#: A worker that has not reached the gate after this many seconds never will.
 PATIENCE = 60.0
 
 
 def main() -> NoReturn:
     """Flags in, outcome out."""
-    parser = contract.flags("Many slow replies at once.", EXAMPLES)
+    parser = contract.flags("Fetch many slow replies at once.", EXAMPLES)
     parser.add_argument(
         "--requests",
         type=contract.positive,
         metavar="N",
-        help="replies, rounded up to as many for every worker "
-        "[default: 4 for each, and 12 where they are many]",
+        help="replies per measurement, rounded up to a multiple of the "
+        "workers [default: 4 per worker; 12 with 32 workers or more]",
     )
     parser.add_argument(
         "--delay",
         type=units.time,
         default="50ms",
         metavar="TIME",
-        help="how long the server waits before it replies [default: 50ms]",
+        help="how long the server waits before each reply [default: 50ms]",
     )
     parser.add_argument(
         "--size",
         type=contract.natural,
         default=10_000,
         metavar="BYTES",
-        help="bytes of a reply [default: 10000]",
+        help="bytes per reply [default: 10000]",
     )
     parser.add_argument(
         "--faults",
@@ -86,33 +86,33 @@ def main() -> NoReturn:
         choices=[0],
         default=0,
         metavar="0",
-        help="nothing fails here; the Rust programs have more",
+        help="always 0: only the Rust programs have faults",
     )
     parser.add_argument(
         "--timeout",
         type=units.time,
         default="10s",
         metavar="TIME",
-        help="how long each step may take [default: 10s]",
+        help="time limit of each step [default: 10s]",
     )
     parser.add_argument(
         "--workers",
         type=contract.positive,
         metavar="N",
-        help="how many workers [default: 1, 4, 16 and 64, one after the other]",
+        help="number of workers [default: 1, 4, 16 and 64 in turn]",
     )
     parser.add_argument(
         "--server",
         type=Path,
         default=databases.target() / "release" / "fetch-threads",
         metavar="PROGRAM",
-        help="what serves, started with --serve [default: %(default)s]",
+        help="the server, started with --serve [default: %(default)s]",
     )
     contract.main(parser, run)
 
 
 def run(model: Model, arguments: argparse.Namespace) -> Outcome:
-    """One measurement after the other."""
+    """The measurements in order."""
     usual = FEW_CREWS if arguments.quick else CREWS
     crews = usual if arguments.workers is None else (arguments.workers,)
     plans = [Plan.of(crew, arguments) for crew in crews]
@@ -120,7 +120,7 @@ def run(model: Model, arguments: argparse.Namespace) -> Outcome:
 
 
 def run_plan(model: Model, plan: Plan, program: Path) -> Finished:
-    """The server is reaped last: what it took is nobody's who fetches."""
+    """The server is reaped last: its resources are not the workers'."""
     with Server.beside(program) as server:
         before = contract.anonymous_memory([os.getpid()])
         laps = Laps()
@@ -132,7 +132,7 @@ def run_plan(model: Model, plan: Plan, program: Path) -> Finished:
 
 @dataclass(frozen=True)
 class Plan:
-    """One measurement."""
+    """A measurement."""
 
     workers: int
     timeout: float
@@ -143,7 +143,7 @@ class Plan:
 
     @classmethod
     def of(cls, workers: int, arguments: argparse.Namespace) -> Plan:
-        """As many replies for every worker."""
+        """The same number of replies for every worker."""
         each = 4 if workers < MANY else 12
         if arguments.quick:
             each = 2 if workers < MANY else 4
@@ -158,19 +158,19 @@ class Plan:
         )
 
     def path(self, place: int) -> str:
-        """What is asked for: all that the server shall do is in the query."""
+        """The path to request: everything the server needs is in the query."""
         nanoseconds = round(self.delay * 1e9)
         delay = f"delay={nanoseconds}ns&" if nanoseconds else ""
         return f"/?{delay}size={self.size}&seed={self.seed}&page={place}"
 
     def name(self) -> str:
-        """As the figures name it: `64 workers`."""
+        """The name with the figures: `64 workers`."""
         return "1 worker" if self.workers == 1 else f"{self.workers} workers"
 
 
 @dataclass(frozen=True)
 class Page:
-    """What was fetched: a body, which is not kept."""
+    """A fetched page. The body is not stored."""
 
     place: int
     length: int
@@ -179,10 +179,10 @@ class Page:
 
 @dataclass
 class Report:
-    """What one worker has fetched."""
+    """What one worker fetched."""
 
     pages: list[Page] = field(default_factory=list)
-    #: Seconds of its CPU time, from the gate on.
+    #: CPU seconds of its thread since the gate opened.
     used: float = 0.0
     failure: Optional[str] = None
 
@@ -193,7 +193,7 @@ class Job:
 
     plan: Plan
     address: str
-    #: The place of the next address, and who may take it.
+    #: The number of the next address, protected by the lock.
     next: Any
     lock: Any
     gate: Any
@@ -201,7 +201,7 @@ class Job:
     reports: Any
 
     def take(self) -> int:
-        """Whichever is next."""
+        """Takes the next number."""
         with self.lock:
             place = int(self.next.value)
             self.next.value += 1
@@ -209,8 +209,8 @@ class Job:
 
 
 def worker(job: Job) -> None:
-    """Fetches one address after the other, whichever is next."""
-    # A proxy that the environment names would be asked for our own server.
+    """Fetches one address after another, whichever is next."""
+    # A proxy set in the environment would be used even for our own server.
     no_proxy = urllib.request.ProxyHandler({})
     opener = urllib.request.build_opener(no_proxy)
     job.gate.wait(PATIENCE)
@@ -240,7 +240,7 @@ def fetch(opener: urllib.request.OpenerDirector, job: Job, place: int) -> Page:
 def spawn_and_join(
     model: Model, plan: Plan, address: str, laps: Laps
 ) -> list[Report]:
-    """Starts the workers, releases them at once, collects what they fetch."""
+    """Starts the workers, releases them all at once, collects the results."""
     gate = model.Barrier(plan.workers + 1)
     job = Job(
         plan=plan,
@@ -255,7 +255,7 @@ def spawn_and_join(
     try:
         gate.wait(PATIENCE)
     except threading.BrokenBarrierError:
-        raise Failure("not every worker came to the gate") from None
+        raise Failure("not every worker reached the gate") from None
     laps.started()
     reports = [next_report(job, workers) for _ in workers]
     laps.worked(getattr(worker, "pid", None) for worker in workers)
@@ -266,20 +266,20 @@ def spawn_and_join(
 
 
 def counter(model: Model) -> Any:
-    """A number that all workers see: only processes must ask for it."""
+    """A number that all workers see: only processes need shared memory."""
     if model.name == "threads":
         return ctypes.c_int64(0)
     return multiprocessing.RawValue(ctypes.c_int64, 0)
 
 
 def next_report(job: Job, workers: list[Any]) -> Report:
-    """Waits for it, unless nobody is left to make it."""
+    """Waits for the next report, unless a worker has died."""
     while True:
         try:
             report: Report = job.reports.get(timeout=1)
         except queue.Empty:
             if not all(worker.is_alive() for worker in workers):
-                raise Failure("a worker ended without an answer") from None
+                raise Failure("a worker exited without an answer") from None
         else:
             return report
 
@@ -288,7 +288,7 @@ def next_report(job: Job, workers: list[Any]) -> Report:
 
 
 class Server:
-    """The Rust programs' own server, for as long as its stdin is open."""
+    """The Rust programs' own server, which runs until its stdin is closed."""
 
     def __init__(self, process: subprocess.Popen[str], address: str) -> None:
         self._process = process
@@ -307,7 +307,8 @@ class Server:
             )
         except OSError as error:
             raise Failure(
-                f"no server {program}: {error.strerror}; build it: "
+                f"cannot start the server {program}: {error.strerror}; "
+                "build it: "
                 "cargo build --release -p fetch-threads"
             ) from None
         with process:
@@ -315,13 +316,13 @@ class Server:
                 assert process.stdout is not None
                 address = process.stdout.readline().strip()
                 if not address:
-                    raise Failure(f"{program} --serve says no address")
+                    raise Failure(f"{program} --serve reports no address")
                 yield cls(process, address)
             finally:
                 process.kill()
 
     def end(self) -> dict[str, int]:
-        """Has it end, and say what it has served."""
+        """Stops the server, and returns what it served."""
         said, _ = self._process.communicate(timeout=PATIENCE)
         if self._process.returncode != 0:
             raise Failure(f"the server failed: {self._process.returncode}")
@@ -334,7 +335,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Finished:
-    """One measurement, done."""
+    """A finished measurement."""
 
     plan: Plan
     reports: list[Report]
@@ -344,7 +345,7 @@ class Finished:
     laps: Laps
 
     def pages(self) -> list[Page]:
-        """What came of each address, once, in their order, to the byte."""
+        """The page of each address, exactly once, in order, checked."""
         for report in self.reports:
             if report.failure is not None:
                 raise Failure(f"{self.plan.name()}: {report.failure}")
@@ -352,28 +353,28 @@ class Finished:
         pages.sort(key=lambda page: page.place)
         places = [page.place for page in pages]
         if places != list(range(self.plan.requests)):
-            raise Failure(f"fetched not all, or not once: {places}")
+            raise Failure(f"not every address exactly once: {places}")
         for page in pages:
             if page != expected(self.plan, page.place):
-                raise Failure(f"{self.plan.path(page.place)}: {page} came")
+                raise Failure(f"{self.plan.path(page.place)}: got {page}")
         if self.served["requests"] != self.plan.requests:
-            raise Failure(f"the server was asked otherwise: {self.served}")
+            raise Failure(f"wrong number of requests: {self.served}")
         return pages
 
     def share(self) -> float:
-        """The delay alone, as a share of what it took."""
+        """The delay alone, as a share of the real time."""
         rounds = self.plan.requests / self.plan.workers
         return rounds * self.plan.delay / self.laps.seconds["work"]
 
     def memory(self) -> Optional[float]:
-        """By how much the anonymous memory of all grew, for each worker."""
+        """How much the anonymous memory of all processes grew, per worker."""
         after = self.laps.anonymous_memory
         if after is None or self.before is None:
             return None
         return max(after - self.before, 0) / self.plan.workers
 
     def cpu(self) -> float:
-        """What the workers took from the gate on, for each reply."""
+        """CPU seconds of the workers since the gate opened, per reply."""
         used = sum(report.used for report in self.reports)
         return used / self.plan.requests
 
@@ -385,7 +386,7 @@ def expected(plan: Plan, place: int) -> Page:
 
 
 def outcome(finished: list[Finished]) -> Outcome:
-    """Checks what came of every address, and tells what came out."""
+    """Checks the result of every address, and builds the outcome."""
     answer, laps = Digest(), Laps()
     for one in finished:
         laps.add(one.laps)
@@ -407,19 +408,19 @@ def outcome(finished: list[Finished]) -> Outcome:
             for metric in metrics(one)
         ],
         meaning=(
-            f"To wait takes no core: {most.plan.name()} got to "
+            f"Waiting uses no core: {most.plan.name()} reached "
             f"{most.share():.1%} of the ideal{held}."
         ),
     )
 
 
 def of_few(metric: Metric) -> Metric:
-    """Those of most workers are compared; the others are details."""
+    """The figures of the largest crew are compared; the others are details."""
     return replace(metric, detail=True)
 
 
 def parameters(plan: Plan) -> dict[str, Any]:
-    """As Rust's."""
+    """The same as in Rust."""
     return {
         "workers": plan.workers,
         "timeout": plan.timeout,
@@ -432,7 +433,7 @@ def parameters(plan: Plan) -> dict[str, Any]:
 
 
 def result(one: Finished) -> dict[str, Any]:
-    """As Rust's: nothing fails here."""
+    """The same as in Rust, where nothing fails."""
     return {
         "workers": one.plan.workers,
         "replies": one.plan.requests,
@@ -449,16 +450,16 @@ def result(one: Finished) -> dict[str, Any]:
 
 
 def metrics(one: Finished) -> Iterator[Metric]:
-    """As Rust's."""
+    """The same as in Rust."""
     work, opened = one.laps.seconds["work"], one.served["connections"]
     crew = f"workers-{one.plan.workers}"
     for key, label, unit, better, value, is_detail in [
-        ("time", "time for all", "s", "lower", work, True),
-        ("memory", "memory a worker", "B", "lower", one.memory(), False),
-        ("cpu", "CPU a reply", "s", "lower", one.cpu(), False),
+        ("time", "total time", "s", "lower", work, True),
+        ("memory", "memory per worker", "B", "lower", one.memory(), False),
+        ("cpu", "CPU time per reply", "s", "lower", one.cpu(), False),
         (
             "share-of-ideal",
-            "share of the ideal",
+            "share of the ideal time",
             "share",
             "higher",
             one.share(),

@@ -36,6 +36,6 @@ class Input:
         return (high << 21 | self.word() >> 11) / (1 << 53)
 
     def bytes(self, length: int) -> bytes:
-        """Bytes: those of word after word, little-endian."""
+        """Random bytes, word by word, little-endian."""
         words = (self.word() for _ in range(-(-length // 4)))
         return b"".join(word.to_bytes(4, "little") for word in words)[:length]

@@ -1,13 +1,13 @@
 """Message passing: what does a message cost.
 
-Here: CPython's queues and pipes; among threads a message is moved, not copied.
+Here: CPython's queues and pipes; threads move a message without a copy.
 There: examples-threads/ipc and examples-processes/ipc, in src/main.rs
-Watch: the same two queues, which cost processes a pickle and a pipe.
+Watch: the same two queues, which for processes need a pickle and a pipe.
 Run: python3 scripts/cpython/ipc.py --model processes --quick
 
-Every end sleeps while there is nothing for it, so there is one way of
-waiting, `block`: among threads an end that spins would hold the GIL, which
-the other end needs in order to send.
+Each end sleeps while no message is there, so the only way of waiting is
+`block`: between threads, an end that spins would hold the GIL, which the
+other end needs in order to send.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from latency import Quantiles
 from models import Model
 
 EXAMPLES = """\
-  ipc.py                                    the whole ladder
+  ipc.py                                    every measurement
   ipc.py --variant queue --size 64          one mechanism, one size
-  ipc.py --model processes --variant pipe   what only processes have"""
+  ipc.py --model processes --variant pipe   only processes have this"""
 
-#: By mechanism, which of the models has it, if not both have.
+#: For each mechanism, the only model that has it, or None if both do.
 MECHANISMS: dict[str, Optional[str]] = {
     "queue": None,
     "simple-queue": None,
@@ -41,15 +41,16 @@ MECHANISMS: dict[str, Optional[str]] = {
     "shared-memory": "processes",
 }
 
-#: A number, a word, a page, and what no cache of the first level holds.
+#: A number, a cache line, a page, and more than any first-level cache has room
+#: for.
 SIZES = [8, 64, 4096, 1 << 20]
 
 LONGEST = 16 << 20
 
-#: The sizes whose figures stand in the comparison; all others are details.
+#: The sizes whose figures go into the comparison; all others are details.
 SHORT, LONG = 64, 1 << 20
 
-#: Bytes on their way in a stream, where messages are short.
+#: Bytes in flight in a stream, for short messages.
 STREAM_BYTES = 1 << 18
 
 ROUND_TRIP, STREAM = "round-trip", "stream"
@@ -69,25 +70,25 @@ def main() -> NoReturn:
         type=size,
         action="append",
         metavar="BYTES",
-        help="of a message, a multiple of eight (repeatable)",
+        help="bytes per message, a multiple of eight (repeatable)",
     )
     parser.add_argument(
         "--waiting",
         choices=["block"],
         metavar="KIND",
-        help="block: there is no other here",
+        help="block: the only way of waiting here",
     )
     parser.add_argument(
         "--messages",
         type=contract.positive,
         metavar="N",
-        help="of each measurement [default: for about 50 ms]",
+        help="messages per measurement [default: for about 50 ms]",
     )
     contract.main(parser, run, list(MECHANISMS), has)
 
 
 def run(model: Model, arguments: argparse.Namespace) -> Outcome:
-    """Every measurement that is asked for, one after the other."""
+    """Every requested measurement, one after another."""
     finished = [run_plan(model, one) for one in plans(model, arguments)]
     return outcome(model, finished)
 
@@ -101,7 +102,7 @@ def run_plan(model: Model, plan: Plan) -> Finished:
 
 
 def worker(parent: Parent, plan: Plan, end: End) -> Report:
-    """The far end: it is given its part of the work, ready to start."""
+    """The far end: it gets its part of the mechanism, ready to use."""
     parent.wait()
     try:
         return (
@@ -115,7 +116,7 @@ def worker(parent: Parent, plan: Plan, end: End) -> Report:
 def spawn_and_join(
     model: Model, plan: Plan, laps: Laps
 ) -> tuple[Report, Report]:
-    """Starts the far end, releases it, and plays the near one."""
+    """Starts the far end, releases it, and plays the near end."""
     end, other = ends(model, plan)
     with Crew(model) as crew:
         crew.spawn(worker, plan, other)
@@ -128,13 +129,13 @@ def spawn_and_join(
     return near, far
 
 
-# What the two ends do, whichever the mechanism
+# What the two ends do, whatever the mechanism
 
 
 def ask(plan: Plan, end: End) -> Report:
-    """Sends one message after the other, each when the last was answered.
+    """Sends each message after the previous one was answered.
 
-    The clock runs from the send until the answer is here; that it is whole
+    The clock runs from the send until the answer arrives; whether it is whole
     is checked after that.
     """
     outgoing, spare = plan.parcels()
@@ -167,7 +168,7 @@ def answer(plan: Plan, end: End) -> Report:
 
 
 def pour(plan: Plan, end: End) -> Report:
-    """Writes and sends one message after the other, and is then thanked."""
+    """Writes and sends messages, and waits until they are acknowledged."""
     transcript = Transcript()
     before, start = Used.so_far(end), time.perf_counter()
     for sequence in range(1, plan.messages + 1):
@@ -180,7 +181,7 @@ def pour(plan: Plan, end: End) -> Report:
 
 
 def drain(plan: Plan, end: End) -> Report:
-    """Reads each message, whole, and gives thanks at the end."""
+    """Reads each message completely, and acknowledges all at the end."""
     parcel, transcript = plan.parcel(), Transcript()
     before = Used.so_far(end)
     for _ in range(plan.messages):
@@ -194,13 +195,13 @@ def drain(plan: Plan, end: End) -> Report:
 
 
 class End:
-    """One end of a way there and a way back.
+    """One end of a two-way connection.
 
     A parcel that was sent belongs to the other end; `receive` may use the one
-    that it is given, or returns another.
+    that it is given, or return another.
     """
 
-    #: Whether the end is a process of its own.
+    #: Whether the end is a separate process.
     is_process = False
 
     def send(self, parcel: Parcel) -> None:
@@ -208,16 +209,16 @@ class End:
         raise NotImplementedError
 
     def receive(self, parcel: Parcel) -> Parcel:
-        """The next parcel."""
+        """Returns the next parcel."""
         raise NotImplementedError
 
     def hang_up(self) -> None:
-        """Says that nothing more will come, so that nobody waits for it."""
+        """Signals that nothing more will come, so that nobody waits for it."""
         raise NotImplementedError
 
 
 class QueueEnd(End):
-    """Of two queues, whose interface is the same for threads and processes."""
+    """Two queues, whose interface is the same for threads and processes."""
 
     def __init__(self, there: Any, back: Any, is_process: bool) -> None:
         self._there = there
@@ -229,19 +230,19 @@ class QueueEnd(End):
         self._there.put(parcel)
 
     def receive(self, parcel: Parcel) -> Parcel:
-        """What the other end has put there."""
+        """Takes what the other end has sent."""
         received = self._back.get()
         if received is None:
-            raise Failure("the other end has hung up")
+            raise Failure("the other end hung up")
         return received
 
     def hang_up(self) -> None:
-        """A word that is no parcel."""
+        """Sends something that is not a parcel."""
         self._there.put(None)
 
 
 class PipeEnd(End):
-    """Of two pipes of the kernel: bytes, without a pickle."""
+    """Two kernel pipes: bytes, without a pickle."""
 
     is_process = True
 
@@ -254,23 +255,22 @@ class PipeEnd(End):
         self._there.send_bytes(parcel)
 
     def receive(self, parcel: Parcel) -> Parcel:
-        """Copied out of it."""
+        """Copied out of the kernel."""
         received = self._back.recv_bytes_into(parcel)
         expected = len(parcel) * parcel.itemsize
         if received != expected:
             raise Failure(
-                f"a message of {received} bytes came, and {expected} were "
-                "expected"
+                f"got a message of {received} bytes, expected {expected}"
             )
         return parcel
 
     def hang_up(self) -> None:
-        """A message that is too short to be one."""
+        """Sends a message that is too short."""
         self._there.send_bytes(b"")
 
 
 class SharedMemoryEnd(End):
-    """Of memory that both map, and semaphores to sleep at."""
+    """Memory that both ends map, and semaphores to sleep on."""
 
     is_process = True
 
@@ -279,37 +279,37 @@ class SharedMemoryEnd(End):
         self._back = back
 
     def send(self, parcel: Parcel) -> None:
-        """Copied into the next slot that is free."""
+        """Copied into the next free slot."""
         self._there.free.acquire()
         self._there.next()[:] = memoryview(parcel)
         self._there.filled.release()
 
     def receive(self, parcel: Parcel) -> Parcel:
-        """Copied out of the next slot that is filled."""
+        """Copied out of the next filled slot."""
         self._back.filled.acquire()
         memoryview(parcel)[:] = self._back.next()
         self._back.free.release()
         return parcel
 
     def hang_up(self) -> None:
-        """What is in the next slot is not the next message."""
+        """Announces a slot whose contents are not the next message."""
         self._there.filled.release()
 
 
 class Slots:
-    """A ring of slots, for one who sends and one who receives."""
+    """A ring of slots, for one sender and one receiver."""
 
     def __init__(self, model: Model, plan: Plan) -> None:
         self.free = model.Semaphore(plan.room)
         self.filled = model.Semaphore(0)
         self._words = plan.words
         self._room = plan.room
-        # It has no name that could be left behind, as `SharedMemory` has.
+        # It has no name that could be left behind, unlike `SharedMemory`.
         self._memory = RawArray("Q", plan.words * plan.room)
         self._sequence = 0
 
     def next(self) -> memoryview:
-        """The next slot, which is this end's own for now."""
+        """The next slot, which belongs to this end for now."""
         start = self._sequence % self._room * self._words
         self._sequence += 1
         memory = memoryview(self._memory).cast("B").cast("Q")
@@ -334,13 +334,13 @@ def ends(model: Model, plan: Plan) -> tuple[End, End]:
 
 
 def queue(model: Model, plan: Plan) -> Any:
-    """One way. A simple queue has no bound, but that of its pipe, if any."""
+    """One direction. A simple queue has no bound except that of its pipe."""
     if plan.mechanism == "simple-queue":
         return model.SimpleQueue()
     made = model.Queue(plan.room)
     if model.start_method is not None:
-        # Nobody leaves before all has arrived, but by a failure: and then
-        # the thread that sends would wait for ever, and this process for it.
+        # Nobody exits before all has arrived, except after a failure: then the
+        # sending thread would wait forever, and this process for it.
         made.cancel_join_thread()
     return made
 
@@ -350,7 +350,7 @@ def queue(model: Model, plan: Plan) -> Any:
 
 @dataclass(frozen=True)
 class Plan:
-    """One measurement."""
+    """A measurement."""
 
     task: str
     size: int
@@ -360,7 +360,7 @@ class Plan:
 
     @property
     def words(self) -> int:
-        """In a message."""
+        """Words per message."""
         return self.size // 8
 
     @property
@@ -372,16 +372,16 @@ class Plan:
 
     @property
     def variant(self) -> str:
-        """As the figures name it: `queue, block`."""
-        return f"{self.mechanism}, block"
+        """The name with the figures: `queue, both ends sleep`."""
+        return f"{self.mechanism}, both ends sleep"
 
     def message(self, sequence: int) -> Message:
-        """That with this number. In a stream the words of each are its own."""
+        """The message with this number. In a stream each has its own words."""
         number = sequence if self.task == STREAM else 0
         return Message(sequence, self.words, self.seed, number)
 
     def parcels(self) -> tuple[Parcel, Parcel]:
-        """One to send, which is filled, and one to receive into."""
+        """A filled one to send, and one to receive into."""
         return self.message(1).written(), self.parcel()
 
     def parcel(self) -> Parcel:
@@ -389,13 +389,13 @@ class Plan:
         return array("Q", bytes(self.size))
 
     def reference(self, messages: int) -> int:
-        """What must come out if so many are received."""
+        """The expected digest if this many messages are received."""
         numbers = range(1, messages + 1)
         return reference(self.message(number) for number in numbers)
 
 
 def plans(model: Model, arguments: argparse.Namespace) -> list[Plan]:
-    """The measurements of one model, one after the other."""
+    """The measurements of one model, in order."""
     asked = arguments.variants or list(MECHANISMS)
     chosen = [
         mechanism
@@ -417,42 +417,42 @@ def plans(model: Model, arguments: argparse.Namespace) -> list[Plan]:
 
 
 def has(model: Model, mechanism: str) -> bool:
-    """Whether there is such a mechanism for the model."""
+    """Whether the model has this mechanism."""
     return MECHANISMS[mechanism] in (None, model.name)
 
 
 def usual_messages(size: int, quick: bool) -> int:
-    """As many as take about 50 ms, writing and reading them included."""
+    """As many as take about 50 ms, including writing and reading them."""
     budget = 0.025 if quick else 0.05
     return max(20, int(budget / (4e-5 + 1.5e-8 * size)))
 
 
 def size(text: str) -> int:
-    """Bytes of a message: whole words."""
+    """Bytes per message: whole words."""
     number = contract.natural(text)
     if not 8 <= number <= LONGEST or number % 8:
         raise argparse.ArgumentTypeError(
-            f"{text} is no multiple of eight from 8 to {LONGEST}"
+            f"must be a multiple of eight bytes, from 8 to {LONGEST}"
         )
     return number
 
 
-# What came out
+# The outcome
 
 
 @dataclass(frozen=True)
 class Used:
-    """What an end has taken of the machine."""
+    """The resources that an end has used."""
 
     cpu: float
     switches: int
 
     @classmethod
     def so_far(cls, end: End) -> Used:
-        """By a thread; or by a process, all threads of it.
+        """Of a thread; or of a process with all its threads.
 
-        The queue of processes has a thread of its own, which sends: what it
-        takes is part of what a message costs.
+        The queue of processes has its own thread for sending: what that uses
+        is part of the cost of a message.
         """
         who = resource.RUSAGE_SELF if end.is_process else resource.RUSAGE_THREAD
         clock = time.process_time if end.is_process else time.thread_time
@@ -466,20 +466,20 @@ class Used:
 
 @dataclass(frozen=True)
 class Report:
-    """What one end has to tell."""
+    """The report of one end."""
 
-    #: Of the messages that it received.
+    #: The digest of the messages it received.
     digest: int
     used: Used
     #: How long round trips took, if it started them.
     trips: Optional[Quantiles] = None
-    #: Seconds until the last message was thanked for, if it sent a stream.
+    #: Seconds until the last message was acknowledged, if it sent a stream.
     stream: Optional[float] = None
 
 
 @dataclass
 class Finished:
-    """One measurement, done."""
+    """A finished measurement."""
 
     plan: Plan
     near: Report
@@ -487,7 +487,7 @@ class Finished:
     laps: Laps
 
     def check(self) -> None:
-        """That none is missing, and that they are the right ones."""
+        """Checks that no message is missing, and that all are right."""
         plan = self.plan
         back = plan.messages if plan.task == ROUND_TRIP else 1
         for end, report, messages in [
@@ -501,7 +501,7 @@ class Finished:
                 )
 
     def metrics(self) -> list[Metric]:
-        """As the Rust siblings name them."""
+        """Named as in the Rust siblings."""
         figures = (
             self.stream_metrics(self.near.stream)
             if self.near.trips is None
@@ -515,9 +515,9 @@ class Finished:
         ]
 
     def trip_metrics(self, trips: Quantiles) -> list[Metric]:
-        """There and back."""
+        """Round trips."""
         key = f"trip-{self.plan.size}"
-        label = f"{binary(self.plan.size)} trip"
+        label = f"round trip of {binary(self.plan.size)}"
         metrics = trips.metrics(key, label)
         for metric in metrics:
             metric.detail |= self.plan.size != SHORT
@@ -531,7 +531,7 @@ class Finished:
         return [
             Metric(
                 f"rate-{size}",
-                f"{name} rate",
+                f"messages of {name}",
                 "/s",
                 "higher",
                 rate,
@@ -539,17 +539,17 @@ class Finished:
             ),
             Metric(
                 f"flow-{size}",
-                f"{name} flow",
+                f"data in messages of {name}",
                 "B/s",
                 "higher",
                 rate * plan.size,
                 detail=plan.size != LONG,
             ),
-            *self.expenses(f"stream-{size}", f"{name} stream"),
+            *self.expenses(f"stream-{size}", f"stream of {name}"),
         ]
 
     def expenses(self, key: str, label: str) -> list[Metric]:
-        """What a message took of both ends. A round trip is two."""
+        """What each message cost both ends. A round trip is two messages."""
         trips = 2 if self.plan.task == ROUND_TRIP else 1
         messages = trips * self.plan.messages
         near, far = self.near.used, self.far.used
@@ -558,21 +558,21 @@ class Finished:
         return [
             Metric(
                 f"{key}-{suffix}",
-                f"{label} {name}",
+                f"{label}, {name}",
                 unit,
                 "lower",
                 value,
                 detail=True,
             )
             for suffix, name, unit, value in [
-                ("cpu", "CPU", "s", cpu),
-                ("switches", "switches", "1", switches),
+                ("cpu", "CPU per message", "s", cpu),
+                ("switches", "switches per message", "1", switches),
             ]
         ]
 
 
 def outcome(model: Model, finished: list[Finished]) -> Outcome:
-    """Checks what every end received and tells what came out."""
+    """Checks what each end received and builds the outcome."""
     laps = Laps()
     for one in finished:
         one.check()
@@ -585,16 +585,16 @@ def outcome(model: Model, finished: list[Finished]) -> Outcome:
         laps=laps,
         metrics=[metric for one in finished for metric in one.metrics()],
         story=[
-            "A message goes to the other end and back, and then many go one "
-            f"way, among {model.name}."
+            f"With {model.name}, messages go to the other end and back, and "
+            "then many go one way."
         ],
-        meaning=f"Among {model.name}, every message came whole and in its "
+        meaning=f"With {model.name}, every message arrived whole and in "
         "order.",
     )
 
 
 def carried(finished: list[Finished]) -> str:
-    """Which messages were carried: the same by each mechanism."""
+    """Which messages were carried: the same for every mechanism."""
     rows = {
         (TASKS.index(plan.task), plan.size, plan.messages, far.digest)
         for plan, far in ((one.plan, one.far) for one in finished)
@@ -607,7 +607,7 @@ def carried(finished: list[Finished]) -> str:
 
 
 def row(finished: Finished) -> dict[str, Any]:
-    """What a person would want to look at."""
+    """A row of the result for a person."""
     plan = finished.plan
     return {
         "task": plan.task,

@@ -1,8 +1,8 @@
-"""What is in a message, and how a receiver knows that it is whole.
+"""What a message contains, and how a receiver knows that it is whole.
 
-The same words as in common/src/scenarios/ipc/message.rs, where they are
-explained: they count up from a seeded base; the first one is the stamp, of
-the sequence number and a checksum; to the last one the number is added.
+The same words as in common/src/scenarios/ipc/message.rs, which explains them:
+they count up from a seeded base; the first one is the stamp, made of the
+sequence number and a checksum; the number is also added to the last one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from contract import Failure
 
 MASK = (1 << 64) - 1
 
-#: From one word to the next: an odd number, by Knuth's golden ratio.
+#: The step from one word to the next: an odd number, from the golden ratio
+#: (Knuth).
 STEP = 0x9E37_79B9_7F4A_7C15
 
 
@@ -38,7 +39,7 @@ class Message:
         return stamp(self._sequence, total & MASK)
 
     def written(self) -> array[int]:
-        """All words, in a parcel of their own."""
+        """All words, in a new parcel."""
         end = self._base + self._words * STEP
         values = range(self._base, end, STEP)
         parcel = array("Q", [value & MASK for value in values])
@@ -46,7 +47,7 @@ class Message:
         return parcel
 
     def write_ends(self, parcel: Any) -> None:
-        """The first and the last word, into a parcel that has been filled."""
+        """Writes only the first and last word, into a filled parcel."""
         last = self._base + (self._words - 1) * STEP + self._sequence
         parcel[-1] = last & MASK
         parcel[0] = self.stamp()
@@ -60,7 +61,7 @@ class Transcript:
         self.digest = 0
 
     def add(self, parcel: Any) -> None:
-        """Takes the next message in: it must be that, and whole."""
+        """Adds the next message: it must be the right one, and whole."""
         found = parcel[0]
         sequence, expected = found & 0xFFFF_FFFF, self._received + 1
         if sequence != expected:
@@ -74,7 +75,7 @@ class Transcript:
 
 
 def reference(messages: Iterable[Message]) -> int:
-    """What must come out of these, without any mechanism between."""
+    """The expected digest, without any mechanism in between."""
     digest = 0
     for message in messages:
         digest = joined(digest, message.stamp())
@@ -82,7 +83,7 @@ def reference(messages: Iterable[Message]) -> int:
 
 
 def joined(digest: int, stamp: int) -> int:
-    """The digest, with one more message in it."""
+    """The digest after one more message."""
     turned = (digest << 5 | digest >> 59) & MASK
     return (turned ^ stamp) * STEP & MASK
 
@@ -94,7 +95,7 @@ def stamp(sequence: int, total: int) -> int:
 
 
 def mixed(value: int) -> int:
-    """The finisher of SplitMix64: each bit depends on all."""
+    """The finisher of SplitMix64: each bit depends on all others."""
     value = (value ^ value >> 30) * 0xBF58_476D_1CE4_E5B9 & MASK
     value = (value ^ value >> 27) * 0x94D0_49BB_1331_11EB & MASK
     return value ^ value >> 31

@@ -29,41 +29,65 @@ from latency import Quantiles
 from models import Model
 from supervision import WAYS, Ending, Job, Pool, Rules, Turn
 
-#: The ways to be stuck. Those that stop for nothing come last, because
-#: threads never come back from them.
+#: The ways to get stuck. Those that nothing but a kill can stop come last,
+#: because threads never come back from them.
 KINDS = ("loop", "read", "query", "sleep", "lock", "native")
 
-#: What only processes can be stopped in.
+#: The kinds that only processes can be stopped in.
 ENDLESS = ("sleep", "lock", "native")
 
 GOOD = "good"
 
-#: How long a good job may take, in seconds: it ends by itself.
+#: The time limit of a good job in seconds: it ends by itself.
 ENOUGH = 60.0
 
 
 def main() -> None:
-    """The flags are those of the Rust siblings. Only, a good job takes here
-    a hundred times as long, so there are fewer, with more time for each.
+    """The flags are those of the Rust siblings. But a good job takes a hundred
+    times as long here, so there are fewer, with a longer deadline.
     """
     parser = contract.flags(
         "A worker hangs: can it be stopped?",
-        "  kill_workers.py                          every way of being stuck\n"
+        "  kill_workers.py                          every way to get stuck\n"
         "  kill_workers.py --variant query          one of them\n"
         "  kill_workers.py --model processes --json for a script",
     )
     add = parser.add_argument
-    add("--jobs", type=contract.positive, metavar="N", help="good jobs")
-    add("--stuck", type=contract.natural, default=1, metavar="N")
-    add("--deadline", type=units.time, default="400ms", metavar="TIME")
-    add("--grace", type=units.time, default="50ms", metavar="TIME")
+    add(
+        "--jobs",
+        type=contract.positive,
+        metavar="N",
+        help="number of good jobs [default: 50; --quick: 20]",
+    )
+    add(
+        "--stuck",
+        type=contract.natural,
+        default=1,
+        metavar="N",
+        help="stuck jobs of each kind [default: 1]",
+    )
+    add(
+        "--deadline",
+        type=units.time,
+        default="400ms",
+        metavar="TIME",
+        help="time limit of a stuck job [default: 400ms]",
+    )
+    add(
+        "--grace",
+        type=units.time,
+        default="50ms",
+        metavar="TIME",
+        help="grace period before the next, stronger way to stop it "
+        "[default: 50ms]",
+    )
     contract.add_workers(parser)
     contract.add_variants(parser, KINDS)
     contract.main(parser, run, KINDS)
 
 
 def run(model: Model, arguments: argparse.Namespace) -> Outcome:
-    """The lock that comes first is never given back."""
+    """The first lock is never released."""
     plan = Plan.of(arguments)
     locks = [model.Lock() for _ in range(plan.locks())]
     locks[0].acquire()
@@ -76,7 +100,7 @@ def run(model: Model, arguments: argparse.Namespace) -> Outcome:
 def worker(
     pipe: Connection, turn: Turn, *, seed: int, locks: Sequence[Any]
 ) -> None:
-    """What every worker does with every job."""
+    """What every worker does."""
     perform = functools.partial(work, seed=seed, locks=locks)
     supervision.serve(pipe, turn, perform)
 
@@ -90,7 +114,7 @@ def work(
     seed: int,
     locks: Sequence[Any],
 ) -> int:
-    """A good job, or one that takes a lock, and hangs with it."""
+    """Does a good job, or takes a lock and gets stuck with it."""
     if kind == GOOD:
         return good_work(seed, number)
     with locks[lock_of(number, attempt)]:
@@ -101,7 +125,7 @@ def work(
 def spawn_and_join(
     model: Model, plan: Plan, locks: Sequence[Any], laps: Laps
 ) -> Record:
-    """Starts the workers, gives them job after job, and joins them."""
+    """Starts the workers, feeds them jobs, and joins them."""
     serve = functools.partial(worker, seed=plan.seed, locks=locks)
     pool = Pool(model, plan.rules, serve)
     pool.wait_for_all()
@@ -121,7 +145,7 @@ def spawn_and_join(
 
 # The jobs
 
-#: Turns of a good job, and the bits of its sum.
+#: Iterations of a good job, and the bits of its sum.
 TURNS, MASK = 40_000, (1 << 64) - 1
 
 
@@ -135,20 +159,20 @@ def good_work(seed: int, number: int) -> int:
 
 
 def tight_loop(turn: Turn, _lost: Any) -> None:
-    """Python code that looks at the flag."""
+    """Python code that checks the flag."""
     while not turn.is_cancelled():
         pass
 
 
 def blocked_read(turn: Turn, _lost: Any) -> None:
-    """A read from a pipe into which nobody writes: its end ends the wait."""
+    """A read from a pipe that nobody writes to, until the pipe is closed."""
     reader, writer = os.pipe()
     turn.on_interrupt(lambda: os.close(writer))
     os.read(reader, 1)
     os.close(reader)
 
 
-#: It counts, and never tells.
+#: It counts forever.
 ENDLESS_QUERY = """
     WITH RECURSIVE numbers(number) AS (
         VALUES (1) UNION ALL SELECT number + 1 FROM numbers
@@ -156,38 +180,38 @@ ENDLESS_QUERY = """
 
 
 def endless_query(turn: Turn, _lost: Any) -> None:
-    """SQLite looks between its steps whether it was interrupted."""
+    """SQLite checks between its steps whether it was interrupted."""
     database = sqlite3.connect(":memory:", check_same_thread=False)
     turn.on_interrupt(database.interrupt)
     database.execute(ENDLESS_QUERY).fetchone()
 
 
 def long_sleep(_turn: Turn, _lost: Any) -> None:
-    """As long as this Python can sleep in one go, and more than anyone."""
+    """As long as this Python can sleep in one go: longer than a lifetime."""
     time.sleep(3600 * 24 * 365 * 100)
 
 
 def lost_lock(_turn: Turn, lost: Any) -> None:
-    """A wait for a lock that nobody gives back."""
+    """A wait for a lock that is never released."""
     with lost:
         pass
 
 
-#: Patterns with alternatives, as shells have: fnmatch(3), a GNU extension.
+#: Patterns with alternatives, as in shells: fnmatch(3), a GNU extension.
 FNM_EXTMATCH = 1 << 5
 
 
 def native_call(_turn: Turn, _lost: Any) -> None:
-    """A call of the C library that does not return in anybody's lifetime.
+    """A C library call that does not return in anybody's lifetime.
 
-    `CDLL` gives back the interpreter's lock for that time. A call that does
-    not would hang the whole program, its supervisor included.
+    `CDLL` releases the GIL during the call. A call that keeps the GIL would
+    hang the whole program, including its supervisor.
     """
     library = ctypes.CDLL(None)
     library.fnmatch(b"*(*(a|aa))b", b"a" * 62, FNM_EXTMATCH)
 
 
-#: How each kind hangs, until something stops it.
+#: How each kind gets stuck, until something stops it.
 HANG: dict[str, Callable[[Turn, Any], None]] = {
     "loop": tight_loop,
     "read": blocked_read,
@@ -203,10 +227,10 @@ HANG: dict[str, Callable[[Turn, Any], None]] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done."""
+    """The work of a run."""
 
     rules: Rules
-    #: How long a stuck job may take, in seconds.
+    #: Time limit of a stuck job, in seconds.
     deadline: float
     kinds: Sequence[str]
     good: int
@@ -215,7 +239,7 @@ class Plan:
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Plan:
-        """Each attempt at a stuck job may cost a worker, and no other."""
+        """Each attempt at a stuck job may cost one worker, and no other job."""
         asked = arguments.variants or KINDS
         kinds = [kind for kind in KINDS if kind in asked]
         rules = Rules(
@@ -230,30 +254,30 @@ class Plan:
         )
 
     def locks(self) -> int:
-        """The one that is lost, and one for each attempt of a stuck job."""
+        """One that is never released, and one per attempt at a stuck job."""
         return 1 + len(self.kinds) * self.stuck * self.rules.attempts
 
     def stuck_job(self, place: int) -> Optional[Job]:
-        """Those of one kind follow one another."""
+        """Jobs of one kind follow one another."""
         if place >= len(self.kinds) * self.stuck:
             return None
         return Job(self.kinds[place // self.stuck], place, self.deadline)
 
     def good_job(self, number: int) -> Job:
-        """It does a little work, for which a busy machine may need long."""
+        """It does little work, but a busy machine may need long for it."""
         return Job(GOOD, number, max(self.deadline, ENOUGH))
 
 
 def lock_of(place: int, attempt: int) -> int:
-    """The lock that this attempt of a stuck job takes."""
+    """The lock of this attempt at a stuck job."""
     return 1 + place * Rules.attempts + attempt
 
 
 class Record:
-    """Which job comes next, and what became of those before.
+    """Which job comes next, and what became of the previous ones.
 
-    There is one stuck job at a time, so that the time to stop it is its own.
-    Good jobs are done beside it.
+    Only one job is stuck at a time, so that its time to stop is not affected
+    by another. Good jobs run in parallel.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -266,13 +290,13 @@ class Record:
         self.restarts = 0
 
     def first(self) -> list[Job]:
-        """The jobs to begin with: no worker has to wait for its next."""
+        """The initial jobs: no worker has to wait for its next one."""
         ahead = 2 * self._plan.rules.workers
         jobs = [self._stuck_job(), *(self._good_job() for _ in range(ahead))]
         return [job for job in jobs if job is not None]
 
     def note(self, job: Job) -> Optional[Job]:
-        """Records a job; gives the one to be submitted in its place."""
+        """Records a finished job; returns the one to submit in its place."""
         if job.kind == GOOD:
             self._note_good(job)
             return self._good_job()
@@ -280,14 +304,14 @@ class Record:
         return self._stuck_job()
 
     def verified(self) -> list[int]:
-        """The good jobs' results, held against the same work done here."""
+        """The good jobs' results, compared with the same work done here."""
         for number in range(self._plan.good):
             found = self.results.get(number)
             expected = good_work(self._plan.seed, number)
             if found != expected:
                 raise Failure(
-                    f"good job {number} came to {found}, and the serial "
-                    f"reference to {expected}"
+                    f"wrong result of good job {number}: got {found}, "
+                    f"expected {expected}"
                 )
         return [self.results[number] for number in range(self._plan.good)]
 
@@ -304,7 +328,7 @@ class Record:
     def _note_stuck(self, job: Job) -> None:
         if job.result is not None:
             raise Failure(f"a stuck job ({job.kind}) has an answer")
-        # One is enough of those that nobody can stop.
+        # One job of a kind that cannot be stopped is enough.
         if any(ending.after is None for ending in job.endings):
             kind = self._plan.kinds.index(job.kind)
             self._next_stuck = (kind + 1) * self._plan.stuck
@@ -322,10 +346,10 @@ class Record:
 
 
 class Aftermath:
-    """What goes on when everything is done.
+    """What still runs when everything is done.
 
-    This process has nothing to do any more: what it still uses is used by
-    those that were abandoned. If there are none, there is nothing to watch.
+    This process has nothing left to do, so whatever it still uses is used by
+    abandoned threads. If there are none, there is nothing to watch.
     """
 
     def __init__(self, locks: Sequence[Any]) -> None:
@@ -336,12 +360,12 @@ class Aftermath:
             used = time.process_time() - before
             self.cores = used / (time.monotonic() - start)
             self.threads = threads()
-        # No lock of Python's says that its holder is dead: it stays held.
+        # No Python lock reports that its holder died: it stays held.
         self.held = [not lock.acquire(False) for lock in locks]
 
 
 def threads() -> int:
-    """Those of this process, beside the one that asks."""
+    """The threads of this process besides the calling one."""
     return len(os.listdir("/proc/self/task")) - 1
 
 
@@ -349,14 +373,14 @@ def threads() -> int:
 
 
 class Cell:
-    """How one way did with one kind."""
+    """How well one way to stop a job worked for one kind."""
 
     def __init__(self) -> None:
         self.tried = self.abandoned = self.held = 0
         self.after: list[float] = []
 
     def note(self, ending: Ending, is_held: bool) -> None:
-        """Of an attempt that this way ended, or none."""
+        """Records an attempt that this way ended, or failed to end."""
         self.held += is_held
         if ending.after is None:
             self.abandoned += 1
@@ -364,7 +388,7 @@ class Cell:
             self.after.append(ending.after)
 
     def document(self) -> dict[str, Any]:
-        """As the Rust siblings write it."""
+        """The same as in the Rust siblings."""
         quantiles = Quantiles.of(self.after)
         return {
             "tried": self.tried,
@@ -387,7 +411,7 @@ def outcome(
     aftermath: Aftermath,
     laps: Laps,
 ) -> Outcome:
-    """Checks every job's result and tells what came out."""
+    """Checks every job's result and builds the outcome."""
     results = record.verified()
     cells = cells_of(record, aftermath)
     check(model, cells)
@@ -416,7 +440,7 @@ def outcome(
 
 
 def cells_of(record: Record, aftermath: Aftermath) -> Cells:
-    """All ways up to the one that did it were tried."""
+    """All ways up to the one that worked were tried."""
     cells: Cells = {}
     for job in record.stuck:
         ways = cells.setdefault(job.kind, {})
@@ -429,7 +453,7 @@ def cells_of(record: Record, aftermath: Aftermath) -> Cells:
 
 
 def check(model: Model, cells: Cells) -> None:
-    """What can be stopped is a matter of the model and not of luck."""
+    """What can be stopped depends on the model, not on luck."""
     for kind, ways in cells.items():
         can = model.name == "processes" or kind not in ENDLESS
         abandoned = any(cell.abandoned for cell in ways.values())
@@ -437,19 +461,19 @@ def check(model: Model, cells: Cells) -> None:
             raise Failure(
                 f"{model.name} that are stuck ({kind}) could "
                 f"{'not ' if can else ''}be stopped: if the machine is busy, "
-                "give each way more time with --grace"
+                "allow more time for each way with --grace"
             )
 
 
 def gentlest(ways: dict[str, Cell]) -> Optional[Quantiles]:
-    """The times of the gentlest way that did it."""
+    """The times of the gentlest way that worked."""
     times = [ways[way].after for way in WAYS if way in ways]
     found = next(filter(None, times), None)
     return Quantiles.of(found) if found else None
 
 
 def parameters(plan: Plan) -> dict[str, Any]:
-    """All that shapes the work."""
+    """Everything that affects the work."""
     return {
         "workers": plan.rules.workers,
         "seed": plan.seed,
@@ -463,10 +487,10 @@ def parameters(plan: Plan) -> dict[str, Any]:
 
 
 def metrics(record: Record, cells: Cells, aftermath: Aftermath) -> list[Metric]:
-    """Judged is the gentlest way; each way's own times are details."""
+    """The gentlest way is judged; the times of each way are details."""
     rate = len(record.results) / record.good_after
-    # Where jobs of only one kind are stuck, what is a matter of the whole run
-    # is told of that kind.
+    # When all stuck jobs are of one kind, the figures of the whole run are
+    # reported for that kind.
     kind_of_all = next(iter(cells)) if len(cells) == 1 else None
 
     def of_all(metric: Metric) -> Metric:
@@ -482,7 +506,7 @@ def metrics(record: Record, cells: Cells, aftermath: Aftermath) -> list[Metric]:
             )
             metrics.append(dataclasses.replace(after.of(kind), only=only))
     for key, label, value in [
-        ("threads-left", "threads left", aftermath.threads),
+        ("threads-left", "threads left over", aftermath.threads),
         ("cores-lost", "cores lost", aftermath.cores),
     ]:
         metrics.append(of_all(Metric(key, label, "1", "neither", value)))
@@ -493,7 +517,7 @@ def metrics(record: Record, cells: Cells, aftermath: Aftermath) -> list[Metric]:
 
 
 def details(kind: str, way: str, cell: Cell) -> list[Metric]:
-    """Of those that were stopped this way: threads have two."""
+    """For jobs stopped this way. Threads have only two ways."""
     if not cell.after:
         return []
     is_only = kind in ENDLESS or way == "force"
@@ -514,11 +538,11 @@ def story(
     """What happened, kind by kind."""
     rules = plan.rules
     lines = [
-        f"{rules.workers} {model.name} do {plan.good} good jobs. Beside them "
-        "are stuck jobs, one at a time.",
-        f"After {plan.deadline:g} s a stuck one is stopped: by a flag, by "
-        "closing what it waits for or SIGTERM,",
-        "and by SIGKILL. Each way has a little time before the next.",
+        f"{rules.workers} {model.name} do {plan.good} good jobs. Meanwhile "
+        "there are stuck jobs, one at a time.",
+        f"Each is stopped after {plan.deadline:g} s: by a flag; by closing "
+        "what it waits for, or SIGTERM;",
+        "and by SIGKILL. Each way gets a grace period before the next.",
         "",
     ]
     for kind, ways in cells.items():
@@ -528,14 +552,13 @@ def story(
     return [
         *lines,
         "",
-        f"Workers replaced: {record.restarts}. Threads that go on: "
-        f"{aftermath.threads}. Cores that they keep busy: "
-        f"{aftermath.cores:.1f}.",
+        f"Workers replaced: {record.restarts}. Threads still running: "
+        f"{aftermath.threads}. Cores they keep busy: {aftermath.cores:.1f}.",
     ]
 
 
 def text(cell: Cell) -> str:
-    """How fast, or how often in vain."""
+    """How fast it was, or how often it failed."""
     if cell.abandoned:
         return "abandoned"
     if not cell.after:
@@ -549,9 +572,9 @@ def meaning(cells: Cells) -> str:
     stopped = sum(gentlest(ways) is not None for ways in cells.values())
     held = sum(cell.held for ways in cells.values() for cell in ways.values())
     return (
-        f"Every good job was done, and recorded once. Kinds that could be "
-        f"stopped: {stopped} of {len(cells)}.\nLocks that nobody gives back: "
-        f"{held}. None of Python's tells that its holder is dead."
+        "Every good job was done, and recorded exactly once.\nKinds that "
+        f"could be stopped: {stopped} of {len(cells)}. Locks never released: "
+        f"{held}.\nNo Python lock reports that its holder died."
     )
 
 

@@ -1,4 +1,4 @@
-"""How long each of many took: the quantiles, see common/src/latency.rs."""
+"""Quantiles of many latencies, see common/src/latency.rs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contract import Metric
 
 @dataclass(frozen=True)
 class Quantiles:
-    """Of many latencies, in seconds; all zero if there are none."""
+    """Quantiles of many latencies, in seconds; all zero if there are none."""
 
     p50: float = 0.0
     p90: float = 0.0
@@ -23,7 +23,7 @@ class Quantiles:
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> Quantiles:
-        """By rank: sort, and take the one that so many are not above."""
+        """By rank: sort, and take the value at the quantile's position."""
         if not seconds:
             return cls()
         ordered = sorted(seconds)
@@ -34,7 +34,7 @@ class Quantiles:
         return cls(p50, p90, p99, p999, ordered[-1], len(ordered))
 
     def metrics(self, key: str, label: str) -> list[Metric]:
-        """One for each: the median has the plain name, the rest are details."""
+        """The median has the plain name, the others are details."""
         median = Metric(key, label, "s", "lower", self.p50)
         others = [
             Metric(f"{key}-{suffix}", f"{label} {name}", "s", "lower", value)

@@ -1,4 +1,4 @@
-"""A ledger that can be made whole, wherever in a transfer a worker died.
+"""A ledger that can be repaired wherever in a transfer a worker died.
 
 See common/src/scenarios/crash/ledger.rs.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from input import Input
 
-#: No more than a reader looks over, and what each holds at first.
+#: Few enough to read, and the opening balance of each.
 ACCOUNTS, OPENING = 16, 100_000
 
 #: From, to, amount.
@@ -20,7 +20,7 @@ Transfer = tuple[int, int, int]
 
 
 def transfers(seed: int, worker: int, count: int) -> Iterator[Transfer]:
-    """Those of one worker, which depend on no other worker's."""
+    """The transfers of one worker, which depend on no other worker."""
     below = Input(seed, worker).below
     for _ in range(count):
         source = below(ACCOUNTS)
@@ -30,35 +30,35 @@ def transfers(seed: int, worker: int, count: int) -> Iterator[Transfer]:
 
 @dataclass(frozen=True)
 class Report:
-    """A ledger at the end."""
+    """The final state of a ledger."""
 
     balances: tuple[int, ...] = ()
     made: int = 0
-    #: How often a transfer that was half made was taken back.
+    #: How many half-made transfers were undone.
     repairs: int = 0
-    #: Whether it is not the one that there was before the death.
+    #: Whether the workers started over with it after the death.
     is_anew: bool = False
     #: When the first transfer after the death was made, in nanoseconds.
     resumed: int = 0
 
 
-# Where each thing is: the balances come first, and what each worker has made
-# comes last.
+# The positions of the fields: the balances come first, and the counts of
+# transfers per worker come last.
 OPEN, WORKER, MADE_BEFORE, SOURCE, TARGET, AT_SOURCE, AT_TARGET = range(16, 23)
 REPAIRS, IS_ANEW, IS_AWAITED, RESUMED, HOLDER = range(23, 28)
 MADE = 28
 
 
 class Ledger:
-    """The balances, and a journal that is written *ahead* of each change.
+    """The balances, and a write-ahead journal.
 
-    So databases do it: it says what will be changed, and what was there. If a
+    As in databases, it records what will change, and the old values. If a
     worker died before its transfer was finished, the journal is open, and
-    `repair` puts back what was there; as that can be done again and again,
-    whoever repairs may die of it too.
+    `repair` restores the old values; as that can be repeated any number of
+    times, the repairing worker may die of it too.
 
-    It is plain numbers, so that it can be in memory that processes share: a
-    list, or an array of them. Python makes each change when it comes to it.
+    It consists of plain numbers, so that processes can share it in memory: a
+    list, or an array of them. Python makes each change in program order.
     """
 
     def __init__(self, cells: Any, workers: int) -> None:
@@ -66,20 +66,20 @@ class Ledger:
 
     @staticmethod
     def opening(workers: int, is_anew: bool) -> list[int]:
-        """Before the first transfer; or where all is begun anew after a
-        death.
+        """The ledger before the first transfer; or for workers that start
+        over after a death.
         """
         cells = [OPENING] * ACCOUNTS + [0] * (MADE - ACCOUNTS + workers)
         cells[IS_ANEW] = cells[IS_AWAITED] = int(is_anew)
         return cells
 
     def made(self, worker: int) -> int:
-        """Transfers that a worker, or whoever had its place, has made."""
+        """How many transfers a worker and its predecessor have made."""
         made: int = self._cells[MADE + worker]
         return made
 
     def begin(self, worker: int, transfer: Transfer) -> None:
-        """Writes ahead what the transfer will change."""
+        """Records in the journal what the transfer will change."""
         cells, (source, target, _) = self._cells, transfer
         cells[WORKER], cells[MADE_BEFORE] = worker, cells[MADE + worker]
         cells[SOURCE], cells[AT_SOURCE] = source, cells[source]
@@ -97,7 +97,7 @@ class Ledger:
         self._cells[target] += amount
 
     def finish(self) -> None:
-        """Counts the transfer, and closes the journal: only now it is made."""
+        """Counts the transfer and closes the journal: only now is it made."""
         cells = self._cells
         cells[MADE + cells[WORKER]] += 1
         cells[OPEN] = 0
@@ -106,7 +106,7 @@ class Ledger:
             cells[RESUMED] = time.monotonic_ns()
 
     def repair(self) -> None:
-        """Takes back a transfer that was not finished."""
+        """Undoes an unfinished transfer."""
         cells = self._cells
         if not cells[OPEN]:
             return
@@ -117,19 +117,19 @@ class Ledger:
         cells[OPEN] = 0
 
     def last_words(self) -> tuple[int, int]:
-        """What a worker says that sees this, and dies: when, and how many
-        transfers there were.
+        """The last words of a worker that dies right after this: the time,
+        and how many transfers were made.
         """
         self.await_next()
         return time.monotonic_ns(), sum(self._all_made())
 
     def await_next(self) -> None:
-        """From now on the victim is dead. It is for the clock."""
+        """From now on the victim is dead. Only the clock needs this."""
         self._cells[IS_AWAITED] = 1
 
     def make(self, worker: int, number: int, transfer: Transfer) -> None:
-        """Makes a transfer that was sent, if it is the worker's next one.
-        Otherwise it was made before, and sent again by an heir.
+        """Makes a transfer from a message, if it is the worker's next one.
+        Otherwise it was made before, and an heir sent it again.
         """
         if self.made(worker) == number:
             self.begin(worker, transfer)
@@ -138,23 +138,23 @@ class Ledger:
             self.finish()
 
     def is_complete(self, transfers: int) -> bool:
-        """Whether every worker has made so many."""
+        """Whether every worker has made this many."""
         return all(made == transfers for made in self._all_made())
 
     def hold(self, worker: int) -> None:
-        """Says who has the lock, which can not say it itself."""
+        """Records who holds the lock, because the lock does not."""
         self._cells[HOLDER] = 1 + worker
 
     def let_go(self) -> None:
-        """Says that nobody has it."""
+        """Records that nobody holds it."""
         self._cells[HOLDER] = 0
 
     def is_held_by(self, worker: int) -> bool:
-        """Whether this one had the lock last, and has not given it back."""
+        """Whether this worker had the lock last, and never released it."""
         return bool(self._cells[HOLDER] == 1 + worker)
 
     def report(self) -> Report:
-        """What a supervisor wants to know of it."""
+        """What a supervisor wants to know about it."""
         cells = self._cells
         return Report(
             balances=tuple(cells[:ACCOUNTS]),

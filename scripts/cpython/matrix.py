@@ -2,20 +2,20 @@
 
 Here: CPython's threads or processes, in Python and in native code.
 There: examples-threads/matrix and examples-processes/matrix, in src/main.rs
-Watch: what holds the GIL, and what gives it away, among threads.
+Watch: among threads, what holds the GIL and what releases it.
 Run: python3 scripts/cpython/matrix.py --model processes --quick
 
-The work comes in phases, each with a gate before it and a clock of its own:
-`load` reads the databases, then each kernel transforms all of them. So there
-is a speed-up of each, from runs with one worker and with more. In one phase
-with the load, which is Python's, a native kernel would have no speed-up to
-show. Who loads a database also transforms it: its numbers stay where they
-are.
+The work comes in phases, each with its own gate and clock: `load` reads the
+databases, then each kernel transforms all of them. So each phase has its own
+speed-up, from runs with one worker and with more. If a kernel shared a phase
+with the load, which runs in Python, a native kernel would show no speed-up.
+The worker that loads a database also transforms it: its numbers stay in
+place.
 
 `native` is some hundred times as fast as `pure`, so it transforms each
-database `--rounds` times, as any clock of short work does, and as stacks of
-copies, so that its products are long enough to be worth giving the GIL away;
-its figures are of all rounds, but for `transform`, which is of one.
+database `--rounds` times, as one must to time short work; and it transforms
+stacks of copies, so that each product takes long enough to be worth releasing
+the GIL. Its figures are for all rounds, except `transform`, which is for one.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ ROWS, COLUMNS, ROUNDS = 400, 40, 250
 
 QUICK_ROWS, QUICK_COLUMNS, QUICK_ROUNDS = 320, 24, 100
 
-#: How far two kernels may differ, of the largest figure.
+#: How far two kernels may differ, relative to the largest figure.
 TOLERANCE = 1e-9
 
 CHANGED = (
-    "the database changed while it was read; run again when nobody writes to "
-    "it, or with a copy, made by `sqlite3 FILE '.backup COPY'`"
+    "the database changed while it was read; run again while nothing writes "
+    "to it, or use a copy made by `sqlite3 FILE '.backup COPY'`"
 )
 
 Span = tuple[float, float]
@@ -76,7 +76,9 @@ Span = tuple[float, float]
 
 def main() -> NoReturn:
     """Flags in, outcome out."""
-    parser = contract.flags("Six databases, a transformation each.", EXAMPLES)
+    parser = contract.flags(
+        "Six databases, a matrix transformation of each.", EXAMPLES
+    )
     contract.add_workers(parser)
     contract.add_variants(parser, list(KERNELS))
     add_flags(parser)
@@ -84,7 +86,7 @@ def main() -> NoReturn:
 
 
 def run(model: Model, arguments: argparse.Namespace) -> Outcome:
-    """The databases, by the workers, and then checked."""
+    """The workers process the databases; then all is checked."""
     plan = Plan.of(arguments)
     laps = Laps()
     finished = spawn_and_join(model, plan, laps)
@@ -93,7 +95,7 @@ def run(model: Model, arguments: argparse.Namespace) -> Outcome:
 
 
 def worker(parent: Parent, plan: Plan) -> list[Report]:
-    """Every so many databases: all that this worker has a share in."""
+    """Every `workers`-th database, in all phases."""
     places = range(parent.index, len(plan.sources), plan.workers)
     parent.wait()
     tables, reports = [], []
@@ -140,21 +142,21 @@ def spawn_and_join(model: Model, plan: Plan, laps: Laps) -> Finished:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done."""
+    """The work of a run."""
 
     sources: list[Source]
     workers: int
     kernels: list[str]
     #: How often each kernel transforms each database.
     rounds: dict[str, int]
-    #: What shapes the work, as `parameters` has it.
+    #: Everything that affects the work, for `parameters`.
     shape: dict[str, Any]
-    #: Whether the answer is known, so that nobody has to find it again.
+    #: Whether the answer is known already, so that the check is skipped.
     is_known: bool
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Plan:
-        """What the flags ask for."""
+        """The work that the flags ask for."""
         quick = arguments.quick
         rows = arguments.rows or (QUICK_ROWS if quick else ROWS)
         columns = arguments.columns or (QUICK_COLUMNS if quick else COLUMNS)
@@ -162,7 +164,7 @@ class Plan:
         if arguments.table and not arguments.database:
             raise Misuse("--table needs a --database")
         if arguments.database and (arguments.rows or arguments.columns):
-            raise Misuse("--rows and --columns are of generated databases")
+            raise Misuse("--rows and --columns are for generated databases")
         if arguments.database:
             sources = given(arguments.database, arguments.table)
             shape: dict[str, Any] = {
@@ -188,7 +190,7 @@ class Plan:
 
 @dataclass
 class Report:
-    """What a worker says of a database."""
+    """A worker's report about a database."""
 
     place: int
     name: str
@@ -197,17 +199,17 @@ class Report:
     columns_used: list[str]
     columns_left_out: list[str]
     columns_made_constant: list[str]
-    #: The database's, before it was read.
+    #: The version of the database, before it was read.
     version: list[Any]
     load: Span
     transforms: dict[str, Span] = field(default_factory=dict)
-    #: What the worker got of a core meanwhile: waiting is not in it.
+    #: CPU time of the worker in that span: waiting does not count.
     cpu: dict[str, float] = field(default_factory=dict)
     found: dict[str, Found] = field(default_factory=dict)
 
     @classmethod
     def of(cls, place: int, table: Table, load: Span) -> Report:
-        """Of a table that is loaded."""
+        """The report about a loaded table."""
         return cls(
             place=place,
             name=table.name,
@@ -221,7 +223,7 @@ class Report:
         )
 
     def exact(self) -> list[Any]:
-        """What is equal whoever does it: all but floats and times."""
+        """What is the same for every worker: all but floats and times."""
         return [
             self.name,
             self.rows_used,
@@ -234,10 +236,10 @@ class Report:
 
 @dataclass
 class Finished:
-    """All databases, done: a report for each source, in that order."""
+    """All databases, finished: a report for each source, in order."""
 
     reports: list[Report]
-    #: How long each phase took, by the clock on the wall.
+    #: How long each phase took, in wall-clock time.
     seconds: dict[str, float]
     opened: float
 
@@ -252,8 +254,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
             f"--{name}",
             type=contract.positive,
             metavar="N",
-            help=f"of each generated database [default: {usual}; --quick: "
-            f"{quick}]",
+            help=f"{name} of each generated database [default: {usual}; "
+            f"--quick: {quick}]",
         )
     parser.add_argument(
         "--rounds",
@@ -274,13 +276,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--database",
         action="append",
         metavar="FILE",
-        help="a database of yours, instead of the generated (repeatable)",
+        help="your own SQLite database instead of the generated ones "
+        "(repeatable)",
     )
     parser.add_argument(
         "--table",
         metavar="NAME",
-        help="the table in each of yours [default: measurements, or the only "
-        "one]",
+        help="the table in each of your databases [default: measurements, or "
+        "the only one]",
     )
 
 
@@ -290,7 +293,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def outcome(
     model: Model, plan: Plan, finished: Finished, laps: Laps
 ) -> Outcome:
-    """Checks every database and tells what came out."""
+    """Checks every database and builds the outcome."""
     if len(finished.reports) != len(plan.sources):
         raise Failure(
             f"{len(finished.reports)} of {len(plan.sources)} are finished"
@@ -315,7 +318,7 @@ def outcome(
 
 
 def check(plan: Plan, reports: list[Report]) -> None:
-    """Does it all again, one database after the other.
+    """Does everything again, one database after another.
 
     Every kernel must have found the same, to the bit.
     """
@@ -329,20 +332,20 @@ def check(plan: Plan, reports: list[Report]) -> None:
 
 
 def check_one(plan: Plan, source: Source, report: Report) -> None:
-    """The same of one database."""
+    """Checks one database."""
     table = load(source)
     if report.exact() != Report.of(report.place, table, (0, 0)).exact():
-        raise Failure(f"database {source.path}: other rows or columns")
+        raise Failure(f"database {source.path}: wrong rows or columns")
     for kernel, found in report.found.items():
         if found != again(kernel, table, plan.rounds[kernel]):
             raise Failure(
-                f"database {source.path}: {kernel} has not found what it "
-                "does where nobody else is around"
+                f"database {source.path}: {kernel} differs from the serial "
+                "reference"
             )
 
 
 def agreed(source: Source, report: Report) -> Components:
-    """What the kernels agree on, within the last bits."""
+    """The result on which all kernels agree, within the tolerance."""
     first, *others = known(source, report)
     largest = max(map(abs, first.eigenvalues))
     for other in others:
@@ -352,19 +355,19 @@ def agreed(source: Source, report: Report) -> Components:
         )
         if first.kept != other.kept or distance > TOLERANCE * largest:
             raise Failure(
-                f"database {source.path}: the kernels disagree, by {distance} "
-                f"in an eigenvalue, of {first.kept} and {other.kept} kept"
+                f"database {source.path}: the kernels disagree: eigenvalues "
+                f"differ by {distance}; {first.kept} and {other.kept} kept"
             )
     return first
 
 
 def known(source: Source, report: Report) -> list[Components]:
-    """What was found; a checksum says nothing of components."""
+    """The components found; a checksum does not contain any."""
     found = [
         one for one in report.found.values() if isinstance(one, Components)
     ]
     if not found:
-        # By the kernel that there is everywhere.
+        # Use the kernel that always exists.
         components = pure(load(source))
         assert isinstance(components, Components)
         found.append(components)
@@ -372,7 +375,7 @@ def known(source: Source, report: Report) -> list[Components]:
 
 
 def answer(reports: list[Report]) -> str:
-    """Of all that was found, to the bit: the same for both models."""
+    """The digest of all results, to the bit: the same for both models."""
     digest = Digest().count(len(reports))
     for report in reports:
         add_exact(digest, report)
@@ -389,7 +392,7 @@ def answer(reports: list[Report]) -> str:
 def portable(
     reports: list[Report], references: list[Components]
 ) -> dict[str, Any]:
-    """What the Rust siblings have equal, see `Outcome.portable` there."""
+    """What the Rust siblings compute too, see `Outcome.portable` there."""
     digest = Digest().count(len(reports))
     for report, reference in zip(reports, references):
         add_exact(digest, report).count(reference.kept)
@@ -411,7 +414,7 @@ def add_exact(digest: Digest, report: Report) -> Digest:
 def result(
     plan: Plan, finished: Finished, references: list[Components]
 ) -> dict[str, Any]:
-    """What a person would want to look at."""
+    """The result for a person."""
     return {
         "native": native_library(),
         "rounds": {kernel: plan.rounds[kernel] for kernel in plan.kernels},
@@ -443,26 +446,28 @@ def timeline(plan: Plan, report: Report, opened: float) -> dict[str, Any]:
 
 
 def metrics(plan: Plan, finished: Finished) -> list[Metric]:
-    """Of all databases together: workers' time, and time on the wall."""
+    """Figures for all databases together: worker time and wall-clock time."""
     figures = [
-        Metric("work", "work", "s", "lower", seconds).of(phase)
+        Metric("work", "wall-clock time", "s", "lower", seconds).of(phase)
         for phase, seconds in finished.seconds.items()
     ]
     loads = [report.load for report in finished.reports]
-    figures.append(Metric("load", "load", "s", "lower", busy(loads)))
+    label = "load, summed over workers"
+    figures.append(Metric("load", label, "s", "lower", busy(loads)))
     for kernel in plan.kernels:
         spans = [report.transforms[kernel] for report in finished.reports]
         seconds = busy(spans) / plan.rounds[kernel]
-        transform = Metric("transform", "transform", "s", "lower", seconds)
+        label = "transform, summed over workers"
+        transform = Metric("transform", label, "s", "lower", seconds)
         figures.append(transform.of(kernel))
         used = sum(report.cpu[kernel] for report in finished.reports)
-        cpu = Metric("cpu", "CPU", "s", "lower", used, detail=True)
+        cpu = Metric("cpu", "CPU time", "s", "lower", used, detail=True)
         figures.append(cpu.of(kernel))
     return figures
 
 
 def busy(spans: list[Span]) -> float:
-    """How long the workers were at it, all added up."""
+    """The time that all workers spent, summed up."""
     return sum(end - start for start, end in spans)
 
 
@@ -489,16 +494,16 @@ def story(model: Model, plan: Plan, finished: Finished) -> list[str]:
 
 
 def meaning(model: Model, plan: Plan, finished: Finished) -> str:
-    """How many were at it at once, of what each phase took.
+    """What to compare.
 
-    Who waits for the GIL is at it, too: only another number of workers can
-    tell how much of that was waiting.
+    A worker that waits for the GIL counts as busy, too: only a run with
+    another number of workers can tell how much of that was waiting.
     """
     if model.start_method is not None:
-        return "Each process has an interpreter, and a GIL, of its own."
+        return "Each process has its own interpreter, and its own GIL."
     return (
-        "Threads share one interpreter. Compare `work` with that of "
-        "--workers 1:\nwhat holds the GIL is no faster, what gives it away is."
+        "Threads share one interpreter. Compare the wall-clock times with "
+        "those of --workers 1:\nonly code that releases the GIL is faster."
     )
 
 

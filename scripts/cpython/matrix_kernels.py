@@ -1,9 +1,9 @@
-"""Principal components, twice: in Python itself, and in native code.
+"""Principal components, twice: in pure Python, and in native code.
 
-`pure` holds the GIL from its first line to its last. `native` gives it away
-in each of its products: it is numpy where that can be imported, and else a
-checksum of the same bytes by hashlib, which gives it away too, but knows
-nothing of eigenvalues.
+`pure` holds the GIL from start to end. `native` releases it in each of its
+products: it is numpy where that can be imported, and otherwise a checksum of
+the same bytes by hashlib, which releases the GIL too, but does not compute
+eigenvalues.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from typing import Any, Union
 from contract import Failure
 from matrix_table import Table
 
-# Numpy's library of products starts threads of its own, if nobody forbids it
-# before it is loaded: then one worker has all cores, and there is nothing to
-# compare.
+# Unless it is told not to before it is loaded, numpy's linear algebra library
+# starts its own threads: then one worker uses all cores, and there is nothing
+# to compare.
 for name in ("OPENBLAS", "OMP", "MKL", "BLIS"):
     os.environ[f"{name}_NUM_THREADS"] = "1"
 
@@ -33,15 +33,15 @@ try:
 except ImportError:
     numpy = None
 
-#: The part of the variance that the kept components carry, at least.
+#: The minimum share of the variance that the kept components carry.
 SHARE = 0.95
 
-#: Far more than any matrix needs: they converge quadratically.
+#: Far more than any matrix needs: the sweeps converge quadratically.
 MOST_SWEEPS = 60
 
-#: Copies of a table are transformed as one tall table of so many rows. Of a
-#: small one, each product is over in less time than it takes to get the GIL
-#: back: then two threads are 1.6 times as fast as one, and not twice.
+#: Copies of a table are transformed as one tall table with this many rows. For
+#: a small table, each product takes less time than getting the GIL back: then
+#: two threads are 1.6 times as fast as one, instead of twice.
 TALL = 24_000
 
 Vector = list[float]
@@ -49,9 +49,9 @@ Vector = list[float]
 
 @dataclass(frozen=True)
 class Components:
-    """What came out. Equal are two that are equal to the bit."""
+    """The result. Two of them are equal if they are equal to the bit."""
 
-    #: One for each column, the largest first.
+    #: One per column, the largest first.
     eigenvalues: tuple[float, ...]
     #: How many columns the projection has.
     kept: int
@@ -59,12 +59,12 @@ class Components:
     projection: bytes
 
 
-#: Of a kernel that knows no components there is a checksum.
+#: A kernel that cannot compute components returns a checksum.
 Found = Union[Components, str]
 
 
 def pure(table: Table) -> Found:
-    """All in Python: its loops, its floats, and so its lock."""
+    """All in Python: its loops, its floats, and so under its lock."""
     columns = standardised(table)
     varying = [column for column in columns if any(column)]
     values, vectors = eigen(correlation(varying))
@@ -85,8 +85,8 @@ def pure(table: Table) -> Found:
 def standardised(table: Table) -> list[Vector]:
     """Column by column (value - mean) / deviation; a constant one is zero.
 
-    The first row is made the zero of each column, for the reason that is
-    given in common/src/scenarios/matrix/transform.rs.
+    The first row is subtracted from each column, for the reason given in
+    common/src/scenarios/matrix/transform.rs.
     """
     return [
         in_deviations(name, [value - column[0] for value in column])
@@ -123,8 +123,8 @@ def correlation(columns: Sequence[Vector]) -> list[Vector]:
 def eigen(matrix: list[Vector]) -> tuple[Vector, list[Vector]]:
     """The eigenvalues and eigenvectors of a symmetric matrix.
 
-    Jacobi's method: what is off the diagonal is turned away, one place after
-    the other, sweep after sweep, until a sweep finds nothing more.
+    Jacobi's method: rotations make the places off the diagonal zero, one after
+    another, sweep after sweep, until a sweep finds nothing more to rotate.
     """
     size = len(matrix)
     vectors = [[float(i == j) for j in range(size)] for i in range(size)]
@@ -140,7 +140,7 @@ def eigen(matrix: list[Vector]) -> tuple[Vector, list[Vector]]:
 
 
 def turn(matrix: list[Vector], vectors: list[Vector], p: int, q: int) -> bool:
-    """Makes one place zero, unless it is: then there is nothing to turn."""
+    """Rotates one place to zero; returns False if it is zero already."""
     place = matrix[p][q]
     if abs(place) < sys.float_info.epsilon:
         return False
@@ -159,7 +159,7 @@ def turn(matrix: list[Vector], vectors: list[Vector], p: int, q: int) -> bool:
 
 
 def leading(eigenvalues: Sequence[float]) -> int:
-    """The fewest of the leading ones that carry their share of the sum."""
+    """The smallest number of leading ones that reach `SHARE` of the sum."""
     enough, total = SHARE * sum(eigenvalues), 0.0
     for count, value in enumerate(eigenvalues, 1):
         total += value
@@ -169,15 +169,15 @@ def leading(eigenvalues: Sequence[float]) -> int:
 
 
 def upright(vector: Vector) -> Vector:
-    """It may point either way: its largest component is positive here."""
+    """It may point either way: here its largest component is positive."""
     return vector if max(vector, key=abs) > 0 else [-x for x in vector]
 
 
 def native(table: Table, copies: int = 1) -> Found:
-    """The same in products that give the GIL away, or what comes closest.
+    """The same with products that release the GIL, or the next best thing.
 
-    Of so many copies of the table, one below the other: their components are
-    the table's own.
+    It stacks this many copies of the table: their components are the table's
+    own.
     """
     if numpy is None:
         return checksum(table, copies)
@@ -203,7 +203,7 @@ def native(table: Table, copies: int = 1) -> Found:
 
 
 def checksum(table: Table, copies: int) -> str:
-    """What stands in for a transformation where there is no numpy."""
+    """Replaces a transformation where there is no numpy."""
     for _ in range(copies):
         digest = hashlib.sha256(memoryview(table.packed))
     return digest.hexdigest()
@@ -217,7 +217,7 @@ def native_library() -> str:
 
 
 def pure_rounds(table: Table, rounds: int) -> Found:
-    """One after the other."""
+    """One after another."""
     for _ in range(rounds):
         found = pure(table)
     return found
@@ -231,16 +231,16 @@ def native_rounds(table: Table, rounds: int) -> Found:
 
 
 def stacks(table: Table, rounds: int) -> list[int]:
-    """How many copies each of them has: the last what is left."""
+    """The number of copies in each stack; the last one has the rest."""
     rows = len(table.packed) // max(1, len(table.columns))
     most = max(1, TALL // max(1, rows))
     return [min(most, rounds - done) for done in range(0, rounds, most)]
 
 
 def again(kernel: str, table: Table, rounds: int) -> Found:
-    """What so many rounds find, which is what the last stack does."""
+    """The result of this many rounds, which is that of the last stack."""
     return KERNELS[kernel](table, stacks(table, rounds)[-1])
 
 
-#: Each transforms a table so often.
+#: Each transforms a table this many times.
 KERNELS = {"pure": pure_rounds, "native": native_rounds}

@@ -1,7 +1,7 @@
-"""Databases, and reading a table of one into numbers.
+"""Databases, and how to read a table of one into numbers.
 
-As common/src/scenarios/matrix/{find,table}.rs and common/src/databases have
-it: the same columns, and the same rows, are left out.
+The same as in common/src/scenarios/matrix/{find,table}.rs and
+common/src/databases: the same columns and rows are left out.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ DATABASES = 6
 FORMAT = 1
 
 INTERRUPTED = (
-    "a write to it was interrupted, and must be rolled back first: open it "
-    "once where it can be written to, with its own program or `sqlite3 FILE "
-    ".tables`; to read a copy, copy FILE-journal with it and do the same there"
+    "a write to it was interrupted and must be rolled back first: open it "
+    "once where it is writable, with its own program or `sqlite3 FILE "
+    ".tables`; to read a copy, copy FILE-journal along with it and do the same "
+    "there"
 )
 
 IN_WAL_MODE = (
-    "it is in WAL mode, and can only be read where FILE-shm can be written "
-    "beside it: copy FILE, and FILE-wal if there is one, together into a "
-    "folder that can be written to, and read that"
+    "it is in WAL mode and can only be read where FILE-shm can be created "
+    "next to it: copy FILE, and FILE-wal if it exists, into one writable "
+    "folder, and read the copy"
 )
 
 
@@ -49,7 +50,7 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What the database is called: its file, without the ending."""
+        """The name of the database: its file name without extension."""
         return text(os.fsencode(Path(self.path).stem))
 
 
@@ -58,16 +59,16 @@ class Table:
     """The numbers of a table: its numeric columns, its complete rows."""
 
     name: str
-    #: The database's, before it was read.
+    #: The version of the database, before it was read.
     version: list[Any]
     columns: list[str]
     columns_left_out: list[str]
     #: Those of `columns` that are constant only as floats.
     columns_made_constant: list[str]
     rows_left_out: int
-    #: Row by row: for the kernel in Python.
+    #: Row by row, for the kernel in Python.
     rows: list[list[float]]
-    #: The same in one piece: for the kernel that is native.
+    #: The same in one piece, for the native kernel.
     packed: array[float]
 
 
@@ -79,7 +80,7 @@ def home() -> Path:
 
 
 def generated(folder: Path, rows: int, columns: int, seed: int) -> list[Source]:
-    """The databases that the Rust siblings have made from these flags."""
+    """The databases that the Rust siblings generated from these flags."""
     shape = f"{rows}-by-{columns}-seed-{seed}-format-{FORMAT}"
     files = [
         folder / shape / f"database-{number}.sqlite"
@@ -88,7 +89,7 @@ def generated(folder: Path, rows: int, columns: int, seed: int) -> list[Source]:
     for file in files:
         if not file.is_file():
             raise Failure(
-                f"no database {file}: run the Rust sibling first, which makes "
+                f"no database {file}: run the Rust sibling first to generate "
                 f"it, as in: cargo run --release -p matrix-threads -- "
                 f"--rows {rows} --columns {columns} --seed {seed}"
             )
@@ -96,12 +97,12 @@ def generated(folder: Path, rows: int, columns: int, seed: int) -> list[Source]:
 
 
 def given(paths: list[str], wanted: Optional[str]) -> list[Source]:
-    """The databases of a person, each with the table that is meant."""
+    """The user's databases, each with the requested table."""
     return [Source(path, find(path, wanted)) for path in paths]
 
 
 def find(path: str, wanted: Optional[str]) -> str:
-    """`wanted`, in whatever case; or the only one; or the usual one."""
+    """`wanted`, case-insensitively; or the only table; or the usual one."""
     with closing(connect(path)) as connection:
         try:
             found: list[tuple[bytes, bytes]] = connection.execute(
@@ -123,23 +124,23 @@ def find(path: str, wanted: Optional[str]) -> str:
         if entry.lower() == name.lower():
             return askable(path, entry)
     there_are = ", ".join(entry for entry, _ in entries) or "none"
-    raise Failure(f"database {path}: no table {name!r}, there is {there_are}")
+    raise Failure(f"database {path}: no table {name!r}, only {there_are}")
 
 
 def askable(path: str, table: str) -> str:
-    """Only a name that is a text can stand in a query."""
+    """Only a name that is valid UTF-8 can be part of a query."""
     try:
         table.encode()
     except UnicodeEncodeError as error:
         raise Failure(
             f'database {path}: the name of its table "{table}" is not UTF-8, '
-            "and so no query can have it: rename it"
+            "so no query can contain it: rename the table"
         ) from error
     return table
 
 
 def connect(path: str) -> sqlite3.Connection:
-    """To read only. A connection stays with the worker that opened it.
+    """Opens it read-only. The connection stays with the worker that opened it.
 
     Texts come as bytes, because they need not be UTF-8, and nobody reads them.
     """
@@ -154,7 +155,7 @@ def connect(path: str) -> sqlite3.Connection:
 
 
 def why(path: str, error: Exception) -> str:
-    """Why a sound database cannot be read as it is, and how it can."""
+    """Why an intact database cannot be read as it is, and what to do."""
     said = str(error)
     is_missing = "unable to open" in said
     if is_missing and not os.access(Path(path).absolute().parent, os.W_OK):
@@ -166,12 +167,12 @@ def why(path: str, error: Exception) -> str:
 
 
 def text(name: bytes) -> str:
-    """As `String::from_utf8_lossy` has it."""
+    """The same as `String::from_utf8_lossy`."""
     return name.decode(errors="replace")
 
 
 def version(path: str) -> list[Any]:
-    """What shows that it was written to: as `Version` has it in Rust."""
+    """Shows whether it was written to, like `Version` in Rust."""
     stamps: list[Any] = []
     for file in (path, f"{path}-wal"):
         try:
@@ -187,8 +188,8 @@ def version(path: str) -> list[Any]:
 def load(source: Source) -> Table:
     """Reads a table.
 
-    A column is numeric if it has a value, and all its values are stored as
-    numbers. A row that lacks one of those is left out.
+    A column is numeric if it has a value and all its values are stored as
+    numbers. A row in which one of these is missing is left out.
     """
     try:
         return read(source)
@@ -202,7 +203,7 @@ def read(source: Source) -> Table:
     before = version(source.path)
     quoted = source.table.replace('"', '""')
     with closing(connect(source.path)) as connection:
-        # `cursor.description` takes no name that is not UTF-8.
+        # `cursor.description` fails on names that are not UTF-8.
         found: list[tuple[bytes]] = connection.execute(
             "SELECT name FROM pragma_table_xinfo(?, 'main') WHERE hidden <> 1",
             [source.table],
@@ -224,7 +225,7 @@ def read(source: Source) -> Table:
         if None not in row
     ]
     if len(rows) < 2:
-        raise ValueError(f"{len(rows)} complete rows, and 2 are needed")
+        raise ValueError(f"{len(rows)} complete rows, but 2 are needed")
     packed = array("d", chain.from_iterable(rows))
     if not all(map(math.isfinite, packed)):
         raise ValueError(f"table {source.table!r} has an infinite number")
@@ -245,12 +246,12 @@ def read(source: Source) -> Table:
 
 
 def is_made_constant(column: tuple[Any, ...]) -> bool:
-    """Whether its integers differ only in what a float has no room for."""
+    """Whether its integers only differ in digits that a float cannot hold."""
     numbers = {value for value in column if value is not None}
     return len(numbers) > 1 and len(set(map(float, numbers))) == 1
 
 
 def is_numeric(column: tuple[object, ...]) -> bool:
-    """What a column was declared as is no proof: its values are."""
+    """Its declared type proves nothing; its values do."""
     kinds = set(map(type, column)) - {type(None)}
     return bool(kinds) and kinds <= {int, float}

@@ -1,4 +1,4 @@
-"""Threads or processes: the one place where that is chosen.
+"""Threads or processes: the only place where that is decided.
 
 `threading` and `multiprocessing` have the same interface, so a scenario is
 written once, against a `Model`.
@@ -19,11 +19,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Model:
-    """What a scenario starts its workers with, and what they share."""
+    """The classes for a scenario's workers and what they share."""
 
     name: str
-    #: How a process starts: `fork`, `spawn`, or `forkserver`. Threads have
-    #: no such choice.
+    #: How a process starts: `fork`, `spawn`, or `forkserver`. None for
+    #: threads.
     start_method: str | None
     Worker: Callable[..., Any]
     Lock: Callable[..., Any]
@@ -32,7 +32,7 @@ class Model:
     Queue: Callable[..., Any]
     SimpleQueue: Callable[..., Any]
     Semaphore: Callable[..., Any]
-    #: Its ends are for two processes; threads of one can use it too.
+    #: Meant for two processes; threads of one process can use it too.
     Pipe: Callable[..., Any]
 
 
@@ -54,11 +54,11 @@ def threads() -> Model:
 
 @functools.cache
 def processes(start_method: str | None = None) -> Model:
-    """Workers are processes, started in this way, or in the usual one.
+    """Workers are processes, with this start method or the default one.
 
-    The same one each time, by which a slice is told from another model's.
+    Cached, because slices are compared by the identity of their model.
     """
-    # What a context has depends on its start method: no type says that.
+    # The contents of a context depend on its start method: no type shows that.
     context: Any = multiprocessing.get_context(start_method)
     method = context.get_start_method()
     return Model(
@@ -78,16 +78,16 @@ def processes(start_method: str | None = None) -> Model:
 def undivided(
     make: Callable[..., Any], start_method: str
 ) -> Callable[..., Any]:
-    """The same, with signals held back until it is made.
+    """Wraps `make` so that signals are blocked until its object exists.
 
-    A semaphore is given a name and, under `fork`, loses it at once; otherwise
-    a tracker is told to take it away. A program that ended in between would
-    leave the name in /dev/shm.
+    A semaphore gets a name and, under `fork`, loses it at once; otherwise a
+    tracker is told to remove it. A program that exited in between would leave
+    the name in /dev/shm.
     """
 
     def made(*arguments: Any) -> Any:
         if start_method != "fork":
-            # Before, because its start lets the signals through again.
+            # Before blocking, because starting it unblocks the signals.
             resource_tracker.ensure_running()
         ends = {signal.SIGINT, signal.SIGTERM}
         before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)

@@ -1,8 +1,8 @@
-"""Responsive UI: whether the screen keeps up while a database is busy.
+"""Responsive UI: does the screen keep up while a database is busy?
 
-Here: a database worker, a thread or a process, as `--model` says.
+Here: a database worker, a thread or a process, chosen by `--model`.
 There: examples-threads/responsive-ui, examples-processes/responsive-ui.
-Watch: SQLite lets go of the GIL while it works; pure Python does not.
+Watch: SQLite releases the GIL while it works; pure Python does not.
 Run: python3 scripts/cpython/responsive_ui.py --model processes
 """
 
@@ -35,46 +35,50 @@ EXAMPLES = """\
   responsive_ui.py --steps 300000 --cancels 0 --json
 """
 
-#: Most screens are refreshed 60 times a second.
+#: Most screens refresh 60 times a second.
 FRAME = 0.016_667
 
-#: How long to wait for a key while news may come.
+#: How long to wait for a key while news may arrive.
 NAP = 0.002
 
-#: How long news may keep the screen from keys, however many come.
+#: How long news may delay keys, however many arrive.
 LONGEST_READ = 0.004
 
 
 def main() -> NoReturn:
     """Flags in, outcome out."""
-    parser = contract.flags("Does the screen keep up?", EXAMPLES)
+    parser = contract.flags(
+        "Does the screen keep up while a database is busy?", EXAMPLES
+    )
     parser.add_argument(
         "--headless",
         action="store_true",
-        help="a script presses the keys: so it always is here",
+        help="let a script press the keys: always the case here",
     )
     parser.add_argument(
         "--no-worker",
         action="store_true",
-        help="run the query where the screen is drawn, and nowhere else",
+        help="run the query on the thread that draws the screen",
     )
     parser.add_argument(
         "--cancels",
         type=contract.natural,
         metavar="N",
-        help="how many queries the script cancels [default: 20; --quick: 15]",
+        help="number of queries that the script cancels [default: 20; "
+        "--quick: 15]",
     )
     parser.add_argument(
         "--steps",
         type=contract.positive,
         metavar="N",
-        help="steps of the script's query [default: 2000000; --quick: 1000000]",
+        help="number of steps in the script's query [default: 2000000; "
+        "--quick: 1000000]",
     )
     contract.main(parser, run)
 
 
 def run(model: Model, arguments: argparse.Namespace) -> Outcome:
-    """Has the program used, by a script."""
+    """Lets a script use the program."""
     plan = Plan.of(arguments)
     laps = Laps()
     record = spawn_and_join(model, plan, laps)
@@ -86,8 +90,8 @@ def run(model: Model, arguments: argparse.Namespace) -> Outcome:
 class Walk:
     """A query that keeps a core busy and yields rows all along.
 
-    A walk from row to row of the table, by the minimal standard generator
-    (Park and Miller, 1993): see responsive_ui/mod.rs of the crate `common`.
+    It walks from row to row of the table, with the minimal standard generator
+    (Park and Miller, 1993): see responsive_ui/walk.rs of the crate `common`.
     """
 
     seed: int
@@ -95,7 +99,7 @@ class Walk:
     rows: int
 
     def sql(self) -> str:
-        """As SQLite has it."""
+        """The walk in SQL."""
         return (
             "WITH RECURSIVE walk(step, place) AS "
             f"(VALUES (0, {self.first()}) "
@@ -117,17 +121,17 @@ class Walk:
             place = place * 48271 % 2147483647
 
     def first(self) -> int:
-        """Where it begins."""
+        """Where it starts."""
         return 1 + self.seed % 2_147_483_646
 
 
-#: What is asked: in SQL, or to be walked.
+#: A query in SQL, or a walk in Python.
 Work = Union[str, Walk]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done."""
+    """The work of a run."""
 
     no_worker: bool
     cancels: int
@@ -136,7 +140,7 @@ class Plan:
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Plan:
-        """What the flags say, and what is usual."""
+        """The flags, and the defaults."""
         usual, cancels = (1_000_000, 15) if arguments.quick else (2_000_000, 20)
         if arguments.cancels is not None:
             cancels = arguments.cancels
@@ -153,10 +157,9 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Query:
-    """From the screen: to be asked in SQL, or to be walked."""
+    """A message from the screen: a query in SQL, or a walk."""
 
-    #: No two have the same: what comes late is not taken for the answer to a
-    #: later one.
+    #: Unique: so a late answer is not taken for one to a later query.
     number: int
     database: Path
     work: Work
@@ -164,17 +167,17 @@ class Query:
 
 @dataclass(frozen=True)
 class Event:
-    """To the screen: some more rows, or how the query ended."""
+    """A message to the screen: more rows, or how the query ended."""
 
     number: int
     rows: Sequence[Row] = ()
     ending: Optional[str] = None
 
 
-#: No query of the program has the number of another.
+#: No two queries of the program have the same number.
 NUMBERS = itertools.count(1)
 
-#: What a worker says before its first query.
+#: The message of a worker before its first query.
 READY = Event(0)
 
 
@@ -182,7 +185,7 @@ READY = Event(0)
 
 
 def worker(queries: Any, events: Any, interrupt: Optional[Interrupt]) -> None:
-    """Answers queries for as long as there are any."""
+    """Answers queries until there are no more."""
     events.put(READY)
     for query in iter(queries.get, None):
         serve(query, events.put, interrupt)
@@ -193,7 +196,7 @@ def serve(
     give: Callable[[Event], None],
     interrupt: Optional[Interrupt] = None,
 ) -> None:
-    """Runs a query to its end. Each has a connection of its own."""
+    """Runs a query to its end. Each has its own connection."""
     desk = Desk(query.number, give)
     try:
         with (
@@ -210,14 +213,14 @@ def serve(
 
 
 def rows(query: Query, connection: sqlite3.Connection) -> Iterator[Row]:
-    """What is found."""
+    """The rows of the query."""
     if isinstance(query.work, Walk):
         return query.work.on_foot(connection)
     return iter(connection.execute(query.work))
 
 
 class Desk:
-    """The rows of a query that go together: each hand-over has its price."""
+    """The rows waiting to be handed over: each hand-over has its price."""
 
     MOST_ROWS = 256
     #: No row waits longer than this for others. It is less than a frame.
@@ -230,7 +233,7 @@ class Desk:
         self._since = 0.0
 
     def take_all(self, rows: Iterator[Row]) -> None:
-        """Hands over what comes, as it comes."""
+        """Hands over rows as they come."""
         for row in rows:
             self._rows.append(row)
             is_late = time.monotonic() - self._since >= self.LONGEST_WAIT
@@ -238,7 +241,7 @@ class Desk:
                 self._flush()
 
     def close(self, ending: str) -> None:
-        """The rest, and how it ended."""
+        """Hands over the rest, and how the query ended."""
         self._flush()
         self._give(Event(self._number, ending=ending))
 
@@ -249,12 +252,12 @@ class Desk:
 
 
 class Interrupt:
-    """How the screen reaches into a query of a thread.
+    """The screen's way to interrupt a query in a thread.
 
-    The connection is kept with its query under a lock, and so it is never
-    used for another. An interrupt before the first step of a query is lost
-    (the documentation of `sqlite3_interrupt`), so there is a mark as well, at
-    which the worker looks with every row.
+    The connection is stored with its query under a lock, so it is never used
+    for another query. An interrupt before the first step of a query is lost
+    (see the documentation of `sqlite3_interrupt`), so there is also a flag
+    that the worker checks with every row.
     """
 
     def __init__(self) -> None:
@@ -266,7 +269,7 @@ class Interrupt:
     def of(
         self, number: int, connection: sqlite3.Connection
     ) -> Iterator[Callable[..., bool]]:
-        """A query is under way: it may ask whether it is still wanted."""
+        """Announces a running query: it can ask whether it is still wanted."""
         with self._lock:
             self._running = number, connection
         try:
@@ -276,7 +279,7 @@ class Interrupt:
                 self._running = None
 
     def cancel(self, number: int) -> None:
-        """Has a query given up, if it is still under way."""
+        """Cancels a query if it is still running."""
         self._cancelled = number
         with self._lock:
             if self._running is not None and self._running[0] == number:
@@ -286,7 +289,7 @@ class Interrupt:
 def watched(
     interrupt: Optional[Interrupt], query: Query, connection: sqlite3.Connection
 ) -> contextlib.AbstractContextManager[Callable[..., bool]]:
-    """What says whether a query is still wanted."""
+    """Tells whether a query is still wanted."""
     if interrupt is None:
         return contextlib.nullcontext(lambda _row=None: True)
     return interrupt.of(query.number, connection)
@@ -296,25 +299,25 @@ def watched(
 
 
 class NoWorker:
-    """The query runs where it is asked: all that comes of it is seen then."""
+    """The query runs on the calling thread; its rows appear at the end."""
 
     def __init__(self) -> None:
         self._came: deque[Event] = deque()
 
     def ask(self, query: Query) -> None:
-        """Comes back when all is done."""
+        """Returns when all is done."""
         serve(query, self._came.append)
 
     def cancel(self, _number: int) -> None:
-        """Who would cancel it is who runs it."""
+        """The calling thread runs the query, so nobody can cancel it."""
 
     def next(self) -> Optional[Event]:
-        """What came, if something did."""
+        """The next event, if there is one."""
         return self._came.popleft() if self._came else None
 
 
 class DatabaseWorker:
-    """A worker, and what ties it to the screen. None of its calls waits."""
+    """A worker and the connection to it. None of the calls waits."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -322,8 +325,8 @@ class DatabaseWorker:
         self._start()
 
     def _start(self) -> None:
-        # Without the thread that a `Queue` has between: nothing but threads
-        # makes fork dangerous.
+        # A `Queue` would have a thread in between, and only threads make fork
+        # dangerous.
         self._queries = self._model.SimpleQueue()
         self._events = self._model.SimpleQueue()
         self._interrupt = interrupt(self._model)
@@ -333,24 +336,24 @@ class DatabaseWorker:
 
     @property
     def pid(self) -> Optional[int]:
-        """Of the process, if it is one."""
+        """The process id; None for a thread."""
         return getattr(self._worker, "pid", None)
 
     def wait_until_ready(self) -> None:
-        """It stands where it takes its first query."""
+        """Waits until the worker is ready for its first query."""
         while self._events.empty():
             self._check()
             time.sleep(0.0002)
         self._events.get()
 
     def ask(self, query: Query) -> None:
-        """There is one query at a time."""
+        """Starts a query. There is only one at a time."""
         self._queries.put(query)
 
     def cancel(self, number: int) -> None:
-        """A thread is interrupted; a process is killed, and there is another.
+        """Interrupts a thread; kills a process and starts another.
 
-        That ends whatever it does, and leaves nothing of it.
+        The kill ends whatever the process does, and leaves nothing of it.
         """
         if self._interrupt is not None:
             self._interrupt.cancel(number)
@@ -361,7 +364,7 @@ class DatabaseWorker:
         self._given_up.append(Event(number, ending="cancelled"))
 
     def next(self) -> Optional[Event]:
-        """What came, if something did."""
+        """The next event, if there is one."""
         if self._given_up:
             return self._given_up.popleft()
         if not self._events.empty():
@@ -377,11 +380,11 @@ class DatabaseWorker:
 
     def _check(self) -> None:
         if not self._worker.is_alive() and self._events.empty():
-            raise Failure("the database worker ended in the middle")
+            raise Failure("the database worker exited unexpectedly")
 
 
 def interrupt(model: Model) -> Optional[Interrupt]:
-    """Only within one process can a connection be reached."""
+    """A connection can only be reached within its own process."""
     return Interrupt() if model.name == "threads" else None
 
 
@@ -390,7 +393,7 @@ Database = Union[NoWorker, DatabaseWorker]
 
 @dataclass
 class Run:
-    """A query that was asked, and what came of it."""
+    """A query and its result."""
 
     number: int
     begun: float
@@ -399,11 +402,11 @@ class Run:
     rows: list[Row] = field(default_factory=list)
 
     def took(self) -> float:
-        """From asking to the end."""
+        """From the start to the end."""
         return self.ended - self.begun
 
     def size(self) -> int:
-        """Its content in bytes, without what memory adds to it."""
+        """Its contents in bytes, without the overhead of memory."""
         return sum(
             len(value.encode()) if isinstance(value, str) else 8
             for row in self.rows
@@ -412,7 +415,7 @@ class Run:
         )
 
     def answer(self) -> str:
-        """All rows in their order, as Rust's `Session::answer` has them."""
+        """The digest of all rows, as in Rust's `Session::answer`."""
         digest = Digest()
         for row in self.rows:
             digest.count(len(row))
@@ -423,7 +426,7 @@ class Run:
 
 
 def add(digest: Digest, value: Any) -> None:
-    """Adds a value with its kind before it."""
+    """Adds a value, preceded by its type."""
     if value is None:
         digest.text("null")
     elif isinstance(value, int):
@@ -435,7 +438,7 @@ def add(digest: Digest, value: Any) -> None:
 
 
 class Screen:
-    """All that is on the screen, of 80 columns and 24 rows."""
+    """Everything on the screen, 80 columns by 24 rows."""
 
     WIDTH = 80
     SHOWN_ROWS = 14
@@ -451,18 +454,18 @@ class Screen:
         self._begun = time.monotonic()
 
     def is_running(self) -> bool:
-        """Whether a query is under way."""
+        """Whether a query is running."""
         return self.run is not None and self.run.ending is None
 
     def ask(self, work: Work) -> Query:
-        """Asks what is typed in."""
+        """Runs the query in the line."""
         self.line = work if isinstance(work, str) else work.sql()
         query = Query(next(NUMBERS), self._database, work)
         self.run = Run(query.number, time.monotonic())
         return query
 
     def take_over(self, event: Event) -> None:
-        """What a database has to say. What is of an earlier query is late."""
+        """Handles news. News about an earlier query is ignored."""
         run = self.run
         if run is None or run.number != event.number:
             return
@@ -471,7 +474,7 @@ class Screen:
             run.ended, run.ending = time.monotonic(), event.ending
 
     def draw(self) -> None:
-        """Composes a frame, to the last character."""
+        """Composes a frame, down to the last character."""
         found = self.run.rows if self.run else []
         status = f"{len(found)} rows, {self.run.ending if self.run else ''}"
         bars = (
@@ -498,13 +501,13 @@ class Screen:
 
 @dataclass(frozen=True)
 class Key:
-    """An input, and when it was due.
+    """An input and the time it was due.
 
-    Then it was made, whether or not anybody had time for it.
+    It counts from then, whether or not anybody had time for it.
     """
 
     due: float
-    #: `ask`, `cancel`, `leave`, or else a letter.
+    #: `ask`, `cancel`, `leave`, or a letter.
     what: str
     work: Work = ""
 
@@ -513,7 +516,7 @@ class Typist:
     """Starts the query, types until it is done, and leaves.
 
     The clock is open-loop: each key is due at its time, whether or not the
-    one before it was served.
+    previous one was served.
     """
 
     BETWEEN_KEYS = 0.010
@@ -525,7 +528,7 @@ class Typist:
         self._letters = itertools.cycle(" -- are you still there?")
 
     def next(self, screen: Screen, patience: float) -> Optional[Key]:
-        """What is done next, if anything is within so much time."""
+        """The next input, if there is one within `patience`."""
         due = self._begun + self._pressed * self.BETWEEN_KEYS
         left = due - time.monotonic()
         if left > 0:
@@ -541,12 +544,12 @@ class Typist:
 
 
 class Canceller:
-    """Cancels one query after the other, each at another moment.
+    """Cancels queries one after another, each at a different moment.
 
-    It asks for something else right away, which must be answered.
+    It asks something else right away, which must be answered.
     """
 
-    #: Who waits so long for the end of what was cancelled waits for ever.
+    #: If the end of a cancelled query takes longer than this, it never comes.
     PATIENCE = 20.0
 
     def __init__(self, count: int, walk: Walk) -> None:
@@ -558,7 +561,7 @@ class Canceller:
         self.cancelled = 0
 
     def next(self, screen: Screen, patience: float) -> Optional[Key]:
-        """What is done next, if anything is within so much time."""
+        """The next input, if there is one within `patience`."""
         now = time.monotonic()
         if self._stage == "idle":
             if self._left == 0:
@@ -580,16 +583,16 @@ class Canceller:
             self._stage = "idle"
             return None
         if now - self._since > self.PATIENCE:
-            raise Failure(f"{self._stage}, and nothing comes: {screen.run}")
+            raise Failure(f"nothing came in stage {self._stage}: {screen.run}")
         until = self._since - now if self._stage == "moment" else patience
         time.sleep(min(until, patience))
         return None
 
     def _query(self) -> tuple[str, float]:
-        """What to ask, and how long to wait before it is cancelled.
+        """The query to run, and how long to wait before it is cancelled.
 
         A third is cancelled before its first step, a third is a short query
-        that may be over already, and a third is in the middle of it.
+        that may be over already, and a third is cancelled halfway.
         """
         if self._left % 3 == 0:
             return self._endless, 0.0
@@ -598,25 +601,25 @@ class Canceller:
         return self._endless, 0.005 * self._moments.uniform()
 
     def _note(self, screen: Screen) -> None:
-        """It was cancelled, unless it was over before."""
+        """The query was cancelled, unless it was over before."""
         ending = screen.run.ending if screen.run else None
         if ending == "cancelled":
             self.cancelled += 1
         elif ending != "done" or self._left % 3 != 1:
-            raise Failure(f"a cancelled query: {ending}")
+            raise Failure(f"a cancelled query ended with {ending}")
 
     def _check(self, screen: Screen) -> None:
         run = screen.run
         if run is None or run.ending != "done" or run.rows != [(self._left,)]:
-            raise Failure(f"after a cancel the next query went wrong: {run}")
+            raise Failure(f"the query after a cancel went wrong: {run}")
 
 
 def probe(number: int) -> str:
-    """A query that is over at once, with a row that tells it from others."""
+    """A query that ends at once, with a row that identifies it."""
     return f"SELECT {number} AS probe"
 
 
-#: Whoever sits before the screen.
+#: The users of the screen.
 Inputs = Union[Typist, Canceller]
 
 
@@ -625,18 +628,18 @@ Inputs = Union[Typist, Canceller]
 
 @dataclass
 class Felt:
-    """What a person would have felt."""
+    """The delays that a person would have felt."""
 
     input_to_frame: list[float] = field(default_factory=list)
-    #: The times in which nothing was drawn.
+    #: The times between frames.
     gaps: list[float] = field(default_factory=list)
     frames: int = 0
-    #: What the screen spent on taking over what databases had to say.
+    #: The time the screen spent on taking over news from databases.
     taking: float = 0.0
 
 
 def session(screen: Screen, inputs: Inputs, database: Database) -> Felt:
-    """Keys in, news in, a frame out, until someone leaves."""
+    """The loop: keys in, news in, a frame out, until the user leaves."""
     felt, last, served = Felt(), time.monotonic(), list[float]()
     while True:
         patience = max(FRAME - (time.monotonic() - last), 0.0)
@@ -660,7 +663,7 @@ def session(screen: Screen, inputs: Inputs, database: Database) -> Felt:
 
 
 def press(screen: Screen, key: Key, database: Database) -> None:
-    """What a key does."""
+    """Handles a key."""
     if key.what == "ask":
         database.ask(screen.ask(key.work))
     elif key.what != "cancel":
@@ -670,9 +673,9 @@ def press(screen: Screen, key: Key, database: Database) -> None:
 
 
 def take(screen: Screen, database: Database, felt: Felt) -> bool:
-    """Takes over what there is, but not for so long that keys wait.
+    """Takes over the available news, but never so long that keys wait.
 
-    And says whether a query ended by it, which is worth a frame at once.
+    Returns whether that ended a query, which deserves a frame at once.
     """
     was_running = screen.is_running()
     begun = time.monotonic()
@@ -690,19 +693,19 @@ def take(screen: Screen, database: Database, felt: Felt) -> bool:
 
 @dataclass
 class Session:
-    """What came of one session."""
+    """The result of one session."""
 
     felt: Felt
     run: Run
 
     def spent(self, amount: int) -> float:
-        """What the screen spent on taking over, for each of so many."""
+        """The time the screen spent on taking over, per item."""
         return self.felt.taking / max(amount, 1)
 
 
 @dataclass
 class Record:
-    """What came of all sessions, by their names."""
+    """The results of all sessions, by name."""
 
     sessions: dict[str, Session] = field(default_factory=dict)
     cancels: Optional[Quantiles] = None
@@ -710,7 +713,7 @@ class Record:
 
 
 def spawn_and_join(model: Model, plan: Plan, laps: Laps) -> Record:
-    """Starts the worker, has the program used, and joins it."""
+    """Starts the worker, runs the sessions, and joins it."""
     database = DatabaseWorker(model)
     database.wait_until_ready()
     laps.started()
@@ -721,7 +724,7 @@ def spawn_and_join(model: Model, plan: Plan, laps: Laps) -> Record:
 
 
 def perform(model: Model, plan: Plan, database: DatabaseWorker) -> Record:
-    """Without a worker; with one that lets go of the GIL, or does not."""
+    """Without a worker; with one that releases the GIL, or holds it."""
     record, sql = Record(), plan.walk.sql()
     record.sessions["no worker"] = typing(plan, "no worker", sql, NoWorker())
     if plan.no_worker:
@@ -739,11 +742,11 @@ def perform(model: Model, plan: Plan, database: DatabaseWorker) -> Record:
 
 
 def typing(plan: Plan, title: str, work: Work, database: Database) -> Session:
-    """The script's query, and keys all along."""
+    """The script's query, with keys all along."""
     screen = Screen(title, plan.database)
     felt = session(screen, Typist(work), database)
     if screen.run is None or screen.run.ending != "done":
-        raise Failure(f"{title}: the script's query ended so: {screen.run}")
+        raise Failure(f"{title}: the script's query failed: {screen.run}")
     return Session(felt, screen.run)
 
 
@@ -751,12 +754,12 @@ def typing(plan: Plan, title: str, work: Work, database: Database) -> Session:
 
 
 def outcome(plan: Plan, record: Record, laps: Laps) -> Outcome:
-    """Checks that the rows are the same with a worker and without."""
+    """Checks that the rows are the same with and without a worker."""
     answers = {
         name: session.run.answer() for name, session in record.sessions.items()
     }
     if len(set(answers.values())) != 1:
-        raise Failure(f"other rows than without a worker: {answers}")
+        raise Failure(f"not the same rows as without a worker: {answers}")
     return Outcome(
         scenario="responsive-ui",
         parameters={
@@ -785,7 +788,7 @@ def outcome(plan: Plan, record: Record, laps: Laps) -> Outcome:
     )
 
 
-#: The keys of the sessions, by their names.
+#: The keys of the sessions, by name.
 KEYS = {
     "no worker": "no-worker",
     "worker": "worker",
@@ -794,17 +797,18 @@ KEYS = {
 
 
 def metrics(record: Record) -> Iterator[Metric]:
-    """As Rust's, and those of the worker that holds the GIL."""
+    """The same as in Rust, and those of the worker that holds the GIL."""
     for name, one in record.sessions.items():
         latency = Quantiles.of(one.felt.input_to_frame)
         gaps = Quantiles.of(one.felt.gaps)
         figures = [
-            *quantiles("input-to-frame", "input to frame", latency),
-            lower("frame-gap-p99", "gap of frames p99", gaps.p99),
-            # One moment of the machine makes it: shown, and not judged.
+            *quantiles("input-to-frame", "key to frame", latency),
+            lower("frame-gap-p99", "gap between frames p99", gaps.p99),
+            # A single hiccup of the machine determines it: shown, but not
+            # judged.
             Metric(
                 "longest-frame-gap",
-                "longest gap of frames",
+                "longest gap between frames",
                 "s",
                 "neither",
                 gaps.max,
@@ -822,15 +826,15 @@ def metrics(record: Record) -> Iterator[Metric]:
     worker = record.sessions.get("worker")
     if worker is not None:
         spent = worker.spent(len(worker.run.rows))
-        yield lower("hand-over-row", "hand-over of a row", spent)
+        yield lower("hand-over-row", "hand-over per row", spent)
         spent = worker.spent(worker.run.size())
-        yield lower("hand-over-mb", "hand-over of a MB", 1e6 * spent)
+        yield lower("hand-over-mb", "hand-over per MB", 1e6 * spent)
     for name, one in record.sessions.items():
-        yield lower("query", "query", one.run.took()).of(KEYS[name], name)
+        yield lower("query", "query time", one.run.took()).of(KEYS[name], name)
 
 
 def quantiles(key: str, label: str, of: Quantiles) -> list[Metric]:
-    """The median and the 99th percentile are compared, the rest are details."""
+    """The median and the 99th percentile are compared; others are details."""
     return [
         replace(
             lower(f"{key}-{suffix}", f"{label} {suffix}", value), detail=detail
@@ -850,13 +854,13 @@ def lower(key: str, label: str, value: float) -> Metric:
 
 
 def meaning(record: Record) -> str:
-    """In a sentence."""
+    """One sentence."""
     gaps = ", ".join(
         f"{name}: {contract.human(max(session.felt.gaps, default=0.0), 's')}"
         for name, session in record.sessions.items()
     )
     return (
-        f"So long the screen stood still at most: {gaps}. A frame is "
+        f"The screen froze for at most: {gaps}. One frame is "
         f"{contract.human(FRAME, 's')}."
     )
 

@@ -2,10 +2,10 @@
 
 Here: CPython's threads, which see one list, or processes, which map an array.
 There: examples-threads/shared-state and examples-processes/shared-state
-Watch: what each variant shares, and that the GIL does not keep it whole.
+Watch: what each variant shares, and that the GIL does not make updates atomic.
 Run: python3 scripts/cpython/shared_state.py --model threads --quick
 
-There is no variant `atomic`: Python has no such integers.
+There is no variant `atomic`: Python has no atomic integers.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from models import Model
 
 EXAMPLES = """\
   shared_state.py                              every variant, with figures
-  shared_state.py --variant lock --workers 8   one lock, eight at the door
+  shared_state.py --variant lock --workers 8   one lock, eight workers
   shared_state.py --model processes --accounts 2   the most contention"""
 
-#: What each of two workers makes in about a sixth of a second.
+#: What each of two workers does in about a sixth of a second.
 USUAL = {
     "racy": 200_000,
     "forced": 100,
@@ -42,26 +42,26 @@ USUAL = {
 
 VARIANTS = list(USUAL)
 
-#: Those that may lose updates. They count them beside the balances: they are
-#: lost alike.
+#: The variants that may lose updates. They count updates next to the balances,
+#: and lose counts the same way.
 LOSING = ("racy", "forced")
 
-#: Everybody waits for everybody at each update, so a few must do.
+#: All workers wait for each other at every update, so few must do.
 MOST_FORCED = 1000
 
-#: What every account holds at first.
+#: The opening balance of every account.
 OPENING = 100_000
 
-#: A worker makes these over and over. They are drawn before the clock starts.
+#: Each worker repeats these transfers, drawn before the clock starts.
 DRAWN = 1024
 
-#: Transfers in a batch, and batches on their way: as the Rust siblings have.
+#: Transfers per batch, and batches in flight: as in the Rust siblings.
 BATCH, ROOM = 341, 16
 
-#: From one account, to another, so much.
+#: Source account, target account, amount.
 Transfer = tuple[int, int, int]
 
-#: The plain global of claim C01: a worker writes to it, and who sees that?
+#: The plain global of claim C01: a worker writes to it; who sees that?
 is_global_written = False
 
 
@@ -71,19 +71,23 @@ def main() -> NoReturn:
     contract.add_workers(parser)
     contract.add_variants(parser, VARIANTS)
     parser.add_argument(
-        "--accounts", type=accounts, default=1024, metavar="N", help="[1024]"
+        "--accounts",
+        type=accounts,
+        default=1024,
+        metavar="N",
+        help="accounts in the ledger [default: 1024]",
     )
     parser.add_argument(
         "--transfers",
         type=contract.positive,
         metavar="N",
-        help="that each worker makes [default: for about a sixth of a second]",
+        help="transfers per worker [default: for about a sixth of a second]",
     )
     contract.main(parser, run, VARIANTS)
 
 
 def run(model: Model, arguments: argparse.Namespace) -> Outcome:
-    """Every variant that is asked for, one after the other."""
+    """Every requested variant, one after another."""
     finished = [
         run_variant(model, Plan.of(arguments, variant))
         for variant in VARIANTS
@@ -103,7 +107,7 @@ def run_variant(model: Model, plan: Plan) -> Finished:
 
 
 def worker(parent: Parent, plan: Plan, shared: Shared) -> Any:
-    """What every worker does: the variant's work."""
+    """What every worker does: the work of the variant."""
     write_global()
     transfers = plan.transfers(parent.index)
     ledger = view(shared.ledger)
@@ -124,7 +128,7 @@ def worker(parent: Parent, plan: Plan, shared: Shared) -> Any:
 def spawn_and_join(
     model: Model, plan: Plan, shared: Shared, laps: Laps
 ) -> list[Any]:
-    """Starts the workers, releases them all at once, and waits for them."""
+    """Starts the workers, releases them all at once, and joins them."""
     with Crew(model) as crew:
         for _ in range(plan.workers):
             crew.spawn(worker, plan, shared)
@@ -143,7 +147,7 @@ def spawn_and_join(
 
 @dataclass
 class Shared:
-    """What a variant shares, and what keeps two from writing at once."""
+    """What a variant shares, and what protects it."""
 
     ledger: Any
     locks: list[Any]
@@ -152,7 +156,7 @@ class Shared:
 
     @classmethod
     def of(cls, model: Model, plan: Plan) -> Shared:
-        """All that the variant needs, and nothing else."""
+        """Only what the variant needs."""
         columns = 2 if plan.variant in LOSING else 1
         updates = [0] * (columns - 1) * plan.accounts
         locks = {"lock": 1, "lock-per-account": plan.accounts}
@@ -168,8 +172,8 @@ def share(model: Model, integers: list[int]) -> Any:
     """Integers that all workers see.
 
     Threads see any list. For processes it is memory that all of them map. It
-    has no name that could be left behind, as `SharedMemory` has: it crosses
-    by fork, or by its descriptor.
+    has no name that could be left behind, unlike `SharedMemory`: it is passed
+    on by fork, or through its descriptor.
     """
     if model.start_method is None:
         return integers
@@ -186,7 +190,7 @@ def view(shared: Any) -> MutableSequence[int]:
 
 
 def write_global() -> None:
-    """What a worker does to the global."""
+    """Writes to the global; every worker calls it."""
     global is_global_written
     is_global_written = True
 
@@ -195,10 +199,10 @@ def write_global() -> None:
 
 
 def racy(transfers: Iterable[Transfer], ledger: MutableSequence[int]) -> None:
-    """Read and write apart: what another wrote in between is lost.
+    """Read and write are separate: what was written in between is lost.
 
-    The GIL keeps each of the two whole, and not both together: it is given
-    away when a function is called, among other places.
+    The GIL makes each of the two atomic, but not both together: it may be
+    released when a function is called, among other places.
     """
     accounts = len(ledger) // 2
     for source, target, amount in transfers:
@@ -214,17 +218,17 @@ def update(ledger: MutableSequence[int], place: int, amount: int) -> None:
 
 
 def added(number: int, amount: int) -> int:
-    """What a program would do here takes a function of its own."""
+    """A function call, as a real program might have here."""
     return number + amount
 
 
 def forced(
     transfers: Iterable[Transfer], ledger: MutableSequence[int], meeting: Any
 ) -> None:
-    """The same, and both meet in between: an update is lost each time.
+    """The same, but all read before any write: each time an update is lost.
 
-    That no update was lost in `racy` shows that nobody was unlucky. This shows
-    that it can happen: each worker has read before any of them writes.
+    That no update was lost in `racy` may just be luck. This shows that it can
+    happen: every worker has read before any of them writes.
     """
     accounts = len(ledger) // 2
     for source, target, amount in transfers:
@@ -250,7 +254,7 @@ def lock_per_account(
     ledger: MutableSequence[int],
     guards: list[Any],
 ) -> None:
-    """A lock for each account; the lower one first, or two could block."""
+    """A lock for each account; the lower one first, to avoid deadlock."""
     for source, target, amount in transfers:
         low, high = (source, target) if source < target else (target, source)
         with guards[low], guards[high]:
@@ -259,16 +263,16 @@ def lock_per_account(
 
 
 def owner(transfers: Iterator[Transfer], batches: Any) -> None:
-    """No sharing: one owns the ledger, the others send their transfers."""
+    """No sharing: one owner has the ledger, workers send it transfers."""
     try:
         while batch := list(islice(transfers, BATCH)):
             batches.put(batch)
     finally:
-        batches.put(None)  # The last word, also of one who fails.
+        batches.put(None)  # The end mark, even after a failure.
 
 
 def own(plan: Plan, shared: Shared, crew: Crew) -> None:
-    """Makes every transfer that comes, until all have said their last word."""
+    """Makes every transfer that arrives, until all senders have finished."""
     senders, ledger = plan.workers, view(shared.ledger)
     while senders:
         try:
@@ -285,7 +289,7 @@ def own(plan: Plan, shared: Shared, crew: Crew) -> None:
 
 
 def partition(transfers: Iterable[Transfer], accounts: int) -> list[int]:
-    """No sharing: each adds up its own, and the sums are merged."""
+    """No sharing: each worker keeps its own sums, merged at the end."""
     sums = [0] * accounts
     for source, target, amount in transfers:
         sums[source] -= amount
@@ -296,7 +300,7 @@ def partition(transfers: Iterable[Transfer], accounts: int) -> list[int]:
 def totals(
     plan: Plan, shared: Shared, found: list[Any]
 ) -> tuple[list[int], Optional[int]]:
-    """The balances at the end, and the updates that count, if some may not."""
+    """The final balances, and the counted updates if some may be lost."""
     numbers = list(view(shared.ledger))
     balances, counts = numbers[: plan.accounts], numbers[plan.accounts :]
     if plan.variant == "partition":
@@ -309,7 +313,7 @@ def totals(
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done."""
+    """The work of one variant."""
 
     variant: str
     accounts: int
@@ -319,7 +323,7 @@ class Plan:
 
     @classmethod
     def of(cls, arguments: argparse.Namespace, variant: str) -> Plan:
-        """The work that is asked of a variant."""
+        """The work of one variant."""
         usual = USUAL[variant] // (3 if arguments.quick else 1)
         made = arguments.transfers or usual
         is_forced = variant == "forced"
@@ -332,23 +336,23 @@ class Plan:
         )
 
     def transfers(self, index: int) -> Iterator[Transfer]:
-        """Those of one worker, which depend on no other worker's."""
+        """The transfers of one worker, which depend on no other worker."""
         return islice(cycle(self.drawn(index)), self.made)
 
     def drawn(self, index: int) -> list[Transfer]:
-        """The ones that are made over and over."""
+        """The transfers that are repeated."""
         draw = Input(self.seed, index)
         drawn = [transfer(draw, self.accounts) for _ in range(DRAWN)]
         if self.variant == "forced":
-            # All at one account at any time.
+            # All of them hit the same account at the same time.
             return [(0, 1, amount) for _, _, amount in drawn]
         return drawn
 
     def reference(self) -> list[int]:
-        """The balances that must come out.
+        """The expected balances.
 
-        The drawn transfers are made once each and count as often as they
-        come up.
+        Each drawn transfer is applied once, multiplied by how often it
+        occurs.
         """
         balances = [OPENING] * self.accounts
         rounds, rest = divmod(self.made, DRAWN)
@@ -371,23 +375,23 @@ class Plan:
 
 
 def transfer(draw: Input, accounts: int) -> Transfer:
-    """The next one: never to the account that it is from."""
+    """Draws the next transfer, between two different accounts."""
     source = draw.below(accounts)
     target = (source + 1 + draw.below(accounts - 1)) % accounts
     return source, target, 1 + draw.below(100)
 
 
 def accounts(text: str) -> int:
-    """How many a ledger has: two at least."""
+    """The number of accounts in a ledger: at least two."""
     number = contract.natural(text)
     if not 2 <= number <= 1 << 20:
-        raise argparse.ArgumentTypeError(f"{text} is not from 2 to {1 << 20}")
+        raise argparse.ArgumentTypeError(f"{text} is not in 2..={1 << 20}")
     return number
 
 
 @dataclass
 class Finished:
-    """The ledger as one variant left it, and what it took."""
+    """The ledger as one variant left it, and what the run took."""
 
     plan: Plan
     balances: list[int]
@@ -405,7 +409,8 @@ class Finished:
         plan = self.plan
         if self.lost < 0:
             raise Failure(
-                f"{plan.variant}: {self.updates} updates of {plan.updates}"
+                f"{plan.variant}: {self.updates} updates counted, but only "
+                f"{plan.updates} made"
             )
         if plan.variant in LOSING and plan.workers > 1:
             return
@@ -418,16 +423,16 @@ class Finished:
             )
 
     def add_to(self, answer: Digest) -> None:
-        """Balances that may be wrong are no two times the same."""
+        """Balances that may be wrong differ from run to run."""
         plan = self.plan
         answer.text(plan.variant).count(plan.accounts).count(plan.updates)
         if plan.variant not in LOSING:
             answer.integers(self.balances)
 
     def metrics(self) -> list[Metric]:
-        """How fast it was, and how wrong, if it may be.
+        """The rate, and the share of lost updates if some may be lost.
 
-        How fast all meet is no rate of transfers.
+        The speed of `forced` is not a rate of transfers.
         """
         plan = self.plan
         rate = plan.all_made / self.laps.seconds["work"]
@@ -445,7 +450,7 @@ class Finished:
 
 
 def outcome(model: Model, finished: list[Finished]) -> Outcome:
-    """Checks every ledger and tells what came out."""
+    """Checks every ledger and builds the outcome."""
     laps, answer = Laps(), Digest()
     for one in finished:
         one.check()
@@ -464,7 +469,7 @@ def outcome(model: Model, finished: list[Finished]) -> Outcome:
 
 
 def parameters(finished: list[Finished]) -> dict[str, Any]:
-    """What was asked."""
+    """Everything that affects the work."""
     plan = finished[0].plan
     return {
         "workers": plan.workers,
@@ -475,7 +480,7 @@ def parameters(finished: list[Finished]) -> dict[str, Any]:
 
 
 def result(finished: list[Finished]) -> dict[str, Any]:
-    """What a person would want to look at."""
+    """The result for a person."""
     return {
         "transfers": sum(one.plan.all_made for one in finished),
         "ledgers": [
@@ -496,25 +501,25 @@ def story(model: Model, finished: list[Finished]) -> list[str]:
     seen = "sees" if is_global_written else "never sees"
     plan = finished[0].plan
     return [
-        "A worker wrote to a plain global: the process that started it "
+        "A worker wrote to a plain global; the process that started it "
         f"{seen} that.",
         f"{plan.workers} {model.name} move money between {plan.accounts} "
-        "accounts; a transfer is two updates.",
+        "accounts; each transfer is two updates.",
     ]
 
 
 def meaning(model: Model, finished: list[Finished]) -> str:
-    """Which of the ways that lose nothing was the fastest."""
+    """Which of the variants that lose nothing was the fastest."""
     kept = [one for one in finished if one.plan.variant not in LOSING]
     if not kept:
         return (
-            "A read and a write are two steps, and another worker can come "
+            "A read and a write are two steps, and another worker can run "
             "between them."
         )
     fastest = max(kept, key=lambda one: one.metrics()[0].value)
     return (
-        f"Every balance is as the serial reference has it, in {len(kept)} of "
-        f"{len(finished)} ways among {model.name};\n"
+        f"With {model.name}, every balance matches the serial reference in "
+        f"{len(kept)} of {len(finished)} variants;\n"
         f"the fastest of them was `{fastest.plan.variant}`."
     )
 

@@ -1,8 +1,8 @@
 """The supervised pool: each job is delivered until it is done.
 
-An attempt that overruns its deadline is stopped, by one way after the other;
-a worker that is lost is replaced. See common/src/supervision/ for the rules
-and the two kits for what Rust makes of them.
+An attempt that overruns its deadline is stopped, with stronger and stronger
+ways; a lost worker is replaced. See common/src/supervision/ for the rules and
+the two kits for the Rust versions.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ import contract
 from contract import Failure
 from models import Model
 
-#: The ways to stop a worker, in rising order. Asked, it looks at a flag when
-#: it likes. Interrupted, a thread has what it waits for closed, and a process
-#: is sent SIGTERM. Forced, a process is sent SIGKILL; for threads there is
-#: nothing, and they are abandoned.
+#: The ways to stop a worker, the gentlest first. To ask sets a flag that the
+#: worker may check. To interrupt closes what a thread waits for, and sends
+#: SIGTERM to a process. To force sends SIGKILL to a process; there is nothing
+#: like it for threads, which are abandoned.
 WAYS = ("ask", "interrupt", "force")
 
 
 @dataclass(frozen=True)
 class Rules:
-    """By which the workers are kept going. All times in seconds."""
+    """How the workers are supervised. All times in seconds."""
 
     workers: int
     grace: float
-    #: How often workers may be replaced: without a bound, a pool whose
-    #: workers die at once does nothing but start workers.
+    #: How often workers may be replaced: without a limit, a pool whose workers
+    #: die at once would do nothing but start workers.
     restarts: int
     attempts: int = 3
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How an attempt came to nothing: by which ways, and how long the last
-    one took. It was abandoned if it took for ever.
+    """How an attempt was stopped: the first and last way tried, and how long
+    the last one took. None if it never stopped, and was abandoned.
     """
 
     first: str
@@ -51,17 +51,17 @@ class Ending:
     after: Optional[float]
 
     def ways(self) -> tuple[str, ...]:
-        """All that were tried."""
+        """All ways that were tried."""
         return WAYS[WAYS.index(self.first) : WAYS.index(self.by) + 1]
 
 
 @dataclass
 class Job:
-    """A job of some kind, and the attempts at it that came to nothing."""
+    """A job of some kind, and its failed attempts."""
 
     kind: str
     number: int
-    #: How long an attempt may take, in seconds.
+    #: Time limit of an attempt, in seconds.
     deadline: float
     endings: list[Ending] = field(default_factory=list)
     result: Optional[int] = None
@@ -75,35 +75,35 @@ class Turn:
         self._interrupts: list[Callable[[], None]] = []
 
     def is_cancelled(self) -> bool:
-        """Whether the job should stop. It may then raise, whatever it says."""
+        """Whether the job should stop. It may then raise any exception."""
         return bool(self._flag.value)
 
     def on_interrupt(self, interrupt: Callable[[], None]) -> None:
-        """Says how to end what the job is about to wait for.
+        """Registers how to interrupt what the job is about to wait for.
 
-        It is done on the supervisor's thread. A process need not say it: it
-        is sent a signal.
+        The supervisor's thread calls it. A process need not register
+        anything: it receives a signal.
         """
         self._interrupts.append(interrupt)
 
     def begin(self) -> None:
-        """The supervisor hands out the next job."""
+        """Called by the supervisor when it hands out the next job."""
         self._interrupts.clear()
         self._flag.value = False
 
     def cancel(self) -> None:
-        """Asks."""
+        """Asks the job to stop."""
         self._flag.value = True
 
     def interrupt(self) -> None:
-        """Does what the job has said."""
+        """Calls what the job has registered."""
         self.cancel()
         while self._interrupts:
             self._interrupts.pop()()
 
 
 class Watch:
-    """When an attempt must be stopped, by which way, and until when."""
+    """When to stop an attempt, in which way, and until when."""
 
     def __init__(self, deadline: float, grace: float, first: str) -> None:
         self._grace = grace
@@ -113,7 +113,7 @@ class Watch:
         self.due: Optional[float] = time.monotonic() + deadline
 
     def escalate(self) -> Optional[str]:
-        """The way to try, if it is time for one."""
+        """The way to try now, if it is time for one."""
         now = time.monotonic()
         if self.due is None or now < self.due:
             return None
@@ -123,13 +123,13 @@ class Watch:
         return self._by
 
     def stopped(self) -> Optional[Ending]:
-        """That it has stopped now, if it was to."""
+        """The ending of an attempt that stopped now, if it was asked to."""
         if self._by is None:
             return None
         return Ending(self._first, self._by, time.monotonic() - self._since)
 
     def abandoned(self) -> Ending:
-        """That nothing could stop it."""
+        """The ending of an attempt that nothing could stop."""
         return Ending(WAYS[0], WAYS[-1], None)
 
 
@@ -139,10 +139,10 @@ def following(way: str) -> str:
 
 
 class Worker:
-    """A worker, what it is at, and how to reach it.
+    """A worker, its job, and the connection to it.
 
-    It has a pipe of its own: a queue that all share has a lock, and a worker
-    that is killed with that in its hands takes all others with it.
+    It has its own pipe: a shared queue has a lock, and a worker that is killed
+    while it holds that lock takes all others with it.
     """
 
     def __init__(self, model: Model, serve: Callable[..., None]) -> None:
@@ -151,14 +151,14 @@ class Worker:
         self.pipe, theirs = multiprocessing.Pipe()
         self.body = contract.spawn(model, serve, theirs, self.turn)
         if not self._is_thread:
-            theirs.close()  # so that its end is the end of the pipe
+            theirs.close()  # so that the pipe closes when the worker exits
         self.is_ready = False
         self.job: Optional[Job] = None
         self.watch: Optional[Watch] = None
 
     def deliver(self, job: Job, grace: float) -> None:
-        """Hands out a job. With each attempt the first way to stop it is one
-        further up; but to abandon a thread is no way to stop it.
+        """Hands out a job. Each attempt starts with the next stronger way to
+        stop it; but abandoning a thread does not stop it.
         """
         attempt = len(job.endings)
         most = 1 if self._is_thread else 2
@@ -168,7 +168,7 @@ class Worker:
         self.pipe.send((job.kind, job.number, attempt))
 
     def stop(self, way: str) -> bool:
-        """Tries one way. False if there is none: it must be abandoned."""
+        """Tries one way. False if it does not exist: abandon the worker."""
         if way == "ask":
             self.turn.cancel()
         elif way == "interrupt" and self._is_thread:
@@ -182,7 +182,7 @@ class Worker:
         return True
 
     def hear(self) -> Optional[tuple[Optional[int], str]]:
-        """What it says: a result, or why there is none. Nothing if it died."""
+        """Its result, or the reason why there is none. None if it died."""
         try:
             said: tuple[Optional[int], str] = self.pipe.recv()
         except (EOFError, OSError):
@@ -191,14 +191,14 @@ class Worker:
         return said
 
     def release(self) -> None:
-        """Lets an idle worker go, and joins or reaps it."""
+        """Releases an idle worker, and joins or reaps it."""
         self.pipe.send(None)
         self.body.join()
 
 
 def flag(model: Model) -> Any:
-    """What a worker looks at. No `Event`: that has a lock, which a worker
-    that is killed while it looks would take with it.
+    """The flag that a worker checks. Not an `Event`: that has a lock, which a
+    worker that is killed while it checks would take with it.
     """
     if model.start_method is None:
         return ctypes.c_bool(False)
@@ -207,7 +207,7 @@ def flag(model: Model) -> Any:
 
 
 class Pool:
-    """Workers that `serve`, supervised by whoever calls `join_next`."""
+    """Workers that `serve`, supervised by the caller of `join_next`."""
 
     def __init__(
         self, model: Model, rules: Rules, serve: Callable[..., None]
@@ -219,23 +219,23 @@ class Pool:
         self._workers = [Worker(model, serve) for _ in range(rules.workers)]
 
     def wait_for_all(self) -> None:
-        """Until every worker is ready for a job."""
+        """Waits until every worker is ready for a job."""
         while not all(worker.is_ready for worker in self._workers):
             self._supervise()
 
     def ids(self) -> list[Optional[int]]:
-        """Of the workers that are processes."""
+        """The process ids; None for threads."""
         bodies = [worker.body for worker in self._workers]
         return [getattr(body, "pid", None) for body in bodies]
 
     def submit(self, job: Job) -> None:
-        """One more job. An idle worker gets it at once."""
+        """Adds a job. An idle worker gets it at once."""
         self._waiting.append(job)
         self._deliver()
 
     def join_next(self) -> Optional[Job]:
-        """A job that is done with: done, or tried often enough. Nothing if
-        there is no more.
+        """A finished job: done, or tried often enough. None if there are no
+        more.
         """
         while not self._finished:
             if not self._waiting and not any(
@@ -246,12 +246,12 @@ class Pool:
         return self._finished.popleft()
 
     def join(self) -> None:
-        """Lets the workers go, but for those that were abandoned."""
+        """Releases and joins the workers, except abandoned ones."""
         for worker in self._workers:
             worker.release()
 
     def _supervise(self) -> None:
-        """Waits until a worker says something, or it is time to stop one."""
+        """Waits until a worker reports something, or must be stopped."""
         spoken = wait([worker.pipe for worker in self._workers], self._left())
         for place, worker in enumerate(self._workers):
             if worker.pipe in spoken:
@@ -260,7 +260,7 @@ class Pool:
         self._deliver()
 
     def _left(self) -> Optional[float]:
-        """Seconds until somebody must be stopped."""
+        """Seconds until a worker must be stopped."""
         watches = [worker.watch for worker in self._workers]
         times = [watch.due for watch in watches if watch and watch.due]
         return max(min(times) - time.monotonic(), 0) if times else None
@@ -293,7 +293,7 @@ class Pool:
             self._fail(job, watch.abandoned())
 
     def _fail(self, job: Job, ending: Ending) -> None:
-        """It waits for its next attempt, unless that would cost one more
+        """The job waits for its next attempt, unless that would cost another
         worker for good.
         """
         job.endings.append(ending)
@@ -307,9 +307,9 @@ class Pool:
         self.restarts += 1
         if self.restarts > self._rules.restarts:
             raise Failure(
-                f"{self.restarts} workers had to be replaced, and "
-                f"{self._rules.restarts} are the most: if the machine is "
-                "busy, give each job more time with --deadline"
+                f"{self.restarts} workers had to be replaced, but "
+                f"at most {self._rules.restarts} are allowed: if the machine "
+                "is busy, give each job more time with --deadline"
             )
         self._workers[place] = Worker(self._model, self._serve)
 
@@ -324,7 +324,7 @@ def serve(
     turn: Turn,
     perform: Callable[[str, int, int, Turn], int],
 ) -> None:
-    """What a worker does: one job after the other, until it is let go."""
+    """The main function of a worker: serves jobs until it is released."""
     say(pipe, None, "ready")
     while (task := take(pipe)) is not None:
         kind, number, attempt = task
@@ -345,6 +345,6 @@ def take(pipe: Connection) -> Any:
 
 
 def say(pipe: Connection, result: Optional[int], why: str) -> None:
-    """Who was abandoned may say it too late: nobody listens any more."""
+    """An abandoned worker may report too late, when nobody listens."""
     with contextlib.suppress(OSError):
         pipe.send((result, why))

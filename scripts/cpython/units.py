@@ -11,31 +11,31 @@ SIZES = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 def time(text: str) -> float:
-    """Seconds: of `25ms`."""
+    """Parses a time such as `25ms` into seconds."""
     number, unit = split(text)
     if unit not in TIMES:
-        raise argparse.ArgumentTypeError(f"{text} is no time such as 25ms")
+        raise argparse.ArgumentTypeError(f"{text} is not a time such as 25ms")
     return number * TIMES[unit]
 
 
 def size(text: str) -> int:
-    """Bytes: of `64MiB`."""
+    """Parses a size such as `64MiB` into bytes."""
     number, unit = split(text)
     if unit not in SIZES:
-        raise argparse.ArgumentTypeError(f"{text} is no size such as 64MiB")
+        raise argparse.ArgumentTypeError(f"{text} is not a size such as 64MiB")
     return number * SIZES[unit]
 
 
 def split(text: str) -> tuple[int, str]:
-    """The digits, and what stands behind them."""
+    """The digits, and the unit after them."""
     parts = re.fullmatch(r"(\d+) *([A-Za-z]*)", text)
     if parts is None:
-        raise argparse.ArgumentTypeError(f"{text} has no number, or no unit")
+        raise argparse.ArgumentTypeError(f"{text} has no number or no unit")
     return int(parts[1]), parts[2]
 
 
 def binary(size: int) -> str:
-    """`1 GiB`: as common/src/units.rs writes it, for it is in answers."""
+    """`1 GiB`, as in common/src/units.rs, because it is part of answers."""
     for unit, factor in reversed(SIZES.items()):
         if size and unit and size % factor == 0:
             return f"{size // factor} {unit}"

@@ -1,7 +1,7 @@
 """Worker cost: what does a worker cost to start and to keep?
 Here: threads and processes of CPython, by --model.
 There: examples-{threads,processes}/worker-cost/src/main.rs
-Watch: what each way to start one takes, and what a worker holds that waits.
+Watch: what each start method takes, and what a waiting worker holds.
 Run: python3 scripts/cpython/worker_cost.py --model processes --quick
 """
 
@@ -34,18 +34,18 @@ from input import Input
 from latency import Quantiles
 from models import Model
 
-#: The ways to have something done by a worker, or to keep workers that do
-#: nothing; and the numbers of the streams from which their tokens come. Rust
-#: has three more, which are not Python's to choose.
+#: The ways to get a job done by a worker, or to keep idle workers; with the
+#: numbers of the streams for their tokens. Rust has three more, which Python
+#: does not offer.
 WAYS = {"anew": 0, "borrowed": 1, "served": 3, "pool": 4, "idle": 7}
 
-#: What the ways differ in, where workers are processes.
+#: How processes are started, where the ways differ in that.
 START_METHODS = {"anew": "spawn", "borrowed": "fork", "served": "forkserver"}
 
 MASK = (1 << 64) - 1
 
-#: That a worker ran, and when: by the clock that all processes read alike,
-#: and what it made of its token.
+#: Proof that a worker ran, and when: the time on the clock that all processes
+#: share, and what it computed from its token.
 Stamp = tuple[int, int]
 
 
@@ -53,31 +53,43 @@ def main() -> None:
     """The flags are those of the Rust siblings, with fewer starts."""
     parser = contract.flags(
         "What does a worker cost to start and to keep?",
-        "  worker_cost.py                           threads, in every way\n"
+        "  worker_cost.py                           threads, every way\n"
         "  worker_cost.py --model processes --quick processes\n"
         "  worker_cost.py --variant idle --crew 64  the memory of idle ones",
     )
     add = parser.add_argument
-    add("--starts", type=contract.positive, metavar="N", help="of each way")
+    add(
+        "--starts",
+        type=contract.positive,
+        metavar="N",
+        help="starts to measure per method",
+    )
     add(
         "--parent-memory",
         type=units.size,
         metavar="SIZE",
-        help="of a second, larger parent [default: 1GiB, with --quick none]",
+        help="memory of a second, larger parent; 0 for none [default: 1GiB; "
+        "--quick: none]",
     )
-    add("--crew", type=contract.positive, metavar="N", help="idle workers")
+    add(
+        "--crew",
+        type=contract.positive,
+        metavar="N",
+        help="number of idle workers [default: several crews in turn]",
+    )
     add(
         "--table",
         type=units.size,
         metavar="SIZE",
-        help="what a crew reads and copies; 0 for none [default: 4MiB]",
+        help="size of a table that the crew reads and each worker copies; "
+        "0 for none [default: 4MiB]",
     )
     contract.add_variants(parser, list(WAYS))
     contract.main(parser, run, list(WAYS))
 
 
 def run(model: Model, arguments: argparse.Namespace) -> Outcome:
-    """One measurement after the other: a parent never becomes small again."""
+    """The measurements in order: a parent never becomes small again."""
     finished: list[Finished] = []
     ballast: Optional[mmap.mmap] = None
     for plan in plans(arguments):
@@ -88,7 +100,7 @@ def run(model: Model, arguments: argparse.Namespace) -> Outcome:
 
 
 def run_plan(model: Model, plan: Plan) -> Finished:
-    """Here it is chosen how a worker is started."""
+    """Chooses how workers are started."""
     if model.start_method is not None and plan.way in START_METHODS:
         model = models.processes(START_METHODS[plan.way])
     finished = Finished(plan, Laps(), contract.usage())
@@ -111,18 +123,18 @@ def run_plan(model: Model, plan: Plan) -> Finished:
 
 
 def act(token: int) -> Stamp:
-    """All that an empty worker does. Its first act is to see the time."""
+    """The work of an empty worker. Its first action is to read the clock."""
     began = time.monotonic_ns()
     return began, answer(token)
 
 
 def worker(token: int, answers: Any) -> None:
-    """A worker that is there for one token."""
+    """A worker that exists for one token."""
     answers.put(act(token))
 
 
 def server(tokens: Any, answers: Any) -> None:
-    """A worker that is there until it is let go."""
+    """A worker that exists until it is released."""
     while (token := tokens.get()) is not None:
         answers.put(act(token))
 
@@ -134,7 +146,7 @@ def answer(token: int) -> int:
 
 # The ways to start one
 
-#: A token in, a stamp out; and the worker gone, if it was for this only.
+#: A token in, a stamp out; and the worker gone, if it was started for this.
 Start = Callable[[int], Stamp]
 
 
@@ -152,42 +164,42 @@ def for_each(
 
 
 def anew(model: Model, answers: Any, token: int) -> Stamp:
-    """What it needs, it is given. A process starts an interpreter first, and
+    """It gets only what it needs. A process starts an interpreter first, and
     imports this file.
     """
     return join(contract.spawn(model, worker, token, answers), answers)
 
 
 def borrowed(model: Model, answers: Any, token: int) -> Stamp:
-    """It sees what its parent has: a closure does not cross to a process
-    that is started in any other way than by fork.
+    """It sees its parent's data: a closure can only be passed to a process
+    that is started by fork.
     """
     started = contract.spawn(model, lambda: worker(token, answers))
     return join(started, answers)
 
 
 def join(started: Any, answers: Any) -> Stamp:
-    """Waits for its end. A thread that fails leaves nothing behind."""
+    """Waits until it is gone. A thread that fails leaves no stamp."""
     started.join()
     status = getattr(started, "exitcode", 0)
     if status or answers.empty():
-        raise Failure(f"a worker ended badly: {status}")
+        raise Failure(f"a worker failed: {status}")
     stamp: Stamp = answers.get()
     return stamp
 
 
-#: What a server has imported before, each child has for nothing. It would
-#: prepare the program itself, if Python did not look for that under a wrong
-#: name (https://github.com/python/cpython/issues/126631).
+#: What a server has imported before, each child gets for free. It would
+#: prepare the program itself, if Python did not look it up by a wrong name
+#: (https://github.com/python/cpython/issues/126631).
 PREPARED = ["argparse", "concurrent.futures.process", "hashlib", "platform"]
 
 
 def served(model: Model, plan: Plan, finished: Finished) -> None:
-    """Somebody is there already: a thread that does it, behind a queue, or a
-    process that is small and forks for us, and never grows with us.
+    """A worker that already runs: a thread that does the job, behind a queue,
+    or a small process that forks for us, and never grows with us.
     """
     if model.start_method is not None:
-        # The first start begins the server.
+        # The first start also starts the server.
         context: Any = multiprocessing.get_context(model.start_method)
         context.set_forkserver_preload(PREPARED)
         anew(model, model.SimpleQueue(), 0)
@@ -209,7 +221,7 @@ def served(model: Model, plan: Plan, finished: Finished) -> None:
 
 
 def pool(model: Model, plan: Plan, finished: Finished) -> None:
-    """A warm pool of one worker, of the standard library."""
+    """A warm pool of one worker, from the standard library."""
     with executor(model) as workers:
         begin = workers.submit(os.getpid)
         process = begin.result()
@@ -219,8 +231,8 @@ def pool(model: Model, plan: Plan, finished: Finished) -> None:
 
 
 def executor(model: Model) -> Executor:
-    """The two have one interface; only processes need to be told that they
-    do not outlive us.
+    """The two have one interface; only processes must be told not to outlive
+    us.
     """
     if model.start_method is None:
         return ThreadPoolExecutor(1)
@@ -228,19 +240,19 @@ def executor(model: Model) -> Executor:
     return ProcessPoolExecutor(1, context, initializer=contract.hold_parent)
 
 
-# Crews that wait
+# Idle crews
 
-#: For how long anybody waits for a crew, in seconds.
+#: How long to wait for a crew, in seconds.
 PATIENCE = 60
 
-#: What a thread is given usually, and what each worker of a crew adds:
-#: because a thread that ends leaves its stack to the next one (glibc), which
-#: would seem to cost nothing. A larger crew has larger stacks.
+#: The usual stack size of a thread, and what each worker of a crew adds to it:
+#: a thread that exits leaves its stack to the next one (glibc), which would
+#: then seem to cost nothing. So a larger crew gets larger stacks.
 USUAL_STACK, MORE = 8 << 20, 64 << 10
 
 
 def idle(model: Model, plan: Plan, finished: Finished) -> None:
-    """Starts a crew, and looks what it holds while it waits."""
+    """Starts a crew, and measures what it holds while it waits."""
     before, stacks = footprint(os.getpid()), kernel_stacks()
     table = lent(model, plan)
     gate, sums = model.Barrier(plan.count + 1), model.SimpleQueue()
@@ -265,7 +277,7 @@ def idle(model: Model, plan: Plan, finished: Finished) -> None:
 
 
 def wait(table: Any, gate: Any, sums: Any) -> None:
-    """Reads the table and makes a copy, and waits, with that in its hands."""
+    """Reads the table and makes a copy, which it holds while it waits."""
     gate.wait(PATIENCE)
     own = array("Q")
     own.frombytes(memoryview(table).cast("B"))
@@ -275,16 +287,16 @@ def wait(table: Any, gate: Any, sums: Any) -> None:
 
 
 def pass_through(gate: Any) -> None:
-    """Together with the whole crew."""
+    """Passes the gate together with the whole crew."""
     try:
         gate.wait(PATIENCE)
     except threading.BrokenBarrierError:
-        raise Failure(f"a crew is not there after {PATIENCE} s") from None
+        raise Failure(f"a crew is not ready after {PATIENCE} s") from None
 
 
 def lent(model: Model, plan: Plan) -> Any:
-    """The table as all can read it: threads as it is, processes by mapping
-    the same memory.
+    """The table in readable form for all: threads share it as it is,
+    processes map the same memory.
     """
     table = common_table(plan)
     if model.start_method is None or not table:
@@ -294,7 +306,7 @@ def lent(model: Model, plan: Plan) -> Any:
 
 
 def common_table(plan: Plan) -> array[int]:
-    """What all workers of a crew read."""
+    """The table that all workers of a crew read."""
     first = Input(plan.seed, plan.count).below((1 << 32) - 1)
     words = range(first, first + plan.table // 8)
     return array("Q", (word * word & MASK for word in words))
@@ -302,7 +314,7 @@ def common_table(plan: Plan) -> array[int]:
 
 @contextmanager
 def stack_size(size: int) -> Iterator[None]:
-    """Of the threads that are started meanwhile."""
+    """Sets the stack size of threads started in this block."""
     before = threading.stack_size(size)
     try:
         yield
@@ -312,9 +324,9 @@ def stack_size(size: int) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes that workers hold: pages that nobody else maps, these and a part
-    of those that several share, and the kernel's tables of all of them. None
-    for what the kernel does not tell.
+    """Bytes that workers hold: pages that nobody else maps; these plus a
+    share of shared pages; and the kernel's page tables. None for what the
+    kernel does not report.
     """
 
     private: Optional[float]
@@ -322,7 +334,7 @@ class Footprint:
     page_tables: Optional[float]
 
     def minus(self, other: Footprint) -> Footprint:
-        """What came since."""
+        """The growth since then."""
         return Footprint(
             difference(self.private, other.private),
             difference(self.proportional, other.proportional),
@@ -333,8 +345,8 @@ class Footprint:
 def difference(
     last: Optional[float], first: Optional[float]
 ) -> Optional[float]:
-    """Of two figures that are known. Others that share pages come and go: what
-    seems to be less than nothing is not known.
+    """The difference of two known figures. Other programs that share pages
+    come and go: what seems to be less than nothing is unknown.
     """
     if last is None or first is None or last < first:
         return None
@@ -342,9 +354,9 @@ def difference(
 
 
 def footprint(process: int) -> Footprint:
-    """Of one process. Linux only.
+    """The footprint of one process. Linux only.
 
-    Private is what is of no file: see worker_cost/memory.rs of `common`.
+    Private memory is anonymous: see worker_cost/memory.rs of `common`.
     """
     dirty, of_no_file, proportional = (
         contract.memory(process, kind)
@@ -357,12 +369,12 @@ def footprint(process: int) -> Footprint:
 
 
 def kernel_stacks() -> Optional[int]:
-    """Of the whole machine: it tells little of a small crew."""
+    """For the whole machine: it says little about a small crew."""
     return kibibytes("/proc/meminfo", "KernelStack")
 
 
 def kibibytes(path: str, name: str) -> Optional[int]:
-    """A line of /proc, in bytes. None where there is none."""
+    """A line of /proc, in bytes. None if it does not exist."""
     try:
         with open(path) as lines:
             found = [line.split() for line in lines if line.startswith(name)]
@@ -376,7 +388,7 @@ def kibibytes(path: str, name: str) -> Optional[int]:
 
 @dataclass(frozen=True)
 class Plan:
-    """One measurement: how often something is started, or how many wait."""
+    """A measurement: the number of starts, or of idle workers."""
 
     way: str
     parent_memory: int
@@ -385,7 +397,7 @@ class Plan:
     seed: int
 
     def key(self) -> str:
-        """As ids name it."""
+        """The name in ids."""
         if self.way == "idle":
             with_tables = ".with-tables" if self.table else ""
             return f"idle-{self.count}{with_tables}"
@@ -394,7 +406,7 @@ class Plan:
         return self.way
 
     def name(self) -> str:
-        """As the figures and the answer name it."""
+        """The name with the figures and in the answer."""
         if self.way == "idle":
             with_tables = ", with tables" if self.table else ""
             return f"idle, {self.count}{with_tables}"
@@ -403,14 +415,14 @@ class Plan:
         return self.way
 
     def tokens(self) -> Iterator[int]:
-        """What the workers are given."""
+        """The workers' tokens."""
         below, bound = Input(self.seed, WAYS[self.way]).below, (1 << 32) - 1
         for _ in range(self.count):
             high = below(bound)
             yield high << 32 | below(bound)
 
     def reference(self) -> int:
-        """The sum of the right answers."""
+        """The sum of the correct answers."""
         if self.way == "idle":
             return sum(common_table(self)) * self.count & MASK
         return sum(map(answer, self.tokens())) & MASK
@@ -435,7 +447,7 @@ def plans(arguments: argparse.Namespace) -> list[Plan]:
 
 
 def usual_starts(way: str, is_quick: bool, is_large: bool) -> int:
-    """How many take about a second, by the slower model."""
+    """As many as take about a second with the slower model."""
     usual = {"anew": 20, "borrowed": 100, "served": 50, "pool": 2000}[way]
     if is_large and way == "borrowed":
         usual = 10
@@ -443,7 +455,7 @@ def usual_starts(way: str, is_quick: bool, is_large: bool) -> int:
 
 
 def crews(arguments: argparse.Namespace) -> list[Plan]:
-    """One after the other; and one with tables."""
+    """The crews in turn, and one with tables."""
     usual = [1, 8] if arguments.quick else [1, 8, 64]
     sizes = [arguments.crew] if arguments.crew else usual
     table = 4 << 20 if arguments.table is None else arguments.table
@@ -455,16 +467,16 @@ def crews(arguments: argparse.Namespace) -> list[Plan]:
 
 
 def grow(length: int) -> mmap.mmap:
-    """Memory of the parent that is there, page by page, and never used: a
-    fork has to copy the page tables all the same. In small pages: of large
-    ones there would be 512 times fewer to copy.
+    """Memory of the parent that exists page by page and is never used: a fork
+    has to copy its page tables all the same. In small pages: with large ones
+    there would be 512 times fewer to copy.
     """
     private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
     try:
         ballast = mmap.mmap(-1, length, flags=private)
     except OSError as error:
         raise Failure(
-            f"a parent of {units.binary(length)} cannot be had ({error}): "
+            f"cannot allocate a parent of {units.binary(length)} ({error}): "
             "try --parent-memory 0"
         ) from None
     ballast.madvise(mmap.MADV_NOHUGEPAGE)
@@ -478,7 +490,7 @@ def grow(length: int) -> mmap.mmap:
 
 @dataclass
 class Finished:
-    """One measurement, done."""
+    """A finished measurement."""
 
     plan: Plan
     laps: Laps
@@ -487,12 +499,12 @@ class Finished:
     finish: list[float] = field(default_factory=list)
     sum: int = 0
     cpu: float = 0.0
-    #: Of each worker that waited.
+    #: Per waiting worker.
     held: Footprint = field(default_factory=lambda: Footprint(0, 0, 0))
     kernel_stack: Optional[float] = None
 
     def measure(self, start: Start) -> None:
-        """Has a worker do each of the plan's tokens, one after the other."""
+        """Gives each of the plan's tokens to a worker, one after another."""
         self.before = contract.usage()
         for token in self.plan.tokens():
             called = time.monotonic_ns()
@@ -500,19 +512,19 @@ class Finished:
             done = time.monotonic_ns()
             if found != answer(token):
                 raise Failure(
-                    f"a worker was given {token:#x}, and answered {found:#x}"
+                    f"wrong answer to {token:#x}: a worker answered {found:#x}"
                 )
             if not called <= began <= done:
                 raise Failure(
-                    f"a worker says that it began at {began} ns, and it was "
-                    f"called at {called} and done at {done}"
+                    f"impossible time: a worker says that it began at {began} "
+                    f"ns, but it was called at {called} and done at {done}"
                 )
             self.first_act.append((began - called) / 1e9)
             self.finish.append((done - called) / 1e9)
             self.sum = (self.sum + found) & MASK
 
     def note_cpu(self) -> None:
-        """Of one start, ours and that of the workers, which are reaped."""
+        """Per start: this process and the workers, which are reaped."""
         after = contract.usage()
         used = sum(
             after[kind] - self.before[kind]
@@ -523,7 +535,7 @@ class Finished:
     def note_crew(
         self, held: Sequence[Footprint], stacks: Optional[float]
     ) -> None:
-        """On average over the crew."""
+        """Averages over the crew."""
 
         def average(of: Iterable[Optional[float]]) -> Optional[float]:
             total = contract.total(of)
@@ -541,48 +553,54 @@ class Finished:
         expected = self.plan.reference()
         if self.sum != expected:
             raise Failure(
-                f"{self.plan.name()}: the workers found {self.sum:#x}, and "
-                f"the serial reference is {expected:#x}"
+                f"{self.plan.name()}: wrong sum of answers: "
+                f"got {self.sum:#x}, expected {expected:#x}"
             )
 
     def metrics(self) -> list[Metric]:
-        """As the Rust siblings name them."""
+        """Named as in the Rust siblings."""
         is_idle = self.plan.way == "idle"
         metrics = self._of_crew() if is_idle else self._of_starts()
         key, name = self.plan.key(), self.plan.name()
         return [metric.of(key, name) for metric in metrics]
 
     def _of_starts(self) -> list[Metric]:
-        """What is judged is how long it takes in all."""
+        """The total time is judged."""
         first_act = Quantiles.of(self.first_act).metrics(
-            "first-act", "first act"
+            "first-act", "first action"
         )
-        cpu = Metric("cpu", "CPU", "s", "lower", self.cpu)
+        cpu = Metric("cpu", "CPU time", "s", "lower", self.cpu)
         details = [
             dataclasses.replace(metric, detail=True)
             for metric in [*first_act, cpu]
         ]
         return [
-            *Quantiles.of(self.finish).metrics("finish", "finish"),
+            *Quantiles.of(self.finish).metrics("finish", "done and gone"),
             *details,
         ]
 
     def _of_crew(self) -> list[Metric]:
-        """What threads hold in common is private to their process. So where
-        they share a table, only their part in everything can be compared.
+        """What threads share is private to their process. So where workers
+        share a table, only their proportional memory can be compared.
         """
         shares = self.plan.table > 0
         held, stack = self.held, self.kernel_stack
         return [
             Metric(
                 "private",
-                "private bytes",
+                "private memory",
                 "B",
                 "lower",
                 held.private,
                 detail=shares,
             ),
-            Metric("pss", "PSS", "B", "lower", held.proportional),
+            Metric(
+                "pss",
+                "memory with shared pages (PSS)",
+                "B",
+                "lower",
+                held.proportional,
+            ),
             Metric(
                 "page-tables",
                 "page tables",
@@ -603,7 +621,7 @@ class Finished:
 
 
 def outcome(model: Model, finished: Sequence[Finished]) -> Outcome:
-    """Checks that every worker did its work, and tells what they cost."""
+    """Checks that every worker did its work, and builds the outcome."""
     laps, answer = Laps(), Digest()
     for one in finished:
         one.check()
@@ -637,7 +655,7 @@ def outcome(model: Model, finished: Sequence[Finished]) -> Outcome:
 
 
 def ways(finished: Sequence[Finished]) -> list[str]:
-    """Those that were taken."""
+    """The ways that were measured."""
     return list(dict.fromkeys(one.plan.way for one in finished))
 
 
@@ -660,10 +678,10 @@ def meaning(finished: Sequence[Finished]) -> str:
         for one in finished
     }
     if not {"anew", "pool"} <= medians.keys():
-        return "Every worker did what it was given, and once."
+        return "Every worker did its job, exactly once."
     return (
-        "Adopt the pool: a worker that is there already does a job in "
-        f"{medians['pool']}, and\nstarting one for it takes "
+        "Use a pool: a worker that already runs does a job in "
+        f"{medians['pool']}, while starting\none for it takes "
         f"{medians['anew']}."
     )
 

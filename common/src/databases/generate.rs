@@ -1,11 +1,11 @@
-//! The databases that are made if none is given.
+//! The databases that are generated if the user provides none.
 //!
-//! A few hidden factors drive all columns, each column in its own mixture,
-//! and every number has some noise. So a third of the components carries 95 %
-//! of the variance. What real tables have beside numbers is there, too: a
-//! column of text, a NULL here and there, and in every other database a column
-//! that never changes. The rows of database `index`, from 0, in Python, with
-//! `below` and `uniform` as in [`Input`]:
+//! A few hidden factors drive all columns, each column with its own mixture,
+//! and every number has some noise. So a third of the components explains 95 %
+//! of the variance. The tables also have the other contents of real tables: a
+//! column of text, an occasional NULL, and in every other database a constant
+//! column. The rows of database `index`, from 0, in Python, with `below` and
+//! `uniform` as in [`Input`]:
 //!
 //! ```python
 //! def database(seed, index, rows, columns):
@@ -42,8 +42,8 @@ use rusqlite::{Connection, Statement, types::Null};
 use super::TABLE;
 use crate::{escaped::Escaped, input::Input, progress::Progress};
 
-/// To be counted up with every change of the formulas or the table, so that
-/// what an older version made is not taken for the new.
+/// Increment this with every change of the formulas or the table, so that old
+/// databases are not mistaken for new ones.
 const FORMAT: u32 = 1;
 const DATABASES: usize = 6;
 const FACTORS: usize = 24;
@@ -51,26 +51,26 @@ const NOISE: f64 = 0.22;
 const ROWS_TO_A_NULL: u32 = 64;
 const STATIONS: [&str; 4] = ["north", "east", "south", "west"];
 
-/// What shapes the generated databases.
+/// The parameters of the generated databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
     /// The seed of all numbers.
     pub seed: u64,
     /// Rows of each table.
     pub rows: usize,
-    /// Columns of each table, without the one of text.
+    /// Columns of each table, not counting the text column.
     pub columns: usize,
 }
 
 impl Shape {
-    /// Large enough for the work of a person's first look, or of a longer.
+    /// The default shape, for a quick first look or a full run.
     pub fn usual(seed: u64, quick: bool) -> Self {
         let (rows, columns) = if quick { (3_200, 320) } else { (4_800, 600) };
         Shape { seed, rows, columns }
     }
 }
 
-/// The folder's name: databases of other shapes lie beside these.
+/// The folder's name: each shape has its own folder.
 impl fmt::Display for Shape {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Shape { seed, rows, columns } = self;
@@ -78,26 +78,24 @@ impl fmt::Display for Shape {
     }
 }
 
-/// The databases of that shape where they belong, which are made now if this
-/// is the first time.
+/// The databases of this shape in the default folder, generated on first use.
 ///
 /// # Errors
 ///
-/// Fails if they can be neither found nor made.
+/// Fails if they do not exist and cannot be generated.
 pub fn generated(shape: &Shape) -> Result<Vec<PathBuf>> {
     folder().and_then(|folder| generate(&folder, shape)).context(
-        "the databases could not be generated; \
-         give some of your own with --database",
+        "cannot generate the databases; \
+         provide your own with --database",
     )
 }
 
-/// The databases of that shape below `folder`, which are made if they are not
-/// there.
+/// The databases of this shape below `folder`, generated if they do not exist.
 ///
-/// A database gets its name when it is whole: it is built in memory, written
-/// to a file of another name, and that is renamed. Whoever is killed on the
-/// way leaves one such file, and the next one who makes a database here
-/// overwrites it. A lock lets only one at a time.
+/// A database gets its name only when it is complete: it is built in memory,
+/// written to a file with a temporary name, and renamed. A program killed on
+/// the way leaves one such file, which the next one that generates a database
+/// here overwrites. A lock admits one program at a time.
 ///
 /// # Errors
 ///
@@ -110,23 +108,23 @@ pub fn generate(folder: &Path, shape: &Shape) -> Result<Vec<PathBuf>> {
         return Ok(paths);
     }
     fs::create_dir_all(&home)
-        .with_context(|| format!("no folder {}", Escaped(&home)))?;
+        .with_context(|| format!("cannot create {}", Escaped(&home)))?;
     let _only_one_at_a_time = lock(folder)?;
     let progress = Progress::new(DATABASES);
     for (index, path) in paths.iter().enumerate() {
-        progress.now("generating databases, once");
+        progress.now("generating databases (first run only)");
         if !path.exists() {
             write(&mut build(shape, index)?, &folder.join("unfinished"), path)
-                .with_context(|| format!("no file {}", Escaped(path)))?;
+                .with_context(|| format!("cannot write {}", Escaped(path)))?;
         }
         progress.step();
     }
     Ok(paths)
 }
 
-/// Where generated databases belong: beside the folder that Cargo built this
+/// The folder for generated databases: next to the one that Cargo built this
 /// program into, `target/release` or `target/debug/deps`. There `cargo clean`
-/// finds them, and both siblings and their tests find the same.
+/// removes them, and both siblings and their tests find the same ones.
 fn folder() -> Result<PathBuf> {
     let program = env::current_exe().context("this program has no path")?;
     let inner = ["deps", "examples"];
@@ -136,18 +134,18 @@ fn folder() -> Result<PathBuf> {
         .find(|folder| !inner.iter().any(|name| folder.ends_with(name)))
         .and_then(Path::parent)
         .map(|target| target.join("matrix"))
-        .with_context(|| format!("{} is in no folder", Escaped(&program)))
+        .with_context(|| format!("{} is not in a folder", Escaped(&program)))
 }
 
-/// The kernel takes the lock back from whoever dies with it.
+/// The kernel releases the lock when its holder dies.
 fn lock(folder: &Path) -> Result<File> {
     let path = folder.join("lock");
     File::create(&path)
         .and_then(|file| file.lock().map(|()| file))
-        .with_context(|| format!("no lock on {}", Escaped(&path)))
+        .with_context(|| format!("cannot lock {}", Escaped(&path)))
 }
 
-/// What cannot be finished is removed: it may be what has filled the disk.
+/// Removes the file if it cannot be finished: it may have filled the disk.
 fn write(
     database: &mut Connection,
     unfinished: &Path,
@@ -155,13 +153,13 @@ fn write(
 ) -> Result<()> {
     let finished = finish(database, unfinished, path);
     if finished.is_err() {
-        // The first error is the one to tell.
+        // The first error is the one to report.
         let _ = fs::remove_file(unfinished);
     }
     finished
 }
 
-/// It is on the disk before it gets its name, lest a power failure leave the
+/// Syncs the file before renaming it. Otherwise a power failure could leave the
 /// name without the content.
 fn finish(
     database: &mut Connection,
@@ -176,7 +174,7 @@ fn finish(
 
 fn build(shape: &Shape, index: usize) -> Result<Connection> {
     let mut connection = super::open_in_memory()?;
-    // With small pages a row of hundreds of numbers goes on in other pages,
+    // With small pages, a row of hundreds of numbers overflows into other pages
     // and takes twice as long to read.
     connection.pragma_update(None, "page_size", 65536)?;
     connection.execute(&declaration(shape), [])?;
@@ -201,7 +199,7 @@ fn is_integer(column: usize) -> bool {
     column % 3 == 2
 }
 
-/// The formulas of the module's text.
+/// The formulas of the module's documentation.
 fn fill(insert: &mut Statement<'_>, shape: &Shape, index: usize) -> Result<()> {
     let mut input = Input::new(shape.seed, index as u64);
     let mixing = mixing(&mut input, shape.columns);
@@ -225,7 +223,7 @@ fn fill(insert: &mut Statement<'_>, shape: &Shape, index: usize) -> Result<()> {
     Ok(())
 }
 
-/// How much of each factor each column has; the later factors have less.
+/// The weight of each factor in each column; later factors weigh less.
 fn mixing(input: &mut Input, columns: usize) -> Vec<Vec<f64>> {
     let mut strengths = |factor: usize| -> Vec<f64> {
         (0..columns)
@@ -235,7 +233,7 @@ fn mixing(input: &mut Input, columns: usize) -> Vec<Vec<f64>> {
     (0..FACTORS).map(&mut strengths).collect()
 }
 
-/// The numbers of a row, before they get their unit.
+/// The numbers of a row, before scaling.
 fn measure(input: &mut Input, mixing: &[Vec<f64>], numbers: &mut [f64]) {
     let factors: Vec<f64> =
         mixing.iter().map(|_| input.uniform() - 0.5).collect();

@@ -1,15 +1,15 @@
-//! Whether a database was written to meanwhile.
+//! Detects writes to a database.
 
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-/// What shows that a database was written to: its file and its WAL, as the
-/// file system has them. SQLite's own counter of changes is silent about what
-/// is in the WAL (fileformat2.html, 1.3.7), and about a file that has taken the
-/// place of another; its `data_version` is of one connection.
+/// Changes when a database is written to: the file-system metadata of its file
+/// and its WAL. SQLite's own change counter misses writes in the WAL
+/// (fileformat2.html, 1.3.7) and a file that replaced another; its
+/// `data_version` is per connection.
 ///
-/// Two writes within a tick of the kernel's clock may look like one.
+/// Two writes within one tick of the kernel's clock may look like one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version([Option<Stamp>; 2]);
 
@@ -21,7 +21,7 @@ struct Stamp {
 }
 
 impl Version {
-    /// Of the database at this path, now.
+    /// The current version of the database at this path.
     pub fn of(path: &Path) -> Self {
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
@@ -29,8 +29,8 @@ impl Version {
     }
 }
 
-/// Nothing if there is no such file, or nothing in it: a reader, too, makes an
-/// empty WAL.
+/// None if the file does not exist or is empty: readers create an empty WAL
+/// too.
 fn stamp(path: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(path).ok()?;
     (metadata.len() > 0).then(|| Stamp {

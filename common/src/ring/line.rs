@@ -1,10 +1,10 @@
-//! The bare limit: one cache line.
+//! The lower bound: one cache line.
 //!
-//! A message of up to a line's length stands in the line that also says that
-//! it is there. So a round trip is two lines that change cores, one each way,
-//! and nothing less can carry a message. There is no room for a second one:
-//! it must not be sent before the first was answered. A [ring](super) is
-//! measured against this.
+//! A message of up to a line's length lies in the same line as the stamp that
+//! announces it. So a round trip moves two lines between cores, one each way,
+//! and nothing less can carry a message. There is no room for a second message:
+//! it must not be sent before the first is answered. This is the yardstick for
+//! a [ring](super).
 
 use std::{
     ptr::NonNull,
@@ -25,11 +25,11 @@ use super::{
 /// Words in a line, and so in the longest message.
 pub const WORDS: usize = 8;
 
-/// The bytes of a line, and of its neighbour, which is left empty.
+/// The bytes of a line and of its neighbour, which stays empty.
 pub const SIZE: usize = size_of::<Line>();
 
-/// A message. Its first half word, the stamp, is written last, and says that
-/// it is there: so it must differ from that of the message before.
+/// A message. Its first half word, the stamp, is written last and announces the
+/// message, so it must differ from the previous message's stamp.
 #[derive(Debug)]
 #[repr(C, align(128))]
 struct Line {
@@ -38,7 +38,7 @@ struct Line {
     words: [AtomicU64; WORDS - 1],
 }
 
-/// A line in memory that was found fit for it.
+/// A line in memory checked to fit it.
 #[derive(Debug)]
 struct Laid<M> {
     line: NonNull<Line>,
@@ -46,7 +46,7 @@ struct Laid<M> {
 }
 
 // SAFETY: the pointer is into memory that it owns and that may be sent; all
-// that is done through it is atomic.
+// access through it is atomic.
 unsafe impl<M: Memory> Send for Laid<M> {}
 
 impl<M: Memory> Laid<M> {
@@ -60,9 +60,9 @@ impl<M: Memory> Laid<M> {
     }
 
     fn line(&self) -> &Line {
-        // SAFETY: the memory was found long enough and aligned, it lives as
-        // long as this, and a line is made of atomics, for which all bytes
-        // are values.
+        // SAFETY: the memory was checked to be long enough and aligned, it
+        // lives as long as this, and a line is made of atomics, for which all
+        // bytes are values.
         unsafe { self.line.as_ref() }
     }
 }
@@ -89,17 +89,17 @@ pub struct Sender<M> {
 }
 
 impl<M: Memory> Sender<M> {
-    /// The one sender of a line, whose memory was all zero at first.
+    /// The only sender of a line, whose memory must initially be all zero.
     ///
     /// # Errors
     ///
-    /// Fails if the memory is not of [`SIZE`].
+    /// Fails if the size of the memory is not [`SIZE`].
     pub fn new(memory: M, manner: Manner) -> Result<Self, Error> {
         Ok(Sender { laid: Laid::new(memory)?, manner })
     }
 
-    /// Sends a message of at most [`WORDS`], whose first half word is not
-    /// that of the last one, nor zero.
+    /// Sends a message of at most [`WORDS`]. Its first half word must not be
+    /// zero, and must differ from that of the last message.
     #[inline]
     pub fn send(&mut self, message: &[u64]) {
         let line = self.laid.line();
@@ -124,20 +124,20 @@ pub struct Receiver<M> {
 }
 
 impl<M: Memory> Receiver<M> {
-    /// The one receiver of a line, whose memory was all zero at first.
+    /// The only receiver of a line, whose memory must initially be all zero.
     ///
     /// # Errors
     ///
-    /// Fails if the memory is not of [`SIZE`].
+    /// Fails if the size of the memory is not [`SIZE`].
     pub fn new(memory: M, waiting: Waiting) -> Result<Self, Error> {
         Ok(Receiver { laid: Laid::new(memory)?, seen: 0, waiting })
     }
 
-    /// Receives the next message, or as much of it as there is room for.
+    /// Receives the next message, or as much of it as fits.
     ///
     /// # Errors
     ///
-    /// Fails if the other end is dead, or at the timeout.
+    /// Fails if the other end is dead or the wait times out.
     #[inline]
     pub fn receive(&mut self, message: &mut [u64]) -> Result<(), Error> {
         self.seen = self.next()?;
@@ -163,14 +163,14 @@ impl<M: Memory> Receiver<M> {
         Ok(self.laid.line().stamp.load())
     }
 
-    /// Lets time pass. Whether a message has come.
+    /// Lets some time pass. Returns whether a message has arrived.
     #[inline]
     fn rest(&self, deadline: Option<Instant>) -> bool {
         let stamp = &self.laid.line().stamp;
         if self.waiting.manner == Manner::Spin {
             let has_come = (0..SPINS).any(|_| stamp.load() != self.seen);
             if !has_come {
-                // The sender may wait for the core that we are on.
+                // The sender may be waiting for our core.
                 thread::yield_now();
             }
             return has_come;
@@ -185,7 +185,7 @@ impl<M: Memory> Receiver<M> {
     #[cold]
     fn check_the_other(&self, deadline: Option<Instant>) -> Result<(), Error> {
         let side = Side::Sender;
-        // It may have sent its last between our look at it and its death.
+        // It may have sent a last message between our last read and its death.
         let is_silent = || self.laid.line().stamp.load() == self.seen;
         match self.waiting.timeout {
             _ if self.waiting.is_other_dead() && is_silent() => {

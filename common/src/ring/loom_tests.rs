@@ -1,12 +1,12 @@
-//! Puts the text of `protocol.rs` to every order of steps that the memory
-//! model allows: loom runs a model again and again, each time with other
-//! switches between its threads, and other stale values read.
+//! Checks the source of `protocol.rs` in every interleaving that the memory
+//! model allows: loom runs a model again and again, each time with different
+//! switches between its threads and different stale values.
 //!
-//! It would find a wake-up that is lost (both sleep: loom calls it a
-//! deadlock), a grain that both ends touch (a race), and a message out of
-//! order (an assertion). `memory.rs` is not in it: in its place are words
-//! that sleep in loom, and a cell for each grain of the ring. How a word is
-//! read and written, and where a fence stands, is in the protocol.
+//! It would find a lost wake-up (both ends sleep: loom reports a deadlock), a
+//! grain that both ends access (a race), and a message out of order (an
+//! assertion). `memory.rs` is replaced by words that sleep in loom, and a cell
+//! for each grain of the ring. The protocol itself determines how words are
+//! read and written, and where the fences are.
 
 use std::{
     cell::Cell,
@@ -27,24 +27,23 @@ use loom::{
 use super::{Error, Manner, Side, Waiting};
 use protocol::{End, GRAIN, Header, Place, Word};
 
-/// The same text as beside this file. What it finds here under the name
-/// `atomic` is loom's, its fences included.
+/// The same source file, but here its `atomic` is loom's, fences included.
 #[path = "protocol.rs"]
-#[expect(clippy::duplicate_mod, reason = "with other atomics it is another")]
+#[expect(clippy::duplicate_mod, reason = "it uses different atomics")]
 #[expect(dead_code, reason = "a model does not do all that a ring does")]
 mod protocol;
 
-/// More looks in a row than of anybody who will sleep.
+/// More reads in a row than an end makes before it sleeps.
 const MANY_LOOKS: u32 = 1 << 12;
 
 loom::thread_local! {
-    /// Which end this thread has.
+    /// Which end this thread plays.
     static SIDE: Cell<Side> = Cell::new(Side::Sender);
 }
 
 std::thread_local! {
-    /// How often each side has slept in all runs of a model, which are all
-    /// on the thread of their test: loom's threads are not the system's.
+    /// How often each side has slept in all runs of a model. All runs are on
+    /// the thread of their test: loom's threads are not the system's.
     static SLEPT: Cell<[u32; 2]> = const { Cell::new([0; 2]) };
 }
 
@@ -52,10 +51,10 @@ std::thread_local! {
 #[derive(Debug, Default)]
 struct LoomWord {
     value: AtomicU32,
-    /// What the one end that reads this word has last seen in a spin.
+    /// What the only end that reads this word last saw in a spin.
     seen: NoStep,
-    /// Locked to compare and sleep, and to wake: futex(2) promises that each
-    /// comes wholly before or after the other. It promises no more, so the
+    /// Locked to compare and sleep, and to wake: futex(2) guarantees that each
+    /// is atomic with respect to the other. It guarantees no more, so the
     /// comparison may see a stale value.
     sleeper: Mutex<Option<Thread>>,
 }
@@ -65,13 +64,13 @@ impl Word for LoomWord {
         &self.value
     }
 
-    /// In a spin only the first look is a real one, and the others give
-    /// again what it saw. Nothing is lost by that: looks change nothing, so
-    /// a spin that sees something in its last look does as one that begins
-    /// so late. But two thousand looks would be as many places to switch at.
+    /// In a spin only the first read is real, and the others repeat its result.
+    /// This loses nothing: reads change nothing, so a spin that sees something
+    /// in its last read is equivalent to one that starts that late. But two
+    /// thousand reads would be as many places to switch at.
     ///
-    /// An end that never sleeps looks in earnest now and then, and lets the
-    /// other one go on before.
+    /// An end that never sleeps does a real read now and then, after yielding
+    /// to the other end.
     fn look(&self, nth: u32) -> u32 {
         if nth.is_multiple_of(MANY_LOOKS) {
             if nth > 0 {
@@ -84,7 +83,7 @@ impl Word for LoomWord {
 
     fn pause() {}
 
-    /// Sleeps for ever, so that nothing helps but to be woken.
+    /// Sleeps forever, so that only a wake-up helps.
     fn park(&self, expected: u32, _at_most: Duration) {
         let mut sleeper = self.sleeper.lock().unwrap();
         if self.atomic().load(Relaxed) == expected {
@@ -113,11 +112,11 @@ struct Ring {
     cells: Vec<UnsafeCell<u32>>,
 }
 
-// SAFETY: a cell is touched only by the end that it belongs to. That this is
-// so is the protocol's task, and loom watches over it.
+// SAFETY: only the end that owns a cell accesses it. The protocol has to ensure
+// that, and loom verifies it.
 unsafe impl Sync for Ring {}
 
-/// Where an end finds its ring.
+/// The ring, as each end holds it.
 struct Room(Arc<Ring>);
 
 impl Place for Room {
@@ -128,14 +127,13 @@ impl Place for Room {
     }
 }
 
-/// The next cells of an end, which must be its own.
+/// The next cells of an end, which must own them.
 fn cells(end: &End<Room>, grains: u32) -> &[UnsafeCell<u32>] {
     let at = (end.index() / GRAIN) as usize;
     &end.place().0.cells[at..][..grains as usize]
 }
 
-/// Sends a message of so many grains, each of which is `message`, and so is
-/// the tag.
+/// Sends a message of this many grains, each equal to `message`, as is the tag.
 fn send(end: &mut End<Room>, message: u32, grains: u32) -> Result<(), Error> {
     end.wait_for(grains * GRAIN)?;
     for cell in cells(end, grains) {
@@ -147,9 +145,9 @@ fn send(end: &mut End<Room>, message: u32, grains: u32) -> Result<(), Error> {
     Ok(())
 }
 
-/// Receives a message of so many grains, which must be `message`. If it is
-/// the last one, and was not seen with what was told after it, then so must
-/// be the tag.
+/// Receives a message of this many grains, each of which must equal `message`.
+/// If it is the last one, and no later publication was seen with it, the tag
+/// must equal it too.
 fn receive(
     end: &mut End<Room>,
     message: u32,
@@ -168,13 +166,13 @@ fn receive(
     Ok(())
 }
 
-/// Leaves a grain out, which the other end is not told before we wait.
+/// Skips a grain, which is not published before we wait.
 fn skip(end: &mut End<Room>) {
     end.wait_for(GRAIN).unwrap();
     end.advance(GRAIN);
 }
 
-/// A ring, and what its two ends do.
+/// A ring, and the actions of its two ends.
 #[derive(Clone, Copy)]
 struct Model {
     manner: Manner,
@@ -184,8 +182,8 @@ struct Model {
 }
 
 impl Model {
-    /// Tries all orders, or those with so many switches at most where none
-    /// was needed. Gives how often each side slept.
+    /// Tries all interleavings, or those with at most this many preemptions.
+    /// Returns how often each side slept.
     fn check(self, switches: Option<usize>) -> [u32; 2] {
         SLEPT.set([0; 2]);
         let mut builder = Builder::new();
@@ -216,9 +214,9 @@ impl Model {
 const MANNERS: [Manner; 3] =
     [Manner::Spin, Manner::SpinThenPark, Manner::Block];
 
-/// Switches where none is needed, for models of several messages: each step
-/// more multiplies the orders, and a second of them is enough for a test.
-/// Whoever sleeps at once takes the fewest steps.
+/// The preemption bound for models of several messages: each further step
+/// multiplies the interleavings, and a test should take about a second. Ends
+/// that sleep at once take the fewest steps.
 fn few(manner: Manner) -> Option<usize> {
     match manner {
         Manner::Spin => Some(1),
@@ -227,7 +225,7 @@ fn few(manner: Manner) -> Option<usize> {
     }
 }
 
-/// Whoever may sleep did, and whoever may not did not.
+/// Asserts that exactly the sides that may sleep did.
 fn assert_slept(manner: Manner, slept: [u32; 2], sides: &[Side]) {
     for side in [Side::Sender, Side::Receiver] {
         let may_sleep = manner != Manner::Spin && sides.contains(&side);
@@ -262,7 +260,7 @@ fn send_until_gone(end: &mut End<Room>) {
     assert_eq!(result, Err(Error::Gone(Side::Receiver)));
 }
 
-/// In every order; of those with a spin, in most.
+/// In every interleaving; with a spin, in most of them.
 #[test]
 fn a_message_and_the_end_arrive() {
     for manner in MANNERS {
@@ -273,8 +271,8 @@ fn a_message_and_the_end_arrive() {
     }
 }
 
-/// Each end waits for the other, and is waited for, more than once: what is
-/// left over of one sleep could harm the next.
+/// Each end waits for the other more than once: leftovers of one sleep could
+/// harm the next.
 #[test]
 fn three_messages_and_the_end_arrive_where_one_fills_the_ring() {
     for manner in MANNERS {
@@ -337,10 +335,10 @@ fn receive_skipping(end: &mut End<Room>) {
     assert_eq!(receive(end, 0, 1), Err(Error::Gone(Side::Sender)));
 }
 
-/// The sender waits for the whole ring, of which the other end has a part
-/// only once it knows about the skip; and so back.
+/// The sender waits for the whole ring, but the receiver can return the skipped
+/// part only once it knows about the skip; and vice versa.
 #[test]
-fn whoever_waits_tells_first_what_it_has_skipped() {
+fn an_end_that_waits_first_publishes_its_skips() {
     for manner in MANNERS {
         let (sender, receiver) = (send_skipping, receive_skipping);
         let model = Model { manner, grains: 2, sender, receiver };
@@ -349,8 +347,8 @@ fn whoever_waits_tells_first_what_it_has_skipped() {
     }
 }
 
-/// The receiver keeps back what it has read, for a while: here the first of
-/// two messages, if it saw both.
+/// The receiver returns the room of what it has read only after a while: here
+/// it keeps the first of two messages, if it saw both.
 #[test]
 fn a_sender_gets_back_what_a_receiver_has_kept() {
     for manner in MANNERS {
@@ -372,8 +370,8 @@ fn a_sender_gets_back_what_a_receiver_has_kept() {
     }
 }
 
-/// A receiver that has read all may turn to something else, without a wait
-/// or a farewell.
+/// A receiver that has read everything may do something else, without waiting
+/// or closing.
 #[test]
 fn a_sender_gets_back_all_that_was_sent() {
     for manner in MANNERS {

@@ -1,11 +1,11 @@
-//! The memory of a ring: its header, its bytes, and how they are touched.
+//! The memory of a ring: its header, its bytes, and how they are accessed.
 //!
 //! Another process may write to these bytes at any time, whatever it has
-//! promised. A `&[u8]` over them would be undefined behaviour, and so would
-//! a plain read or write. So a message goes through atomics, or through
-//! instructions that the compiler does not look into, in blocks of a cache
-//! line: sixteen bytes at once pass between cores half as fast again as eight
-//! do (1 MiB messages on an Intel Xeon, 2026-11-23: 20 GB/s against 13).
+//! promised. A `&[u8]` to them would be undefined behaviour, and so would a
+//! plain read or write. So a message is copied with atomics, or with assembly
+//! that is opaque to the compiler, in blocks of a cache line: sixteen bytes per
+//! instruction pass between cores half as fast again as eight do (1 MiB
+//! messages on an Intel Xeon, 2026-11-23: 20 GB/s against 13).
 
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc},
@@ -27,12 +27,12 @@ use super::{
     protocol::{GRAIN, Header, Place, Word},
 };
 
-/// Words in a block: as many as a cache line has.
+/// Words in a block: as many as in a cache line.
 pub const BLOCK: usize = 8;
 
-/// A block, as it passes through the processor's registers. Made of words, it
-/// would pass through memory instead: at half the speed, in programs where
-/// the compiler finds no better way.
+/// A block, in the processor's vector registers. An array of words would go
+/// through memory instead, at half the speed, in programs where the compiler
+/// finds no better way.
 #[derive(Debug, Clone, Copy)]
 pub struct Block(block::Lanes);
 
@@ -51,13 +51,13 @@ impl From<Block> for [u64; BLOCK] {
 }
 
 impl Block {
-    /// The same word everywhere.
+    /// A block of copies of one word.
     #[inline]
     pub fn splat(word: u64) -> Self {
         Block(block::splat(word))
     }
 
-    /// Word by word, without a carry between them.
+    /// Adds word by word, without a carry between words.
     #[inline]
     #[must_use]
     pub fn wrapping_add(self, other: Block) -> Self {
@@ -70,23 +70,23 @@ const BLOCK_BYTES: usize = BLOCK * size_of::<u64>();
 /// The bytes before the ring's lengths.
 const HEADER: usize = size_of::<Header<Futex>>();
 
-/// The least and the most bytes of a ring, both powers of two. The lengths of
-/// the least fill a line; positions are 32 bits wide, and have to tell a full
-/// ring from an empty one.
+/// The smallest and the largest capacity in bytes, both powers of two. The
+/// lengths of the smallest fill a line. Positions are 32 bits wide, and must
+/// distinguish a full ring from an empty one.
 const CAPACITIES: RangeInclusive<usize> = 1024..=1 << 30;
 
-/// The bytes of a length. There is one for each grain of the ring, beside
-/// it: so that a message begins on a cache line, and one that fills a line
-/// takes one.
+/// The bytes of a length. There is one for each grain of the ring, in a
+/// separate table. So a message starts on a cache line, and a message that
+/// fills a line takes only one.
 const LENGTH: usize = size_of::<u32>();
 
 /// Memory that both ends can reach.
 ///
 /// # Safety
 ///
-/// The bytes stay where they are, readable and writable, for as long as the
-/// value lives, also when it is moved. They begin at a multiple of 128. This
-/// program touches them through a ring only.
+/// The bytes stay at the same address, readable and writable, for as long as
+/// the value lives, even if it is moved. They start at a multiple of 128. This
+/// program accesses them only through a ring.
 pub unsafe trait Memory: Send {
     /// The bytes.
     fn bytes(&self) -> NonNull<[u8]>;
@@ -99,7 +99,7 @@ unsafe impl<M: Memory + Sync> Memory for Arc<M> {
     }
 }
 
-/// Memory of this process, for ends in two of its threads. It begins on a
+/// Memory of this process, for ends in two of its threads. It starts on a
 /// page, as mapped memory does.
 #[derive(Debug)]
 pub struct Heap {
@@ -107,17 +107,17 @@ pub struct Heap {
     layout: Layout,
 }
 
-// SAFETY: it owns its bytes, and lets nobody touch them but through `Memory`.
+// SAFETY: it owns its bytes, and gives access to them only through `Memory`.
 unsafe impl Send for Heap {}
 // SAFETY: as above; a shared `Heap` gives no more than their address.
 unsafe impl Sync for Heap {}
 
 impl Heap {
-    /// So many bytes of zero.
+    /// Allocates `size` zero bytes.
     ///
     /// # Errors
     ///
-    /// Fails if it is nothing, more than any ring has, or more than there is.
+    /// Fails if `size` is zero or larger than any ring, or if memory runs out.
     pub fn new(size: usize) -> Result<Self, Error> {
         if size == 0 || size > self::size(*CAPACITIES.end()) {
             return Err(Error::Memory { bytes: size });
@@ -134,7 +134,7 @@ impl Heap {
 impl Drop for Heap {
     fn drop(&mut self) {
         // SAFETY: it was allocated with this layout, and no end is left: an
-        // end holds the memory.
+        // end owns the memory.
         unsafe { dealloc(self.start.as_ptr(), self.layout) };
     }
 }
@@ -147,8 +147,8 @@ unsafe impl Memory for Heap {
     }
 }
 
-/// The bytes that a ring of at least `capacity` bytes takes. If that is too
-/// large, it is more than any ring may have.
+/// The memory, in bytes, for a ring of at least `capacity` bytes. If `capacity`
+/// is too large, the result is more than any ring may have.
 pub fn size(capacity: usize) -> usize {
     let (least, most) = CAPACITIES.into_inner();
     let capacity = capacity.clamp(least, most + 1).next_power_of_two();
@@ -160,7 +160,7 @@ fn lengths(capacity: usize) -> usize {
     capacity / GRAIN as usize * LENGTH
 }
 
-/// The capacity of a ring that was given so many bytes.
+/// The capacity of a ring in memory of this size.
 fn capacity(size: usize) -> Option<usize> {
     let grains = size.checked_sub(HEADER)? / (GRAIN as usize + LENGTH);
     let capacity = grains * GRAIN as usize;
@@ -168,7 +168,7 @@ fn capacity(size: usize) -> Option<usize> {
     (fits && self::size(capacity) == size).then_some(capacity)
 }
 
-/// Memory that was found fit for a ring.
+/// Memory checked to fit a ring.
 #[derive(Debug)]
 pub struct Laid<M> {
     header: NonNull<Header<Futex>>,
@@ -178,9 +178,9 @@ pub struct Laid<M> {
     _memory: M,
 }
 
-// SAFETY: the pointers are into memory that it owns and that may be sent; all
-// that is done through them is atomic, or done by the assembly of `block`:
-// whoever else reads and writes there, nothing is undefined.
+// SAFETY: the pointers are into memory that it owns and that may be sent. All
+// access through them is atomic, or by the assembly of `block`, so it is
+// defined no matter what else reads and writes there.
 unsafe impl<M: Memory> Send for Laid<M> {}
 
 impl<M: Memory> Laid<M> {
@@ -193,7 +193,7 @@ impl<M: Memory> Laid<M> {
             return Err(Error::Memory { bytes: size });
         };
         // SAFETY: the memory is as long as the header, the lengths and the
-        // ring, as its capacity says.
+        // ring: `capacity` has checked that.
         let lengths = unsafe { bytes.cast::<u8>().add(HEADER) };
         // SAFETY: as above.
         let ring = unsafe { lengths.add(self::lengths(capacity)) };
@@ -218,12 +218,12 @@ impl<M: Memory> Laid<M> {
         unsafe { length.as_ref() }
     }
 
-    /// The bytes from an index of the ring on.
+    /// The bytes of the ring from an index on.
     ///
     /// # Panics
     ///
-    /// If they are not in the ring, or begin at no grain: every index and
-    /// length is checked before it comes here.
+    /// If they are not in the ring, or do not start on a grain: callers check
+    /// every index and length first.
     pub(super) fn region(&self, index: u32, length: u32) -> Region<'_> {
         assert!(index.is_multiple_of(GRAIN) && index < self.capacity);
         assert!(length <= self.capacity - index);
@@ -237,9 +237,9 @@ impl<M: Memory> Place for Laid<M> {
     type Word = Futex;
 
     fn header(&self) -> &Header<Futex> {
-        // SAFETY: the memory was found long enough and aligned, it lives as
-        // long as this, and a header is made of atomics, for which all bytes
-        // are values.
+        // SAFETY: the memory was checked to be long enough and aligned, it
+        // lives as long as this, and a header is made of atomics, for which
+        // all bytes are values.
         unsafe { self.header.as_ref() }
     }
 
@@ -249,11 +249,11 @@ impl<M: Memory> Place for Laid<M> {
     }
 }
 
-/// A word on which the kernel lets threads of any process sleep.
+/// A word on which threads of any process can sleep in the kernel.
 ///
 /// The flag for ends in one process, `FUTEX_PRIVATE_FLAG`, would save the
-/// kernel a look at the mapping; both siblings do without, so that they are
-/// alike in all but the mechanism.
+/// kernel a lookup of the mapping. Neither sibling uses it, so that they differ
+/// only in the mechanism.
 #[derive(Debug, Default)]
 #[repr(transparent)]
 pub struct Futex(AtomicU32);
@@ -269,7 +269,7 @@ impl Word for Futex {
         spin_loop();
     }
 
-    /// All errors mean: look again. It was woken, or too late, or the word
+    /// Every result means: check again. It was woken, or timed out, or the word
     /// had changed before it slept.
     fn park(&self, expected: u32, at_most: Duration) {
         let at_most = Timespec {
@@ -285,24 +285,24 @@ impl Word for Futex {
     }
 }
 
-/// Bytes in a ring that belong to one end for now. What a peer of good will
-/// does not touch, one of ill will may: so they can be copied, in and out,
-/// and never borrowed.
+/// Bytes in a ring that belong to one end for now. A well-behaved peer leaves
+/// them alone, but a hostile one may not: so they can be copied in and out, but
+/// never borrowed.
 #[derive(Debug, Clone, Copy)]
 pub struct Region<'ring> {
-    /// At a grain, and the ring goes on to the next grain after the end.
+    /// On a grain. The ring extends to the next grain after the region's end.
     start: NonNull<u8>,
     length: usize,
     memory: PhantomData<&'ring AtomicU64>,
 }
 
 impl Region<'_> {
-    /// How many bytes there are.
+    /// The number of bytes.
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether there are none.
+    /// Whether there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
@@ -348,9 +348,8 @@ impl Region<'_> {
         }
     }
 
-    /// Fills the region in place with what `fill` gives for each block, when
-    /// asked with the index of its first word. Of the last block, what lies
-    /// beyond the region is left out.
+    /// Fills the region in place. `fill` returns each block, given the index of
+    /// its first word. The part of the last block beyond the region is dropped.
     ///
     /// # Panics
     ///
@@ -367,8 +366,8 @@ impl Region<'_> {
         }
     }
 
-    /// Reads the region in place, block by block, as it was written. Of the
-    /// last block, what lies beyond the region is zero.
+    /// Reads the region in place, block by block, as it was written. The part
+    /// of the last block beyond the region is zero.
     ///
     /// # Panics
     ///
@@ -389,7 +388,7 @@ impl Region<'_> {
         read(rest.into());
     }
 
-    /// Writes one word, where it is known which.
+    /// Writes the word at an index.
     ///
     /// # Panics
     ///
@@ -399,7 +398,7 @@ impl Region<'_> {
         self.word(at).store(word, Relaxed);
     }
 
-    /// Reads one word.
+    /// Reads the word at an index.
     ///
     /// # Panics
     ///
@@ -441,9 +440,9 @@ impl Region<'_> {
     }
 }
 
-/// Sixteen bytes an instruction. Rust's memory model has no such access that
-/// others may race with; the processor has, and assembly may do whatever the
-/// processor does to memory that the compiler knows to be shared.
+/// Sixteen bytes per instruction. Rust's memory model has no such access that
+/// may race with others. The processor has, and assembly may do whatever the
+/// processor can to memory that the compiler knows to be shared.
 #[cfg(target_arch = "x86_64")]
 mod block {
     use std::{
@@ -468,11 +467,11 @@ mod block {
         array::from_fn(|at| unsafe { _mm_add_epi64(one[at], other[at]) })
     }
 
-    /// Reads a block, and has the one fetched that is read a few hundred
+    /// Reads a block, and prefetches the one to be read a few hundred
     /// nanoseconds later. Without that, a reader that has fallen behind stays
-    /// behind, because what it reads has left the writer's cache: 1 MiB
-    /// messages in place came at 10 GB/s, and with it at 20 (Intel Xeon,
-    /// 2026-11-23). A fetch beyond the mapping is nothing, and no fault.
+    /// behind, because its data has left the writer's cache: 1 MiB messages in
+    /// place arrived at 10 GB/s, and at 20 with it (Intel Xeon, 2026-11-23). A
+    /// prefetch beyond the mapping does nothing and does not fault.
     ///
     /// # Safety
     ///
@@ -526,7 +525,7 @@ mod block {
     }
 }
 
-/// Eight bytes an instruction, which every processor has as atomics.
+/// Eight bytes per instruction, which every processor has as atomics.
 #[cfg(not(target_arch = "x86_64"))]
 mod block {
     use std::{

@@ -1,31 +1,30 @@
-//! A bounded ring of bytes, from one sender to one receiver, in memory that
-//! two threads or two processes share.
+//! A bounded byte ring, from one sender to one receiver, in memory that two
+//! threads or two processes share.
 //!
-//! A message is a record: its bytes in the ring, from a cache line on, and its
-//! length beside the ring. A record is never split: where it does not fit
-//! before the ring's end, the rest of the ring is skipped. So a message can be
-//! copied in and out ([`Sender::send`], [`Receiver::receive_into`]), or
-//! reserved, filled and read in place ([`Sender::reserve`],
-//! [`Receiver::receive`]).
+//! A message is a record: its bytes are in the ring, starting on a cache line,
+//! and its length is in a table next to the ring. A record is never split: if
+//! it does not fit before the ring's end, the rest of the ring is skipped. So a
+//! message can be copied in and out ([`Sender::send`],
+//! [`Receiver::receive_into`]), or reserved, filled and read in place
+//! ([`Sender::reserve`], [`Receiver::receive`]).
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
-//! | [`protocol`] | positions, sleep and wake: what loom checks |
-//! | [`memory`] | the bytes, and how they are touched |
-//! | [`mod@line`] | the bare limit that it is measured against |
-//! | `loom_tests` | every order of steps of the protocol |
-//! | this | records: lengths, and what can be wrong with them |
+//! | [`protocol`] | positions, sleep and wake: the part that loom checks |
+//! | [`memory`] | the bytes, and how they are accessed |
+//! | [`mod@line`] | the lower bound, for comparison |
+//! | `loom_tests` | every interleaving of the protocol |
+//! | this | records: lengths, and their validation |
 //!
-//! # What an end may rely on
+//! # Guarantees for each end
 //!
-//! Nothing that the other process writes can do more harm than to end the
-//! ring with an [`Error`]: each position and length is read once and checked
-//! before use, nothing is allocated by them, and every wait ends if the other
-//! end is dropped, if it dies (given a lifeline, see [`Waiting`]), or at a
-//! timeout.
+//! Whatever the other process writes, the worst result is an [`Error`] that
+//! ends the ring: each position and length is read once and checked before use,
+//! neither determines an allocation, and every wait ends if the other end is
+//! dropped, if it dies (given a lifeline, see [`Waiting`]), or at a timeout.
 //!
-//! The rejected alternative is a ring of fixed slots, which is simpler but
-//! has to know the longest message, and holds few of them.
+//! The rejected alternative is a ring of fixed slots. It is simpler, but it
+//! must know the longest message, and has room for few of them.
 
 pub mod line;
 #[cfg(test)]
@@ -51,22 +50,22 @@ pub use memory::size;
 /// In place of a length: the rest of the ring is skipped.
 const SKIP: u32 = u32::MAX;
 
-/// Of a short message the sender also tells the length along with its
-/// position, in so many bytes: then, if it is the only one in the ring, it is
-/// read with two cache lines, its own and the position's, and not with three.
+/// The sender publishes the length of a short message along with its position,
+/// in units of this many bytes. If it is the only message in the ring, reading
+/// it then takes two cache lines, its own and the position's, instead of three.
 const SHORT: u32 = 8;
 
 /// One of the two ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Who puts messages in.
+    /// Puts messages in.
     Sender = 0,
-    /// Who takes them out.
+    /// Takes messages out.
     Receiver = 1,
 }
 
 impl Side {
-    /// The one at the other end.
+    /// The opposite side.
     pub fn other(self) -> Self {
         match self {
             Side::Sender => Side::Receiver,
@@ -84,17 +83,17 @@ impl fmt::Display for Side {
     }
 }
 
-/// What to do while a ring is empty, or full. Both ends of a ring must have
-/// the same: to an end that only spins, nobody that sleeps is worth a look.
+/// What to do while a ring is empty or full. Both ends of a ring must use the
+/// same: an end that only spins never checks whether the other end sleeps.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Manner {
-    /// Look again and again. It takes a whole core for each end: where they
-    /// share one, each message waits until the other end gives it up.
+    /// Spin. This takes a whole core per end: if they share one, each message
+    /// waits until the other end yields it.
     Spin,
-    /// Look for as long as it has been worth it lately, then sleep.
+    /// Spin for as long as has recently paid off, then sleep.
     SpinThenPark,
     /// Sleep at once.
     Block,
@@ -102,21 +101,21 @@ pub enum Manner {
 
 /// How an end waits for the other, and when it gives up.
 pub struct Waiting {
-    /// What an end does meanwhile.
+    /// What an end does while it waits.
     pub manner: Manner,
-    /// It gives up after so long, or never.
+    /// When an end gives up. None means never.
     pub timeout: Option<Duration>,
     lifeline: Option<Box<dyn Fn() -> bool + Send>>,
 }
 
 impl Waiting {
-    /// Waits for ever, for an end that is in this process.
+    /// Waits forever, for an end in this process.
     pub fn new(manner: Manner) -> Self {
         Waiting { manner, timeout: None, lifeline: None }
     }
 
-    /// Gives up when the other end's process is dead. It is asked about 50
-    /// times a second of waiting.
+    /// Gives up when the other end's process is dead. Calls `is_alive` about
+    /// 50 times per second of waiting.
     pub fn with_lifeline(
         self,
         is_alive: impl Fn() -> bool + Send + 'static,
@@ -124,18 +123,18 @@ impl Waiting {
         Waiting { lifeline: Some(Box::new(is_alive)), ..self }
     }
 
-    /// Gives up after so long.
+    /// Gives up after this time.
     pub fn with_timeout(self, timeout: Duration) -> Self {
         Waiting { timeout: Some(timeout), ..self }
     }
 
-    /// When a wait that begins now is given up. What no clock can count to
-    /// is no timeout.
+    /// When a wait that starts now times out. A timeout beyond the range of
+    /// the clock counts as none.
     pub fn deadline(&self) -> Option<Instant> {
         Instant::now().checked_add(self.timeout?)
     }
 
-    /// Whether there is a lifeline, and it says so.
+    /// Whether a lifeline reports the other end dead.
     pub fn is_other_dead(&self) -> bool {
         self.lifeline.as_ref().is_some_and(|is_alive| !is_alive())
     }
@@ -152,48 +151,48 @@ impl fmt::Debug for Waiting {
     }
 }
 
-/// Why a ring cannot go on.
+/// Why a ring operation failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Error {
-    /// The other end was dropped, or its process died. Of a sender who is
-    /// gone, all messages were received.
+    /// The other end was dropped, or its process died. If it was the sender,
+    /// all of its messages have been received.
     Gone(Side),
-    /// The other end lives, and what was asked for did not come in so long.
+    /// The other end is alive, but did not act within the timeout.
     Timeout {
-        /// Who was waited for.
+        /// The side that was waited for.
         side: Side,
-        /// How long.
+        /// The timeout.
         timeout: Duration,
     },
-    /// A message that this ring can never hold.
+    /// The message is too long for this ring or buffer.
     TooLong {
-        /// Its bytes.
+        /// The message's bytes.
         length: usize,
-        /// The most.
+        /// The maximum.
         longest: usize,
     },
-    /// The other end says that it has come where it cannot be.
+    /// The other end published an impossible position.
     Position {
-        /// Who said so.
+        /// The side that published it.
         side: Side,
-        /// Where.
+        /// The position.
         seen: u32,
     },
-    /// A record that is longer than what was sent, or than the ring.
+    /// A record claims to be longer than what was sent, or than the ring.
     Record {
-        /// What stands in place of its length.
+        /// The length that it claims.
         length: u32,
         /// The most bytes that it can have.
         longest: usize,
     },
-    /// No ring can be laid into so many bytes, or where they are.
+    /// The memory has a wrong size or alignment for a ring.
     Memory {
-        /// How many.
+        /// The size.
         bytes: usize,
     },
-    /// There is not so much memory.
+    /// Out of memory.
     Scarce {
-        /// How many bytes were asked for.
+        /// The bytes requested.
         bytes: usize,
     },
 }
@@ -208,30 +207,31 @@ impl fmt::Display for Error {
             ),
             Error::Timeout { side, timeout } => write!(
                 formatter,
-                "the ring is {} after {timeout:?}, though its {side} lives",
+                "the ring is still {} after {timeout:?}, though its {side} is \
+                 alive",
                 state(*side)
             ),
             Error::TooLong { length, longest } => write!(
                 formatter,
-                "a message of {length} bytes is too long for this ring, \
-                 which holds {longest}"
+                "a message of {length} bytes is too long: at most {longest} \
+                 fit"
             ),
             Error::Position { side, seen } => write!(
                 formatter,
-                "the {side} cannot be at {seen}: the ring is corrupt"
+                "the {side} cannot be at position {seen}: the ring is corrupt"
             ),
             Error::Record { length, longest } => write!(
                 formatter,
-                "a record cannot be {length} bytes long, but {longest} at \
-                 most: the ring is corrupt"
+                "a record claims {length} bytes, but can have at most \
+                 {longest}: the ring is corrupt"
             ),
             Error::Memory { bytes } => write!(
                 formatter,
-                "no ring fits into {bytes} bytes: ask for ring::size, on a \
-                 page"
+                "cannot make a ring of these {bytes} bytes: use ring::size, \
+                 aligned to a page"
             ),
             Error::Scarce { bytes } => {
-                write!(formatter, "no {bytes} bytes to share: out of memory")
+                write!(formatter, "cannot share {bytes} bytes: out of memory")
             }
         }
     }
@@ -239,7 +239,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// How a ring is when one has to wait for that side.
+/// The state of a ring that makes the other end wait for this side.
 fn state(side: Side) -> &'static str {
     match side {
         Side::Sender => "empty",
@@ -254,8 +254,7 @@ pub type OnHeap = (Sender<Arc<Heap>>, Receiver<Arc<Heap>>);
 ///
 /// # Errors
 ///
-/// Fails if a ring cannot have that capacity, in bytes, or if there is not so
-/// much memory.
+/// Fails if a ring cannot have that capacity, in bytes, or if memory runs out.
 pub fn on_heap(capacity: usize, manner: Manner) -> Result<OnHeap, Error> {
     let memory = Arc::new(Heap::new(size(capacity))?);
     let sender = Sender::new(memory.clone(), Waiting::new(manner))?;
@@ -267,23 +266,23 @@ pub fn on_heap(capacity: usize, manner: Manner) -> Result<OnHeap, Error> {
 pub struct Sender<M: Memory>(End<Laid<M>>);
 
 impl<M: Memory> Sender<M> {
-    /// The one sender of a ring, whose memory was all zero at first.
+    /// The only sender of a ring, whose memory must initially be all zero.
     ///
     /// # Errors
     ///
-    /// Fails if the memory is not of such a [`size`].
+    /// Fails if the memory does not have a valid [`size`].
     pub fn new(memory: M, waiting: Waiting) -> Result<Self, Error> {
         let memory = Laid::new(memory)?;
         let capacity = memory.capacity();
         Ok(Sender(End::new(memory, Side::Sender, capacity, waiting)))
     }
 
-    /// Sends a message by copying it in. It waits while the ring is full.
+    /// Sends a message by copying it in. Waits while the ring is full.
     ///
     /// # Errors
     ///
-    /// Fails if the message is too long, or as the wait does. It may be
-    /// tried again after a timeout.
+    /// Fails if the message is too long or the wait fails. It may be retried
+    /// after a timeout.
     #[inline]
     pub fn send(&mut self, message: &[u8]) -> Result<(), Error> {
         let reserved = self.reserve(message.len())?;
@@ -292,7 +291,7 @@ impl<M: Memory> Sender<M> {
         Ok(())
     }
 
-    /// Reserves room for a message that is to be filled in place.
+    /// Reserves room for a message, to be filled in place.
     ///
     /// # Errors
     ///
@@ -314,13 +313,13 @@ impl<M: Memory> Sender<M> {
         Ok(Reserved { end, length })
     }
 
-    /// Whether the receiver was dropped. A send finds it out only when the
-    /// ring is full: to look each time would cost a cache line.
+    /// Whether the receiver was dropped. A send notices that only when the
+    /// ring is full: checking each time would cost a cache line.
     pub fn is_receiver_dropped(&self) -> bool {
         self.0.is_other_dropped()
     }
 
-    /// Leaves the ring's end empty, and goes on at its start.
+    /// Skips the rest of the ring, and continues at its start.
     fn skip(end: &mut End<Laid<M>>) -> Result<(), Error> {
         end.wait_for(end.contiguous())?;
         end.place().length(end.index()).store(SKIP, Relaxed);
@@ -328,7 +327,7 @@ impl<M: Memory> Sender<M> {
         Ok(())
     }
 
-    /// Gives up a call after so long, or never.
+    /// Sets after how long a call gives up. None means never.
     pub fn set_timeout(&mut self, timeout: Option<Duration>) {
         self.0.waiting().timeout = timeout;
     }
@@ -340,7 +339,7 @@ impl<M: Memory> Drop for Sender<M> {
     }
 }
 
-/// Room for one message. Dropped without being sent, it is free again.
+/// Room for one message. Dropping it unsent frees the room.
 #[derive(Debug)]
 pub struct Reserved<'sender, M: Memory> {
     end: &'sender mut End<Laid<M>>,
@@ -348,12 +347,12 @@ pub struct Reserved<'sender, M: Memory> {
 }
 
 impl<M: Memory> Reserved<'_, M> {
-    /// Where the message goes.
+    /// The bytes to fill.
     pub fn region(&self) -> Region<'_> {
         self.end.place().region(self.end.index(), self.length)
     }
 
-    /// Sends what it was filled with.
+    /// Sends the message.
     #[inline]
     pub fn send(self) {
         let Reserved { end, length } = self;
@@ -367,24 +366,24 @@ impl<M: Memory> Reserved<'_, M> {
 pub struct Receiver<M: Memory>(End<Laid<M>>);
 
 impl<M: Memory> Receiver<M> {
-    /// The one receiver of a ring, whose memory was all zero at first.
+    /// The only receiver of a ring, whose memory must initially be all zero.
     ///
     /// # Errors
     ///
-    /// Fails if the memory is not of such a [`size`].
+    /// Fails if the memory does not have a valid [`size`].
     pub fn new(memory: M, waiting: Waiting) -> Result<Self, Error> {
         let memory = Laid::new(memory)?;
         let capacity = memory.capacity();
         Ok(Receiver(End::new(memory, Side::Receiver, capacity, waiting)))
     }
 
-    /// Receives a message by copying it out, and gives its length. It waits
+    /// Receives a message by copying it out, and returns its length. Waits
     /// while the ring is empty.
     ///
     /// # Errors
     ///
-    /// Fails if the message is longer than `buffer`, and then it can be
-    /// received into a longer one; otherwise as the wait does.
+    /// Fails if the message is longer than `buffer`, in which case it can be
+    /// received into a longer one, or if the wait fails.
     #[inline]
     pub fn receive_into(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         let record = self.next_record()?;
@@ -397,11 +396,11 @@ impl<M: Memory> Receiver<M> {
         Ok(length)
     }
 
-    /// Receives a message to be read in place.
+    /// Receives a message, to be read in place.
     ///
     /// # Errors
     ///
-    /// Fails as the wait does, and if the sender has written what is no
+    /// Fails if the wait fails, or if the sender has written an invalid
     /// record; then all further calls fail.
     #[inline]
     pub fn receive(&mut self) -> Result<Received<'_, M>, Error> {
@@ -409,14 +408,15 @@ impl<M: Memory> Receiver<M> {
         Ok(Received { end: &mut self.0, length })
     }
 
-    /// The length of the record at our position, which is all there.
+    /// Waits for the record at our position, and returns its length.
     #[inline]
     fn next_record(&mut self) -> Result<u32, Error> {
         let end = &mut self.0;
         end.begin();
         end.wait_for(GRAIN)?;
         let mut length = Self::length(end);
-        // At the ring's start nothing is skipped: so it happens only once.
+        // A skip leads to the ring's start, where there is none: so at most one
+        // happens.
         if length == SKIP && end.index() != 0 {
             Self::skip(end)?;
             length = Self::length(end);
@@ -424,7 +424,7 @@ impl<M: Memory> Receiver<M> {
         Self::checked(end, length)
     }
 
-    /// What stands for the length of the record at our position.
+    /// The unchecked length of the record at our position.
     #[inline]
     fn length(end: &End<Laid<M>>) -> u32 {
         let short = end.tag() * SHORT;
@@ -452,7 +452,7 @@ impl<M: Memory> Receiver<M> {
         }
     }
 
-    /// Gives up a call after so long, or never.
+    /// Sets after how long a call gives up. None means never.
     pub fn set_timeout(&mut self, timeout: Option<Duration>) {
         self.0.waiting().timeout = timeout;
     }
@@ -464,9 +464,9 @@ impl<M: Memory> Drop for Receiver<M> {
     }
 }
 
-/// A message in the ring. Its room is free when this is dropped, and the
-/// sender told so if there is no other message, or if a quarter of the ring
-/// is free by then: to tell it each time would have both wait for one line.
+/// A message in the ring. Dropping it frees its room, and notifies the sender
+/// if there is no other message, or if a quarter of the ring has been freed
+/// since: with a notification each time, both would contend for one line.
 #[derive(Debug)]
 pub struct Received<'receiver, M: Memory> {
     end: &'receiver mut End<Laid<M>>,
@@ -474,7 +474,7 @@ pub struct Received<'receiver, M: Memory> {
 }
 
 impl<M: Memory> Received<'_, M> {
-    /// Where the message is.
+    /// The message's bytes.
     pub fn region(&self) -> Region<'_> {
         self.end.place().region(self.end.index(), self.length)
     }
@@ -488,12 +488,12 @@ impl<M: Memory> Drop for Received<'_, M> {
     }
 }
 
-/// The bytes of a record in the ring: at least one grain.
+/// The bytes that a record takes in the ring: at least one grain.
 fn record(length: u32) -> u32 {
     length.max(1).next_multiple_of(GRAIN)
 }
 
-/// What tells the length of a short message, and 0 for any other.
+/// The tag that encodes the length of a short message, or 0 for any other.
 fn tag(length: u32) -> u32 {
     match length.is_multiple_of(SHORT) && length / SHORT < TAGS {
         true => length / SHORT,
@@ -501,7 +501,7 @@ fn tag(length: u32) -> u32 {
     }
 }
 
-/// The longest message that fits when the ring is empty.
+/// The longest message that fits into an empty ring.
 fn longest<M: Memory>(end: &End<Laid<M>>) -> usize {
     end.place().capacity() as usize
 }

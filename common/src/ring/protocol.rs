@@ -1,25 +1,26 @@
-//! The protocol: how far each end has come, who sleeps, and who wakes whom.
+//! The protocol: the position of each end, who sleeps, and who wakes whom.
 //!
-//! Each end owns two words, and reads the other's. Its *position* counts the
-//! bytes that it has sent, or received, since the start; it wraps. What lies
-//! between the two positions is the receiver's, and the rest the sender's.
-//! Its *sleeps* count how often it fell asleep and woke: odd is asleep.
+//! Each end owns two words, and reads those of the other. Its *position* counts
+//! the bytes that it has sent or received since the start; it wraps. The bytes
+//! between the two positions belong to the receiver, the rest to the sender.
+//! Its *sleeps* count how often it fell asleep and woke: odd means asleep.
 //!
-//! Nobody sleeps through a message, because each end writes its own word and
+//! No end sleeps through a message, because each end writes its own word and
 //! then reads the other's, with a full fence between (Dekker):
 //!
-//! - who sleeps: `sleeps` odd; fence; is the other's position still the same?
-//!   only then sleep, and the kernel looks once more (futex(2));
-//! - who publishes: position; fence; is `sleeps` odd? then wake.
+//! - to sleep: make `sleeps` odd; fence; if the other's position is unchanged,
+//!   sleep, and the kernel checks once more (futex(2));
+//! - to publish: write the position; fence; if the other's `sleeps` is odd,
+//!   wake it.
 //!
-//! Of these at least one sees the other's. `sleeps` is a count and not a flag
-//! so that a sleep is ended by one call and not by one for each message until
-//! the sleeper comes around; and only its owner writes it, or a late waker
-//! would take back the mark of a later sleep.
+//! At least one of the two sees what the other wrote. `sleeps` is a count, not
+//! a flag, so that one call ends a sleep. With a flag, each message would make
+//! another call until the sleeper runs again. Only its owner writes it:
+//! otherwise a late waker would clear the mark of a later sleep.
 //!
-//! `loom_tests.rs` puts exactly this text to every order of steps that the
-//! memory model allows: it includes this file with an `atomic` of loom's
-//! beside it, and words that sleep in loom.
+//! `loom_tests.rs` checks exactly this source in every interleaving that the
+//! memory model allows: it includes this file next to loom's `atomic`, with
+//! words that sleep in loom.
 
 use std::{
     thread,
@@ -35,15 +36,15 @@ use super::{
     },
 };
 
-/// All that is counted is a multiple of this, which is a cache line: so that
-/// no two messages share one, and a short message takes no more than one.
-/// With the length before each message instead, one of 64 bytes lay in two,
-/// and its round trip took 1.4 times that of a bare line, where it now takes
-/// 1.1 (Intel Xeon, 2026-11-23).
+/// All counts are multiples of this, a cache line. So no two messages share a
+/// line, and a short message takes only one. With the length in front of each
+/// message instead, one of 64 bytes spanned two lines, and its round trip took
+/// 1.4 times that of a bare line, where it now takes 1.1 (Intel Xeon,
+/// 2026-11-23).
 pub const GRAIN: u32 = 64;
 
-/// In a position, whose lowest six bits are free: this end is gone. In the
-/// word that a sleeper waits for, it wakes him.
+/// Set in a position, whose lowest six bits are free: this end is gone. A
+/// sleeper waits on that word, so the bit wakes it.
 const GONE: u32 = 1;
 
 /// In a position, above [`GONE`]: the tag.
@@ -52,75 +53,76 @@ const TAG_SHIFT: u32 = 1;
 /// Tags are less than this.
 pub const TAGS: u32 = GRAIN >> TAG_SHIFT;
 
-/// A sleeper looks after the other end's life so often: what was killed
-/// wakes nobody.
+/// How often a sleeper checks that the other end is alive: a killed end wakes
+/// nobody.
 pub(super) const SLICE: Duration = Duration::from_millis(20);
 
-/// Looks at the other's position before the first look at its life.
+/// Spins before the first check that the other end is alive.
 pub(super) const SPINS: u32 = 1 << 16;
 
-/// Looks before sleep, at most: about as long as it takes to be woken. Who
-/// spins as long as a sleep would cost never pays more than twice the best
-/// (A. R. Karlin and others, Empirical Studies of Competitive Spinning for a
+/// The most spins before a sleep: about as long as a wake-up takes. Spinning
+/// for as long as a sleep costs never takes more than twice the optimum (A. R.
+/// Karlin and others, Empirical Studies of Competitive Spinning for a
 /// Shared-Memory Multiprocessor, SOSP 1991).
 const LONGEST_SPIN: u32 = 1 << 11;
 
-/// Looks before sleep, at least.
+/// The fewest spins before a sleep.
 const SHORTEST_SPIN: u32 = 1 << 4;
 
-/// After so many sleeps we spin the longest once more: or two ends that both
-/// sleep would never find out that they need not.
+/// After this many sleeps, try the longest spin again. Otherwise two ends that
+/// both sleep would never find out that they need not.
 const SLEEPS_IN_A_ROW: u32 = 32;
 
-/// Looks of a receiver before it fetches the line that it will read. Sooner,
-/// it would take it from a sender that is just writing. A round trip of 64
-/// bytes took 350 ns with so many, 395 with none, and 425 without the fetch,
-/// where the bare line took 310 (Intel Xeon, 2026-11-23).
+/// A receiver's spins before it prefetches the line that it will read. Earlier,
+/// it would take the line from a sender that is still writing. A round trip of
+/// 64 bytes took 350 ns with this value, 395 with zero, and 425 without the
+/// prefetch, where the bare line took 310 (Intel Xeon, 2026-11-23).
 const UNHURRIED: u32 = 64;
 
 /// A word of memory that both ends see.
 pub trait Word {
-    /// What it is made of.
+    /// The underlying atomic.
     fn atomic(&self) -> &AtomicU32;
 
-    /// Reads it, with all that was written before it was.
+    /// Reads it, and makes visible everything written before its store.
     #[inline]
     fn load(&self) -> u32 {
         self.atomic().load(Acquire)
     }
 
-    /// Reads it in a spin, where it was read `nth` times before. A model may
-    /// leave out looks that see nothing new.
+    /// Reads it in a spin, where it has been read `nth` times before. A model
+    /// may omit reads that see nothing new.
     #[inline]
     fn look(&self, _nth: u32) -> u32 {
         self.load()
     }
 
-    /// Writes it, after all that was written before.
+    /// Writes it, after everything written before.
     #[inline]
     fn store(&self, value: u32) {
         self.atomic().store(value, Release);
     }
 
-    /// Lets time pass between two looks, if we will sleep in the end. On
-    /// some processors that is 50 ns, too long for who cannot wait.
+    /// Pauses between two reads of a spin that ends in sleep. On some
+    /// processors that takes 50 ns, too long for an end that only spins.
     fn pause();
 
-    /// Sleeps while it is `expected`, until woken, or for so long at most.
+    /// Sleeps while it is `expected`, until woken, or for `at_most`.
     fn park(&self, expected: u32, at_most: Duration);
 
-    /// Wakes who sleeps on it. Whether somebody did.
+    /// Wakes a sleeper, and returns whether there was one.
     fn wake(&self) -> bool;
 }
 
-/// A word in a pair of cache lines of its own: processors fetch them in pairs
+/// A word in its own pair of cache lines: processors fetch lines in pairs
 /// (Intel 64 and IA-32 Architectures Optimization Reference Manual, spatial
-/// prefetcher), and so an end would disturb the other with every message.
+/// prefetcher), so each end would otherwise disturb the other with every
+/// message.
 #[derive(Debug, Default)]
 #[repr(C, align(128))]
 pub struct Line<W>(W);
 
-/// The words of both ends, the sender's first. All zero is an empty ring.
+/// The words of both ends, the sender's first. All zero means an empty ring.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub struct Header<W> {
@@ -128,48 +130,47 @@ pub struct Header<W> {
     sleeps: [Line<W>; 2],
 }
 
-/// Where a header is.
+/// The memory of a ring.
 pub trait Place {
-    /// What it is made of.
+    /// The type of the header's words.
     type Word: Word;
 
-    /// The same one each time.
+    /// The header, always the same one.
     fn header(&self) -> &Header<Self::Word>;
 
-    /// Fetches the cache line at an index of the ring, which does not matter
-    /// yet. When the next message is written there, it comes at the same time
-    /// as the sender's position, and not after it.
+    /// Prefetches the cache line at an index of the ring; its contents do not
+    /// matter yet. When the next message is written there, the line then
+    /// arrives together with the sender's position, not after it.
     fn fetch(&self, _index: u32) {}
 }
 
-/// One end, as its owner sees it. The other's words are never trusted.
+/// One end, as seen by its owner. It never trusts the other end's words.
 #[derive(Debug)]
 pub struct End<P: Place> {
     place: P,
     side: Side,
     capacity: u32,
     waiting: Waiting,
-    /// How far we have come.
+    /// Our position.
     position: u32,
-    /// How far the other end knows.
+    /// The position that we last published.
     published: u32,
-    /// Bytes from there on that are surely ours.
+    /// Bytes from our position on that are known to be ours.
     usable: u32,
-    /// What the other end passed along when it was last seen.
+    /// The tag that the other end last passed along.
     tag: u32,
     /// How often we have fallen asleep and woken.
     sleeps: u32,
     /// The last sleep of the other end that we have ended.
     ended: u32,
-    /// Looks before the next sleep.
+    /// Spins before the next sleep.
     spin: u32,
-    /// When we give up what we are at, once we have had to wait.
+    /// When the current operation times out, once it has had to wait.
     deadline: Option<Instant>,
 }
 
 impl<P: Place> End<P> {
-    /// One end of a ring that nobody has used. `capacity` is its bytes, a
-    /// power of two.
+    /// One end of an unused ring. `capacity` is its bytes, a power of two.
     pub fn new(place: P, side: Side, capacity: u32, waiting: Waiting) -> Self {
         let usable = match side {
             Side::Sender => capacity,
@@ -193,54 +194,53 @@ impl<P: Place> End<P> {
         }
     }
 
-    /// Whether the other end was dropped. Of its death this says nothing.
+    /// Whether the other end was dropped. This does not detect its death.
     pub fn is_other_dropped(&self) -> bool {
         self.theirs().load() & GONE != 0
     }
 
-    /// Where the memory and its header are.
+    /// The memory of the ring.
     pub fn place(&self) -> &P {
         &self.place
     }
 
-    /// Where our next byte is in the ring.
+    /// The index of our next byte in the ring.
     pub fn index(&self) -> u32 {
         self.position & (self.capacity - 1)
     }
 
-    /// Bytes from there to the ring's end.
+    /// Bytes from our index to the ring's end.
     pub fn contiguous(&self) -> u32 {
         self.capacity - self.index()
     }
 
-    /// Bytes that are ours without a wait.
+    /// Bytes that are ours without waiting.
     pub fn usable(&self) -> u32 {
         self.usable
     }
 
-    /// What the other end passed along with the last byte that is ours.
+    /// The tag that the other end published with the last byte that is ours.
     pub fn tag(&self) -> u32 {
         self.tag
     }
 
-    /// How we wait from now on.
+    /// How we wait, to be changed.
     pub fn waiting(&mut self) -> &mut Waiting {
         &mut self.waiting
     }
 
-    /// Begins something new: its waits, however many they are, share one
-    /// timeout.
+    /// Starts a new operation: all of its waits share one timeout.
     #[inline]
     pub fn begin(&mut self) {
         self.deadline = None;
     }
 
-    /// Waits until so many bytes are ours.
+    /// Waits until this many bytes are ours.
     ///
     /// # Errors
     ///
-    /// Fails if the other end is gone and they never will be, if it takes
-    /// too long, or if the other end's position is impossible.
+    /// Fails if the other end is gone without giving us enough, if the wait
+    /// times out, or if the other end's position is impossible.
     #[inline]
     pub fn wait_for(&mut self, bytes: u32) -> Result<(), Error> {
         match self.usable >= bytes {
@@ -249,15 +249,15 @@ impl<P: Place> End<P> {
         }
     }
 
-    /// Gives so many of our bytes to the other end, at the next `publish`.
+    /// Gives this many of our bytes to the other end, at the next `publish`.
     #[inline]
     pub fn advance(&mut self, bytes: u32) {
         self.position = self.position.wrapping_add(bytes);
         self.usable -= bytes;
     }
 
-    /// Tells the other end how far we have come, and wakes it. The tag, less
-    /// than [`TAGS`], travels in the same word.
+    /// Publishes our position, and wakes the other end. The tag, less than
+    /// [`TAGS`], travels in the same word.
     #[inline]
     pub fn publish(&mut self, tag: u32) {
         if self.published != self.position {
@@ -266,8 +266,8 @@ impl<P: Place> End<P> {
         }
     }
 
-    /// Tells the other end how far we have come, if that is far enough for it
-    /// to look, or if we have come to the end of what is ours.
+    /// Publishes our position if we have advanced far enough to be worth it, or
+    /// if no bytes of ours are left.
     #[inline]
     pub fn publish_at_times(&mut self) {
         let unpublished = self.position.wrapping_sub(self.published);
@@ -282,7 +282,7 @@ impl<P: Place> End<P> {
     }
 
     fn wait(&mut self, bytes: u32) -> Result<(), Error> {
-        // Before we rest, the other end must know all that it may use.
+        // Before we rest, the other end must know all the bytes it may use.
         self.publish(0);
         self.deadline = self.deadline.or_else(|| self.waiting.deadline());
         let mut before = None;
@@ -304,8 +304,8 @@ impl<P: Place> End<P> {
         }
     }
 
-    /// The bytes that are ours by the other's position: never more than there
-    /// are, and never fewer than it gave us before.
+    /// The bytes that are ours according to the other's position: never more
+    /// than the capacity, and never fewer than before.
     fn checked(&self, seen: u32) -> Result<u32, Error> {
         let position = seen - seen % GRAIN;
         let ahead = position.wrapping_sub(self.position);
@@ -320,8 +320,8 @@ impl<P: Place> End<P> {
         }
     }
 
-    /// Lets time pass, unless there is none. The other end may have moved
-    /// meanwhile.
+    /// Lets some time pass, unless the timeout is zero. The other end may have
+    /// advanced meanwhile.
     fn rest(&mut self, seen: u32) {
         if self.waiting.timeout == Some(Duration::ZERO) {
             return;
@@ -333,7 +333,8 @@ impl<P: Place> End<P> {
         }
     }
 
-    /// Whether the other end has moved after so many looks.
+    /// Spins this many times at most. Returns whether the other end has
+    /// advanced.
     fn spin(&self, seen: u32, looks: u32) -> bool {
         for look in 0..looks {
             if self.theirs().look(look) != seen {
@@ -349,16 +350,16 @@ impl<P: Place> End<P> {
         false
     }
 
-    /// An end that has not moved for so many looks, which is many times a
-    /// round trip, does not run: it may wait for the core that we are on.
+    /// An end that has not advanced for this many spins, many times a round
+    /// trip, is not running: it may be waiting for our core.
     fn spin_on(&self, seen: u32) {
         if !self.spin(seen, SPINS) {
             thread::yield_now();
         }
     }
 
-    /// Spins longer where that was worth it, and shorter where it was not:
-    /// an end that shares our core cannot move while we spin.
+    /// Spins longer if the last spin paid off, and shorter if not: an end that
+    /// shares our core cannot advance while we spin.
     fn spin_then_park(&mut self, seen: u32) {
         if self.spin(seen, self.spin) {
             self.spin = LONGEST_SPIN.min(self.spin * 2);
@@ -386,15 +387,16 @@ impl<P: Place> End<P> {
         self.place.header().sleeps[self.side as usize].0.store(self.sleeps);
     }
 
-    /// We have rested, and it is not enough. Is there hope?
+    /// Fails if further waiting is pointless: the other end is dead, or the
+    /// wait has timed out.
     #[cold]
     fn check_the_other(
         &self,
         seen: u32,
         before: Option<u32>,
     ) -> Result<(), Error> {
-        // Who has given us something lives. It may also have moved between
-        // our look at it and its death.
+        // An end that has given us something is alive. It may also have
+        // advanced between our last read and its death.
         let is_still = before == Some(self.usable);
         if is_still
             && self.waiting.is_other_dead()
@@ -403,7 +405,7 @@ impl<P: Place> End<P> {
             return Err(Error::Gone(self.side.other()));
         }
         match self.waiting.timeout {
-            // However much it has given: that may be a grain at a time.
+            // Even if it has given us something: it may be a grain at a time.
             Some(timeout) if self.left() == Some(Duration::ZERO) => {
                 Err(Error::Timeout { side: self.side.other(), timeout })
             }
@@ -411,7 +413,7 @@ impl<P: Place> End<P> {
         }
     }
 
-    /// The time until we give up, if we ever do.
+    /// The time left until the timeout, if there is one.
     fn left(&self) -> Option<Duration> {
         let deadline = self.deadline?;
         Some(deadline.saturating_duration_since(Instant::now()))
@@ -429,8 +431,8 @@ impl<P: Place> End<P> {
         fence(SeqCst);
         let other = self.side.other() as usize;
         let sleeps = self.place.header().sleeps[other].0.load();
-        // If nobody was woken, he is on his way to sleep, and maybe for the
-        // next message: so that one will wake too.
+        // If nobody was woken, the other end is about to sleep, perhaps until
+        // the next message: so that one must wake it too.
         if sleeps % 2 == 1 && sleeps != self.ended && self.ours().wake() {
             self.ended = sleeps;
         }

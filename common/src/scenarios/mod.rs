@@ -1,8 +1,8 @@
 //! The list of scenarios, and a module for each.
 //!
-//! To add one: a row in [`ALL`], a module here, and a package on each side
-//! (`examples-threads/<name>`, `examples-processes/<name>`). The comparison,
-//! the table in README.md and the test of the contract follow the list.
+//! To add a scenario: a row in [`ALL`], a module here, and a package on each
+//! side (`examples-threads/<name>`, `examples-processes/<name>`). The
+//! comparison, the table in README.md and the contract test follow the list.
 
 pub mod address_space;
 pub mod crash;
@@ -22,66 +22,65 @@ use std::time::Duration;
 
 use crate::outcome::Model;
 
-/// What a frame may take: most screens are refreshed 60 times a second. Here,
-/// because a report holds frames against it without running any.
+/// The time budget of one frame: most screens refresh 60 times a second. It is
+/// defined here because a report compares frames with it without drawing any.
 pub const FRAME: Duration = Duration::from_micros(16_667);
 
-/// A question, put to threads and to processes.
+/// A question that is put to both threads and processes.
 #[derive(Debug, Clone, Copy)]
 pub struct Scenario {
-    /// The name of its folders, and the stem of its two packages.
+    /// The name of its folders and the stem of its two package names.
     pub name: &'static str,
     /// What a reader wants to know.
     pub question: &'static str,
     /// What the rows of its comparison measure.
     pub rows: &'static str,
-    /// Whether there is work to share out among as many workers as the
-    /// comparison says, by the flag `--workers`.
+    /// Whether the work is divided among workers, whose number the comparison
+    /// sets with `--workers`.
     pub crew: bool,
-    /// Whether the comparison also measures the speed-up from one worker to
-    /// all cores.
+    /// Whether the comparison also measures the speed-up from one worker to all
+    /// cores.
     pub scales: bool,
-    /// What is asked of both sides, one part in a slice. All parts together
-    /// have every metric that a run without flags has, and no metric is of
-    /// two parts, but for `total` and `memory`, see [`Part`].
+    /// The slices both sides run, one part each. Together they produce every
+    /// metric of a run without flags, and no metric comes from two parts,
+    /// except `total` and `memory`; see [`Part`].
     pub parts: &'static [Part],
-    /// What CPython is asked beside, if the scenario is there: in sizes for
-    /// which Python takes some 150 ms or less. The Rust pair is asked the
-    /// same. Those with a headline are part of a first look.
+    /// What CPython runs for comparison, if the scenario has a script: sizes
+    /// that take Python some 150 ms or less. The Rust pair runs the same. Parts
+    /// with a headline belong to a first look.
     pub cpython: &'static [Part],
-    /// With which flags CPython does all of it in one run: a size at which it
+    /// The flags with which CPython does everything in one run, at a size that
     /// takes a second or less.
     pub cpython_run: Option<&'static [&'static str]>,
 }
 
-/// A piece of the work, of the size of a slice: see [`slices`](crate::slices).
+/// A piece of work the size of a slice: see [`slices`](crate::slices).
 ///
-/// Each takes 10 to 50 ms of work in a release build, where it has no natural
-/// unit that is longer, as a query has, a delay and a deadline.
+/// Each takes 10 to 50 ms in a release build, unless it has a longer natural
+/// unit, such as a query, a delay or a deadline.
 #[derive(Debug, Clone, Copy)]
 pub struct Part {
-    /// What it is called: the key by which its samples are kept. It stays, if
-    /// the flags change.
+    /// Its name: the key under which its samples are stored. It must not change
+    /// when the flags do.
     pub name: &'static str,
-    /// What is asked, beside `--seed`, and `--workers` where there is a
-    /// [crew](Scenario::crew).
+    /// The flags it runs with, besides `--seed`, and `--workers` where there is
+    /// a [crew](Scenario::crew).
     pub flags: &'static [&'static str],
-    /// Whether its time in all and its memory are rows of the comparison, as
-    /// those of the scenario. There is one such part: the most representative
-    /// one, because a sum over parts of made-up sizes means nothing.
+    /// Whether its total time and memory appear in the comparison as those of
+    /// the scenario. Exactly one part does this, the most representative one: a
+    /// sum over parts of arbitrary sizes means nothing.
     pub whole: bool,
-    /// The ids of those of its metrics that answer the question of the
-    /// scenario. They have to be decided before anything else.
+    /// The ids of its metrics that answer the scenario's question. They are
+    /// decided before anything else.
     pub headlines: &'static [&'static str],
-    /// Whether what it shows is counted rather than timed: once is enough, so
-    /// that even a quick comparison has it.
+    /// Whether its result is counted rather than timed: once is enough, so that
+    /// even a quick comparison includes it.
     pub counted: bool,
-    /// How many cores it takes. With fewer it is left out.
+    /// How many cores it needs. It is skipped on machines with fewer.
     pub cores: usize,
-    /// The side whose program is spoilt by it: it has been left with threads
-    /// that nothing ends, and that may keep a core busy. It is good for no
-    /// other slice, and a new one has to be started. Any other program sleeps
-    /// after a slice.
+    /// The side whose program cannot be reused after this part: it is left with
+    /// threads that nothing can stop, and that may keep a core busy. The next
+    /// slice needs a new program. All other programs sleep between slices.
     pub spoils: Option<Model>,
 }
 
@@ -120,25 +119,25 @@ impl Part {
 }
 
 impl Scenario {
-    /// The program of one side, called as its package.
+    /// The program of one side, named after its package.
     pub fn program(&self, model: Model) -> String {
         format!("{}-{model}", self.name)
     }
 
-    /// The script for CPython, of both sides.
+    /// The CPython script, which covers both sides.
     pub fn script(&self) -> String {
         format!("{}.py", self.name.replace('-', "_"))
     }
 }
 
-/// Every scenario, in the order in which the comparison shows them.
+/// Every scenario, in the order of the comparison.
 pub const ALL: &[Scenario] = &[
     Scenario {
         name: "shared-state",
         question: "many workers update one ledger; is anything lost?",
-        rows: "Transfers between the accounts of one ledger, of all workers \
-               together, by the way in which it is guarded. Lost updates: \
-               of those that race on purpose.",
+        rows: "Transfers per second between the accounts of one ledger, all \
+               workers together, for each way to guard it. Lost updates: \
+               the share lost by the variants that race on purpose.",
         crew: true,
         scales: false,
         parts: parts::SHARED_STATE,
@@ -156,9 +155,9 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "ipc",
         question: "what does a message cost, by mechanism, size and waking?",
-        rows: "Trip: to the other end and back, the median. Rate and flow: \
-               messages and bytes a second, one way. By mechanism, and by \
-               how its ends wait.",
+        rows: "Round trip: to the other end and back, median. Messages and \
+               bytes per second: one way. For each mechanism, and for each \
+               way in which its ends wait.",
         crew: false,
         scales: false,
         parts: parts::IPC,
@@ -173,9 +172,9 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "responsive-ui",
         question: "does the screen keep up while a database is busy?",
-        rows: "Input to frame: from a key until the screen shows it. Gap: \
-               between two frames. Hand-over: of what a query found, from \
-               the worker to the screen.",
+        rows: "Key to frame: from a key press until the screen shows it. \
+               Gap: the time between two frames. Hand-over: passing query \
+               results from the worker to the screen.",
         crew: false,
         scales: false,
         parts: parts::RESPONSIVE_UI,
@@ -185,10 +184,10 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "matrix",
         question: "six databases, a matrix transformation of each",
-        rows: "Databases that are loaded and transformed a second, and how \
-               long loading and transforming takes, of all six together. \
-               They are small, so that starting a process for each is part \
-               of the difference; with larger ones it disappears.",
+        rows: "Databases loaded and transformed per second, and the time \
+               to load and to transform all six, summed over the workers. \
+               They are small, so starting a process for each is part of \
+               the difference; with larger ones it disappears.",
         crew: true,
         scales: true,
         parts: parts::MATRIX,
@@ -198,9 +197,9 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "kill-workers",
         question: "a worker hangs: can it be stopped?",
-        rows: "Good jobs, while others hang. Stopped after: from the \
-               request until the worker is free, or gone and reaped. Left \
-               and lost: what can never be stopped.",
+        rows: "Good jobs: done while other jobs hang. Stopped after: from \
+               the request until the worker is free again, or dead and \
+               reaped. Left and lost: what can never be stopped.",
         crew: true,
         scales: false,
         parts: parts::KILL_WORKERS,
@@ -216,9 +215,9 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "crash",
         question: "a worker dies by itself, perhaps with a lock: who survives?",
-        rows: "Resumed: from a death, while it held nothing or a lock, \
-               until the work goes on. Survivors: of two workers, without a \
-               new start. Lost: transfers of the ledger.",
+        rows: "Resumed: from the death of a worker, holding nothing or a \
+               lock, until the work continues. Survivors: other workers \
+               that need no restart. Lost: transfers made again.",
         crew: true,
         scales: false,
         parts: parts::CRASH,
@@ -234,13 +233,13 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "worker-cost",
         question: "what does a worker cost to start and to keep?",
-        rows: "Finish: from the call until an empty job is done, and the \
-               worker gone that was started for it. By how there is one: a \
-               thread or process begun anew; one that borrows (scoped, \
-               forked); one that is prepared (Builder, pre_exec); a server \
-               that is asked (channel, fork server); a pool; a word to \
-               sleep on (futex); and bare, by clone. Idle: bytes of each of \
-               so many that wait.",
+        rows: "Finish: from the call until an empty job is done, and its \
+               worker gone if it was started for the job. Methods: a new \
+               thread or process (anew); one that borrows (scoped, \
+               forked); one that is prepared (Builder, pre_exec); a \
+               request to a server (channel, fork server); a pool; a \
+               futex that wakes a sleeper (resident); a bare clone. Idle: \
+               bytes held by each waiting worker of a crew.",
         crew: false,
         scales: false,
         parts: parts::WORKER_COST,
@@ -260,9 +259,9 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "fetch",
         question: "many slow replies at once: how long, and at what cost?",
-        rows: "Share of the ideal: replies × delay / workers, over the time \
-               that it takes. A worker's memory and a reply's CPU time: \
-               without the server's.",
+        rows: "Share of the ideal time: replies × delay / workers, divided \
+               by the time it really took. Memory per worker and CPU time \
+               per reply do not include the server's.",
         crew: false,
         scales: false,
         parts: parts::FETCH,
@@ -272,10 +271,10 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "address-space",
         question: "is one address space a bottleneck?",
-        rows: "Operations a second, of all workers together, each on memory \
-               or files of its own; and how many times as many as by one \
-               worker. In a slice there are few, and the workers' first \
-               steps are among them: longer runs differ more.",
+        rows: "Operations per second of all workers together, each on its \
+               own memory or files; and the speed-up over one worker. A \
+               slice has few operations, and they include the workers' \
+               first steps: longer runs differ more.",
         crew: true,
         scales: false,
         parts: parts::ADDRESS_SPACE,

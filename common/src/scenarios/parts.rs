@@ -1,11 +1,11 @@
-//! What is asked of every scenario, in pieces of the size of a slice.
+//! What each scenario runs, in pieces the size of a slice.
 //!
-//! The sizes are those of a release build on a server of 2023 with two cores.
+//! The sizes fit a release build on a server of 2023 with two cores.
 
 use super::Part;
 use crate::outcome::Model::Threads;
 
-/// A part for each variant.
+/// One part per variant.
 pub(super) const SHARED_STATE: &[Part] = &[
     Part::new("racy", &["--variant=racy", "--transfers=2000000"]),
     Part::new("forced", &["--variant=forced", "--transfers=300"]),
@@ -24,10 +24,10 @@ pub(super) const SHARED_STATE: &[Part] = &[
     Part::new("by-hand", &["--variant=by-hand", "--transfers=20000000"]),
 ];
 
-/// A part for each size, way of waiting and place. Where the kernel is free to
-/// choose, it has both ends on one core at times, and on two at others, and a
-/// message costs another multiple: that is two rows. Two ends that look again
-/// and again are on two cores only.
+/// One part per size, way of waiting and placement. Left to itself, the kernel
+/// puts both ends on one core at some times and on two at others, and the cost
+/// of a message differs by a large factor: hence two rows. Two ends that spin
+/// only make sense on two cores.
 pub(super) const IPC: &[Part] = &[
     Part::new(
         "8-spin",
@@ -165,10 +165,10 @@ pub(super) const IPC: &[Part] = &[
     ),
 ];
 
-/// The script is one session after the other, and nothing can be left out.
-/// Both sessions are typed through, at a key in 10 ms: of a shorter query there
-/// would be no percentiles. Of the thirty frames of a slice, p99 is the worst,
-/// which answers nothing.
+/// The script is one session after another, and nothing can be left out. Both
+/// sessions are typed through, one key every 10 ms: a shorter query would leave
+/// too few keys for percentiles. With the thirty frames of a slice, p99 is
+/// simply the worst, so it answers nothing.
 pub(super) const RESPONSIVE_UI: &[Part] = &[Part::new(
     "script",
     &["--headless", "--quick", "--steps=300000", "--cancels=3"],
@@ -184,9 +184,9 @@ pub(super) const MATRIX: &[Part] =
         "speed-up.processes",
     ])];
 
-/// Each kind of stuck job, as often as it is tried. Its unit is the deadline.
-/// Threads that sleep, wait for a lock, or are in a call of the C library are
-/// never seen again, and the last ones keep a core busy.
+/// One part per kind of stuck job, with every attempt. Its unit is the
+/// deadline. Threads that sleep, wait for a lock or are stuck in a C library
+/// call never come back, and the last of these keep a core busy.
 pub(super) const KILL_WORKERS: &[Part] = &[
     Part::new("good", &["--stuck=0", "--jobs=500"])
         .whole()
@@ -227,7 +227,7 @@ pub(super) const KILL_WORKERS: &[Part] = &[
 ];
 
 /// Each way to die, once in each place. Its unit is the death; behind a plain
-/// lock, it is how long it takes to say that all hang.
+/// lock, the time until the supervisor declares that everyone hangs.
 pub(super) const CRASH: &[Part] = &[
     Part::new("panic", &["--variant=panic", "--deaths=1", "--transfers=1000"])
         .counted(),
@@ -253,8 +253,8 @@ pub(super) const CRASH: &[Part] = &[
     .counted(),
 ];
 
-/// Each way, beside little and beside much, and each crew. To have a parent of
-/// 256 MiB takes longer than to start a few workers beside it.
+/// Each start method, with a small and a large parent, and each crew. Growing
+/// the parent to 256 MiB takes longer than starting a few workers from it.
 pub(super) const WORKER_COST: &[Part] = &[
     Part::new("anew", &["--variant=anew", "--starts=16", "--parent-memory=0"])
         .whole()
@@ -291,8 +291,8 @@ pub(super) const WORKER_COST: &[Part] = &[
 ];
 
 /// Each crew, with the delay of the demo: a shorter one would show the cost of
-/// starting a crew, and not of waiting. Among faults there is one of each kind,
-/// of which some are found by the end of a timeout only.
+/// starting a crew rather than of waiting. The faults are one of each kind, and
+/// some of them only show when a timeout expires.
 pub(super) const FETCH: &[Part] = &[
     Part::new(
         "1",
@@ -314,7 +314,7 @@ pub(super) const FETCH: &[Part] = &[
     .answers(&["cpu.workers-64", "memory.workers-64"]),
 ];
 
-/// Each operation with each size, by one worker, by all, and by twice as many.
+/// Each operation and size, with one worker, with all, and with twice as many.
 pub(super) const ADDRESS_SPACE: &[Part] = &[
     Part::new(
         "map-64KiB",
@@ -362,11 +362,11 @@ pub(super) const ADDRESS_SPACE: &[Part] = &[
     Part::new("files", &["--variant=files", "--operations=3000"]),
 ];
 
-/// What CPython is asked, and the pair beside it.
+/// What CPython runs, together with the pair.
 pub(super) mod python {
     use super::{Part, Threads};
 
-    /// On few accounts, so that what is lost is lost there too.
+    /// Few accounts, so that updates get lost here too.
     pub(in super::super) const SHARED_STATE: &[Part] = &[
         Part::new(
             "racy",
@@ -400,7 +400,7 @@ pub(super) mod python {
         ),
     ];
 
-    /// Where the kernel likes: Python's programs have no such flag.
+    /// Placed by the kernel: the Python programs have no flag for that.
     pub(in super::super) const IPC: &[Part] = &[
         Part::new(
             "64-block",
@@ -412,15 +412,15 @@ pub(super) mod python {
         ),
     ];
 
-    /// As the pair's, with fewer steps.
+    /// Like the pair's, with fewer steps.
     pub(in super::super) const RESPONSIVE_UI: &[Part] =
         &[Part::new("script", &["--quick", "--steps=200000", "--cancels=1"])];
 
-    /// Six databases, small ones.
+    /// Six small databases.
     pub(in super::super) const MATRIX: &[Part] =
         &[Part::new("all", &["--rows=100", "--columns=10"]).whole()];
 
-    /// One kind that can be stopped, and one that only a process can be in.
+    /// One kind that both sides can stop, and one that only processes can.
     pub(in super::super) const KILL_WORKERS: &[Part] = &[
         Part::new(
             "loop",
@@ -449,7 +449,7 @@ pub(super) mod python {
         ),
     ];
 
-    /// The ways that are there.
+    /// The methods that Python has.
     pub(in super::super) const WORKER_COST: &[Part] = &[
         Part::new(
             "anew",

@@ -1,33 +1,33 @@
-//! How an attempt came to nothing, and why a job has no answer.
+//! How an attempt failed, and why a job has no answer.
 
 use std::{error::Error, fmt};
 
 use super::{JobId, Stopped};
 
-/// How an attempt came to nothing.
+/// How an attempt failed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ending {
-    /// It overran its deadline, and was stopped.
+    /// It missed its deadline and was stopped.
     Stopped(Stopped),
-    /// No way could stop it: a thread is left, and still at it.
+    /// Nothing could stop it: its thread was left behind and is still running.
     Abandoned,
-    /// The worker died by itself, and this is how.
+    /// The worker died by itself, in this way.
     Died(String),
 }
 
 /// Why a job has no answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Failure {
-    /// The text of the job's own error. It is an answer too, so that there
-    /// is no further attempt.
+    /// The text of the job's own error. It is an answer, so the job is not
+    /// retried.
     Failed(String),
-    /// Each attempt came to nothing, and this was the last one.
+    /// Every allowed attempt failed.
     Quarantined {
-        /// Which job it is.
+        /// The job.
         id: JobId,
-        /// How many there were.
+        /// The number of attempts.
         attempts: usize,
-        /// How the last one ended.
+        /// How the last attempt failed.
         last: Ending,
     },
 }

@@ -1,4 +1,4 @@
-//! The jobs of a pool: each is in one place, until it is done with.
+//! The jobs of a pool: each is in one place until it is finished.
 
 use std::{collections::VecDeque, fmt, time::Duration};
 
@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ending, Failure};
 
-/// The jobs of a pool: those that wait, and those that are done with. Those
-/// in between are in the workers' hands.
+/// The jobs of a pool: those that wait, and those that are finished. Workers
+/// own the jobs in between.
 #[derive(Debug)]
 pub struct JobQueue<J, A> {
     attempts: usize,
@@ -17,22 +17,21 @@ pub struct JobQueue<J, A> {
     finished: VecDeque<Finished<A>>,
 }
 
-/// A job on its way.
+/// An unfinished job.
 #[derive(Debug)]
 pub struct Entry<J> {
-    /// Which job it is.
+    /// The job's id.
     pub id: JobId,
     /// The job, as the pool sends it to a worker.
     pub job: J,
     /// How long an attempt may take.
     pub deadline: Option<Duration>,
-    /// The attempts that came to nothing.
+    /// The failed attempts.
     pub endings: Vec<Ending>,
 }
 
 impl<J, A> JobQueue<J, A> {
-    /// No jobs yet. Each will have so many attempts that come to nothing,
-    /// and at least one.
+    /// No jobs yet. Each may fail this many attempts, and gets at least one.
     pub fn new(attempts: usize) -> Self {
         JobQueue {
             attempts,
@@ -43,7 +42,7 @@ impl<J, A> JobQueue<J, A> {
         }
     }
 
-    /// One more job.
+    /// Queues a job.
     pub fn submit(&mut self, job: J, deadline: Option<Duration>) -> JobId {
         let (id, endings) = (JobId(self.submitted), Vec::new());
         self.submitted += 1;
@@ -51,22 +50,23 @@ impl<J, A> JobQueue<J, A> {
         id
     }
 
-    /// A job for a worker, who must bring it back: see
-    /// [`finish`](JobQueue::finish) and [`fail`](JobQueue::fail).
+    /// Takes a job for a worker. It must come back, through
+    /// [`finish`](JobQueue::finish), [`fail`](JobQueue::fail) or
+    /// [`put_back`](JobQueue::put_back).
     pub fn take(&mut self) -> Option<Entry<J>> {
         let entry = self.waiting.pop_front();
         self.in_hand += usize::from(entry.is_some());
         entry
     }
 
-    /// The job is done. An error is the job's own.
+    /// Records that the job is finished. An error is the job's own.
     pub fn finish(&mut self, entry: Entry<J>, result: Result<A, String>) {
         self.record(entry, result.map_err(Failure::Failed));
     }
 
-    /// The attempt came to nothing. The job waits for the next one, behind
-    /// the others, or is quarantined. One that could not be stopped gets no
-    /// other: each would cost one more worker for good.
+    /// Records a failed attempt. The job goes to the back of the queue, or is
+    /// quarantined. A job that could not be stopped is not retried: each
+    /// attempt would permanently cost another worker.
     pub fn fail(&mut self, mut entry: Entry<J>, ending: Ending) {
         entry.endings.push(ending.clone());
         let attempts = entry.endings.len();
@@ -79,19 +79,19 @@ impl<J, A> JobQueue<J, A> {
         }
     }
 
-    /// The attempt came to nothing, and the job has no part in that: its
-    /// worker died before it had the job, or was killed on purpose.
+    /// Requeues a job whose attempt failed through no fault of its own: its
+    /// worker died before receiving it, or was killed on purpose.
     pub fn put_back(&mut self, entry: Entry<J>) {
         self.in_hand -= 1;
         self.waiting.push_back(entry);
     }
 
-    /// A job that is done with: each is given once.
+    /// Takes a finished job: each is returned once.
     pub fn pop_finished(&mut self) -> Option<Finished<A>> {
         self.finished.pop_front()
     }
 
-    /// Whether no job waits or is in a worker's hands.
+    /// Whether no job is waiting or with a worker.
     pub fn is_done(&self) -> bool {
         self.waiting.is_empty() && self.in_hand == 0
     }
@@ -124,14 +124,14 @@ impl fmt::Display for JobId {
     }
 }
 
-/// A job that is done with, one way or the other.
+/// A finished job, with or without an answer.
 #[derive(Debug)]
 pub struct Finished<A> {
-    /// Which job it is.
+    /// The job's id.
     pub id: JobId,
     /// The answer, or why there is none.
     pub result: Result<A, Failure>,
-    /// The attempts that came to nothing.
+    /// The failed attempts.
     pub endings: Vec<Ending>,
 }
 
@@ -147,7 +147,7 @@ mod tests {
     }
 
     proptest! {
-        /// Workers take and bring back jobs in any order and with any luck.
+        /// Workers take and return jobs in any order and with any result.
         #[test]
         fn every_job_is_finished_exactly_once(
             jobs in 0..40_u64,
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_be_stopped_gets_no_second_worker() {
+    fn a_job_that_cannot_be_stopped_gets_no_second_worker() {
         let mut queue = JobQueue::<_, ()>::new(3);
         queue.submit((), None);
         let entry = queue.take().unwrap();

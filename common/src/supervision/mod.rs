@@ -1,21 +1,21 @@
-//! The rules by which a pool keeps its workers going, and what became of its
-//! jobs. It starts nothing: the pool of threads and the pool of processes
-//! share it, and differ in how a worker is started, stopped and replaced.
+//! The rules by which a pool supervises its workers and records the results of
+//! its jobs. This module starts nothing: the pool of threads and the pool of
+//! processes share it, and differ in how they start, stop and replace a worker.
 //!
-//! A job is *delivered* to a worker, at least once. An attempt can come to
-//! nothing: the worker dies, or overruns the job's deadline and is stopped.
-//! Then the job is queued again, until it has had its number of attempts, and
-//! is quarantined. A worker that dies before it has the job costs no attempt.
-//! What a job does outside of the pool may be done more than once, as with
-//! any queue that loses no job. Its *result* is recorded exactly once, by the
-//! job's id: a job is queued, or in one worker's hands, or finished, and the
-//! compiler sees to it that it is in one place.
+//! A job is *delivered* to a worker at least once. An attempt can fail: the
+//! worker dies, or misses the job's deadline and is stopped. The pool then
+//! requeues the job, and quarantines it when its attempts are used up. A worker
+//! that dies before it has received the job costs no attempt. Side effects of a
+//! job outside the pool may happen more than once, as with any queue that loses
+//! no job. Its *result* is recorded exactly once, under the job's id: a job is
+//! queued, or with one worker, or finished, and the compiler ensures that it is
+//! in only one of these places.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
-//! | `job_queue` | the jobs: which wait, and what became of the others |
-//! | `failure` | how an attempt came to nothing, and why a job has no answer |
-//! | `stopping` | the ways to stop a worker, and when to try which |
+//! | `job_queue` | the jobs: the queue, and the results |
+//! | `failure` | how an attempt failed, and why a job has no answer |
+//! | `stopping` | the ways to stop a worker, and when to try each |
 //! | `restarts` | how often workers may be replaced |
 //! | this | the rules |
 
@@ -34,24 +34,24 @@ pub use stopping::{StopMethod, Stopped, Watch};
 /// The rules.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Supervision {
-    /// How many workers there are.
+    /// The number of workers.
     pub workers: usize,
-    /// How long a worker may take until it is ready for its first job, before
-    /// it is replaced. It is for processes: a thread is ready, or is none.
+    /// How long a worker may take to become ready for its first job before it
+    /// is replaced. For processes only: a thread is ready once it exists.
     pub start: Duration,
-    /// How long an attempt may take, the way to the worker included, before
-    /// it is stopped. A job may be submitted with a deadline of its own.
+    /// How long an attempt may take, delivery included, before it is stopped.
+    /// A job may be submitted with its own deadline.
     pub deadline: Option<Duration>,
-    /// How long a way to stop has, before the next one is tried.
+    /// The grace period before the next, stronger way to stop is tried.
     pub grace: Duration,
-    /// How many attempts a job has that come to nothing.
+    /// How many failed attempts a job may have.
     pub attempts: usize,
-    /// How often workers may be replaced, before the pool gives up.
+    /// How often workers may be replaced before the pool gives up.
     pub intensity: Intensity,
 }
 
 impl Default for Supervision {
-    /// One worker for each core, no deadline, three attempts.
+    /// One worker per core, no deadline, three attempts.
     fn default() -> Self {
         Supervision {
             workers: crate::machine::cores(),

@@ -1,4 +1,4 @@
-//! How often workers may be replaced, before the pool gives up.
+//! How often workers may be replaced before the pool gives up.
 
 use std::{
     collections::VecDeque,
@@ -7,14 +7,14 @@ use std::{
 
 use anyhow::{Result, ensure};
 
-/// So many restarts in so much time, and no more. The term is Erlang's:
-/// <https://www.erlang.org/doc/system/sup_princ.html>. Without such a bound
+/// The maximum number of restarts in a period. The term is Erlang's:
+/// <https://www.erlang.org/doc/system/sup_princ.html>. Without such a limit,
 /// a pool whose workers die at once does nothing but start workers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Intensity {
-    /// So many are borne.
+    /// The most restarts allowed.
     pub restarts: usize,
-    /// In any stretch of this length.
+    /// In any period of this length.
     pub within: Duration,
 }
 
@@ -24,27 +24,27 @@ impl Default for Intensity {
     }
 }
 
-/// The restarts of late, held against their [`Intensity`].
+/// Recent restarts, checked against an [`Intensity`].
 #[derive(Debug)]
 pub struct Restarts {
     intensity: Intensity,
     recent: VecDeque<Instant>,
-    /// All that there were.
+    /// The total number of restarts.
     pub count: usize,
 }
 
 impl Restarts {
-    /// None yet.
+    /// No restarts yet.
     pub fn new(intensity: Intensity) -> Self {
         Restarts { intensity, recent: VecDeque::new(), count: 0 }
     }
 
-    /// One more, now.
+    /// Records a restart at `now`.
     ///
     /// # Errors
     ///
-    /// Fails if it is one too many: then whatever kills the workers will kill
-    /// the next one too, and it is time to give up.
+    /// Fails if there are too many: whatever kills the workers will kill the
+    /// next one too, so it is time to give up.
     pub fn note(&mut self, now: Instant) -> Result<()> {
         let Intensity { restarts, within } = self.intensity;
         let is_old = |then: &Instant| now - *then > within;
@@ -55,8 +55,8 @@ impl Restarts {
         self.count += 1;
         ensure!(
             self.recent.len() <= restarts,
-            "{} workers had to be replaced within {within:?}, and {restarts} \
-             are the most",
+            "{} workers had to be replaced within {within:?}, but at most \
+             {restarts} are allowed",
             self.recent.len()
         );
         Ok(())
@@ -72,7 +72,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     proptest! {
-        /// Against the plainest of ways: count those in the window.
+        /// Compared with the naive way: count the restarts in the window.
         #[test]
         fn restarts_are_bounded_in_every_window(
             gaps in prop::collection::vec(0..3000_u64, 1..60),

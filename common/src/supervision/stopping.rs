@@ -1,11 +1,11 @@
-//! The ways to stop a worker, and when to try which.
+//! The ways to stop a worker, and when to try each.
 
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// The ways to stop a worker, in rising order.
+/// The ways to stop a worker, from weakest to strongest.
 #[derive(
     Debug,
     Clone,
@@ -20,16 +20,16 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum StopMethod {
-    /// A flag, which the job looks at when it likes.
+    /// Set a flag, which the job checks when it chooses to
     Ask,
-    /// What it waits for is closed, or it is sent SIGTERM.
+    /// Close what it waits for, or send SIGTERM
     Interrupt,
-    /// SIGKILL. Threads have nothing here: they are abandoned.
+    /// SIGKILL. Threads have no counterpart: they are abandoned
     Force,
 }
 
 impl StopMethod {
-    /// The next one, if there is one.
+    /// The next stronger way, if there is one.
     pub fn next(self) -> Option<Self> {
         match self {
             StopMethod::Ask => Some(StopMethod::Interrupt),
@@ -38,8 +38,8 @@ impl StopMethod {
         }
     }
 
-    /// How the stopping of a job's attempt begins: with each attempt one way
-    /// further up. A job that had to be stopped before is not asked again.
+    /// The first way to try, one step stronger with each attempt: a job that
+    /// had to be stopped before is not asked again.
     pub fn first(attempt: usize) -> Self {
         match attempt {
             0 => StopMethod::Ask,
@@ -49,7 +49,7 @@ impl StopMethod {
     }
 }
 
-/// When an attempt must be stopped, by which way, and until when.
+/// When to stop an attempt, in which way, and when to escalate.
 #[derive(Debug)]
 pub struct Watch {
     grace: Duration,
@@ -66,7 +66,7 @@ struct Stopping {
 }
 
 impl Watch {
-    /// Over an attempt that begins now.
+    /// Watches an attempt that starts now.
     pub fn new(
         deadline: Option<Duration>,
         grace: Duration,
@@ -77,12 +77,12 @@ impl Watch {
         Watch { grace, due, first, stopping: None }
     }
 
-    /// When to look next; never, if there is no deadline.
+    /// When to check next. None if there is no deadline.
     pub fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// The way to try, if it is time for one.
+    /// The way to try now, if it is time for one.
     pub fn escalate(&mut self, now: Instant) -> Option<StopMethod> {
         if self.due.is_none_or(|due| now < due) {
             return None;
@@ -97,7 +97,8 @@ impl Watch {
         Some(by)
     }
 
-    /// That it has stopped now, if it was to.
+    /// How the attempt was stopped, given that it stopped at `now`. None if
+    /// nothing tried to stop it.
     pub fn stopped(&self, now: Instant) -> Option<Stopped> {
         let Stopping { by, begun, since } = self.stopping?;
         Some(Stopped {
@@ -112,13 +113,13 @@ impl Watch {
 /// How an attempt was stopped.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stopped {
-    /// The first way that was tried.
+    /// The first way tried.
     pub first: StopMethod,
-    /// The one that did it.
+    /// The way that worked.
     pub by: StopMethod,
-    /// How long that one took.
+    /// How long that way took.
     pub after: Duration,
-    /// How long it took from the first.
+    /// How long it took since the first way was tried.
     pub in_all: Duration,
 }
 

@@ -113,7 +113,7 @@ fn a_folder_that_cannot_be_written_to_is_named() {
     fs::write(folder.path("file"), "").unwrap();
     let error = generate(&folder.path("file"), &SHAPE).unwrap_err();
     let home = folder.path("file/300-by-7-seed-1-format-1");
-    assert_eq!(error.to_string(), format!("no folder {}", home.display()));
+    assert_eq!(error.to_string(), format!("cannot create {}", home.display()));
 }
 
 /// In `target/matrix`, where they are found again, by whichever program.

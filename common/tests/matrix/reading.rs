@@ -97,9 +97,9 @@ fn a_database_that_is_to_be_recovered_first_is_refused() {
     fs::copy(journal, folder.path("b.sqlite-journal")).unwrap();
     assert_eq!(
         blamed(load(&crashed), &crashed.path),
-        "a write to it was interrupted, and must be rolled back first: open \
-         it once where it can be written to, with its own program or `sqlite3 \
-         FILE .tables`; to read a copy, copy FILE-journal with it and do the \
+        "a write to it was interrupted and must be rolled back first: open \
+         it once where it is writable, with its own program or `sqlite3 FILE \
+         .tables`; to read a copy, copy FILE-journal along with it and do the \
          same there"
     );
     let owner = Connection::open(&crashed.path).unwrap();

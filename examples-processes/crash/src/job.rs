@@ -1,4 +1,4 @@
-//! What a worker is told, and what its heir is told.
+//! The job of a worker, and that of its heir, which replaces it.
 
 use std::io::{PipeReader, PipeWriter};
 
@@ -11,16 +11,16 @@ use serde::{Deserialize, Serialize};
 pub struct Job {
     pub plan: Plan,
     pub index: usize,
-    /// Whether the work began anew, with another ledger.
+    /// Whether the work started over, with another ledger.
     pub is_anew: bool,
     pub ledger: Access,
-    /// Where the victim says its last words. An heir has none to say.
+    /// Where the victim sends its last words. An heir sends none.
     #[serde(with = "descriptor::optional")]
     pub last_words: Option<PipeWriter>,
 }
 
-/// How a worker gets at the ledger.
-// processes: a segment crosses as its name, a pipe as a descriptor.
+/// How a worker accesses the ledger.
+// processes: a segment is passed by name, a pipe as a descriptor.
 #[derive(Serialize, Deserialize)]
 pub enum Access {
     Lock(Segment<[Mutex<Ledger>]>),
@@ -30,8 +30,8 @@ pub enum Access {
 }
 
 impl Job {
-    /// A job for each access: those of the workers, and then the owner's, if
-    /// the ledger has one. Without `last_words` they are jobs of heirs.
+    /// A job for each access: first the workers', then the owner's, if the
+    /// ledger has one. Without `last_words` they are jobs of heirs.
     pub fn each(
         plan: &Plan,
         ledgers: impl IntoIterator<Item = Access>,
@@ -47,7 +47,7 @@ impl Job {
         Ok(jobs)
     }
 
-    /// Goes on where the dead worker stopped.
+    /// The job of the heir, which continues where the dead worker stopped.
     pub fn heir(self) -> Job {
         Job { last_words: None, ..self }
     }

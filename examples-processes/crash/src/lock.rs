@@ -1,5 +1,5 @@
-//! A lock that tells the next who takes it that its holder died, so that the
-//! ledger can be repaired.
+//! A lock that reports its holder's death to the next worker that takes it, so
+//! that the ledger can be repaired.
 
 use std::iter::repeat_n;
 
@@ -17,7 +17,7 @@ pub fn run(crew: &mut Crew) -> Result<Answer> {
     Ok(Answer { report, ..answer })
 }
 
-/// Makes the transfers that are left.
+/// Makes the remaining transfers.
 pub fn worker(job: &Job, mut victim: Victim, ledger: &Mutex<Ledger>) {
     let made = repaired(ledger).made(job.index);
     for (number, transfer) in job.plan.transfers(job.index, made) {
@@ -33,8 +33,8 @@ pub fn worker(job: &Job, mut victim: Victim, ledger: &Mutex<Ledger>) {
     }
 }
 
-/// Takes the lock. Poison says that its holder died; the journal knows in
-/// which transfer, and the ledger is made whole before anyone sees it.
+/// Takes the lock. If it is poisoned, its holder died. The journal records in
+/// which transfer, and the ledger is repaired before anyone sees it.
 fn repaired(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
     ledger.lock().unwrap_or_else(|poisoned| {
         let mut guard = poisoned.into_inner();

@@ -1,7 +1,7 @@
-//! Crash: a worker dies by itself, perhaps with a lock: who survives?
-//! Here: processes, of which one dies and is replaced.
+//! Crash: a worker dies on its own, perhaps holding a lock; who survives?
+//! Here: processes; the one that dies is replaced.
 //! There: examples-threads/crash/src/main.rs
-//! Watch: who is told of a death, what is lost with it, and who takes over.
+//! Watch: who learns of a death, what is lost with it, and who takes over.
 //! Run: cargo run --release -p crash-processes -- --quick
 
 mod job;
@@ -46,7 +46,7 @@ fn run_plan(plan: Plan) -> Result<Finished> {
     Ok(Finished { plan, seen, laps })
 }
 
-/// All the work, by the kind of lock that the plan says, or without one.
+/// All the work, with the kind of lock that the plan names, or without one.
 fn work(crew: &mut Crew) -> Result<Answer> {
     match crew.plan.hold {
         Hold::Nothing | Hold::Lock => lock::run(crew),
@@ -55,7 +55,7 @@ fn work(crew: &mut Crew) -> Result<Answer> {
     }
 }
 
-/// What every worker does: its transfers, by its access to the ledger.
+/// What every worker does: its transfers, through its access to the ledger.
 fn worker(mut job: Job, parent: &mut Parent) -> Result<Answer> {
     let is_heir = job.last_words.is_none();
     let victim = Victim::new(&job.plan, job.index, job.last_words.take());

@@ -1,8 +1,8 @@
-//! No lock: one owns the ledger, the others send it their transfers. A dead
-//! one leaves nothing half made, because it never touched the ledger.
+//! No lock: one worker owns the ledger, the others send it their transfers. A
+//! dead sender leaves nothing half done, because it never touched the ledger.
 //!
-//! Its heir does not know what had arrived, and need not: it sends all again,
-//! and the owner leaves out what it has made.
+//! Its heir does not know what had arrived, and need not: it sends everything
+//! again, and the owner skips the transfers that it has already made.
 
 use std::{
     io::{PipeReader, PipeWriter, Read as _, Write as _, pipe},
@@ -18,12 +18,12 @@ use rustix::pipe::fcntl_setpipe_size;
 
 use crate::{Access, Crew, Job, spawn_and_join};
 
-/// Orders on their way: as many as fit into a page, on both sides. Few, so
-/// that they do not hide how soon the next one is made.
+/// Orders in flight: as many as fit into a page, on both sides. Few, so that
+/// they do not hide how soon the next transfer is made.
 const QUEUE: usize = 204;
 
 /// How many orders have been sent, for the last words.
-// processes: each worker has one of its own.
+// processes: each worker has its own count.
 static SENT: AtomicU64 = AtomicU64::new(0);
 
 pub fn run(crew: &mut Crew) -> Result<Answer> {
@@ -58,16 +58,16 @@ fn send(mut owner: &PipeWriter, order: Order) -> Result<()> {
     Ok(())
 }
 
-/// Makes every transfer that comes, until all are made.
+/// Makes every transfer it receives, until all are made.
 pub fn own(job: &Job, mut orders: &PipeReader) -> Result<Answer> {
     let mut ledger = Ledger::first(job.is_anew);
     let mut batch = [Order::zeroed(); QUEUE];
     while !ledger.is_complete(&job.plan) {
         let bytes = orders.read(bytemuck::cast_slice_mut(&mut batch))?;
-        ensure!(bytes > 0 && bytes % size_of::<Order>() == 0, "torn");
+        ensure!(bytes > 0 && bytes % size_of::<Order>() == 0, "torn order");
         for order in &batch[..bytes / size_of::<Order>()] {
-            // processes: bytes came, so they are checked.
-            ensure!(order.is_possible(&job.plan), "{order:?} is impossible");
+            // processes: an order arrives as bytes, so it is checked.
+            ensure!(order.is_possible(&job.plan), "invalid order: {order:?}");
             ledger.make(*order);
         }
     }

@@ -1,5 +1,5 @@
-//! A lock that tells nobody that its holder died, and is not given back: the
-//! next worker that wants it waits forever. Only the supervisor notices, as a
+//! A lock that is neither released nor poisoned when its holder dies: the next
+//! worker that wants it waits forever. Only the supervisor notices, with its
 //! watchdog.
 
 use std::{iter::repeat_n, mem::ManuallyDrop};
@@ -11,8 +11,8 @@ use process_kit::{PlainMutex, PlainMutexGuard, Segment};
 use crate::{Access, Crew, Job, spawn_and_join};
 
 pub fn run(crew: &mut Crew) -> Result<Answer> {
-    // processes: shared memory outlives its workers, and so does a lock that
-    // is lost in it. Those that begin anew have a second ledger.
+    // processes: shared memory outlives the workers, and so does a lost lock
+    // in it. Workers that start over use a second ledger.
     let values = [Ledger::opening(), Ledger::anew()];
     let ledger = Segment::<[PlainMutex<Ledger>]>::create(&values)?;
     let ledgers = repeat_n(ledger.clone(), crew.plan.workers);
@@ -21,7 +21,7 @@ pub fn run(crew: &mut Crew) -> Result<Answer> {
     Ok(Answer { report, ..answer })
 }
 
-/// Gives the lock back by hand, as in C: a worker that dies never does.
+/// Releases the lock by hand, as in C: a worker that dies never does.
 pub fn worker(job: &Job, mut victim: Victim, ledger: &PlainMutex<Ledger>) {
     let made = lock(ledger).made(job.index);
     for (number, transfer) in job.plan.transfers(job.index, made) {

@@ -1,4 +1,4 @@
-//! A process that dies is replaced, until all the work is done.
+//! Replaces every process that dies, until all the work is done.
 
 use std::io::pipe;
 
@@ -12,7 +12,7 @@ use process_kit::{News, Supervisor, scope};
 
 use crate::{Access, Job};
 
-/// What all the work needs, and what is seen of it.
+/// What the work needs, and what the supervisor sees of it.
 pub struct Crew<'a> {
     pub plan: Plan,
     pub laps: &'a mut Laps,
@@ -47,8 +47,8 @@ pub fn spawn_and_join(
     })
 }
 
-/// Waits until every process has answered. One that dies has an heir. If
-/// those that are left hang, they are killed, and all begin anew.
+/// Waits until every process has answered. One that dies gets an heir. If the
+/// survivors hang, they are killed, and all start over.
 fn replace(
     workers: &mut Supervisor<'_, Job, Answer>,
     plan: &Plan,
@@ -60,7 +60,7 @@ fn replace(
             News::Answered => {}
             News::Died { heir, how } => {
                 seen.died(how)?;
-                // processes: the others have not noticed, and work on.
+                // processes: the others have not noticed, and keep working.
                 workers.spawn(heir)?;
             }
             News::Hung { heirs } => {

@@ -1,7 +1,7 @@
 //! Fetch: many slow replies at once; how long, and at what cost?
-//! Here: processes, each with an agent and a connection of its own.
+//! Here: processes, each with its own agent and its own connection.
 //! There: examples-threads/fetch/src/main.rs
-//! Watch: what it costs to have somebody wait, and who hears of a failure.
+//! Watch: what a waiting worker costs, and who learns of a failure.
 //! Run: cargo run --release -p fetch-processes
 
 use std::{
@@ -46,18 +46,18 @@ fn run_plan(mut plan: Plan) -> Result<Finished> {
     Ok(Finished { plan, logs, served, before, laps })
 }
 
-/// What a worker is told.
+/// What a worker is given.
 #[derive(Serialize, Deserialize)]
 struct Job {
     plan: Plan,
     next: Segment<[AtomicI64]>,
 }
 
-/// Fetches one address after the other, whichever is next.
+/// Fetches one address after another: the next that nobody has taken.
 fn worker(job: Job, parent: &mut Parent) -> Result<FetchLog> {
     let Job { plan, next } = job;
-    // processes: each has an agent of its own, and no connection of others. It
-    // stays until the process ends, because its memory counts.
+    // processes: each has its own agent, and shares no connection. It is kept
+    // until the process exits, because its memory is measured.
     let agent = &ManuallyDrop::new(agent(&plan, 1));
     parent.gate.wait()?;
     let mut log = FetchLog::begin();
@@ -68,7 +68,7 @@ fn worker(job: Job, parent: &mut Parent) -> Result<FetchLog> {
 }
 
 /// Starts the workers, releases them all at once, and collects what they
-/// have fetched.
+/// fetched.
 fn spawn_and_join(plan: &Plan, laps: &mut Laps) -> Result<Vec<FetchLog>> {
     let next = Segment::create(&[0])?;
     let job = Job { plan: plan.clone(), next };
@@ -88,8 +88,8 @@ fn spawn_and_join(plan: &Plan, laps: &mut Laps) -> Result<Vec<FetchLog>> {
     })
 }
 
-/// Starts this program again as the server: in a process of its own, so that
-/// what it takes is not counted.
+/// Starts this program again as the server, in a separate process, so that
+/// its resources are not counted.
 fn start_server() -> io::Result<Child> {
     Command::new("/proc/self/exe")
         .arg("--serve")

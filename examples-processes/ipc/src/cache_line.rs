@@ -1,4 +1,4 @@
-//! The bare limit: the message stands in the line that says it is there.
+//! The bare minimum: the message is in the cache line that announces it.
 
 use anyhow::Result;
 use common::{

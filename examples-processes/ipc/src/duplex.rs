@@ -1,4 +1,4 @@
-//! Memory for messages in both directions, as each end has it.
+//! Memory for messages in both directions, as one end holds it.
 
 use anyhow::Result;
 use common::ring::{Manner, Waiting};
@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 /// What one end shares with the other.
 #[derive(Serialize, Deserialize)]
 pub struct Duplex {
-    /// For messages of the near end.
+    /// For messages from the near end.
     pub there: Shared,
-    /// For messages of the far end.
+    /// For messages from the far end.
     pub back: Shared,
     lifeline: Lifeline,
 }
 
 impl Duplex {
-    /// The near end's and the far end's.
+    /// The near end and the far end of a new pair.
     pub fn pair(size: usize) -> Result<(Self, Self)> {
         let (lifeline, theirs) = Lifeline::pair()?;
         let there = Shared::new(size)?;

@@ -1,8 +1,8 @@
-//! What the kernel gives to processes: pipes and sockets, through which bytes
-//! are copied, once on the way in and once on the way out.
+//! What the kernel offers to processes: pipes and sockets, which copy all bytes
+//! twice, once on the way in and once on the way out.
 //!
 //! It has no twin: threads could use the same pipes and sockets, at the same
-//! cost, but their channels do without the kernel and without the copies.
+//! cost, but their channels need neither the kernel nor the copies.
 
 use std::{
     fs::File,
@@ -28,7 +28,7 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(EndReport, EndReport)> {
     spawn_and_join(plan, far_end, laps, || near(plan, to_far, from_far))
 }
 
-/// A channel of the kernel: the end to write to, and the one to read from.
+/// A kernel channel: the end to write to, and the end to read from.
 fn open(plan: &Plan) -> Result<(End, End)> {
     match plan.mechanism {
         Mechanism::Pipe => {
@@ -45,7 +45,7 @@ fn open(plan: &Plan) -> Result<(End, End)> {
                 socketpair(AddressFamily::UNIX, kind, flags, None)?;
             Ok((End::new(one), End::new(other)))
         }
-        other => bail!("{other:?} is no channel between processes"),
+        other => bail!("{other:?} is not a channel of processes"),
     }
 }
 
@@ -59,14 +59,14 @@ pub fn worker(
     far(plan, receiver, sender)
 }
 
-/// One end of a channel, which is read or written as a file is.
+/// One end of a channel, which is read or written like a file.
 #[derive(Serialize, Deserialize)]
 pub struct End(#[serde(with = "descriptor")] File);
 
 impl End {
     /// The most that is written at once. A packet has to fit into the
-    /// socket's buffer, which is 208 KiB unless told otherwise (unix(7)); to
-    /// a pipe and a stream it does not matter.
+    /// socket's buffer, 208 KiB by default (unix(7)). For pipes and streams it
+    /// does not matter.
     const PIECE: usize = 64 << 10;
 
     fn new(descriptor: impl Into<OwnedFd>) -> Self {

@@ -1,5 +1,5 @@
-//! Message passing: what does a message cost, and what for?
-//! Here: processes, whose messages cross through the kernel, or a mapping.
+//! Message passing: what does a message cost, and why?
+//! Here: processes, whose messages pass through the kernel or a mapping.
 //! There: examples-threads/ipc/src/main.rs
 //! Watch: the ring and the cache line, which cost the same on both sides.
 //! Run: cargo run --release -p ipc-processes -- --quick
@@ -53,8 +53,8 @@ fn run_plan(plan: Plan) -> Result<Finished> {
     Ok(Finished { plan, near, far, laps })
 }
 
-/// What the far end is told.
-// processes: the memory and the kernel's ends cross as open descriptors.
+/// What the far end is given.
+// processes: memory and kernel channels are passed as open descriptors.
 #[derive(Serialize, Deserialize)]
 struct Job {
     plan: Plan,
@@ -69,7 +69,7 @@ enum FarEnd {
     Kernel { receiver: End, sender: End },
 }
 
-/// The far end: it goes to its core, if it has one, and does its part.
+/// The far end: moves to its core, if it has one, and does its part.
 fn worker(job: Job, parent: &mut Parent) -> Result<EndReport> {
     let Job { plan, far_end } = job;
     placement::pin(plan.cores.far)?;
@@ -82,8 +82,8 @@ fn worker(job: Job, parent: &mut Parent) -> Result<EndReport> {
     }
 }
 
-/// Starts the far end, releases it, and plays the near one. The near end's
-/// report comes first.
+/// Starts the far end, releases it, and plays the near end. Returns the reports
+/// of both, the near end's first.
 fn spawn_and_join(
     plan: &Plan,
     far_end: FarEnd,

@@ -1,4 +1,4 @@
-//! The ring: bytes in memory that both ends see, and no kernel on the way.
+//! The ring: bytes in memory that both ends see, with no kernel in between.
 //!
 //! In place, a message is written where it will be read; otherwise it is
 //! copied in and out.

@@ -24,8 +24,8 @@ use common::{
 use process_kit::{Mutex, Pool, Role, Segment, Turn, chaos::Chaos, role};
 use serde::{Deserialize, Serialize};
 
-/// What every attempt of a stuck job holds one of, see [`Plan::lock`].
-// processes: one whose holder was killed is poisoned, and given back.
+/// Every attempt at a stuck job holds one of these, see [`Plan::lock`].
+// processes: a lock whose holder was killed is poisoned, and released.
 type Locks = Segment<[Mutex<i64>]>;
 
 fn main() -> ExitCode {
@@ -90,12 +90,12 @@ fn spawn_and_join(
     }
     laps.worked(&pool.ids());
     record.close(pool.restarts());
-    // processes: none that hangs is left. They were killed and replaced.
+    // processes: no hung worker is left. They were killed and replaced.
     pool.join()?;
     Ok(record)
 }
 
-/// How an attempt has left its lock.
+/// The state in which an attempt left its lock.
 fn left(lock: &Mutex<i64>) -> Left {
     match lock.try_lock() {
         Ok(_) => Left::Nothing,

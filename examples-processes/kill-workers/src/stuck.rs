@@ -1,4 +1,4 @@
-//! The kinds of stuck jobs, and what each of them stops for.
+//! The kinds of stuck jobs, and what stops each of them.
 
 use std::{
     hint::spin_loop,
@@ -13,7 +13,7 @@ use common::scenarios::kill_workers::{ENDLESS_QUERY, Kind, native_call};
 use process_kit::{Mutex, Turn};
 use rusqlite::Connection;
 
-/// Hangs until something stops it. There is no other way back.
+/// Hangs until something stops it.
 pub fn hang(kind: Kind, turn: &Turn, lost: &Mutex<i64>) -> Result<u64> {
     match kind {
         Kind::Loop => tight_loop(turn),
@@ -32,8 +32,8 @@ fn tight_loop(turn: &Turn) {
     }
 }
 
-// processes: a job says nothing. SIGTERM ends the process, whatever it waits
-// for.
+// processes: a job registers nothing. SIGTERM terminates the process, whatever
+// it waits for.
 fn blocked_read() -> Result<()> {
     let (mut reader, _writer) = io::pipe()?;
     Ok(reader.read_exact(&mut [0])?)

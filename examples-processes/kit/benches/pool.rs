@@ -1,15 +1,15 @@
-//! What supervision costs beside the bare calls of the kernel:
-//! `cargo bench -p process-kit --bench pool`.
+//! What supervision costs compared to bare system calls: `cargo bench -p
+//! process-kit --bench pool`.
 //!
-//! - SIGKILL to a busy worker until it is reaped, beside a busy child that is
-//!   killed through a pidfd and waited for, with nothing in between.
-//! - A worker's death until its replacement has done a job, beside the same
-//!   program started by `Command`, until its first byte is here.
-//! - An empty job handed to a warm worker and back, beside a bare futex
-//!   hand-over to a process and back.
+//! - From SIGKILL to a busy worker until it is reaped. Baseline: a busy child
+//!   that is killed through a pidfd and waited for, with nothing in between.
+//! - From a worker's death until its replacement has done a job. Baseline: the
+//!   same program started by `Command`, until its first byte arrives.
+//! - An empty job to a warm worker and back. Baseline: a bare futex hand-over
+//!   to a process and back.
 //!
-//! Both of a pair are measured in every round, in alternating order, and what
-//! counts is the ratio of the round.
+//! Each round measures both of a pair, in alternating order; the result is the
+//! ratio per round.
 
 use std::{
     env,
@@ -65,8 +65,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    // Cargo says `--bench` when it measures. Without it this is a test run,
-    // which only wants to see that it works.
+    // Cargo passes `--bench` to measure. Without it this is a test run, which
+    // only checks that everything works.
     let measures = env::args().any(|flag| flag == "--bench");
     let rounds = |usual| if measures { usual } else { 2 };
     let machine = Machine::this();
@@ -113,7 +113,7 @@ fn kill(rounds: usize) -> Result<()> {
     )
 }
 
-/// The third attempt is the one that begins with SIGKILL.
+/// The third attempt starts with SIGKILL.
 fn pooled_kill(pool: &mut Pool<Job, ()>) -> Result<f64> {
     pool.submit(Job::Spin);
     let finished = pool.join_next()?.context("no job is done")?;
@@ -122,14 +122,14 @@ fn pooled_kill(pool: &mut Pool<Job, ()>) -> Result<f64> {
             pool.wait_for_all()?;
             Ok(stopped.after.as_secs_f64())
         }
-        other => bail!("it ended otherwise: {other:?}"),
+        other => bail!("it ended differently: {other:?}"),
     }
 }
 
 fn bare_kill() -> Result<f64> {
     let child = ready(start(BUSY)?)?;
     let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
-    // As long as a job of the pool has, before it is stopped.
+    // As long as a job of the pool runs before it is stopped.
     thread::sleep(Duration::from_millis(2));
     let start = Instant::now();
     pidfd_send_signal(&pidfd, Signal::KILL)?;
@@ -147,7 +147,7 @@ fn restart(rounds: usize) -> Result<()> {
     let mut pool = Pool::start(rules)?;
     pool.wait_for_all()?;
     compare(
-        "a death to the replacement's first job",
+        "death to the replacement's first job",
         ["the pool", "a bare start"],
         (rounds, 1.5),
         || pooled_restart(&mut pool),
@@ -175,7 +175,8 @@ fn bare_start() -> Result<f64> {
     Ok(seconds)
 }
 
-/// Hand-overs in a row: of one alone the clock would be a part.
+/// Hand-overs in a row: for a single one, reading the clock would be part of
+/// the cost.
 const IN_A_ROW: u32 = 500;
 
 fn hand_over(rounds: usize) -> Result<()> {
@@ -185,7 +186,7 @@ fn hand_over(rounds: usize) -> Result<()> {
     scope(|scope| {
         let mut futex = Futex::start(scope)?;
         compare(
-            "an empty job handed over and back",
+            "an empty job there and back",
             ["the pool", "a futex"],
             (rounds, 2.0),
             || pooled_hand_over(&mut pool),
@@ -204,7 +205,7 @@ fn pooled_hand_over(pool: &mut Pool<Job, ()>) -> Result<f64> {
     Ok(start.elapsed().as_secs_f64() / f64::from(IN_A_ROW))
 }
 
-/// A process at the other end of two lines of shared memory.
+/// A process at the other end of two cache lines of shared memory.
 struct Futex<'scope> {
     child: JoinHandle<'scope, ()>,
     sender: Sender<Shared>,
@@ -244,7 +245,7 @@ impl<'scope> Futex<'scope> {
     }
 }
 
-/// Sends back what comes, until it is the last.
+/// Sends back each stamp, until the last one.
 fn echo(lines: (Shared, Shared), _parent: &mut Parent) -> Result<()> {
     let (there, back) = lines;
     let mut receiver = Receiver::new(there, Waiting::new(Manner::Block))?;
@@ -257,7 +258,7 @@ fn echo(lines: (Shared, Shared), _parent: &mut Parent) -> Result<()> {
     Ok(())
 }
 
-/// Says that it runs, and keeps its core busy.
+/// Reports that it runs, and keeps its core busy.
 fn busy() -> Result<()> {
     once()?;
     loop {
@@ -265,7 +266,7 @@ fn busy() -> Result<()> {
     }
 }
 
-/// Says that it runs.
+/// Reports that it runs.
 fn once() -> Result<()> {
     let mut stdout = io::stdout();
     stdout.write_all(b"!")?;
@@ -279,7 +280,7 @@ fn start(role: &str) -> Result<Child> {
     Ok(command.spawn()?)
 }
 
-/// Waits until a child says that it runs.
+/// Waits until a child reports that it runs.
 fn ready(mut child: Child) -> Result<Child> {
     let mut said = [0];
     let stdout = child.stdout.as_mut().context("no pipe from the child")?;
@@ -291,7 +292,7 @@ fn unbounded() -> Intensity {
     Intensity { restarts: usize::MAX, ..Intensity::default() }
 }
 
-/// Measures both in each round, after one that warms up.
+/// Measures both in each round, after a warm-up.
 fn compare(
     what: &str,
     [ours, bare]: [&str; 2],
@@ -316,7 +317,7 @@ fn compare(
     let [median, low, high] = [median, low, high].map(three_digits);
     println!(
         "{what}\n  {ours} {}, {bare} {}\n  ratio {median} [{low}, {high}] over \
-         {rounds} rounds; asked: at most {asked}\n",
+         {rounds} rounds; target: at most {asked}\n",
         figure(&one),
         figure(&other)
     );

@@ -3,18 +3,18 @@
 //!
 //! | crossbeam | here | the difference |
 //! |---|---|---|
-//! | `bounded`, `unbounded` | [`pipe`] | bounded by the kernel, in bytes: a pipe holds 64 KiB (pipe(7)) |
-//! | `Sender::send` | [`Sender::send`] | the message is lent and encoded, not moved |
-//! | `Sender::try_send` | [`outbox`](outbox()) | what there is no room for is kept, and sent later |
-//! | `Receiver::recv` | [`Receiver::recv`] | the message is decoded, and can be corrupt |
-//! | `Receiver::recv_timeout` | [`Receiver::recv_timeout`] | the time may be up in the middle of a message, which is not lost |
-//! | `Receiver::iter` | [`Receiver::iter`] | of results, for errors must not look like an end |
-//! | a closure takes an end along | a job has it as a field | and our own copy must be dropped |
-//! | disconnected once all senders are dropped | the same | also when they are killed |
-//! | `Sender: Clone`, `Receiver: Clone` | absent | two processes at one end would tear each other's frames |
-//! | `select!` | absent | a channel for each worker, a thread for each channel |
+//! | `bounded`, `unbounded` | [`pipe`] | bounded by the kernel, in bytes: the capacity of a pipe is 64 KiB (pipe(7)) |
+//! | `Sender::send` | [`Sender::send`] | the message is borrowed and encoded, not moved |
+//! | `Sender::try_send` | [`outbox`](outbox()) | a message that does not fit is queued, and sent later |
+//! | `Receiver::recv` | [`Receiver::recv`] | the message is decoded, and may be corrupt |
+//! | `Receiver::recv_timeout` | [`Receiver::recv_timeout`] | the timeout may fall in the middle of a message, which is not lost |
+//! | `Receiver::iter` | [`Receiver::iter`] | yields results, because an error must not look like the end |
+//! | a closure captures an end | a job has it as a field | the parent must drop its own copy |
+//! | disconnected once all senders are dropped | the same | killed senders count as dropped |
+//! | `Sender: Clone`, `Receiver: Clone` | missing | two processes at one end would tear each other's frames |
+//! | `select!` | missing | use one channel per worker and one thread per channel |
 //!
-//! An end crosses to a worker as a field of its job, and back as one of its
+//! An end is sent to a worker as a field of its job, and back as a field of its
 //! answer:
 //!
 //! ```no_run
@@ -33,7 +33,7 @@
 //!     let job = Job { count: 3, lines };
 //!     scope(|scope| {
 //!         let handle = scope.spawn::<_, ()>(&job)?;
-//!         drop(job); // or it would never be disconnected
+//!         drop(job); // or the channel would never disconnect
 //!         for line in receiver {
 //!             println!("{}", line?);
 //!         }
@@ -50,14 +50,14 @@
 //! }
 //! ```
 //!
-//! **The parent must drop its copy** of an end that it lent. The kernel tells
-//! a receiver that its sender is gone when the last copy is closed; as long
-//! as the parent holds one, the receiver waits, and so does a sender whose
-//! receiver was killed. Other workers inherit no copy: all descriptors here
-//! are closed on exec.
+//! **The parent must drop its copy** of an end that it sent. The kernel
+//! disconnects a channel when the last copy of an end is closed. As long as the
+//! parent holds one, a receiver whose sender is gone waits, and so does a
+//! sender whose receiver was killed. Other workers inherit no copy: all
+//! descriptors here are closed on exec.
 //!
-//! That both ends have the same `T` is for the program to see to, as for the
-//! job of a worker: what travels does not name its type.
+//! The program must make sure that both ends have the same `T`, as with a
+//! worker's job: the bytes do not name their type.
 
 mod crossing;
 pub(crate) mod error;
@@ -85,22 +85,22 @@ pub use crate::channel::error::{
 ///
 /// # Errors
 ///
-/// Fails if the kernel gives no pipe.
+/// Fails if the kernel cannot create a pipe.
 pub fn pipe<T>() -> io::Result<(Sender<T>, Receiver<T>)> {
     let (reader, writer) = io::pipe()?;
     Ok((Sender::to(writer), Receiver::of(reader)))
 }
 
-/// The end that sends. There is one for each channel, in one process.
+/// The sending end. Each channel has one, in one process.
 ///
 /// Its methods take `&mut self`, where crossbeam's take `&self`, because a
-/// frame must be written whole before the next one begins.
+/// frame must be written whole before the next one starts.
 #[derive(Debug)]
 pub struct Sender<T> {
-    /// Nothing, once it has hung up. Nobody left to read is an error and no
-    /// signal: std has SIGPIPE ignored before `main`.
+    /// `None` once it has hung up. If the receiver is gone, that is an error
+    /// and not a signal: std ignores SIGPIPE from before `main`.
     pipe: Option<PipeWriter>,
-    /// Kept from message to message.
+    /// Reused from message to message.
     frame: Vec<u8>,
     message: PhantomData<fn(&T)>,
 }
@@ -110,13 +110,14 @@ impl<T: Serialize> Sender<T> {
     ///
     /// # Errors
     ///
-    /// See [`SendError`]. That there is none does not mean that the message
-    /// was received: the receiver may end before it comes to it.
+    /// See [`SendError`]. Success does not mean that the message was received:
+    /// the receiver may exit before it reads the message.
     pub fn send(&mut self, message: &T) -> Result<(), SendError> {
         let pipe = self.pipe.as_mut().ok_or(SendError::Disconnected)?;
         frame::encode(message, &mut self.frame)?;
         pipe.write_all(&self.frame).map_err(|error| {
-            // Part of the frame may be sent, and nothing can follow that.
+            // Part of the frame may have been sent, and nothing can follow
+            // that.
             self.pipe = None;
             error.into()
         })
@@ -129,16 +130,16 @@ impl<T> Sender<T> {
     }
 }
 
-/// The end that receives. There is one for each channel, in one process.
+/// The receiving end. Each channel has one, in one process.
 #[derive(Debug)]
 pub struct Receiver<T> {
-    /// Nothing, once it has hung up.
+    /// `None` once it has hung up.
     stream: Option<Stream>,
     message: PhantomData<fn() -> T>,
 }
 
 impl<T: DeserializeOwned> Receiver<T> {
-    /// The next message. Waits until it has come whole.
+    /// The next message. Waits until it has arrived whole.
     ///
     /// # Errors
     ///
@@ -147,8 +148,8 @@ impl<T: DeserializeOwned> Receiver<T> {
         self.receive(None)
     }
 
-    /// The next message, if it has come whole before the time is up. No time
-    /// at all takes what is there, as crossbeam's `try_recv`.
+    /// The next message, if it arrives whole before the timeout. A timeout of
+    /// zero takes only what has already arrived, like crossbeam's `try_recv`.
     ///
     /// # Errors
     ///
@@ -157,13 +158,13 @@ impl<T: DeserializeOwned> Receiver<T> {
         &mut self,
         timeout: Duration,
     ) -> Result<T, RecvTimeoutError> {
-        // What no clock can count to is no limit.
+        // A time that the clock cannot represent is no limit.
         let deadline = Instant::now().checked_add(timeout);
         self.receive(deadline).map_err(RecvTimeoutError::from)
     }
 
-    /// Messages until there are no more. After an error that is not
-    /// [`RecvError::Io`] there are none.
+    /// Iterates over messages until there are no more. Only [`RecvError::Io`]
+    /// can be followed by others; any other error is the last item.
     pub fn iter(&mut self) -> Iter<'_, T> {
         Iter(self)
     }
@@ -172,7 +173,7 @@ impl<T: DeserializeOwned> Receiver<T> {
         let stream = self.stream.as_mut().ok_or(RecvError::Disconnected)?;
         let received = stream.receive(deadline);
         if let Err(RecvError::Corrupt(_)) = received {
-            // Where the next frame begins, nobody knows.
+            // There is no way to find the start of the next frame.
             self.stream = None;
         }
         received
@@ -185,7 +186,7 @@ impl<T> Receiver<T> {
     }
 }
 
-/// Messages as they come, see [`Receiver::iter`].
+/// Messages as they arrive, see [`Receiver::iter`].
 #[derive(Debug)]
 pub struct Iter<'a, T>(&'a mut Receiver<T>);
 
@@ -200,7 +201,7 @@ impl<T: DeserializeOwned> Iterator for Iter<'_, T> {
     }
 }
 
-/// Messages as they come, of a receiver that is dropped with it.
+/// Messages as they arrive; owns its receiver.
 #[derive(Debug)]
 pub struct IntoIter<T>(Receiver<T>);
 

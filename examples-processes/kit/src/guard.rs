@@ -1,4 +1,4 @@
-//! What is done about a death: seen, cleaned up after, and made good.
+//! Deaths: how they are noticed, cleaned up after, and made good.
 
 pub(crate) mod lifeline;
 #[cfg(test)]

@@ -1,26 +1,26 @@
-//! What std lacks for worker processes, under the names that std has for
-//! threads wherever the meaning is the same. How a worker starts, works and
-//! ends, and where to read that, is in the package's README.
+//! What std lacks for worker processes, under std's names for threads wherever
+//! the meaning is the same. The package's README follows a worker from start to
+//! exit, file by file.
 //!
 //! | std | here | the difference |
 //! |---|---|---|
-//! | `thread::scope` | [`scope()`] | what is not joined is killed, not waited for |
-//! | `Scope::spawn` | [`Scope::spawn`] | a job that is encoded, not a closure |
+//! | `thread::scope` | [`scope()`] | a worker that is not joined is killed, not waited for |
+//! | `Scope::spawn` | [`Scope::spawn`] | takes a job, which is encoded, not a closure |
 //! | `JoinHandle::join` | [`JoinHandle::join`] | the answer is decoded; the worker is reaped |
-//! | tokio's `JoinSet` | [`JoinSet`] | a worker for each job, only so many at once |
-//! | `JoinHandle::is_finished` | [`first_ready`] | waits for whoever answers or dies first, and not for ever |
-//! | `JoinHandle::join`, which tells of a panic | [`Supervisor`] | tells of every death and every hang, so that the caller can replace workers |
+//! | tokio's `JoinSet` | [`JoinSet`] | one worker per job, with a limit on how many run at once |
+//! | `JoinHandle::is_finished` | [`first_ready`] | waits, with a timeout, for the first worker that answers or dies |
+//! | `JoinHandle::join`, which reports a panic | [`Supervisor`] | reports every death and every hang, so that the caller can replace workers |
 //! | rayon's pool | [`Pool`] | supervised: jobs have deadlines, workers are replaced |
-//! | `Barrier` | [`Gate`] | a worker that dies on the way holds up nobody |
-//! | `mpsc`, crossbeam's `channel` | [`channel`] | messages are encoded, and checked when they come |
-//! | an open `File` in a closure | [`descriptor`] | a copy, in a marked field of a job or an answer |
-//! | `Mutex`, `PoisonError` | [`Mutex`], std's own `PoisonError` | a holder that was *killed* poisons too |
-//! | the same without poison | [`PlainMutex`] | a holder that was killed is waited for, for ever |
-//! | `Arc<[T]>` | [`Segment`] | it has a name, which outlives a careless owner |
-//! | memory behind an `Arc` | [`Shared`], [`Lifeline`] | both may write, so neither may trust it; and who else is alive? |
-//! | a moved `Vec` | [`Mapping`], then [`Frozen`] | sealed, so that the receiver may trust it |
+//! | `Barrier` | [`Gate`] | a worker that dies before it arrives does not block the others |
+//! | `mpsc`, crossbeam's `channel` | [`channel`] | messages are encoded, and checked on arrival |
+//! | an open `File` in a closure | [`descriptor`] | a duplicate, in a marked field of a job or an answer |
+//! | `Mutex`, `PoisonError` | [`Mutex`], std's own `PoisonError` | a holder that is *killed* also poisons it |
+//! | the same without poison | [`PlainMutex`] | if its holder is killed, the next `lock` waits forever |
+//! | `Arc<[T]>` | [`Segment`] | has a name, which could outlive its owner |
+//! | memory behind an `Arc` | [`Shared`], [`Lifeline`] | both may write, so neither trusts the contents; a lifeline shows whether the other is alive |
+//! | a moved `Vec` | [`Mapping`], then [`Frozen`] | sealed, so that the receiver can trust the contents |
 //!
-//! A program that uses the kit plays several roles, and its `main` says so:
+//! A program that uses the kit plays several roles; its `main` chooses one:
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -52,33 +52,35 @@
 //! }
 //! ```
 //!
-//! # What holds, however a program ends
+//! # Guarantees, however a program ends
 //!
-//! - A worker ends with its parent: it holds a [lifeline](common::lifeline),
-//!   by which the kernel kills it.
-//! - A worker that nobody joined is killed and reaped by its handle's drop.
-//! - What a worker has started ends with it, unless it leaves the worker's
-//!   process group.
-//! - A worker's death is known by its process: no descriptor that its own
-//!   child holds open can hide it.
-//! - The name of a segment goes with its owner: a [`sweeper`] waits for that.
-//! - A terminal is given back as it was: a [keeper](common::terminal) waits
-//!   for that.
-//! - A program that draws ends with its terminal, whatever it waits in.
-//! - What a worker prints goes to stderr; stdout is the parent's alone.
+//! - A worker dies with its parent: it holds a [lifeline](common::lifeline),
+//!   through which the kernel kills it.
+//! - Dropping the handle of a worker that was not joined kills and reaps the
+//!   worker.
+//! - Processes that a worker starts die with it, unless they leave its process
+//!   group.
+//! - A worker's death is detected through its process: a descriptor that one of
+//!   its children holds open cannot hide it.
+//! - A segment's name disappears with its owner: a [`sweeper`] waits for that.
+//! - A terminal gets its settings back: a [keeper](common::terminal) waits for
+//!   that.
+//! - A program that draws exits with its terminal, whatever it is waiting for.
+//! - A worker's output goes to stderr; stdout belongs to the parent alone.
 //! - Bytes from another process are checked before they are used.
-//! - Who waits for messages learns that the sender is gone, and a message
-//!   that it did not finish is no message.
+//! - A receiver learns that its sender is gone, and never gets a message that
+//!   the sender did not finish.
 //!
-//! # What is absent
+//! # What is missing
 //!
-//! There is no `fork` without `exec`: in a program with threads a forked
-//! child may do little more than `exec` (fork(2), signal-safety(7)). There is
-//! no `pre_exec` either: with it, `Command` forks instead of `posix_spawn`,
-//! at a cost that grows with the parent's memory.
+//! There is no `fork` without `exec`: a child forked from a program with
+//! threads may do little more than `exec` (fork(2), signal-safety(7)). There is
+//! no `pre_exec` either: with it, `Command` uses `fork` instead of
+//! `posix_spawn`, at a cost that grows with the parent's memory.
 //!
-//! Linux only: [`Mapping`] and [`Shared`] (memfd), [`Mutex`] (robust pthread mutexes, which
-//! other Unixes have too), and the names of segments in /dev/shm.
+//! Linux only: [`Mapping`] and [`Shared`] need memfd, [`Mutex`] needs robust
+//! pthread mutexes (which other Unixes have too), and the names of segments are
+//! in /dev/shm.
 
 pub mod channel;
 mod guard;

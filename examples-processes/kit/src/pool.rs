@@ -1,5 +1,5 @@
-//! A supervised pool: workers that may hang and may die, and jobs that get
-//! done all the same.
+//! A supervised pool: every job is completed or accounted for, even if workers
+//! hang or die.
 //!
 //! ```no_run
 //! use std::{process::ExitCode, time::Duration};
@@ -38,52 +38,51 @@
 //! }
 //! ```
 //!
-//! A worker serves one job after the other. One that overruns its deadline
-//! is asked to stop, then sent SIGTERM, then SIGKILL; one that dies is
-//! reaped, replaced, and its job queued again.
-//! [`supervision`](common::supervision) has the rules,
-//! among them this one: a job is delivered *at least* once, and its result
-//! recorded *exactly* once. So what a job does outside of the pool must bear
-//! being done twice.
+//! A worker does one job after another. If it overruns its deadline, the pool
+//! asks it to stop, then sends SIGTERM, then SIGKILL. If it dies, the pool
+//! reaps it, replaces it, and queues its job again. The rules are in
+//! [`supervision`](common::supervision). One of them: a job is delivered *at
+//! least* once, and its result is recorded *exactly* once. So a job's effects
+//! outside the pool must be safe to repeat.
 //!
-//! # What it promises, whatever happens
+//! # Guarantees
 //!
-//! 1. **A death is known by the process, not by its streams.** A worker that
-//!    forks and dies leaves its socket open in its child. The pool sees the
-//!    death all the same, by a pidfd, takes the answer if it came whole, and
-//!    goes on.
-//! 2. **What a job has started dies with its worker**, which leads a process
-//!    group: the group is killed when the worker ends, and by the kernel when
-//!    the pool's own process is killed. A process escapes if it leaves the
-//!    group (setsid(2), setpgid(2)) or gains other rights (setuid(2)). So
-//!    does what a worker had started by exec, if that worker died and the
-//!    pool's process is killed before it has seen that.
-//! 3. **What cleans up may be killed at any moment, and nothing that lives
-//!    is ever hit.** If the pool's process dies, the kernel closes the
-//!    workers' lifelines, and that ends them. No number of a process is used
-//!    after that process is reaped, so it cannot mean another one; and
-//!    killing opens no descriptor, so it works when there are none left.
-//! 4. **No call waits for one worker** that others need not wait for: not for
-//!    one that is stopped in the middle of a message, nor for one that does
-//!    not read, nor for one that was killed and takes its time in the kernel.
-//!    [`join`](Pool::join) gives a worker that has nothing more to do some
-//!    seconds to end, all of them the same, and then kills it. Only drop
-//!    waits until the kernel is done with what it has killed.
-//! 5. **A start that fails is a death like others**, and counts for the
-//!    [intensity](common::supervision::Intensity). And blame is exact: a
-//!    worker marks that it has read a job before it looks into it. A job that
-//!    was not read when its worker died loses no attempt; one that kills its
-//!    worker as it is decoded does. (To overrun its deadline costs an attempt
-//!    in any case: the deadline includes the way to the worker.)
+//! 1. **A death is detected through the process, not its streams.** A worker
+//!    that forks and dies leaves its socket open in its child. The pool still
+//!    sees the death, through a pidfd, takes the answer if it arrived whole,
+//!    and continues.
+//! 2. **Processes that a job starts die with its worker.** The worker leads a
+//!    process group; the group is killed when the worker exits, and by the
+//!    kernel when the pool's own process is killed. A process escapes if it
+//!    leaves the group (setsid(2), setpgid(2)) or changes its credentials
+//!    (setuid(2)). A program that the worker started with exec also escapes if
+//!    the worker dies and the pool's process is killed before it notices.
+//! 3. **The cleanup itself may be killed at any moment, and never hits the
+//!    wrong process.** If the pool's process dies, the kernel closes the
+//!    workers' lifelines, which kills the workers. A process id is never used
+//!    after its process is reaped, so it cannot refer to another process.
+//!    Killing opens no descriptor, so it works even when none are left.
+//! 4. **No call waits for one worker** unless it needs that worker: a worker
+//!    that is stopped in the middle of a message, that does not read, or that
+//!    was killed and is slow to die in the kernel does not delay the others.
+//!    [`join`](Pool::join) gives workers with nothing left to do a few seconds
+//!    to exit, the same few seconds for all, and then kills them. Only drop
+//!    waits until the kernel has finished with the workers that it killed.
+//! 5. **A failed start is a death like any other**, and counts towards the
+//!    [intensity](common::supervision::Intensity). Blame is exact: a worker
+//!    marks a job as read before it decodes it. If a worker dies before it has
+//!    read its job, the job loses no attempt; if decoding the job kills the
+//!    worker, it does. (An overrun deadline always costs an attempt: the
+//!    deadline includes the way to the worker.)
 //!
-//! Where the kernel refuses pidfds, a worker's streams have to tell of its
-//! death, and the first promise is void for what escapes by the second.
+//! Where the kernel refuses pidfds, the end of a worker's streams has to report
+//! its death. Then the first guarantee does not hold for processes that escape
+//! the second.
 //!
-//! The supervisor is the calling thread, inside of
-//! [`join_next`](Pool::join_next): it waits for all workers at once, in
-//! poll(2). Between the calls nobody is supervised. The rejected alternative
-//! is a thread of its own, which would own the pool and hide the loop that
-//! this is about.
+//! The supervisor is the calling thread, inside [`join_next`](Pool::join_next):
+//! it waits for all workers at once, in poll(2). Between calls nothing is
+//! supervised. The rejected alternative is a supervisor thread that owns the
+//! pool: it would hide the loop that this module is meant to show.
 
 pub mod chaos;
 pub(crate) mod flags;
@@ -115,8 +114,8 @@ use worker::{Attempt, State, Worker};
 pub use turn::Turn;
 pub(crate) use turn::{Delivery, Hello, Report};
 
-/// Worker processes that serve jobs of type `J` with answers of type `A`.
-/// Dropped, it kills all of them and what they have started, and reaps them.
+/// Worker processes that do jobs of type `J` with answers of type `A`. Dropping
+/// the pool kills and reaps them, and kills all processes that they started.
 #[derive(Debug)]
 pub struct Pool<J, A> {
     rules: Supervision,
@@ -134,12 +133,12 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
     ///
     /// # Errors
     ///
-    /// Fails if no processes or no memory can be had.
+    /// Fails if a process cannot be started or memory cannot be allocated.
     pub fn start(rules: Supervision) -> Result<Self> {
         Pool::start_with(rules, None)
     }
 
-    /// The same with faults.
+    /// As [`start`](Pool::start), with injected faults.
     ///
     /// # Errors
     ///
@@ -148,7 +147,7 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
         rules: Supervision,
         chaos: Option<Chaos>,
     ) -> Result<Self> {
-        ensure!(rules.workers > 0, "a pool of no workers does no job");
+        ensure!(rules.workers > 0, "no workers: a pool needs at least one");
         let mut pool = Pool {
             rules,
             chaos,
@@ -182,8 +181,7 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
         self.submit_within(self.rules.deadline, job)
     }
 
-    /// The same for a job whose attempts have a deadline of their own, or
-    /// none.
+    /// Adds a job whose attempts have a deadline of their own, or none.
     pub fn submit_within(
         &mut self,
         deadline: Option<Duration>,
@@ -194,8 +192,8 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
         id
     }
 
-    /// Supervises until a job is done with, and gives it; nothing if all
-    /// have been given.
+    /// Supervises until a job has finished, and returns it; `None` if all have
+    /// been returned.
     ///
     /// # Errors
     ///
@@ -213,8 +211,8 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
         }
     }
 
-    /// Waits for all jobs that are not yet given, lets the workers go and
-    /// reaps them. The jobs come in the order of their ids.
+    /// Waits for all jobs that have not been returned yet, then tells the
+    /// workers to exit and reaps them. The jobs are in the order of their ids.
     ///
     /// # Errors
     ///
@@ -243,13 +241,13 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
         self.restarts.count
     }
 
-    /// One turn of the loop: waits until a worker has something to say, is
-    /// dead, or it is time to stop one, and sees to all of them.
+    /// One iteration of the loop: waits until a worker sends something or dies,
+    /// or until it is time to stop one, and handles all of them.
     fn supervise(&mut self) -> Result<()> {
         let news = self.wait()?;
         for (index, [speaks, is_dead]) in news.into_iter().enumerate() {
             if speaks || is_dead {
-                // Also of the dead: their answer may be here.
+                // A dead worker's answer may have arrived, too.
                 self.hear(index)?;
             }
             match is_dead {
@@ -261,14 +259,14 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
         Ok(())
     }
 
-    /// Of each worker, whether it has something to say, or room for the rest
+    /// For each worker: whether it has sent something or has room for the rest
     /// of its job, and whether it is dead.
     fn wait(&self) -> Result<Vec<[bool; 2]>> {
         let due = self.workers.iter().filter_map(Worker::due).min();
         let mut ends: Vec<_> =
             self.workers.iter().flat_map(Worker::ends).collect();
         wait_for_any(&mut ends, time_left(due))
-            .context("the workers cannot be watched")?;
+            .context("cannot watch the workers")?;
         let (ends, _) = ends.as_chunks();
         let is_told = |end: &PollFd<'_>| !end.revents().is_empty();
         Ok(ends
@@ -277,8 +275,7 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
             .collect())
     }
 
-    /// Hears what a worker has to say, or that it has nothing to say any
-    /// more.
+    /// Receives what a worker sent, or learns that it will send nothing more.
     fn hear(&mut self, index: usize) -> Result<()> {
         let worker = &mut self.workers[index];
         if worker.is_condemned() {
@@ -293,9 +290,8 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
         }
     }
 
-    /// Takes what a worker says: that it is ready, or the answer to the job
-    /// that it has. Whoever says anything else is not to be trusted with
-    /// another job.
+    /// Accepts a report: that the worker is ready, or the answer to its current
+    /// job. A worker that sends anything else gets no more jobs.
     fn settle(&mut self, index: usize, report: Report<A>) -> Result<()> {
         let worker = &mut self.workers[index];
         match (report, worker.rest()) {
@@ -329,7 +325,8 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
             }
         }
         match stopped {
-            // Whoever was sent a signal is to end, however fast its job was.
+            // A worker that was sent a signal must exit, however fast its job
+            // was.
             Some(Stopped {
                 by: StopMethod::Interrupt | StopMethod::Force,
                 ..
@@ -349,7 +346,7 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
                 None => {}
                 Some(StopMethod::Ask) => self.flags.raise(index),
                 Some(StopMethod::Interrupt) => worker.terminate()?,
-                // It may have answered by now: that is late, and right.
+                // It may have answered by now: a late answer is valid.
                 Some(StopMethod::Force) => worker.kill()?,
             },
             _ => {}
@@ -357,8 +354,8 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
         Ok(())
     }
 
-    /// Kills a worker that is not to be trusted with another job, and waits
-    /// for nothing: its death is told as any other.
+    /// Kills a worker that must get no more jobs, without waiting: its death is
+    /// reported like any other.
     fn condemn(&mut self, index: usize, reason: Option<String>) -> Result<()> {
         let worker = &mut self.workers[index];
         let attempt = match worker.rest() {
@@ -369,8 +366,8 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
         worker.kill()
     }
 
-    /// Reaps a worker that is dead, and puts another in its place. Its job,
-    /// if it has one, has lost an attempt; not so one that it never got.
+    /// Reaps a dead worker and replaces it. Its job, if it has one, loses an
+    /// attempt, unless the worker never read it.
     fn bury(&mut self, index: usize) -> Result<()> {
         let worker = &mut self.workers[index];
         let status = worker.reap()?;
@@ -400,7 +397,7 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
         Ok(())
     }
 
-    /// Gives each idle worker a job. One that cannot be encoded is done.
+    /// Gives each idle worker a job. A job that cannot be encoded fails.
     fn deliver(&mut self) {
         for (index, worker) in self.workers.iter_mut().enumerate() {
             while worker.is_idle()
@@ -424,7 +421,7 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
         };
         self.started += 1;
         Worker::start(index, hello, &self.rules)
-            .context("no worker can be started")
+            .context("cannot start a worker")
     }
 }
 

@@ -1,4 +1,4 @@
-//! What two processes hold in common: memory, locks in it, and descriptors.
+//! What two processes share: memory, locks in it, and descriptors.
 
 pub mod descriptor;
 pub(crate) mod mapping;

@@ -1,12 +1,12 @@
-//! Deaths: whoever holds the lock dies in the middle of a change, again and
-//! again, in every way that there is. Behind a robust mutex the next one has
-//! the lock soon, is told, and makes the ledger whole; behind a plain one it
-//! hangs.
+//! Deaths: the holder of a lock dies in the middle of a change, again and
+//! again, in every way that there is. With a robust mutex, the next process
+//! soon gets the lock, learns of the death, and repairs the ledger; with a
+//! plain one, it hangs.
 //!
-//! A victim dies by itself with a transfer half made; every seventh is killed
-//! wherever it happens to be, so that the journal is met in every state. How
-//! much is done before, and when it is killed, follows from a seed. In CI
-//! there are some deaths. For many, and what they took:
+//! A victim dies by itself in the middle of a transfer; every seventh is killed
+//! at an arbitrary point, so that the journal is found in every state. The
+//! amount of work before, and the moment of a kill, follow from a seed. CI runs
+//! few deaths. To run many, and print how long they took:
 //!
 //! ```text
 //! DEATHS=500 DEATHS_SEED=$RANDOM \
@@ -42,7 +42,7 @@ use process_kit::{
 use serde::{Deserialize, Serialize};
 use support::{DEADLINE, no_child_is_left, run, trial};
 
-/// In CI.
+/// The number of deaths in CI.
 const DEATHS: usize = 42;
 
 const WAYS: [DeathCause; 6] = [
@@ -54,13 +54,14 @@ const WAYS: [DeathCause; 6] = [
     DeathCause::MemoryLimit,
 ];
 
-/// Within this the next one has the lock, on a quiet machine.
+/// Within this time the next process gets the lock, on a quiet machine.
 const SOON: Duration = Duration::from_millis(100);
 
-/// So many transfers one makes at a time that goes on until it is killed.
+/// How many transfers a worker that runs until it is killed makes under one
+/// lock.
 const AT_A_TIME: u32 = 1000;
 
-/// Who has not got it by now never will.
+/// A process that has not got the lock by now never will.
 const NEVER: Duration = SOON.saturating_mul(5);
 
 fn main() -> ExitCode {
@@ -86,15 +87,15 @@ type Test = fn() -> Result<()>;
 /// What a worker does with the ledger of this name.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 enum Part {
-    /// Makes some transfers, and dies with one half made.
+    /// Makes some transfers, and dies in the middle of another.
     Die { cause: DeathCause, after: u64 },
-    /// The same behind a plain lock.
+    /// The same with a plain lock.
     DiePlain { cause: DeathCause },
     /// Makes transfers until it is killed.
     GoOn,
-    /// Makes one.
+    /// Makes one transfer.
     Next,
-    /// The same behind a plain lock.
+    /// The same with a plain lock.
     NextPlain,
 }
 
@@ -141,8 +142,8 @@ fn worker(job: Job, _parent: &mut Parent) -> Result<()> {
     }
 }
 
-/// Says first that it has the lock, so that someone waits for it already;
-/// and then when it dies.
+/// Reports that it has the lock, so that another process is already waiting for
+/// it; then reports when it dies.
 fn die(cause: DeathCause, mut words: Sender<u64>) -> Result<()> {
     words.send(&0)?;
     thread::sleep(Duration::from_micros(300));
@@ -154,14 +155,14 @@ fn poisoned() -> anyhow::Error {
     anyhow!("an earlier death was not cleared")
 }
 
-/// The transfers are the same whoever makes them: the ledger counts them.
+/// The transfers do not depend on who makes them: the ledger counts them.
 fn make(ledger: &mut Ledger) {
     let transfer = half(ledger);
     ledger.credit(transfer);
     ledger.finish();
 }
 
-/// Begins a transfer, and leaves it there.
+/// Starts a transfer, and does not finish it.
 fn half(ledger: &mut Ledger) -> Transfer {
     let transfer = nth(ledger.made(0));
     ledger.begin(0, transfer);
@@ -185,7 +186,7 @@ fn spawn<'scope>(
     Ok((scope.spawn(&(part, name, words))?, heard))
 }
 
-/// Serially, with nobody who dies.
+/// The same transfers, made serially, without deaths.
 struct Reference {
     balances: [i64; Ledger::ACCOUNTS],
     made: u32,
@@ -213,7 +214,7 @@ fn outlives_its_holders() -> Result<()> {
     let median = deaths[deaths.len() / 2].0;
     let (worst, cause) = deaths.pop().context("nobody died")?;
     let repairs = segment[0].lock().map_err(|_| poisoned())?.report().repairs;
-    // In CI nobody knows how busy the machine is.
+    // In CI, the machine may be busy.
     if asked.is_some() {
         eprintln!(
             "{} deaths with the lock, of which {repairs} left half a \
@@ -226,8 +227,8 @@ fn outlives_its_holders() -> Result<()> {
     Ok(())
 }
 
-/// How long the next one waited for the lock after each death with it, and
-/// the way to die. The ledger is checked in between.
+/// How long the next process waited for the lock after each death with it, and
+/// the kind of death. The ledger is checked in between.
 fn deaths(segment: &Robust, wanted: usize) -> Result<Vec<(Duration, String)>> {
     let seed = variable("DEATHS_SEED")?.unwrap_or_default();
     let (balances, mut deaths) = (Ledger::opening().balances(), Vec::new());
@@ -251,7 +252,7 @@ fn deaths(segment: &Robust, wanted: usize) -> Result<Vec<(Duration, String)>> {
     Ok(deaths)
 }
 
-/// Ends a test that waits for a lock which it will never have.
+/// Exits if a test waits for a lock that it will never get.
 struct Watchdog {
     _alive: mpsc::Sender<()>,
 }
@@ -269,7 +270,7 @@ impl Watchdog {
     }
 }
 
-/// How soon after the victim's last words we had the lock.
+/// How long after the victim's last message we got the lock.
 fn dies_by_itself(
     segment: &Robust,
     cause: DeathCause,
@@ -290,8 +291,9 @@ fn dies_by_itself(
     })
 }
 
-/// The same, if it had the lock when it was killed. If it had made some of
-/// the transfers that it makes at a time, and not all, then it had.
+/// The same for a kill; `None` if the victim did not have the lock. It had the
+/// lock if it had made some, but not all, of the transfers that it makes under
+/// one lock.
 fn is_killed(
     segment: &Robust,
     input: &mut Input,
@@ -314,8 +316,8 @@ fn is_killed(
     })
 }
 
-/// Takes the lock, and repairs the ledger if somebody died with it. The
-/// poison is left to be seen.
+/// Takes the lock, and repairs the ledger if a process died with it. The poison
+/// is not cleared.
 fn repaired(segment: &Robust) -> bool {
     match segment[0].lock() {
         Ok(_) => false,
@@ -326,9 +328,9 @@ fn repaired(segment: &Robust) -> bool {
     }
 }
 
-/// The same deaths behind either lock, and the same who comes next.
+/// The same deaths with either lock, and the same successor.
 fn is_lost_with_its_holder() -> Result<()> {
-    // A panic unwinds, and gives the lock back: see below.
+    // A panic unwinds, and so releases the lock: see below.
     for cause in WAYS.into_iter().filter(|cause| *cause != DeathCause::Panic) {
         let plain = Plain::create(&[Ledger::opening()])?;
         let die = Part::DiePlain { cause };
@@ -343,7 +345,7 @@ fn is_lost_with_its_holder() -> Result<()> {
     Ok(())
 }
 
-/// Whether someone gets the lock that the victim had, within this time.
+/// Whether another process gets the lock of the victim within this time.
 fn is_next(
     die: Part,
     next: Part,
@@ -361,7 +363,8 @@ fn is_next(
     })
 }
 
-/// It is given back, and nobody is told that half a transfer was made.
+/// The lock is released, and nothing reports that a transfer was left half
+/// done.
 fn hides_a_panic() -> Result<()> {
     let segment = Plain::create(&[Ledger::opening()])?;
     let die = Part::DiePlain { cause: DeathCause::Panic };
@@ -371,7 +374,7 @@ fn hides_a_panic() -> Result<()> {
     Ok(())
 }
 
-/// What the environment says, if it does.
+/// The value of an environment variable, if it is set.
 fn variable(name: &str) -> Result<Option<usize>> {
     let Some(text) = env::var_os(name) else { return Ok(None) };
     let text = text.to_string_lossy();

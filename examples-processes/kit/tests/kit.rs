@@ -1,5 +1,6 @@
-//! The kit as a program uses it: with workers, their deaths, and ours. After
-//! each test no process and no name may be left.
+//! The kit as a program uses it: with workers that answer and workers that die,
+//! and with parents that die. After each test no process and no name may be
+//! left.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -41,7 +42,7 @@ use rustix::process::{
 use serde::{Deserialize, Serialize};
 use support::{DEADLINE, no_child_is_left};
 
-/// The first argument of a parent that is to be killed, see [`victim`].
+/// The first argument of a parent that will be killed, see [`victim`].
 const VICTIM: &str = "victim";
 
 fn main() -> ExitCode {
@@ -58,7 +59,7 @@ fn main() -> ExitCode {
     support::run(tests())
 }
 
-/// What a worker is asked to do here.
+/// What a worker is asked to do.
 #[derive(Debug, Serialize, Deserialize)]
 enum Job {
     Sum { asked: Receiver<Vec<u64>>, answering: Sender<u64> },
@@ -82,16 +83,16 @@ enum Job {
     PanicHolding { segment: String },
 }
 
-/// How a job begins that is a [`Job::Sum`] or a [`Job::Through`], for one who
-/// does not keep to what follows.
+/// The first byte of a [`Job::Sum`] or a [`Job::Through`], for a message that
+/// then breaks the format.
 const SUM: u8 = 0;
 const THROUGH: u8 = 1;
 
-/// Whatever it is, sent as an end.
+/// Any descriptor, sent as an end.
 #[derive(Serialize)]
 struct End(#[serde(with = "process_kit::descriptor")] OwnedFd);
 
-/// The job says which it is.
+/// The job determines which one it is.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Answer {
@@ -173,12 +174,13 @@ fn number(job: Job, parent: &mut Parent) -> Result<u64> {
     Ok(0)
 }
 
-/// What a worker sends as its message of this number.
+/// The message that a worker sends under this number.
 fn flood(number: u64, words: usize) -> Vec<u64> {
     vec![u64::MAX - number; words]
 }
 
-/// What is printed by these tests tells of a fault, so this is not.
+/// Output of these tests indicates a failure, so an expected panic prints
+/// nothing.
 fn panic_silently() -> ! {
     resume_unwind(Box::new("as asked"))
 }
@@ -269,7 +271,7 @@ fn a_death_is_told() -> Result<()> {
     Ok(())
 }
 
-/// For who replaces the dead.
+/// For callers that replace dead workers.
 fn a_death_is_news_and_no_error() -> Result<()> {
     scope(|scope| {
         let mut well = scope.spawn::<_, u64>(&Job::Square(3))?;
@@ -301,7 +303,8 @@ fn the_first_of_many_is_found_or_nobody() -> Result<()> {
     })
 }
 
-/// Our own stdout is the harness's, so a parent of our own is looked at.
+/// Our own stdout belongs to the test harness, so the test looks at another
+/// parent.
 fn stdout_and_stdin_are_the_parents() -> Result<()> {
     let output = Command::new(env::current_exe()?)
         .args([VICTIM, "print"])
@@ -398,7 +401,7 @@ fn a_descriptor_goes_along() -> Result<()> {
     reader.read_to_string(&mut text)?;
     assert_eq!(text, "through");
     let error = answer(&(THROUGH, 100_u8)).unwrap_err().to_string();
-    assert!(error.contains("no descriptor 100 came along"), "{error}");
+    assert!(error.contains("no descriptor 100 arrived"), "{error}");
     Ok(())
 }
 
@@ -447,8 +450,8 @@ fn a_killed_sender_is_the_end() -> Result<()> {
     Ok(())
 }
 
-/// What was sent before the kill comes; then the end, or the news that a
-/// message was cut by it.
+/// Everything that was sent before the kill arrives; then the end, or the
+/// report that the kill cut a message off.
 fn ends_after_whole_messages(
     receiver: &mut Receiver<Vec<u64>>,
     words: usize,
@@ -492,17 +495,17 @@ fn the_wrong_end_is_refused() -> Result<()> {
         let error = error.unwrap_err().to_string();
         assert!(error.contains(reason), "{error}");
     };
-    refused("no descriptor 100 came", answer(&(SUM, 100_u8, &sender)));
+    refused("no descriptor 100 arrived", answer(&(SUM, 100_u8, &sender)));
     refused("not open for reading", answer(&(SUM, &sender, &sender)));
     refused("not open for writing", answer(&(SUM, &receiver, &receiver)));
-    refused("CharacterDevice came", answer(&(SUM, &file, &sender)));
-    refused("Socket came", answer(&(SUM, &receiver, &socket)));
-    refused("RegularFile came", answer(&(SUM, &receiver, &memory)));
+    refused("got CharacterDevice", answer(&(SUM, &file, &sender)));
+    refused("got Socket", answer(&(SUM, &receiver, &socket)));
+    refused("got RegularFile", answer(&(SUM, &receiver, &memory)));
     Ok(())
 }
 
-/// The parent is killed while its workers loop, sleep, stand at the gate and
-/// are stopped, and while it owns a segment.
+/// The parent is killed while its workers loop, sleep, wait at the gate and are
+/// stopped, and while it owns a segment.
 fn workers_end_with_their_parent() -> Result<()> {
     for signal in [Signal::KILL, Signal::TERM, Signal::INT] {
         let mut victim = Command::new(env::current_exe()?)
@@ -562,20 +565,21 @@ fn a_segment_is_shared() -> Result<()> {
 fn a_segment_is_checked() -> Result<()> {
     let ours = Segment::<[AtomicI64]>::create(&[1, 2, 3])?;
     let error = Segment::<[Mutex<i64>]>::open(ours.name()).unwrap_err();
-    assert!(format!("{error:#}").contains("it holds no ["), "{error:#}");
+    assert!(format!("{error:#}").contains("it contains no ["), "{error:#}");
     let error = Segment::<[AtomicI64]>::open("process-kit.no.no").unwrap_err();
     assert!(error.to_string().contains("process-kit.no.no"), "{error}");
     Ok(())
 }
 
-/// As a lock of another kind, its value would be taken for a `bool`.
+/// If it were opened as another kind of lock, its value would be taken for a
+/// `bool`.
 fn a_segment_is_of_one_type() -> Result<()> {
     type Ours = PlainMutex<[i64; 2]>;
     type Theirs = Mutex<i64>;
     assert_eq!(Layout::new::<Ours>(), Layout::new::<Theirs>());
     let ours = Segment::<[Ours]>::create(&[[2; 2]; 3])?;
     let error = Segment::<[Theirs]>::open(ours.name()).unwrap_err();
-    assert!(format!("{error:#}").contains("it holds no ["), "{error:#}");
+    assert!(format!("{error:#}").contains("it contains no ["), "{error:#}");
     let same = Segment::<[Ours]>::open(ours.name())?;
     assert_eq!(*same[2].lock(), [2; 2]);
     Ok(())
@@ -610,8 +614,8 @@ fn contents_are_aligned() -> Result<()> {
     Ok(())
 }
 
-/// Whatever stands in the header, it is refused, or describes memory that is
-/// there. The fields lie at bytes 0, 8, 16 and 24.
+/// Whatever the header contains, it is refused or describes memory that exists.
+/// The fields are at bytes 0, 8, 16 and 24.
 fn a_forged_header_is_refused() -> Result<()> {
     let values = [7; 100];
     for (field, forged) in [
@@ -643,7 +647,7 @@ fn a_forged_header_is_refused() -> Result<()> {
     Ok(())
 }
 
-/// Also where another program sweeps that cannot find out about them.
+/// Even if another process sweeps that cannot find out about them.
 fn the_living_keep_their_names() -> Result<()> {
     let ours = Segment::<[AtomicI64]>::create(&[1])?;
     let is_there = || names() == [ours.name()];
@@ -662,13 +666,13 @@ fn the_living_keep_their_names() -> Result<()> {
     Ok(())
 }
 
-/// Ids and clocks there are not ours; /dev/shm is.
+/// Process ids and clocks are different there; /dev/shm is the same.
 const NAMESPACES: [&[&str]; 2] = [
     &["--time", "--boottime=100000", "--fork"],
     &["--pid", "--fork", "--mount-proc"],
 ];
 
-/// This program in a namespace of its own, if that is allowed here.
+/// This program in its own namespace, if that is allowed here.
 fn in_namespace(namespace: &[&str]) -> Result<Option<Command>> {
     let unshare = || {
         let mut unshare = Command::new("unshare");
@@ -684,7 +688,7 @@ fn in_namespace(namespace: &[&str]) -> Result<Option<Command>> {
     Ok(Some(command))
 }
 
-/// To create a segment is to sweep, also while another one gets its name.
+/// Creating a segment sweeps, also while another segment gets its name.
 fn no_name_is_without_its_lock() -> Result<()> {
     let create = || -> Result<()> {
         for _ in 0..40 {
@@ -701,7 +705,8 @@ fn no_name_is_without_its_lock() -> Result<()> {
 }
 
 /// The owner and the sweeper of a segment are killed, here or in a container
-/// that ends. The next one to be created sweeps; not while the owner lives.
+/// that exits. Creating the next segment sweeps, but not while the owner is
+/// alive.
 fn orphaned_names_are_swept() -> Result<()> {
     let here = Some(Command::new(env::current_exe()?));
     let there = in_namespace(NAMESPACES[1])?;
@@ -734,7 +739,7 @@ fn a_sweeper_outlives_a_signal() -> Result<()> {
     Ok(())
 }
 
-/// A process that owns a segment, and waits to be ended.
+/// A process that owns a segment, and waits to be killed.
 struct Owner {
     child: process::Child,
     path: String,
@@ -750,8 +755,8 @@ impl Owner {
         Ok(Owner { child, path: format!("/dev/shm/{}", name.trim_end()) })
     }
 
-    /// Of all processes that we see, the one that was told this name. A
-    /// process that was just started may have no command line yet.
+    /// The process that has this name as an argument. A process that has just
+    /// started may have no command line yet.
     fn sweeper(&self) -> Result<Pid> {
         let start = Instant::now();
         while start.elapsed() < DEADLINE {
@@ -824,8 +829,8 @@ fn is_poisoned_until_it_is_repaired(ledger: &Mutex<[i64]>) -> Result<()> {
     Ok(())
 }
 
-/// The next lock writes to the list of locks, which leads through the one
-/// that is still held. The larger segment cannot come to lie in its place.
+/// The next lock writes to the list of locks, which leads through the one that
+/// is still held. The larger segment cannot be mapped in its place.
 fn a_forgotten_guard_is_safe() -> Result<()> {
     let ledger = Segment::<Mutex<[i64]>>::create(&[0])?;
     std::mem::forget(ledger.lock());
@@ -836,7 +841,8 @@ fn a_forgotten_guard_is_safe() -> Result<()> {
     Ok(())
 }
 
-/// Who closes it while another holds its lock has no right to its name.
+/// A process that closes it while another holds its lock must not remove its
+/// name.
 fn an_opener_takes_no_name_away() -> Result<()> {
     let ledger = Segment::<[Mutex<i64>]>::create(&[0])?;
     let held = ledger[0].lock().unwrap();
@@ -847,12 +853,12 @@ fn an_opener_takes_no_name_away() -> Result<()> {
     Ok(())
 }
 
-/// One worker's answer.
+/// The answer of one worker.
 fn answer(job: &impl Serialize) -> Result<u64> {
     scope(|scope| scope.spawn(job)?.join())
 }
 
-/// A parent for others to look at, and to kill.
+/// A parent for tests to look at, and to kill.
 fn victim() -> ExitCode {
     let done = match env::args().nth(2).as_deref() {
         Some("print") => answer(&Job::Print).map(|_| println!("only this")),
@@ -874,7 +880,7 @@ fn victim() -> ExitCode {
 }
 
 fn own() -> Result<()> {
-    // If this test fails, nobody else will end it.
+    // If this test fails, nothing else kills this process.
     lifeline::hold(io::stdin(), Signal::KILL)?;
     let segment = Segment::<[AtomicI64]>::create(&[0; 10])?;
     println!("{}", segment.name());
@@ -921,7 +927,7 @@ fn may_have_descriptors(most: u64) -> Result<()> {
 }
 
 fn wait_with_workers() -> Result<()> {
-    // If this test fails, nobody else will end it.
+    // If this test fails, nothing else kills this process.
     lifeline::hold(io::stdin(), Signal::KILL)?;
     let _segment = Segment::<[AtomicI64]>::create(&[0; 10])?;
     scope(|scope| {
@@ -947,8 +953,8 @@ fn nothing_is_left() -> Result<()> {
     Ok(())
 }
 
-/// The segments of this test: those whose owner is gone, or is this program.
-/// Others may run here, and have theirs.
+/// The segments of this test: those whose owner is gone or runs this program.
+/// Other programs may be running here with segments of their own.
 fn names() -> Vec<String> {
     let is_ours = |name: &String| {
         let rest = name.strip_prefix("process-kit.segment.");

@@ -1,8 +1,8 @@
-//! The pool with workers that hang, die and lie in wait. After each test no
+//! The pool with workers that hang, die and misbehave. After each test no
 //! process may be left.
 //!
 //! `POOL_JOBS=10000 cargo test --release -p process-kit --test pool` runs the
-//! whole dose of faults, `POOL_RESTARTS=1000` that of restarts, and
+//! full number of faults, `POOL_RESTARTS=1000` that of restarts, and
 //! `POOL_SEED` chooses other faults.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
@@ -46,7 +46,7 @@ use signal_hook::consts::SIGTERM;
 use support::{DEADLINE, no_child_is_left};
 use trouble::{Watchdog, kill_the_escaped};
 
-/// Says which program this is, if it is not the test itself.
+/// Selects the role of this process, if it is not the test itself.
 const PART: &str = "PART";
 
 fn main() -> ExitCode {
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What a worker is asked to do here.
+/// What a worker is asked to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 enum Job {
     Mix(u64),
@@ -84,15 +84,15 @@ enum Job {
     HearTerm,
     Length(Vec<u64>),
     Poison(Poison),
-    /// Has a child of its own, which holds all that the worker holds.
+    /// Forks a child, which holds everything that the worker holds.
     Fork(Fork),
     StartAnother,
     LingerInExit,
-    /// Says these bytes to its supervisor, before its answer.
+    /// Sends these bytes to its supervisor, before its answer.
     Say(Vec<u8>),
 }
 
-/// What the child of a worker, or the worker itself, does then.
+/// What happens after the fork.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 enum Fork {
     ThenDie,
@@ -101,7 +101,7 @@ enum Fork {
     AndEscapeThenDie,
 }
 
-/// To decode it is the end of a worker.
+/// Decoding it kills the worker.
 #[derive(Debug, Clone)]
 struct Poison;
 
@@ -179,12 +179,13 @@ fn worker(job: Job, turn: &Turn) -> Result<u64> {
     bail!("it went on")
 }
 
-/// What is printed by these tests tells of a fault, so this is not.
+/// Output of these tests indicates a failure, so an expected panic prints
+/// nothing.
 fn panic_silently() -> ! {
     resume_unwind(Box::new("as asked"))
 }
 
-/// Through each of its sockets, of which all lead to the supervisor.
+/// Writes to the first of its sockets; all of them lead to the supervisor.
 fn say(bytes: &[u8]) -> Result<()> {
     for entry in fs::read_dir("/proc/self/fd")? {
         let path = entry?.path();
@@ -200,7 +201,7 @@ fn say(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// A little work, of a length that depends on the seed.
+/// A little work, whose amount depends on the seed.
 fn mix(seed: u64) -> u64 {
     let mut input = Input::new(seed, 0);
     let turns = input.below(20_000);
@@ -253,8 +254,8 @@ fn without_deadline(workers: usize) -> Supervision {
     Supervision { workers, ..Supervision::default() }
 }
 
-/// With a deadline that every job overruns which these tests want to be
-/// stopped, and all the time that a worker may need to stop.
+/// With a deadline that is overrun by every job that these tests want to be
+/// stopped, and plenty of time for a worker to stop.
 fn impatient(workers: usize) -> Supervision {
     Supervision {
         deadline: Some(Duration::from_millis(20)),
@@ -263,10 +264,10 @@ fn impatient(workers: usize) -> Supervision {
     }
 }
 
-/// Tests with a short deadline and a short grace, of which both must be over
-/// for some jobs and be enough for others. How long that takes is for the
-/// machine to say: what fails gets ten times as long, up to a time that is
-/// enough on any.
+/// Tests with a short deadline and a short grace period. Both must expire for
+/// some jobs and suffice for others. How long that takes depends on the
+/// machine: a test that fails gets ten times as long, up to a time that
+/// suffices on any machine.
 fn with_enough_time(test: impl Fn(Supervision) -> Result<()>) -> Result<()> {
     let mut time = Duration::from_millis(20);
     loop {
@@ -282,7 +283,7 @@ fn with_enough_time(test: impl Fn(Supervision) -> Result<()>) -> Result<()> {
     }
 }
 
-/// All that becomes of the jobs, and how often a worker was replaced.
+/// All finished jobs, and the number of restarts.
 fn run(
     rules: Supervision,
     jobs: Vec<Job>,
@@ -380,7 +381,7 @@ fn who_is_asked_may_stay() -> Result<()> {
     let jobs = vec![Job::LoopUntilCancelled, Job::LoopUntilCancelled];
     let (all, restarts) = run(rules, jobs)?;
     for finished in all {
-        // The second would not have begun, if the flag were still raised.
+        // The second job would not have started if the flag were still raised.
         let ending = finished.endings.first().context("not stopped")?;
         ensure!(stopped(ending)?.by == StopMethod::Ask, "{ending:?}");
         ensure!(finished.result.is_err());
@@ -414,7 +415,8 @@ fn the_deaf_are_terminated() -> Result<()> {
     })
 }
 
-/// It has a handler, and says that its job is over. It is to end all the same.
+/// It handles the signal and reports its job as finished. It must exit all the
+/// same.
 fn who_hears_the_signal_is_replaced() -> Result<()> {
     with_enough_time(|rules| {
         let mut pool = Jobs::start(Supervision { attempts: 1, ..rules })?;
@@ -442,9 +444,9 @@ fn the_stopped_are_killed() -> Result<()> {
     })
 }
 
-/// The first worker is stopped before it reads what is more than its socket
-/// holds. The second goes on meanwhile, and does that job too when the first
-/// is dead.
+/// The first worker is stopped before it reads a job that is larger than its
+/// socket buffer. The second worker continues meanwhile, and also does that job
+/// when the first worker is dead.
 fn hold_up_nobody() -> Result<()> {
     let mut pool =
         Jobs::start(Supervision { attempts: 1, ..without_deadline(2) })?;
@@ -467,7 +469,7 @@ fn what_is_too_long_is_refused() -> Result<()> {
     let jobs = vec![Job::Length(vec![u64::MAX; 7 << 20]), Job::Mix(1)];
     let (all, _) = run(without_deadline(1), jobs)?;
     let error = all[0].result.as_ref().unwrap_err().to_string();
-    ensure!(error.contains("the most"), "{error}");
+    ensure!(error.contains("the maximum is"), "{error}");
     ensure!(all[1].result == Ok(mix(1)));
     Ok(())
 }
@@ -501,8 +503,8 @@ fn who_dies_idle_is_replaced() -> Result<()> {
     Ok(())
 }
 
-/// With one attempt for each job: a death that is none of its fault is none
-/// of its attempts either.
+/// With one attempt for each job: a death that the job did not cause does not
+/// cost it an attempt.
 fn nobody_took_it() -> Result<()> {
     let rules = Supervision { attempts: 1, ..without_deadline(1) };
     let mut pool = Jobs::start(rules)?;
@@ -531,7 +533,7 @@ fn nobody_took_it() -> Result<()> {
     Ok(())
 }
 
-/// Or it would kill workers without end.
+/// Otherwise it would kill workers forever.
 fn who_cannot_decode_it() -> Result<()> {
     let rules = Supervision { attempts: 2, ..without_deadline(1) };
     let (all, restarts) = run(rules, vec![Job::Poison(Poison), Job::Mix(1)])?;
@@ -555,7 +557,7 @@ fn no_child_hides_a_death() -> Result<()> {
     no_child_is_left(DEADLINE)
 }
 
-/// Whether its worker ends, dies, is stopped or dropped.
+/// Whether its worker exits, dies, is stopped or is dropped.
 fn what_a_job_started_dies_too() -> Result<()> {
     let rules = Supervision { attempts: 1, ..without_deadline(1) };
     run(rules, vec![Job::StartAnother])?;
@@ -573,7 +575,8 @@ fn what_a_job_started_dies_too() -> Result<()> {
     no_child_is_left(DEADLINE).context("left by one that was dropped")
 }
 
-/// What a job has started too, when nobody is left to kill it.
+/// This includes processes that a job started, even with nothing left to kill
+/// them.
 fn all_die_with_their_pool() -> Result<()> {
     let mut victim = Command::new(env::current_exe()?)
         .env(PART, "victim")
@@ -588,7 +591,7 @@ fn all_die_with_their_pool() -> Result<()> {
 }
 
 fn victim() -> ExitCode {
-    // If this test fails, nobody else will end it.
+    // If this test fails, nothing else kills this process.
     lifeline::hold(io::stdin(), Signal::KILL).unwrap();
     let mut pool = Jobs::start(without_deadline(2)).unwrap();
     for _ in 0..2 {
@@ -604,7 +607,7 @@ fn victim() -> ExitCode {
     }
 }
 
-/// In a handler that the program has for its exit.
+/// In an exit handler of the program.
 fn who_lingers_in_exit_is_killed() -> Result<()> {
     let _watchdog = Watchdog::over("a pool whose workers linger in exit");
     let jobs = vec![Job::LingerInExit; 4];
@@ -636,7 +639,7 @@ fn never_ready() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Before it is told how to begin, and before it says that it is ready.
+/// Before it gets its setup, and before it reports that it is ready.
 fn who_dies_at_the_start() -> Result<()> {
     let intensity = Intensity { restarts: 1000, within: DEADLINE };
     let rules = Supervision { attempts: 1, intensity, ..without_deadline(2) };
@@ -660,7 +663,7 @@ fn who_says_what_is_wrong() -> Result<()> {
     for (bytes, error) in [
         (vec![0; 30], "checksum"),
         (vec![1, 0, 0, 0, 9, 9], "checksum"),
-        (vec![255; 30], "are the most"),
+        (vec![255; 30], "the maximum is"),
         (frame(&[1, 9, 0, 7]), "out of turn"),
         (frame(&[0]), "out of turn"),
     ] {
@@ -677,7 +680,7 @@ fn who_says_what_is_wrong() -> Result<()> {
     Ok(())
 }
 
-/// As the kit makes it.
+/// Encodes a frame as the kit does.
 fn frame(payload: &[u8]) -> Vec<u8> {
     let length = (payload.len() as u32).to_le_bytes();
     let checksum = crc32fast::hash(&[&length, payload].concat());
@@ -700,8 +703,8 @@ fn a_pool_of_none_is_refused() -> Result<()> {
     Ok(())
 }
 
-/// SIGKILLs at the worst moments, with one attempt for each job, and the
-/// digest of a serial run.
+/// SIGKILLs at the worst moments, with one attempt for each job: the result
+/// must have the digest of a serial run.
 fn no_fault() -> Result<()> {
     let (jobs, seed) = (number("POOL_JOBS", 1000)?, number("POOL_SEED", 1)?);
     let within = Duration::from_secs(1);
@@ -747,7 +750,8 @@ fn digest(results: impl IntoIterator<Item = u64>) -> String {
     digest.hex()
 }
 
-/// Each restart is after a death with a job, so the pool has to work.
+/// Each restart follows a death in the middle of a job, so the pool keeps
+/// working.
 fn restarts_leave_nothing() -> Result<()> {
     let asked = number("POOL_RESTARTS", 100)? as usize;
     let within = Duration::from_secs(1);
@@ -778,7 +782,7 @@ fn descriptors() -> Result<usize> {
     Ok(fs::read_dir("/proc/self/fd")?.count())
 }
 
-/// Zombies among them.
+/// Counts zombies, too.
 fn children() -> Result<usize> {
     let list = fs::read_to_string("/proc/thread-self/children")?;
     Ok(list.split_whitespace().count())

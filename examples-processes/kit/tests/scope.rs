@@ -1,6 +1,6 @@
-//! A scope whose workers make trouble: they die with their sockets left open,
-//! stop in the middle of an answer, linger in exit, and leave processes of
-//! their own behind. After each test no process may be left.
+//! A scope whose workers misbehave: they die with their sockets left open, stop
+//! in the middle of an answer, hang during exit, and leave processes behind.
+//! After each test no process may be left.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use support::{DEADLINE, no_child_is_left};
 use trouble::{Watchdog, kill_the_escaped};
 
-/// Says which program this is, if it is not the test itself.
+/// Selects the role of this process, if it is not the test itself.
 const PART: &str = "PART";
 
 fn main() -> ExitCode {
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What a worker is asked to do here.
+/// What a worker is asked to do.
 #[derive(Debug, Serialize, Deserialize)]
 enum Job {
     Square(u64),
@@ -56,8 +56,7 @@ enum Job {
     ForkThenDie,
     ForkEscapeThenDie,
     ForkThenArrive,
-    /// Says a half of these bytes, stops, and says the rest if it is
-    /// continued.
+    /// Sends half of these bytes, stops, and sends the rest if it is continued.
     SayInHalves(Vec<u8>),
     SayHalfThenDie(Vec<u8>),
     HangUp,
@@ -121,22 +120,22 @@ fn say(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The one socket that a worker has, which leads to its parent.
+/// The only socket of a worker, which leads to its parent.
 fn socket() -> Result<BorrowedFd<'static>> {
     for entry in fs::read_dir("/proc/self/fd")? {
         let path = entry?.path();
         if fs::read_link(&path)?.to_string_lossy().starts_with("socket:") {
             let number = path.file_name().context("no number")?;
             let number = number.to_string_lossy().parse()?;
-            // SAFETY: it is open as long as the worker works.
+            // SAFETY: it is open as long as the worker runs its job.
             return Ok(unsafe { BorrowedFd::borrow_raw(number) });
         }
     }
     anyhow::bail!("no socket is open")
 }
 
-/// An answer as the kit frames it: the first kind of reply, and a number
-/// below 128.
+/// An answer in a frame as the kit encodes it: the first kind of reply, and a
+/// number below 128.
 fn answer_in_a_frame(number: u8) -> Vec<u8> {
     let payload = [0, number];
     let length = (payload.len() as u32).to_le_bytes();
@@ -171,7 +170,7 @@ fn tests() -> Vec<Trial> {
     tests.into_iter().map(trial).collect()
 }
 
-/// It keeps its parent's socket open.
+/// The child keeps its parent's socket open.
 fn no_child_hides_a_death() -> Result<()> {
     for job in [Job::ForkThenDie, Job::ForkEscapeThenDie] {
         scope(|scope| {
@@ -195,7 +194,7 @@ fn nor_from_a_set() -> Result<()> {
     kill_the_escaped()
 }
 
-/// Neither one whose parent died on the way, nor one whose parent is there.
+/// Neither a child whose parent died on the way, nor one whose parent is alive.
 fn no_child_holds_the_gate() -> Result<()> {
     for jobs in [
         [Job::ForkEscapeThenDie, Job::ForkThenArrive],
@@ -271,12 +270,12 @@ fn who_hangs_up_is_killed() -> Result<()> {
     })
 }
 
-/// In a handler that the program has for its exit.
+/// In an exit handler of the program.
 fn who_lingers_in_exit_is_killed() -> Result<()> {
     scope(|scope| {
         let handle = scope.spawn::<_, u64>(&Job::LingerInExit)?;
         let error = handle.join().unwrap_err().to_string();
-        ensure!(error.contains("ended badly: signal: 9"), "{error}");
+        ensure!(error.contains("exited badly: signal: 9"), "{error}");
         let jobs = vec![Job::LingerInExit, Job::Square(3), Job::Square(4)];
         let mut set = JoinSet::<_, u64>::spawn(scope, 1, jobs)?;
         for answer in [0, 9, 16] {
@@ -284,12 +283,12 @@ fn who_lingers_in_exit_is_killed() -> Result<()> {
             ensure!(next.value == answer, "{}", next.value);
         }
         let error = set.join_all().unwrap_err().to_string();
-        ensure!(error.contains("ended badly: signal: 9"), "{error}");
+        ensure!(error.contains("exited badly: signal: 9"), "{error}");
         Ok(())
     })
 }
 
-/// Whether its worker ends, is killed, or is dropped.
+/// Whether its worker exits, is killed, or is dropped.
 fn what_a_job_started_dies_too() -> Result<()> {
     scope(|scope| {
         scope.spawn::<_, u64>(&Job::StartAnother)?.join()?;
@@ -306,7 +305,8 @@ fn what_a_job_started_dies_too() -> Result<()> {
     no_child_is_left(DEADLINE).context("left by one that was dropped")
 }
 
-/// What a job has started too, when nobody is left to kill it.
+/// This includes processes that a job started, even with nothing left to kill
+/// them.
 fn all_die_with_their_parent() -> Result<()> {
     for signal in [Signal::KILL, Signal::TERM] {
         let mut victim = Command::new(env::current_exe()?)
@@ -324,7 +324,7 @@ fn all_die_with_their_parent() -> Result<()> {
 }
 
 fn victim() -> ExitCode {
-    // If this test fails, nobody else will end it.
+    // If this test fails, nothing else kills this process.
     lifeline::hold(io::stdin(), Signal::KILL).unwrap();
     let waited = scope(|scope| {
         let _worker = scope.spawn::<_, u64>(&Job::ForkThenLoop)?;
@@ -338,7 +338,7 @@ fn victim() -> ExitCode {
     waited.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }
 
-/// Whatever its job was: this one is more than its socket takes.
+/// Whatever its job is: this one is larger than its socket buffer.
 fn a_death_at_the_start() -> Result<()> {
     let mut program = Command::new(env::current_exe()?);
     let output = program.env(PART, "broken").output()?;
@@ -357,7 +357,7 @@ fn with_a_broken_worker() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// One that hangs takes along those that have answered.
+/// A worker that hangs also takes down those that have answered.
 fn who_dies_or_hangs_has_an_heir() -> Result<()> {
     scope(|scope| {
         let mut workers = Supervisor::new(scope, |_| Job::Square(3));

@@ -1,7 +1,7 @@
-//! A database under a GIL: only who holds the lock may run.
+//! A database under a GIL: only the worker that holds the lock may run.
 //!
-//! Each worker has one of its own, as it has an interpreter of its own, and
-//! waits for nobody, whether it releases the lock around its kernels or not.
+//! Each worker has its own lock, as it has its own interpreter, and waits for
+//! nobody, whether or not it releases the lock around its kernels.
 
 use anyhow::Result;
 use common::scenarios::matrix::{Gil, Source, load, transform};
@@ -11,7 +11,7 @@ use thread_kit::{GlobalLock, Held};
 use crate::Answer;
 
 pub fn worker(source: &Source, gil: Gil, index: usize) -> Result<Answer> {
-    // processes: each has a lock of its own, and nobody else wants it.
+    // processes: each has its own lock, and no other process wants it.
     let lock = GlobalLock::new(gil.switch_interval);
     let mut held = lock.take();
     let table = load(source)?;
@@ -22,8 +22,8 @@ pub fn worker(source: &Source, gil: Gil, index: usize) -> Result<Answer> {
     Ok(Answer { report, projection: projection.into_frozen()? })
 }
 
-/// A step of the job that is not the interpreter's own. Before it, another
-/// worker may have a turn.
+/// Runs a step of the job outside the interpreter. Before it, another worker
+/// may get a turn.
 fn native<R>(gil: Gil, held: &mut Held<'_>, kernel: impl FnOnce() -> R) -> R {
     held.checkpoint();
     if gil.is_released { held.release_around(kernel) } else { kernel() }

@@ -1,7 +1,7 @@
 //! Matrix: six databases, a matrix transformation of each.
-//! Here: a process for each database, the next when one is done.
+//! Here: a process for each database; the next starts when one is done.
 //! There: examples-threads/matrix/src/main.rs
-//! Watch: who takes the next database, and how a large result comes back.
+//! Watch: how databases are handed out, and how a large result comes back.
 //! Run: cargo run --release -p matrix-processes -- --quick
 
 mod global_lock;
@@ -34,15 +34,15 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
     matrix::outcome(model, args, &sources, &finished, &laps, opened)
 }
 
-/// What a worker is told.
+/// What a worker is given.
 #[derive(Serialize, Deserialize)]
 struct Job {
     source: Source,
     gil: Option<Gil>,
 }
 
-/// What it answers.
-// processes: the parent maps the projection, and not a byte is copied.
+/// What it returns.
+// processes: the parent maps the projection, without copying a byte.
 type Answer = Finished<Frozen>;
 
 /// Finds the principal components of one database.
@@ -59,8 +59,8 @@ fn worker(job: Job, parent: &mut Parent) -> Result<Answer> {
     Ok(Answer { report, projection: projection.into_frozen()? })
 }
 
-/// Starts the workers, releases them all at once, and collects what they
-/// found, in the order of the sources.
+/// Starts the workers, releases them all at once, and collects their
+/// results in the order of the sources.
 fn spawn_and_join(
     args: &Args,
     sources: &[Source],

@@ -1,4 +1,4 @@
-//! The screen's side: what it holds of a database process.
+//! The screen's side: its ends of the pipes to a database process.
 
 use std::{mem, time::Duration};
 
@@ -14,10 +14,10 @@ use crate::{
     link::WorkerLink,
 };
 
-/// How a worker is started that has these ends.
+/// Starts a worker that has these ends.
 pub type Spawn<'a> = dyn Fn(WorkerLink) -> Result<JoinHandle<'a, ()>> + 'a;
 
-/// A worker, and what ties it to the screen.
+/// A worker, and what connects it to the screen.
 pub struct DatabaseWorker<'a> {
     spawn: &'a Spawn<'a>,
     ties: Ties,
@@ -25,9 +25,9 @@ pub struct DatabaseWorker<'a> {
     killed: Killed<'a>,
 }
 
-/// Our ends. Without them the worker ends, once its query has.
+/// Our ends. Without them the worker exits, once its query has finished.
 struct Ties {
-    /// A worker that is stopped does not read: a long query would fill a pipe.
+    /// A suspended worker does not read: a long query would fill a pipe.
     queries: Outbox<Query>,
     events: Receiver<Event>,
     canceller: Canceller,
@@ -49,13 +49,13 @@ impl<'a> DatabaseWorker<'a> {
         self.handle.id()
     }
 
-    /// Ends the worker, in the middle of a query if need be.
-    // processes: the kernel ends it, whatever it does.
+    /// Stops the worker, in the middle of a query if need be.
+    // processes: the kernel kills it, whatever it does.
     pub fn stop(self) -> Result<()> {
         self.handle.kill().map(drop)
     }
 
-    /// Puts another worker in its place.
+    /// Replaces the worker with a new one.
     fn replace(&mut self) -> Result<()> {
         let new = Self::start(self.spawn)?;
         self.ties = new.ties;
@@ -63,19 +63,19 @@ impl<'a> DatabaseWorker<'a> {
         Ok(())
     }
 
-    /// A new worker, and how the old one ended.
+    /// Starts a new worker, and reports how the old one exited.
     fn replace_dead(&mut self) -> Result<Option<Event>> {
         let Some(status) = self.handle.try_kill()? else {
             return self.replace_disobedient();
         };
         let (id, worker) = (self.ties.asked, self.id());
-        let reason = format!("database process {worker} ended: {status}");
+        let reason = format!("database process {worker} exited: {status}");
         self.replace()?;
-        let text = format!("{reason}; there is a new one, Enter asks it");
+        let text = format!("{reason}; started a new one, Enter asks again");
         Ok(Some(Event { id, news: News::Failed(text) }))
     }
 
-    /// A new worker, if the old one goes on with a query that was cancelled.
+    /// Starts a new worker, if the old one keeps running a cancelled query.
     fn replace_disobedient(&mut self) -> Result<Option<Event>> {
         let id = self.ties.asked;
         if !self.ties.canceller.is_disobeyed(id) {
@@ -101,7 +101,7 @@ impl Database for DatabaseWorker<'_> {
     }
 
     fn cancel(&mut self, query: u64) {
-        // It may be the query of another worker.
+        // The query may belong to another worker.
         if query == self.ties.asked {
             self.ties.canceller.cancel(query);
         }
@@ -119,8 +119,8 @@ impl Database for DatabaseWorker<'_> {
 }
 
 impl Ties {
-    /// Sends what there was no room for. That nobody reads it is seen by what
-    /// comes next.
+    /// Sends what there was no room for. If the worker is gone, the next read
+    /// shows it.
     fn flush(&mut self) {
         let _ = self.queries.flush();
         self.canceller.flush();

@@ -1,8 +1,8 @@
 //! How the screen cancels a query: it tells the worker, and kills a worker
-//! that goes on.
+//! that keeps running it.
 //!
 //! It has no twin: a thread cannot be killed. But all its memory can be
-//! reached, and so can the query that it runs.
+//! reached, so the query that it runs can be interrupted.
 
 use std::{
     io,
@@ -44,7 +44,7 @@ impl Canceller {
         let is_pending = self.pending.is_some_and(|(id, _)| id == query);
         if !is_pending {
             self.pending = Some((query, Instant::now()));
-            // If the worker is dead, the next look at it will show that.
+            // If the worker is dead, the next read shows it.
             let _ = self.tell.send(&query);
         }
     }
@@ -55,7 +55,7 @@ impl Canceller {
         let _ = self.tell.flush();
     }
 
-    /// A worker whose query has ended has obeyed, if late.
+    /// Notes an event: a worker whose query has finished has obeyed, if late.
     pub fn note(&mut self, event: Event) -> Event {
         if !matches!(event.news, News::Columns(_) | News::Rows(_)) {
             self.pending = None;
@@ -63,8 +63,8 @@ impl Canceller {
         event
     }
 
-    /// Whether the worker goes on with this query, although it was told to
-    /// give it up, or was not even reached.
+    /// Whether the worker keeps running this query although it was told to
+    /// give it up, or has not even received that.
     pub fn is_disobeyed(&self, query: u64) -> bool {
         self.pending
             .is_some_and(|(id, since)| id == query && since.elapsed() > GRACE)
@@ -72,7 +72,7 @@ impl Canceller {
 }
 
 impl Cancelled {
-    /// Whether this query was cancelled: by the last message that has come.
+    /// Whether this query was cancelled, according to the latest message.
     pub fn is(&mut self, query: u64) -> bool {
         while let Ok(cancelled) = self.told.recv_timeout(Duration::ZERO) {
             self.last = cancelled;
@@ -81,8 +81,8 @@ impl Cancelled {
     }
 }
 
-/// Workers that are killed. The screen does not wait until they are gone,
-/// which may take a while.
+/// Workers that are being killed. The screen does not wait until they are gone,
+/// because that may take a while.
 #[derive(Default)]
 pub struct Killed<'a>(Vec<JoinHandle<'a, ()>>);
 
@@ -91,7 +91,7 @@ impl<'a> Killed<'a> {
         self.0.push(worker);
     }
 
-    /// Kills them, and reaps those that are gone.
+    /// Kills them, and reaps those that have exited.
     pub fn reap(&mut self) {
         let is_left = |worker: &mut JoinHandle<'_, ()>| {
             !matches!(worker.try_kill(), Ok(Some(_)))

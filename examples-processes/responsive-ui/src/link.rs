@@ -1,4 +1,4 @@
-//! The worker's side: the ends of what ties a database process to the screen.
+//! The worker's side: a database process's ends of the pipes to the screen.
 
 use anyhow::Result;
 use common::scenarios::responsive_ui::{Event, Link, Query};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::kill::Cancelled;
 
 /// A worker's ends.
-// processes: what goes through a channel is encoded, and copied by the kernel.
+// processes: what is sent through a pipe is encoded, and the kernel copies it.
 #[derive(Serialize, Deserialize)]
 pub struct WorkerLink {
     pub queries: Receiver<Query>,

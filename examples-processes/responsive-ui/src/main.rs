@@ -1,7 +1,7 @@
 //! Responsive UI: does the screen keep up while a database is busy?
-//! Here: a database process; rows are encoded, a query is killed if need be.
+//! Here: a database process; rows are encoded, and it is killed if need be.
 //! There: examples-threads/responsive-ui/src/main.rs
-//! Watch: how rows come over, how a query is cancelled, and what if it won't.
+//! Watch: how rows are handed over, and what happens if a query won't stop.
 //! Run: cargo run --release -p responsive-ui-processes
 
 mod database;
@@ -23,8 +23,8 @@ use link::WorkerLink;
 use process_kit::{Parent, Role, role, scope};
 
 fn main() -> ExitCode {
-    // processes: this program is started again for each worker, and to keep
-    // the terminal, which is all within `role`.
+    // processes: this program is started again for each worker, and as the
+    // terminal's keeper; `role` handles all of it.
     match role() {
         Role::Main => demo::main(Model::Processes, run),
         Role::Worker(parent) => parent.serve(worker),
@@ -40,14 +40,14 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
     responsive_ui::outcome(model, &plan, &record, &laps)
 }
 
-/// Answers queries for as long as there is a screen.
+/// Answers queries as long as the screen exists.
 fn worker(link: WorkerLink, parent: &mut Parent) -> Result<()> {
     parent.gate.wait()?;
     serve(link);
     Ok(())
 }
 
-/// Starts the workers, has the program used, and joins them.
+/// Starts the workers, runs the session, and stops the workers.
 fn spawn_and_join(
     model: Model,
     plan: &Plan,

@@ -1,7 +1,7 @@
-//! A partition by std alone: what the kit's scope does for all the others.
+//! The partition with std alone: what the kit's scope does for the others.
 //!
-//! A worker is spawned, stands at the gate, is released, answers, stays
-//! parked while its memory is measured, and is joined.
+//! A worker is spawned, waits at the gate, is released, sends its answer,
+//! stays parked while its memory is measured, and is joined.
 
 use std::{
     io::{Read as _, Write as _, stdin, stdout},
@@ -51,9 +51,9 @@ fn spawn_and_join(
     Ok(balances)
 }
 
-/// A worker, as its parent sees it.
-// processes: when the parent gives up, it kills the child. When the parent is
-// killed, the child finds the end of its stdin as soon as it looks at it.
+/// A worker as its parent sees it.
+// processes: if the parent gives up, it kills the child. If the parent is
+// killed, the child finds its stdin closed when it next reads it.
 struct Worker {
     child: Owned,
     gate: ChildStdin,
@@ -69,37 +69,37 @@ impl Worker {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .context("no worker can be started")?;
-        let gate = child.stdin.take().context("stdin is no pipe")?;
-        let answer = child.stdout.take().context("stdout is no pipe")?;
+            .context("cannot start a worker")?;
+        let gate = child.stdin.take().context("stdin is not a pipe")?;
+        let answer = child.stdout.take().context("stdout is not a pipe")?;
         let sums = vec![0; plan.accounts as usize];
         let child = Owned(child);
         Ok(Worker { child, gate, answer, sums })
     }
 
     fn wait_until_it_stands(&mut self) -> Result<()> {
-        self.answer.read_exact(&mut [0]).context("a worker ended early")
+        self.answer.read_exact(&mut [0]).context("a worker exited early")
     }
 
     fn release(&mut self) -> Result<()> {
-        self.gate.write_all(&[0]).context("a worker ended at the gate")
+        self.gate.write_all(&[0]).context("a worker exited at the gate")
     }
 
     fn wait_for_answer(&mut self) -> Result<Sums> {
         let bytes = bytemuck::cast_slice_mut(&mut self.sums);
         let read = self.answer.read_exact(bytes);
-        read.context("a worker ended before it answered")?;
+        read.context("a worker exited before it answered")?;
         Ok(self.sums.clone())
     }
 
-    /// Lets it go, and waits until it is gone.
+    /// Releases the parked worker and joins it.
     fn join(self) -> Result<()> {
         drop(self.gate);
         self.child.join()
     }
 }
 
-/// The worker's side of all that.
+/// The worker's side of this exchange.
 pub fn worker(plan: &Plan, index: usize) -> Result<()> {
     write_global();
     let (mut gate, mut answer) = (stdin(), stdout());
@@ -109,7 +109,7 @@ pub fn worker(plan: &Plan, index: usize) -> Result<()> {
     let sums = sum(plan, &transfers);
     answer.write_all(bytemuck::cast_slice(&sums))?;
     answer.flush()?;
-    // Parked: nothing more is sent, and the end of that is the word.
+    // Parked until the parent closes the gate: nothing more is sent.
     let _ = gate.read(&mut [0]);
     Ok(())
 }

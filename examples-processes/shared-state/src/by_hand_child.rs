@@ -1,7 +1,7 @@
-//! What a child process takes by std alone: an owner, and a role.
+//! What a child process needs with std alone: an owner and a role.
 //!
-//! It has no twin: a thread needs no owner that reaps it, and its closure
-//! takes the job along as it is.
+//! It has no twin: a thread needs no owner to reap it, and its closure
+//! carries the job as it is.
 
 use std::{env, process::Child};
 
@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use common::scenarios::shared_state::{Plan, Variant};
 
 /// A child that does not outlive its owner. Without this, an early `?` would
-/// leave a process, and then a zombie.
+/// leave a running process behind, and later a zombie.
 pub struct Owned(pub Child);
 
 impl Owned {
@@ -17,17 +17,17 @@ impl Owned {
         self.0.id()
     }
 
-    /// Reaps it.
+    /// Waits for the child and reaps it.
     pub fn join(mut self) -> Result<()> {
         let status = self.0.wait()?;
-        ensure!(status.success(), "a worker ended badly: {status}");
+        ensure!(status.success(), "a worker failed: {status}");
         Ok(())
     }
 }
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        // An error means that it is gone already, and reaped.
+        // An error means that the child was already reaped.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -36,7 +36,7 @@ impl Drop for Owned {
 /// The first argument of a worker.
 pub const ROLE: &str = "by-hand-worker";
 
-/// The job crosses as text, among the arguments.
+/// The job is passed as text, in the arguments.
 pub fn arguments(plan: &Plan, index: usize) -> [String; 5] {
     let Plan { accounts, transfers, workers, seed, .. } = plan;
     [

@@ -1,8 +1,8 @@
-//! Load and store apart, and both meet in between: an update is lost each
-//! time, and not only now and then.
+//! Load and store as two steps, with a meeting in between: an update is lost
+//! every time, not just now and then.
 //!
-//! That no update was lost in `racy` shows that nobody was unlucky. This
-//! shows that it can happen: each worker has read before any of them writes.
+//! If `racy` loses no update, that only shows that nobody was unlucky. This
+//! shows that it can happen: every worker loads before any of them stores.
 
 use std::{
     sync::atomic::{
@@ -50,9 +50,9 @@ fn update([balance, updates]: &Account, amount: i64, meet: impl Fn()) {
     meet();
 }
 
-/// Waits until as many have come as there are workers. It is counted on and
-/// on, so that nobody who comes to the next meeting is taken for one who is
-/// late for this.
+/// Waits until every worker has arrived. The count is never reset, so a worker
+/// that arrives at the next meeting is not mistaken for a late one at this
+/// meeting.
 fn meet(meeting: &AtomicI64, workers: i64) {
     let place = meeting.fetch_add(1, SeqCst);
     let all_are_here = (place / workers + 1) * workers;

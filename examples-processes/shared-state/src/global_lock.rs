@@ -1,8 +1,8 @@
-//! A GIL: whoever runs holds one lock, and hands it on when its turn is over.
+//! A GIL: only the worker that holds the lock runs, for one turn at a time.
 //!
-//! It guards the interpreter and not the program's data. Each process has an
-//! interpreter of its own, and so a lock of its own, for which nobody waits:
-//! so processes use all cores; and what they share is as unguarded as ever.
+//! It guards the interpreter, not the program's data. Each process has its own
+//! interpreter and so its own lock, which no other process wants. So processes
+//! use all cores, and the data that they share is as unguarded as ever.
 
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
@@ -25,7 +25,7 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(Vec<i64>, Option<u64>)> {
 }
 
 pub fn worker(plan: &Plan, ledger: &[Account], parent: &Parent) -> Result<()> {
-    // processes: each has a lock of its own, and nobody else wants it.
+    // processes: each has its own lock, and no other process wants it.
     let lock = GlobalLock::new(plan.switch_interval);
     let transfers = plan.transfers(parent.index);
     parent.gate.wait()?;
@@ -43,8 +43,8 @@ fn update([balance, updates]: &Account, amount: i64, held: &mut Held<'_>) {
     add(updates, 1, held);
 }
 
-/// A turn may end between load and store, as it may after any call of an
-/// interpreter's.
+/// A turn may end between load and store, as it may after any call in an
+/// interpreter.
 fn add(number: &AtomicI64, amount: i64, held: &mut Held<'_>) {
     let before = number.load(Relaxed);
     held.checkpoint();

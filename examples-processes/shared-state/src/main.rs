@@ -1,7 +1,7 @@
 //! Shared state: many workers update one ledger; nothing may be lost.
 //! Here: processes, which see the ledger because they map the same memory.
 //! There: examples-threads/shared-state/src/main.rs
-//! Watch: what each variant shares, and what keeps two from writing at once.
+//! Watch: what each variant shares, and what prevents simultaneous writes.
 //! Run: cargo run --release -p shared-state-processes -- --quick
 
 mod atomic;
@@ -34,10 +34,10 @@ use serde::{Deserialize, Serialize};
 use racy::Account;
 
 fn main() -> ExitCode {
-    // processes: this program is started again for each worker.
+    // processes: each worker is this program, started again.
     match (role(), by_hand_child::role()) {
         (Role::Main, None) => demo::main(Model::Processes, run),
-        // An error means that the parent is gone: nobody is left to be told.
+        // An error means that the parent is gone: nobody is left to tell.
         (Role::Main, Some((plan, index))) => {
             by_hand::worker(&plan, index).map_or(1, |()| 0).into()
         }
@@ -69,7 +69,7 @@ fn run_variant(plan: Plan) -> Result<Finished> {
     Ok(Finished { plan, balances, updates, laps })
 }
 
-/// What a worker is told.
+/// What a worker is given.
 #[derive(Serialize, Deserialize)]
 struct Job {
     plan: Plan,
@@ -77,7 +77,7 @@ struct Job {
 }
 
 /// What the workers of each variant share.
-// processes: a segment crosses as its name, a pipe as a descriptor.
+// processes: a segment is passed by name, a pipe as a descriptor.
 #[derive(Serialize, Deserialize)]
 enum Ledger {
     Racy(Segment<[Account]>),
@@ -90,7 +90,7 @@ enum Ledger {
     Partition,
 }
 
-/// What every worker does: the work of its variant.
+/// What every worker does: its variant's work.
 fn worker(job: Job, parent: &mut Parent) -> Result<Sums> {
     write_global();
     let Job { plan, ledger } = job;
@@ -111,8 +111,8 @@ fn worker(job: Job, parent: &mut Parent) -> Result<Sums> {
     Ok(Sums::new())
 }
 
-/// Starts the workers, releases them all at once, does `meanwhile`, and
-/// waits until they are done.
+/// Starts the workers, releases them all at once, runs `meanwhile`, and
+/// waits until they have finished.
 fn spawn_and_join(
     plan: &Plan,
     ledger: Ledger,

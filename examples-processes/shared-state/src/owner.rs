@@ -1,7 +1,7 @@
-//! No sharing: one owns the ledger, the others send it their transfers.
+//! No sharing: the parent owns the ledger, the workers send it transfers.
 //!
-//! Sent one by one, a transfer would cost far more than it is worth; so they
-//! travel in batches, as letters do.
+//! Sending each transfer by itself would cost far more than making it, so
+//! they are sent in batches.
 
 use std::io::{PipeReader, PipeWriter, Read as _, Write as _, pipe};
 
@@ -15,11 +15,11 @@ use process_kit::Parent;
 
 use crate::{Ledger, spawn_and_join};
 
-/// Transfers in a batch: 4092 bytes. All workers write to one pipe, and the
-/// kernel keeps up to 4096 bytes of one write together (PIPE_BUF, pipe(7)).
+/// Transfers per batch: 4092 bytes. All workers write to one pipe, and the
+/// kernel writes up to 4096 bytes atomically (PIPE_BUF, pipe(7)).
 const BATCH: usize = 341;
 
-/// Batches on their way: as many as a pipe holds, on both sides.
+/// Batches in flight: as many as a pipe has room for, on both sides.
 const QUEUE: usize = 16;
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
@@ -47,7 +47,7 @@ pub fn worker(
     }
 }
 
-/// Makes every transfer that comes, until the last sender is gone.
+/// Makes every transfer it receives, until the last sender is gone.
 fn own(balances: &mut [i64], mut receiver: PipeReader) -> Result<()> {
     let mut batches = vec![Transfer::zeroed(); BATCH * QUEUE];
     loop {
@@ -58,12 +58,12 @@ fn own(balances: &mut [i64], mut receiver: PipeReader) -> Result<()> {
         }
         for transfer in &batches[..bytes / size_of::<Transfer>()] {
             make(transfer, balances)
-                .with_context(|| format!("{transfer:?} is impossible"))?;
+                .with_context(|| format!("no such account: {transfer:?}"))?;
         }
     }
 }
 
-// processes: bytes came, so nobody knows that the accounts are there.
+// processes: a transfer arrives as bytes, so its accounts are checked.
 fn make(transfer: &Transfer, balances: &mut [i64]) -> Option<()> {
     *balances.get_mut(transfer.from as usize)? -= i64::from(transfer.amount);
     *balances.get_mut(transfer.to as usize)? += i64::from(transfer.amount);

@@ -1,8 +1,8 @@
-//! Load and store apart: what another worker wrote in between is lost.
+//! Load and store as two steps: an update made in between is lost.
 //!
-//! Safe Rust has no data race: it makes us say `AtomicI64`, by which every
-//! load and store is whole. It does not stop us from putting them together
-//! wrongly. That is a logic race, and this is one.
+//! Safe Rust has no data races: it makes us use `AtomicI64`, whose loads and
+//! stores are atomic. It does not stop us from combining them wrongly. That is
+//! a race condition, and this is one.
 
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
@@ -12,7 +12,7 @@ use process_kit::{Parent, Segment};
 
 use crate::{Ledger, spawn_and_join};
 
-/// A balance, and how often it was updated: which is lost alike.
+/// A balance, and its count of updates, which loses updates just the same.
 pub type Account = [AtomicI64; 2];
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(Vec<i64>, Option<u64>)> {
@@ -42,7 +42,7 @@ pub fn accounts(opening: &[i64]) -> Result<Segment<[Account]>> {
     Segment::create(&pairs)
 }
 
-/// All balances, and how many updates were made of them.
+/// All balances, and the sum of the update counts.
 pub fn totals(ledger: &[Account]) -> (Vec<i64>, Option<u64>) {
     let column = |index: usize| {
         ledger.iter().map(move |account| account[index].load(Relaxed))

@@ -1,17 +1,17 @@
-//! What a worker process costs beside the least that there is:
+//! What a worker process costs, compared with the bare minimum:
 //! `cargo bench -p worker-cost-processes --bench start`.
 //!
-//! - This program again, empty and reaped, beside a bare posix_spawn(3) of an
-//!   empty static program in C: from a small parent, and from one of 1 GiB.
-//! - The same of a child of the fork server, and of one of our own.
-//! - A token handed to a resident worker process and back, beside two bare
+//! - This program again, empty and reaped, against a bare posix_spawn(3) of an
+//!   empty static C program: from a small parent, and from one of 1 GiB.
+//! - The same for a child of the fork server, and for a child that we fork.
+//! - A token handed to a resident worker process and back, against two bare
 //!   words in shared memory and the futex calls.
-//! - The private memory of a worker that waits: of a process, of a thread.
+//! - The private memory of a waiting worker: of a process, and of a thread.
 //!
-//! `LINK=dynamic cargo bench …` tells what linking statically saves.
+//! `LINK=dynamic cargo bench …` shows what static linking saves.
 //!
-//! Both of a pair are measured in every round, in alternating order, and what
-//! counts is the ratio of the round.
+//! Each round measures both of a pair, in alternating order, and yields one
+//! ratio.
 
 use std::{
     env,
@@ -77,14 +77,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// As in the demo.
+/// The same as in the demo.
 fn worker(token: u64) -> Stamp {
     Stamp::now(token)
 }
 
 fn run() -> Result<()> {
-    // Cargo says `--bench` when it measures. Without it this is a test run,
-    // which only wants to see that it works.
+    // Cargo passes `--bench` when it measures. Without it this is a test run,
+    // which only checks that the bench works.
     let measures = env::args().any(|flag| flag == "--bench");
     let rounds = if measures { 40 } else { 2 };
     let machine = Machine::this();
@@ -103,22 +103,22 @@ fn starts(parent: &str, rounds: usize, program: &CStr) -> Result<()> {
     let mut bare = || p50(&measure(&plan(20), |token| spawn(program, token))?);
     compare(
         &format!("a worker process, empty and reaped, from {parent}"),
-        ["this program again", "a static program in C"],
+        ["this program again", "a static C program"],
         (rounds, "at most 1.25"),
         || p50(&anew::run(&plan(20), &mut Laps::begin())?),
         &mut bare,
     )?;
     compare(
         &format!("a child of the fork server, from {parent}"),
-        ["a request", "a static program in C"],
-        (rounds, "nothing"),
+        ["a request", "a static C program"],
+        (rounds, "none"),
         || p50(&served::run(&plan(20), &mut Laps::begin())?),
         &mut bare,
     )?;
     compare(
         &format!("a forked child, from {parent}"),
-        ["fork", "a static program in C"],
-        (rounds, "nothing"),
+        ["fork", "a static C program"],
+        (rounds, "none"),
         || p50(&borrowed::run(&plan(3), &mut Laps::begin())?),
         &mut bare,
     )
@@ -138,7 +138,7 @@ fn p50(starts: &Starts) -> Result<f64> {
     Ok(starts.finish.p50)
 }
 
-/// An empty program of C: `cc -static -O2`.
+/// An empty C program: `cc -static -O2`.
 fn static_program() -> Result<CString> {
     let folder = env!("CARGO_TARGET_TMPDIR");
     let (source, program) =
@@ -147,20 +147,20 @@ fn static_program() -> Result<CString> {
     let mut compiler = Command::new("cc");
     let arguments = ["-static", "-O2", "-o", &program, &source];
     let status = compiler.args(arguments).status();
-    let status = status.context("no compiler of C can be started")?;
-    ensure!(status.success(), "a static program of C cannot be had: {status}");
+    let status = status.context("cannot start a C compiler")?;
+    ensure!(status.success(), "cannot build a static C program: {status}");
     Ok(CString::new(program)?)
 }
 
-/// The bare call, and the wait. What the program leaves out, a stamp, is made
-/// here for it.
+/// The bare call, and the wait. The program makes no stamp, so this makes one
+/// for it.
 fn spawn(program: &CStr, token: u64) -> Result<Stamp> {
     let stamp = Stamp::now(token);
     let (mut id, none) = (0, ptr::null_mut());
     let arguments = [program.as_ptr().cast_mut(), none];
     let environment = [none];
-    // SAFETY: all are strings that end with a zero, in lists that end with a
-    // null, and outlive the call; there are no attributes and no actions.
+    // SAFETY: the strings end with a zero, the lists end with a null, and all
+    // outlive the call; there are no attributes and no file actions.
     let error = unsafe {
         libc::posix_spawn(
             &raw mut id,
@@ -173,7 +173,7 @@ fn spawn(program: &CStr, token: u64) -> Result<Stamp> {
     };
     ensure!(error == 0, "{}", io::Error::from_raw_os_error(error));
     let wait = || waitpid(Pid::from_raw(id), WaitOptions::empty());
-    let ended = retry_on_intr(wait)?.context("no child ended")?;
+    let ended = retry_on_intr(wait)?.context("no child exited")?;
     ensure!(ended.1.exit_status() == Some(0), "a child died: {ended:?}");
     Ok(stamp)
 }
@@ -203,17 +203,17 @@ const END: u32 = u32::MAX;
 fn bare_hand_over(plan: &Plan) -> Result<f64> {
     let writable = ProtFlags::READ | ProtFlags::WRITE;
     let (size, none) = (size_of::<Words>(), ptr::null_mut());
-    // SAFETY: the kernel chooses where, so nothing is replaced.
+    // SAFETY: the kernel chooses the address, so no mapping is replaced.
     let memory =
         unsafe { mmap_anonymous(none, size, writable, MapFlags::SHARED)? };
-    // SAFETY: a mapping begins on a page, is of this size, and all its bytes
-    // are zero, which atomics may be. It is unmapped below, after the last use.
+    // SAFETY: a mapping starts at a page, has this size, and all its bytes are
+    // zero, which atomics may be. It is unmapped below, after the last use.
     let words = unsafe { &*memory.cast::<Words>() };
-    // SAFETY: the child makes no calls but those of the clock and the futex,
-    // and _exit: signal-safety(7).
+    // SAFETY: the child makes only the calls of the clock, the futex, and
+    // _exit: signal-safety(7).
     let child = match unsafe { libc::fork() } {
         0 => echo(words),
-        id => Pid::from_raw(id.max(0)).context("no child can be forked")?,
+        id => Pid::from_raw(id.max(0)).context("cannot fork a child")?,
     };
     let mut count = 0;
     let starts = measure(plan, |token| {
@@ -241,7 +241,7 @@ fn echo(words: &Words) -> ! {
         words.answer.store(stamp.answer, Relaxed);
         hand(&words.back, count);
     }
-    // SAFETY: it ends this process and nothing else.
+    // SAFETY: it terminates this process and does nothing else.
     unsafe { libc::_exit(0) }
 }
 
@@ -250,7 +250,7 @@ fn hand(word: &AtomicU32, value: u32) {
     let _nobody_may_sleep = futex::wake(word, futex::Flags::empty(), 1);
 }
 
-/// Sleeps until the word has changed to this value, or to the last.
+/// Sleeps until the word has changed to this value, or to `END`.
 fn wait_for(word: &AtomicU32, value: u32) -> u32 {
     loop {
         let found = word.load(Acquire);
@@ -262,7 +262,7 @@ fn wait_for(word: &AtomicU32, value: u32) -> u32 {
     }
 }
 
-/// Of crews of this many.
+/// The size of the crews.
 const CREW: u32 = 64;
 
 fn memory() -> Result<()> {
@@ -274,9 +274,9 @@ fn memory() -> Result<()> {
     Ok(())
 }
 
-fn tell(what: &str, bytes: Option<f64>, asked: &str) {
+fn tell(what: &str, bytes: Option<f64>, goal: &str) {
     let bytes = known(bytes, "B");
-    println!("private memory of an idle {what}: {bytes}; asked: {asked}");
+    println!("private memory of an idle {what}: {bytes}; goal: {goal}");
 }
 
 fn private_of_a_thread() -> Result<Option<f64>> {
@@ -291,11 +291,11 @@ fn private_of_a_thread() -> Result<Option<f64>> {
     })
 }
 
-/// Measures both in each round, after one that warms up.
+/// Measures both in each round, after a warm-up.
 fn compare(
     what: &str,
     [ours, bare]: [&str; 2],
-    (rounds, asked): (usize, &str),
+    (rounds, goal): (usize, &str),
     mut our: impl FnMut() -> Result<f64>,
     mut their: impl FnMut() -> Result<f64>,
 ) -> Result<()> {
@@ -316,7 +316,7 @@ fn compare(
     let [median, low, high] = [median, low, high].map(three_digits);
     println!(
         "{what}\n  {ours} {}, {bare} {}\n  ratio {median} [{low}, {high}] over \
-         {rounds} rounds; asked: {asked}\n",
+         {rounds} rounds; goal: {goal}\n",
         figure(&one),
         figure(&other)
     );

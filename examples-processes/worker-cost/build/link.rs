@@ -1,5 +1,5 @@
-//! How to link statically, found out by doing it: which linker there is, and
-//! what it makes of our arguments, is not known from outside.
+//! How to link statically, found out by trying it: nothing else shows which
+//! linker is used, and what it makes of our arguments.
 
 use std::{
     error::Error,
@@ -9,19 +9,19 @@ use std::{
     process::Command,
 };
 
-/// What rustc asks the linker for under names that mean a shared library, and
-/// what is the same in archives. Rustc switches the linker back to shared
-/// libraries for these, after whatever a build script may say; but a linker
-/// looks in our folder first, and there finds what to take instead. The
-/// archives need one another, so the linker is told to go round them.
+/// The shared libraries that rustc asks the linker for, and the archives that
+/// replace them. Rustc switches the linker back to shared libraries for these,
+/// after all arguments from a build script; but the linker looks in our folder
+/// first, and finds these scripts there. The archives need one another, so
+/// `GROUP` has the linker search them repeatedly.
 const INSTEAD: [(&str, &str); 3] = [
     ("libgcc_s.so", "GROUP(-l:libgcc_eh.a -l:libgcc.a -l:libc.a)\n"),
     ("libm.so", "GROUP(-l:libm.a -l:libgcc.a -l:libc.a)\n"),
     ("libc.so", "GROUP(-l:libc.a -l:libgcc.a -l:libgcc_eh.a)\n"),
 ];
 
-/// It does what each of these libraries is needed for: a thread, with memory
-/// of its own, that unwinds. And it sees that no library was mapped.
+/// A program that needs each of these libraries: it starts a thread, with
+/// thread-local memory, that unwinds. It checks that no library was mapped.
 const TRIAL: &str = r#"
 use std::{cell::Cell, fs, panic, thread};
 
@@ -42,18 +42,18 @@ fn main() {
 }
 "#;
 
-/// The compiler, and what it is always told.
+/// The compiler, and the flags that it always gets.
 pub struct Rustc {
     pub program: OsString,
     pub flags: Vec<OsString>,
 }
 
-/// The arguments by which a program is linked statically, and then works.
-/// Files that they name are put into `folder`.
+/// The arguments that link a program statically, if a program linked with them
+/// works. Files that they name are put into `folder`.
 ///
-/// Our folder is named to the linker itself. By `rustc-link-search`, cargo
-/// would pass it on to the tests in the documentation of all other packages,
-/// which then are half static, and die without a word.
+/// The folder is passed to the linker itself. With `rustc-link-search`, cargo
+/// would also pass it on to the doctests of all other packages, which would
+/// then be half static, and crash without a message.
 pub fn statically(
     rustc: &Rustc,
     folder: &Path,
@@ -87,11 +87,11 @@ fn compile(
     }
 }
 
-/// The line that says most of why a program cannot be linked.
+/// The line that best explains why a program cannot be linked.
 fn reason(stderr: &str) -> String {
     let names = |what: &str| stderr.lines().find(|line| line.contains(what));
     let line = names("cannot find").or_else(|| names("error"));
-    let line = line.unwrap_or("it cannot be linked").trim();
+    let line = line.unwrap_or("linking failed").trim();
     line.strip_prefix("= note: ").unwrap_or(line).to_owned()
 }
 
@@ -101,7 +101,7 @@ fn run(program: &Path) -> Result<(), Box<dyn Error>> {
         true => Ok(()),
         false => {
             let status = done.status;
-            Err(format!("a program linked so ends with {status}").into())
+            Err(format!("a static program fails with {status}").into())
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A new worker for each job, as std starts one.
+//! A new worker for each job, started by std.
 
 use std::{
     io::{self, PipeReader},
@@ -20,17 +20,17 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
     Ok(starts)
 }
 
-/// By posix_spawn(3), as `Command` does where nothing else is asked of it.
+/// With posix_spawn(3), which `Command` uses unless asked for more.
 fn start(token: u64) -> Result<Stamp> {
     let (stamp, stdout) = io::pipe()?;
     let worker = program::again(token).stdout(stdout).spawn();
-    join(worker.context("no worker can be started")?, stamp)
+    join(worker.context("cannot start a worker")?, stamp)
 }
 
-/// Waits for its end, and only then reads what it has left in the pipe: so
-/// this process wakes once, and not for the stamp as well.
+/// Waits until it has exited, and only then reads what it left in the pipe. So
+/// this process wakes up once, and not for the stamp as well.
 pub fn join(mut worker: Child, stamp: PipeReader) -> Result<Stamp> {
     let status = worker.wait()?;
-    ensure!(status.success(), "a worker ended badly: {status}");
+    ensure!(status.success(), "a worker failed: {status}");
     stamp_in(stamp)
 }

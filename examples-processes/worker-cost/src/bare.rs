@@ -1,4 +1,4 @@
-//! The bare limit of a new worker: clone(2), with as little as it takes.
+//! The bare minimum of a new worker: clone(2) with only what it needs.
 
 use std::ffi::{c_int, c_void};
 
@@ -12,7 +12,7 @@ use crate::vfork::Exec;
 
 /// What it takes to start a worker.
 struct Bare {
-    /// Larger than the few calls of a worker need. Nothing guards its end.
+    /// More than a worker's few calls need. It has no guard page.
     stack: Vec<u128>,
 }
 
@@ -27,17 +27,17 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
 fn start(bare: &mut Bare, token: u64) -> Result<Stamp> {
     let exec = Exec::new(token)?;
     let top = bare.stack.as_mut_ptr_range().end;
-    // SAFETY: the stack stays until the child has a memory of its own or is
-    // gone. In between it makes two calls, which use nothing of ours but
-    // `errno`. There are no other threads that could change what it reads.
+    // SAFETY: the stack stays until the child has its own memory or is gone.
+    // Until then it makes two calls, which use nothing of ours but `errno`.
+    // There are no other threads that could change what it reads.
     let worker = unsafe { exec.vfork(worker, top) };
-    let worker = worker.context("no worker can be started")?;
+    let worker = worker.context("cannot start a worker")?;
     worker.join()
 }
 
 /// The new process, which becomes this program again.
 extern "C" fn worker(exec: *mut c_void) -> c_int {
-    // SAFETY: it is that of `start`, which sleeps.
+    // SAFETY: this is the `Exec` of `start`, which sleeps meanwhile.
     let exec = unsafe { &*exec.cast::<Exec>() };
     exec.replace_this_process();
     127

@@ -1,4 +1,4 @@
-//! A new worker for each job, which sees what its parent has.
+//! A new worker for each job, which sees its parent's memory.
 
 use anyhow::{Context as _, Result};
 use common::{
@@ -17,14 +17,14 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
 
 pub fn start(token: u64) -> Result<Stamp> {
     let work = || worker(&token);
-    // SAFETY: it looks at the clock, calculates, and does nothing else.
+    // SAFETY: it reads the clock, calculates, and does nothing else.
     let worker = unsafe { fork(work) };
-    let worker = worker.context("no worker can be started")?;
+    let worker = worker.context("cannot start a worker")?;
     worker.join()
 }
 
-/// The token lies in the parent's memory.
-// processes: this is a copy of that memory, as it was at the fork.
+/// The token is in the parent's memory.
+// processes: the worker has a copy of that memory, made by the fork.
 fn worker(token: &u64) -> Stamp {
     Stamp::now(*token)
 }

@@ -36,8 +36,8 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Crew> {
     })
 }
 
-/// Reads the table, and makes a copy; or does nothing, if there is none.
-// processes: the copy is never dropped, so it is there until the end.
+/// Reads the table and makes a copy, or does nothing if there is none.
+// processes: the copy is never dropped, so it exists until the process exits.
 pub fn worker(table: Option<Table>, parent: &mut Parent) -> Result<u64> {
     parent.gate.wait()?;
     let Some(table) = table else { return Ok(0) };

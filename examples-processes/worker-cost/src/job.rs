@@ -1,6 +1,6 @@
-//! What a worker of the kit is told, which does more than one thing, or waits.
+//! The job of a worker of the kit, which does more than one thing, or waits.
 //!
-//! It has no twin: a thread takes its work along as a closure.
+//! It has no twin: a thread gets its work as a closure.
 
 use std::io::{PipeReader, PipeWriter};
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{idle, resident, served, table::Table};
 
-/// What there is to do, and what it takes.
+/// What to do, and what that needs.
 #[derive(Serialize, Deserialize)]
 pub enum Job {
     Serve {
@@ -29,7 +29,7 @@ pub enum Job {
     },
 }
 
-/// The whole of such a worker.
+/// All that such a worker does.
 pub fn worker(job: Job, parent: &mut Parent) -> Result<u64> {
     match job {
         Job::Serve { requested, served } => {

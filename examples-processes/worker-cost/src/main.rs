@@ -1,7 +1,7 @@
 //! Worker cost: what does a worker cost to start and to keep?
-//! Here: processes, which take a memory of their own, and a program.
+//! Here: processes, which need their own memory and a program to run.
 //! There: examples-threads/worker-cost/src/main.rs
-//! Watch: what grows with the parent, and what a worker holds that waits.
+//! Watch: what grows with the parent, and what a waiting worker takes up.
 //! Run: cargo run --release -p worker-cost-processes -- --quick
 
 mod anew;
@@ -32,7 +32,7 @@ use common::{
 use process_kit::{Role, role};
 
 fn main() -> ExitCode {
-    // processes: this program is started again for each worker, by the kit or
+    // processes: each worker is this program, started again, with the kit or
     // without it.
     match (role(), program::token()) {
         (Role::Main, None) => demo::main(Model::Processes, run),
@@ -76,7 +76,7 @@ fn run_plan(plan: Plan) -> Result<Finished> {
     Ok(Finished::new(plan, costs, laps))
 }
 
-/// A worker of the kind that does one thing, and ends.
+/// A worker that does one thing and exits.
 fn worker(token: u64) -> Stamp {
     Stamp::now(token)
 }

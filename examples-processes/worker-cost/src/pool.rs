@@ -21,7 +21,7 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
 
 fn start(pool: &mut Pool<u64, Stamp>, token: u64) -> Result<Stamp> {
     pool.submit(token);
-    Ok(pool.join_next()?.context("no job is done")?.result?)
+    Ok(pool.join_next()?.context("the pool has no job")?.result?)
 }
 
 /// What the pool's worker does with every job.

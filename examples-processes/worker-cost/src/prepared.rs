@@ -1,4 +1,4 @@
-//! A new worker for each job, with something done to it before it starts.
+//! A new worker for each job, which is set up before it starts.
 
 use std::{io, os::unix::process::CommandExt as _};
 
@@ -18,17 +18,17 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
     Ok(starts)
 }
 
-/// The closure is run between fork and exec: `Command` can no longer use
-/// posix_spawn(3), and does not say so.
+/// The closure runs between fork and exec: with it, `Command` cannot use
+/// posix_spawn(3), and silently does without.
 fn start(token: u64) -> Result<Stamp> {
     let (stamp, stdout) = io::pipe()?;
     let no_core = Rlimit { current: Some(0), maximum: Some(0) };
     let limit = move || Ok(setrlimit(Resource::Core, no_core)?);
     let mut program = program::again(token);
-    // SAFETY: the closure makes one call of the kernel, setrlimit(2), which
-    // takes no lock and no memory: signal-safety(7).
+    // SAFETY: the closure makes one system call, setrlimit(2), which takes no
+    // lock and allocates no memory: signal-safety(7).
     let worker = unsafe { program.pre_exec(limit) }.stdout(stdout).spawn();
-    // It has the other end of the pipe.
+    // It still has the write end of the pipe.
     drop(program);
-    join(worker.context("no worker can be started")?, stamp)
+    join(worker.context("cannot start a worker")?, stamp)
 }

@@ -1,7 +1,7 @@
-//! This program in the role of a worker that does one thing, and ends: how it
-//! is given its token, and how it leaves its stamp.
+//! This program in the role of a worker that does one thing and exits: how it
+//! gets its token, and how it leaves its stamp.
 //!
-//! It has no twin: a thread is given a closure, which returns the stamp.
+//! It has no twin: a thread gets a closure, which returns the stamp.
 
 use std::{
     env,
@@ -14,20 +14,20 @@ use common::scenarios::worker_cost::Stamp;
 
 use crate::worker;
 
-/// This program, by its open file: a build may have put another in its place.
+/// This program, as it runs: a build may have replaced the file on disk.
 pub const THIS: &str = "/proc/self/exe";
 
 /// The first argument of such a worker. The second is the token.
 pub const EMPTY: &str = "empty-worker";
 
-/// To be started again as such a worker.
+/// The command that starts this program as such a worker.
 pub fn again(token: u64) -> Command {
     let mut command = Command::new(THIS);
     command.arg(EMPTY).arg(token.to_string());
     command
 }
 
-/// The token, in such a worker.
+/// The token, if this process is such a worker.
 pub fn token() -> Option<u64> {
     let mut arguments = env::args_os().skip(1);
     let role = arguments.next()?;
@@ -35,7 +35,7 @@ pub fn token() -> Option<u64> {
     if role == EMPTY { token.parse().ok() } else { None }
 }
 
-/// The whole of such a worker: no flag is parsed, and no kit is used.
+/// All that such a worker does: it parses no flags, and uses no kit.
 pub fn play(token: u64) -> ExitCode {
     let stamp = worker(token);
     match io::stdout().write_all(bytemuck::bytes_of(&stamp)) {
@@ -44,7 +44,7 @@ pub fn play(token: u64) -> ExitCode {
     }
 }
 
-/// What a worker has left.
+/// Reads what a worker has left.
 pub fn stamp_in(mut pipe: impl Read) -> Result<Stamp> {
     let mut bytes = [0; size_of::<Stamp>()];
     pipe.read_exact(&mut bytes).context("a worker left no stamp")?;

@@ -1,8 +1,8 @@
-//! The bare limit of a worker that is there already: a word to sleep on.
+//! The bare minimum for a worker that already runs: a word to sleep on.
 //!
-//! Where both ends have one core, each switch between them changes the memory
-//! as well, and between threads it does not: that is all the difference. With
-//! a core for each there is none: `taskset -c 0`, `taskset -c 0,1`.
+//! If both ends share a core, each switch between them also switches the
+//! address space, unlike between threads: that is the only difference. With a
+//! core for each end there is none: `taskset -c 0`, `taskset -c 0,1`.
 
 use anyhow::{Context as _, Result};
 use common::{
@@ -20,7 +20,7 @@ use crate::job::Job;
 type To = Sender<Shared>;
 type From = Receiver<Shared>;
 
-/// Where there is nothing more to do.
+/// Sent instead of a sequence number when there is no more work.
 const END: u64 = u64::MAX;
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
@@ -38,7 +38,7 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
         scope.open_gate();
         let mut sequence = 0..;
         let starts = measure(plan, |token| {
-            let next = sequence.next().context("no number is left")?;
+            let next = sequence.next().context("out of sequence numbers")?;
             start(&mut to, &mut from, [1 + next, token])
         });
         to.send(&[END, 0]);
@@ -57,8 +57,8 @@ fn start(to: &mut To, from: &mut From, request: [u64; 2]) -> Result<Stamp> {
     Ok(Stamp { began, answer })
 }
 
-// processes: both map the same memory. One that was killed would fall silent,
-// so each has a lifeline by which it learns that the other is gone.
+// processes: both map the same memory. A killed process just falls silent, so
+// each has a lifeline that shows when the other is gone.
 pub fn worker(
     [there, back]: [Shared; 2],
     lifeline: Lifeline,

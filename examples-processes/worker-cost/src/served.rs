@@ -1,4 +1,4 @@
-//! A server that is asked for a worker's work.
+//! A server that does a worker's job on request.
 
 use std::io::{PipeReader, PipeWriter, Read as _, Write as _, pipe};
 
@@ -40,9 +40,9 @@ fn start(
     stamp_in(answers)
 }
 
-/// The server. How many it has served is its answer.
-// processes: it forks for each request. A fork costs what the forking process
-// holds, which is little here, however large its parent has become.
+/// The server. It answers with the number of requests that it served.
+// processes: it forks for each request. The cost of a fork grows with the
+// forking process, which is small here, however large its parent has become.
 pub fn worker(
     mut requested: PipeReader,
     mut served: PipeWriter,
@@ -50,7 +50,7 @@ pub fn worker(
 ) -> Result<u64> {
     parent.gate.wait()?;
     let (mut count, mut token) = (0, [0; size_of::<u64>()]);
-    // The end of the pipe, when nobody asks any more, is an error here.
+    // The end of the pipe, when nobody asks any more, shows as an error.
     while requested.read_exact(&mut token).is_ok() {
         let stamp = borrowed::start(u64::from_ne_bytes(token))?;
         served.write_all(bytemuck::bytes_of(&stamp))?;

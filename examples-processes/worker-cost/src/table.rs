@@ -1,5 +1,5 @@
-//! A table that many processes read, sealed, so that each may read it as its
-//! own memory.
+//! A table that many processes read. It is sealed, so that each may read it
+//! like its own memory.
 //!
 //! It has no twin: threads read the table where it is.
 
@@ -9,7 +9,7 @@ use anyhow::Result;
 use process_kit::{Frozen, Mapping, descriptor};
 use serde::{Deserialize, Serialize};
 
-/// As it crosses in a job.
+/// A table, as a job carries it.
 #[derive(Serialize, Deserialize)]
 pub struct Table {
     #[serde(with = "descriptor")]
@@ -18,7 +18,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// A copy of this one; nothing of an empty one, which nobody reads.
+    /// A copy of this one, or none of an empty one, which nobody reads.
     pub fn of(table: &[u64]) -> Result<Option<Self>> {
         if table.is_empty() {
             return Ok(None);

@@ -1,7 +1,7 @@
-//! A child by a bare call of clone(2), as vfork(2) makes it, and what it needs
-//! in order to become this program again.
+//! A child started by a bare clone(2), as vfork(2) does it, and what it needs
+//! to become this program again.
 //!
-//! It has no twin: a thread runs a function that is in memory already.
+//! It has no twin: a thread runs a function that is already in memory.
 
 use std::{
     ffi::{CString, c_char, c_int, c_void},
@@ -18,8 +18,8 @@ use crate::{
     program::{EMPTY, THIS},
 };
 
-/// Those of posix_spawn(3): the child has our memory, and we sleep, until it
-/// has one of its own. So nothing is copied, however much we hold.
+/// The flags of posix_spawn(3): the child uses our memory, and we sleep, until
+/// it has its own. So nothing is copied, however much memory we have.
 const FLAGS: c_int = CLONE_VM | CLONE_VFORK | SIGCHLD;
 
 /// What the child is given, which may not allocate.
@@ -39,12 +39,12 @@ impl Exec {
         Ok(Exec { program, role, token, stdout, stamp })
     }
 
-    /// Starts a child that is given this.
+    /// Starts a child with this.
     ///
     /// # Safety
     ///
-    /// `stack` is the end of memory that is enough for `worker`, and stays
-    /// until the child has a memory of its own or is gone. Until then `worker`
+    /// `stack` is the end of memory that is large enough for `worker`, and
+    /// stays until the child has its own memory or is gone. Until then `worker`
     /// changes nothing, and nobody else changes what it reads.
     pub unsafe fn vfork(
         self,
@@ -52,23 +52,23 @@ impl Exec {
         stack: *mut u128,
     ) -> io::Result<Forked> {
         let exec = ptr::from_ref(&self).cast_mut().cast();
-        // SAFETY: as the caller warrants. This stays as long, for until then
-        // this thread sleeps (clone(2)).
+        // SAFETY: the caller guarantees it. `self` stays as long, because this
+        // thread sleeps until then (clone(2)).
         let id = unsafe { libc::clone(worker, stack.cast(), FLAGS, exec) };
         Forked::new(id, self.stamp)
     }
 
-    /// By dup2(2) and execve(2). It returns if there is no such program.
+    /// With dup2(2) and execve(2). It returns if there is no such program.
     pub fn replace_this_process(&self) {
         let Exec { program, role, token, stdout, .. } = self;
         let program = program.as_ptr();
         let arguments: [*const c_char; 4] =
             [program, role.as_ptr(), token.as_ptr(), ptr::null()];
-        // SAFETY: both are descriptors, and this process has a table of its
-        // own.
+        // SAFETY: both are descriptors, and this process has its own
+        // descriptor table.
         unsafe { libc::dup2(stdout.as_raw_fd(), libc::STDOUT_FILENO) };
-        // SAFETY: all are strings that end with a zero, in a list that ends
-        // with a null, and outlive the call.
+        // SAFETY: the strings end with a zero, the list of them ends with a
+        // null, and all of them outlive the call.
         unsafe { libc::execv(program, arguments.as_ptr()) };
     }
 }

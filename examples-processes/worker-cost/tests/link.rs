@@ -1,4 +1,4 @@
-//! Whether a static link is chosen only where it works, whatever the linker.
+//! A static link is chosen only where it works, whatever the linker.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
@@ -14,7 +14,7 @@ use crate::link::{Rustc, statically};
 #[path = "../build/link.rs"]
 mod link;
 
-/// A static link by this linker: its arguments, or why there is none.
+/// A static link with this linker: its arguments, or why it failed.
 fn link_by(linker: &str, folder: &Path) -> Result<Vec<String>, String> {
     let mut flag = OsString::from("-Clinker=");
     flag.push(plant(linker, folder));
@@ -23,8 +23,8 @@ fn link_by(linker: &str, folder: &Path) -> Result<Vec<String>, String> {
     statically(&rustc, folder).map_err(|reason| reason.to_string())
 }
 
-/// A script, written by another program: while this one has it open, none that
-/// is started by another thread could be executed.
+/// A script, written by another program: a child that another thread starts
+/// inherits our open files, and no file that is open for writing can be run.
 fn plant(script: &str, folder: &Path) -> OsString {
     let path = folder.join("linker");
     let text = format!("#!/bin/sh\n{script}\n");
@@ -41,7 +41,7 @@ fn plant(script: &str, folder: &Path) -> OsString {
     path.into_os_string()
 }
 
-/// What a linker writes, found among its arguments.
+/// Finds the file that a linker writes among its arguments.
 const OUTPUT: &str = r#"
 while [ "$1" != -o ]; do shift; done
 output=$2"#;
@@ -65,7 +65,7 @@ fn a_program_that_dies_at_its_start_is_not_taken() {
     assert!(reason.contains("SIGSEGV"), "{reason}");
 }
 
-/// It does well, and yet is no static program.
+/// The program works, and yet is not static.
 #[test]
 fn a_linker_that_links_dynamically_all_the_same_is_found_out() {
     let folder = tempfile::tempdir().unwrap();
@@ -78,11 +78,11 @@ for argument do
 done
 exec cc "$@""#;
     let reason = link_by(linker, folder.path()).unwrap_err();
-    assert!(reason.contains("ends with exit status: 101"), "{reason}");
+    assert!(reason.contains("fails with exit status: 101"), "{reason}");
 }
 
-/// With the linker that there is: the arguments are those that were tried, and
-/// the program that is the trial is there, and says what it is.
+/// With the real linker: the arguments are those that were tried, and the trial
+/// program exists, and reports that it is static.
 #[test]
 fn what_works_is_taken() {
     let folder = tempfile::tempdir().unwrap();
@@ -92,7 +92,7 @@ fn what_works_is_taken() {
             let trial = Command::new(folder.path().join("trial")).output();
             assert_eq!(trial.unwrap().stdout, b"static\n");
         }
-        // There are no archives here: then that is said.
+        // No archives on this machine: then the reason says so.
         Err(reason) => assert!(reason.contains("cannot find"), "{reason}"),
     }
     assert!(fs::exists(folder.path().join("libc.so")).unwrap());

@@ -1,7 +1,7 @@
-//! Address space: each worker has memory and files of its own.
-//! Here: threads, with one address space and one descriptor table for all.
+//! Address space: each worker maps memory and opens files of its own.
+//! Here: threads, which share one address space and one descriptor table.
 //! There: examples-processes/address-space/src/main.rs
-//! Watch: what becomes of the speed when a second worker does the same.
+//! Watch: what happens to the speed when a second worker does the same.
 //! Run: cargo run --release -p address-space-threads -- --quick
 
 use std::process::ExitCode;
@@ -31,16 +31,16 @@ fn run_plan(plan: Plan) -> Result<Finished> {
     Ok(Finished { plan, reports, laps })
 }
 
-/// What every worker does: its share, while all the others do theirs.
-// threads: what it maps and opens is entered in the tables of them all.
+/// What every worker does: its share, while all others do theirs.
+// threads: what a worker maps and opens goes into tables that all share.
 fn worker(plan: Plan, parent: &mut Parent) -> Result<WorkReport> {
     let work = Work::prepare(&plan, parent.index)?;
     parent.gate.wait()?;
     work.perform()
 }
 
-/// Starts the workers, releases them all at once, and collects what they
-/// report.
+/// Starts the workers, releases them all at once, and collects their
+/// reports.
 fn spawn_and_join(plan: &Plan, laps: &mut Laps) -> Result<Vec<WorkReport>> {
     scope(|scope| {
         let mut handles = Vec::new();

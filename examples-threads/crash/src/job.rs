@@ -1,4 +1,4 @@
-//! What a worker is told, and what its heir is told.
+//! The job of a worker, and that of its heir, which replaces it.
 
 use std::{io::PipeWriter, sync::Mutex};
 
@@ -9,15 +9,15 @@ use crossbeam::channel::{Receiver, Sender};
 pub struct Job<'a> {
     pub plan: Plan,
     pub index: usize,
-    /// Whether the work began anew, with another ledger.
+    /// Whether the work started over, with another ledger.
     pub is_anew: bool,
     pub ledger: Access<'a>,
-    /// Where the victim says its last words. An heir has none to say.
+    /// Where the victim sends its last words. An heir sends none.
     pub last_words: Option<PipeWriter>,
 }
 
-/// How a worker gets at the ledger.
-// threads: all memory is shared already, so a reference will do.
+/// How a worker accesses the ledger.
+// threads: all memory is shared already, so a reference is enough.
 #[derive(Clone)]
 pub enum Access<'a> {
     Lock(&'a Mutex<Ledger>),
@@ -27,8 +27,8 @@ pub enum Access<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// A job for each access: those of the workers, and then the owner's, if
-    /// the ledger has one. Without `last_words` they are jobs of heirs.
+    /// A job for each access: first the workers', then the owner's, if the
+    /// ledger has one. Without `last_words` they are jobs of heirs.
     pub fn each(
         plan: &Plan,
         ledgers: impl IntoIterator<Item = Access<'a>>,
@@ -44,7 +44,7 @@ impl<'a> Job<'a> {
         Ok(jobs)
     }
 
-    /// Goes on where the dead worker stopped.
+    /// The job of the heir, which continues where the dead worker stopped.
     pub fn heir(&self) -> Job<'a> {
         Job { ledger: self.ledger.clone(), last_words: None, ..*self }
     }

@@ -1,7 +1,7 @@
-//! Crash: a worker dies by itself, perhaps with a lock: who survives?
-//! Here: threads, in a process that may be lost: most deaths take all along.
+//! Crash: a worker dies on its own, perhaps holding a lock; who survives?
+//! Here: threads in an expendable process, which most deaths take down.
 //! There: examples-processes/crash/src/main.rs
-//! Watch: who is told of a death, what is lost with it, and who takes over.
+//! Watch: who learns of a death, what is lost with it, and who takes over.
 //! Run: cargo run --release -p crash-threads -- --quick
 
 mod job;
@@ -29,8 +29,8 @@ use job::{Access, Job};
 use sacrifice::{Crew, spawn_and_join};
 
 fn main() -> ExitCode {
-    // threads: the child process is no worker. It hosts them all, because
-    // most deaths take the whole process along.
+    // threads: the child process is not a worker. It hosts all workers,
+    // because most deaths take down the whole process.
     match role() {
         Role::Main => demo::main(Model::Threads, run),
         Role::Worker(parent) => parent.serve(sacrifice::host),
@@ -50,7 +50,7 @@ fn run_plan(plan: Plan) -> Result<Finished> {
     Ok(Finished { plan, seen, laps })
 }
 
-/// All the work, by the kind of lock that the plan says, or without one.
+/// All the work, with the kind of lock that the plan names, or without one.
 fn work(crew: &mut Crew) -> Result<Answer> {
     match crew.plan.hold {
         Hold::Nothing | Hold::Lock => lock::run(crew),
@@ -59,7 +59,7 @@ fn work(crew: &mut Crew) -> Result<Answer> {
     }
 }
 
-/// What every worker does: its transfers, by its access to the ledger.
+/// What every worker does: its transfers, through its access to the ledger.
 fn worker(mut job: Job, parent: &mut Parent) -> Result<Answer> {
     let is_heir = job.last_words.is_none();
     let victim = Victim::new(&job.plan, job.index, job.last_words.take());

@@ -1,8 +1,8 @@
-//! No lock: one owns the ledger, the others send it their transfers. A dead
-//! one leaves nothing half made, because it never touched the ledger.
+//! No lock: one worker owns the ledger, the others send it their transfers. A
+//! dead sender leaves nothing half done, because it never touched the ledger.
 //!
-//! Its heir does not know what had arrived, and need not: it sends all again,
-//! and the owner leaves out what it has made.
+//! Its heir does not know what had arrived, and need not: it sends everything
+//! again, and the owner skips the transfers that it has already made.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -14,12 +14,12 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 
 use crate::{Access, Crew, Job, spawn_and_join};
 
-/// Orders on their way: as many as fit into a page, on both sides. Few, so
-/// that they do not hide how soon the next one is made.
+/// Orders in flight: as many as fit into a page, on both sides. Few, so that
+/// they do not hide how soon the next transfer is made.
 const QUEUE: usize = 204;
 
 /// How many orders have been sent, for the last words.
-// threads: all workers count here, and most deaths lose what they all sent.
+// threads: all workers count here: most deaths lose what any of them sent.
 static SENT: AtomicU64 = AtomicU64::new(0);
 
 pub fn run(crew: &mut Crew) -> Result<Answer> {
@@ -57,7 +57,7 @@ fn send(owner: &Sender<Order>, order: Order) -> Result<()> {
     Ok(())
 }
 
-/// Makes every transfer that comes, until all are made.
+/// Makes every transfer it receives, until all are made.
 pub fn own(job: &Job, orders: &Receiver<Order>) -> Result<Answer> {
     let mut ledger = Ledger::first(job.is_anew);
     while !ledger.is_complete(&job.plan) {

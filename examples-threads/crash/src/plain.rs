@@ -1,5 +1,5 @@
-//! A lock that tells nobody that its holder died, and is not given back: the
-//! next worker that wants it waits forever. Only the supervisor notices, as a
+//! A lock that is neither released nor poisoned when its holder dies: the next
+//! worker that wants it waits forever. Only the supervisor notices, with its
 //! watchdog.
 
 use std::{
@@ -21,7 +21,7 @@ pub fn run(crew: &mut Crew) -> Result<Answer> {
     Ok(Answer { report, ..answer })
 }
 
-/// Gives the lock back by hand, as in C: a worker that dies never does.
+/// Releases the lock by hand, as in C: a worker that dies never does.
 pub fn worker(job: &Job, mut victim: Victim, ledger: &Mutex<Ledger>) {
     let made = lock(ledger).made(job.index);
     for (number, transfer) in job.plan.transfers(job.index, made) {

@@ -1,8 +1,8 @@
-//! The process that hosts the threads, and that most deaths take along.
+//! The expendable process that hosts the threads: most deaths take it down.
 //!
-//! It has no twin: a process dies alone, so it needs no other process around
-//! it that may be lost. The threads are started here, and here a thread that
-//! panics is replaced, which is the only death that the others survive.
+//! It has no twin: a process dies alone, so it needs no expendable process
+//! around it. This one starts the threads, and replaces a thread that panics:
+//! a panic is the only death that the others survive.
 
 use std::{io::PipeWriter, mem::take};
 
@@ -14,24 +14,24 @@ use thread_kit::{JoinHandle, Scope, scope};
 
 use crate::{Access, Job, work, worker};
 
-/// What the process is told.
+/// What the process is given.
 #[derive(Serialize, Deserialize)]
 pub struct Sacrifice {
     pub plan: Plan,
-    /// Where the victim among the threads says its last words.
+    /// Where the victim among the threads sends its last words.
     #[serde(with = "descriptor::optional")]
     pub last_words: Option<PipeWriter>,
 }
 
-/// What all the work needs.
+/// What the work needs.
 pub struct Crew {
     pub plan: Plan,
     last_words: Option<PipeWriter>,
-    /// Where the process stands once its threads do.
+    /// Where the process waits once its threads are ready.
     gate: Gate,
 }
 
-/// A thread, and what its heir would be told.
+/// A thread, and the job that its heir would get.
 type Member<'scope> = (Job<'scope>, JoinHandle<'scope, Answer>);
 
 /// What the process does: all the work.
@@ -42,14 +42,14 @@ pub fn host(sacrifice: Sacrifice, parent: &mut Parent) -> Result<Answer> {
 }
 
 impl Sacrifice {
-    /// Begins anew: the ledger was in the memory of the dead process.
+    /// Starts over: the ledger was in the memory of the dead process.
     pub fn heir(self) -> Sacrifice {
         Sacrifice { last_words: None, ..self }
     }
 }
 
 impl Crew {
-    /// What the work begins with.
+    /// The ledger at the start of the work.
     pub fn ledger(&self) -> Ledger {
         Ledger::first(self.last_words.is_none())
     }
@@ -87,7 +87,7 @@ fn spawn<'scope>(
     Ok((heir, handle))
 }
 
-/// Waits until all have answered. One that panics has an heir.
+/// Waits until all have answered. A thread that panics gets an heir.
 fn replace<'scope>(
     scope: &Scope<'scope, '_>,
     members: Vec<Member<'scope>>,

@@ -1,4 +1,4 @@
-//! A process that dies is replaced, until all the work is done.
+//! Replaces every process that dies, until all the work is done.
 
 use std::io::pipe;
 
@@ -40,8 +40,8 @@ pub fn spawn_and_join(
     })
 }
 
-/// Waits until every process has answered. One that dies has an heir. If
-/// those that are left hang, they are killed, and all begin anew.
+/// Waits until every process has answered. One that dies gets an heir. If the
+/// survivors hang, they are killed, and all start over.
 fn replace(
     workers: &mut Supervisor<'_, Sacrifice, Answer>,
     plan: &Plan,

@@ -1,7 +1,7 @@
 //! Fetch: many slow replies at once; how long, and at what cost?
 //! Here: threads, which share one agent and its connections.
 //! There: examples-processes/fetch/src/main.rs
-//! Watch: what it costs to have somebody wait, and who hears of a failure.
+//! Watch: what a waiting worker costs, and who learns of a failure.
 //! Run: cargo run --release -p fetch-threads
 
 use std::{
@@ -42,7 +42,7 @@ fn run_plan(mut plan: Plan) -> Result<Finished> {
     Ok(Finished { plan, logs, served, before, laps })
 }
 
-/// What a worker is told.
+/// What a worker is given.
 #[derive(Clone, Copy)]
 struct Job<'a> {
     plan: &'a Plan,
@@ -50,7 +50,7 @@ struct Job<'a> {
     next: &'a AtomicI64,
 }
 
-/// Fetches one address after the other, whichever is next.
+/// Fetches one address after another: the next that nobody has taken.
 fn worker(job: Job, parent: &mut Parent) -> Result<FetchLog> {
     let Job { plan, agent, next } = job;
     parent.gate.wait()?;
@@ -62,11 +62,11 @@ fn worker(job: Job, parent: &mut Parent) -> Result<FetchLog> {
 }
 
 /// Starts the workers, releases them all at once, and collects what they
-/// have fetched.
+/// fetched.
 fn spawn_and_join(plan: &Plan, laps: &mut Laps) -> Result<Vec<FetchLog>> {
     let next = &AtomicI64::new(0);
-    // threads: one agent for all. A connection that one worker has opened may
-    // serve another one next.
+    // threads: one agent for all. A connection opened by one worker may serve
+    // another one next.
     let agent = &agent(plan, plan.workers);
     let job = Job { plan, agent, next };
     scope(|scope| {
@@ -85,8 +85,8 @@ fn spawn_and_join(plan: &Plan, laps: &mut Laps) -> Result<Vec<FetchLog>> {
     })
 }
 
-/// Starts this program again as the server: in a process of its own, so that
-/// what it takes is not counted.
+/// Starts this program again as the server, in a separate process, so that
+/// its resources are not counted.
 fn start_server() -> io::Result<Child> {
     Command::new("/proc/self/exe")
         .arg("--serve")

@@ -1,8 +1,8 @@
-//! What libraries give to threads: channels, through which messages are
-//! moved. What is inline is copied, what is on the heap changes its owner.
+//! What libraries offer to threads: channels that move messages. Inline data
+//! is copied, and heap data only changes its owner.
 //!
-//! It has no twin: such a channel hands over the address of what is on the
-//! heap, and an address means nothing in another process.
+//! It has no twin: such a channel hands over the address of heap data, and an
+//! address means nothing in another process.
 
 use std::sync::mpsc;
 
@@ -26,7 +26,7 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(EndReport, EndReport)> {
     }
 }
 
-/// Opens two channels of the plan's mechanism, whose room is counted in
+/// Opens two channels of the plan's mechanism. Their room is counted in
 /// messages.
 fn open<P: Parcel>(
     plan: &Plan,
@@ -49,7 +49,7 @@ fn open<P: Parcel>(
         Mechanism::Condvar => {
             connect::<P, _, _>(plan, laps, || condvar::bounded(room))
         }
-        other => bail!("{other:?} is no channel between threads"),
+        other => bail!("{other:?} is not a channel of threads"),
     }
 }
 

@@ -1,8 +1,8 @@
-//! What a channel is at heart, by hand: a queue, a lock, and two events to
+//! The core of a channel, built by hand: a queue, a lock, and two events to
 //! wait for.
 //!
-//! It has no twin: the queue and the messages in it are on the heap, where no
-//! other process reaches them.
+//! It has no twin: the queue and its messages are on the heap, where no other
+//! process can reach them.
 
 use std::{
     collections::VecDeque,
@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use common::scenarios::ipc::{Parcel, Receives, Sends};
 
-/// Both ends of a queue with room for so many messages.
+/// Both ends of a queue with room for this many messages.
 pub fn bounded<P>(room: usize) -> (Sender<P>, Receiver<P>) {
     let parcels = VecDeque::with_capacity(room);
     let state = Mutex::new(State { parcels, is_closed: false });
@@ -21,10 +21,10 @@ pub fn bounded<P>(room: usize) -> (Sender<P>, Receiver<P>) {
     (Sender(queue.clone()), Receiver(queue))
 }
 
-/// Dropped, it closes the queue.
+/// Closes the queue when dropped.
 pub struct Sender<P>(Arc<Queue<P>>);
 
-/// Dropped, it closes the queue.
+/// Closes the queue when dropped.
 pub struct Receiver<P>(Arc<Queue<P>>);
 
 struct Queue<P> {
@@ -84,7 +84,7 @@ impl<P> Queue<P> {
         self.received.notify_one();
     }
 
-    /// Nothing panics while it is locked, so the state is right.
+    /// Ignores poison: nothing panics while it is locked.
     fn lock(&self) -> MutexGuard<'_, State<P>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

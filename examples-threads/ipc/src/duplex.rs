@@ -1,4 +1,4 @@
-//! Memory for messages in both directions, as each end has it.
+//! Memory for messages in both directions, as one end holds it.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ type Shared = Arc<Heap>;
 
 /// What one end shares with the other.
 pub struct Duplex {
-    /// For messages of the near end.
+    /// For messages from the near end.
     pub there: Shared,
-    /// For messages of the far end.
+    /// For messages from the far end.
     pub back: Shared,
 }
 
 impl Duplex {
-    /// The near end's and the far end's.
+    /// The near end and the far end of a new pair.
     pub fn pair(size: usize) -> Result<(Self, Self)> {
         let there = Shared::new(Heap::new(size)?);
         let back = Shared::new(Heap::new(size)?);

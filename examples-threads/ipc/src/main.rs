@@ -1,5 +1,5 @@
-//! Message passing: what does a message cost, and what for?
-//! Here: threads, whose messages stay in one memory, and are moved.
+//! Message passing: what does a message cost, and why?
+//! Here: threads, whose messages stay in the same memory and are moved.
 //! There: examples-processes/ipc/src/main.rs
 //! Watch: the ring and the cache line, which cost the same on both sides.
 //! Run: cargo run --release -p ipc-threads -- --quick
@@ -49,14 +49,14 @@ fn run_plan(plan: Plan) -> Result<Finished> {
     Ok(Finished { plan, near, far, laps })
 }
 
-/// What the far end is told.
-// threads: a closure carries the ends, whatever their types are.
+/// What the far end is given.
+// threads: a closure carries the ends, whatever their types.
 struct Job<F> {
     plan: Plan,
     far_end: F,
 }
 
-/// The far end: it goes to its core, if it has one, and does its part.
+/// The far end: moves to its core, if it has one, and does its part.
 fn worker(
     job: Job<impl FnOnce(&Parent) -> Result<EndReport>>,
     parent: &mut Parent,
@@ -66,8 +66,8 @@ fn worker(
     far_end(parent)
 }
 
-/// Starts the far end, releases it, and plays the near one. The near end's
-/// report comes first.
+/// Starts the far end, releases it, and plays the near end. Returns the reports
+/// of both, the near end's first.
 fn spawn_and_join(
     plan: &Plan,
     far_end: impl FnOnce(&Parent) -> Result<EndReport> + Send,

@@ -1,5 +1,5 @@
 //! Kill workers: a worker hangs; can it be stopped?
-//! Here: threads, which can be asked and interrupted, and never killed.
+//! Here: threads, which can be asked and interrupted, but never killed.
 //! There: examples-processes/kill-workers/src/main.rs
 //! Watch: what stops each kind of stuck job, and what is left behind.
 //! Run: cargo run --release -p kill-workers-threads -- --quick
@@ -23,8 +23,8 @@ use common::{
 };
 use thread_kit::{Pool, Turn};
 
-/// What every attempt of a stuck job holds one of, see [`Plan::lock`].
-// threads: they live for as long as any thread hangs in one.
+/// Every attempt at a stuck job holds one of these, see [`Plan::lock`].
+// threads: they live as long as any hung thread holds one.
 type Locks = Arc<[Mutex<i64>]>;
 
 fn main() -> ExitCode {
@@ -85,12 +85,12 @@ fn spawn_and_join(
     }
     laps.worked(&[]);
     record.close(pool.restarts());
-    // threads: those that hang are not joined. They go on.
+    // threads: hung threads are not joined. They keep running.
     pool.join()?;
     Ok(record)
 }
 
-/// How an attempt has left its lock.
+/// The state in which an attempt left its lock.
 fn left(lock: &Mutex<i64>) -> Left {
     match lock.try_lock() {
         Ok(_) => Left::Nothing,

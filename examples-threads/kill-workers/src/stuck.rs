@@ -1,4 +1,4 @@
-//! The kinds of stuck jobs, and what each of them stops for.
+//! The kinds of stuck jobs, and what stops each of them.
 
 use std::{
     hint::spin_loop,
@@ -13,7 +13,7 @@ use common::scenarios::kill_workers::{ENDLESS_QUERY, Kind, native_call};
 use rusqlite::Connection;
 use thread_kit::Turn;
 
-/// Hangs until something stops it. There is no other way back.
+/// Hangs until something stops it.
 pub fn hang(kind: Kind, turn: &Turn, lost: &Mutex<i64>) -> Result<u64> {
     match kind {
         Kind::Loop => tight_loop(turn),
@@ -32,15 +32,15 @@ fn tight_loop(turn: &Turn) {
     }
 }
 
-// threads: a read ends only if its job has said how. Here the end of the pipe
-// ends it.
+// threads: a read returns only if its job has registered how to interrupt it.
+// Here, closing the pipe does that.
 fn blocked_read(turn: &Turn) -> Result<()> {
     let (mut reader, writer) = io::pipe()?;
     turn.on_interrupt(move || drop(writer));
     Ok(reader.read_exact(&mut [0])?)
 }
 
-/// An interrupt before the query's first step is lost (the documentation of
+/// An interrupt before the query's first step is lost (documentation of
 /// `sqlite3_interrupt`). The deadline is long after that step.
 fn endless_query(turn: &Turn) -> Result<()> {
     let database = Connection::open_in_memory()?;

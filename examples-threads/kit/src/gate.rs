@@ -1,7 +1,7 @@
-//! The start gate: every worker stands at it, then all are released at once.
+//! The start gate: all workers wait at it, then they are released at once.
 //!
-//! Std's `Barrier` is the rejected alternative: if the last thread cannot be
-//! started, the others stand at it forever, and the scope waits for them.
+//! The rejected alternative is std's `Barrier`: if the last thread cannot be
+//! started, the others wait at it forever, and the scope waits for them.
 
 use std::{
     cell::Cell,
@@ -10,8 +10,8 @@ use std::{
 
 use anyhow::{Result, bail};
 
-/// The worker's side of the gate. A worker that ends on the way, or panics,
-/// holds up nobody: it is dropped with the worker, and counts as standing.
+/// The worker's side of the gate. A worker that returns or panics before it
+/// arrives does not block the others: it drops this, which counts as arriving.
 #[derive(Debug)]
 pub struct Gate {
     shared: Arc<Shared>,
@@ -22,26 +22,26 @@ pub struct Gate {
 struct Shared {
     standing: Mutex<usize>,
     arrived: Condvar,
-    /// Whether to begin, once that is known.
+    /// Whether to start or to give up, once that is known.
     opened: OnceLock<bool>,
 }
 
 impl Gate {
-    /// Stands at the gate until the parent opens it. A worker that was
-    /// spawned after that finds it open.
+    /// Waits at the gate until the parent opens it. For a worker that was
+    /// spawned after that, it is already open.
     ///
     /// # Errors
     ///
-    /// Fails if the work is called off, because the parent gave up.
+    /// Fails if the parent gave up before it opened the gate.
     pub fn wait(&self) -> Result<()> {
         self.arrive();
         match self.shared.opened.wait() {
             true => Ok(()),
-            false => bail!("the work was called off"),
+            false => bail!("the parent gave up before the start"),
         }
     }
 
-    /// Has this worker no longer waited for.
+    /// Counts this worker as arrived.
     fn arrive(&self) {
         if !self.has_arrived.replace(true) {
             *self.shared.standing() += 1;
@@ -56,25 +56,25 @@ impl Drop for Gate {
     }
 }
 
-/// The parent's side of the gate. Dropped before it is opened, as by an early
-/// `?`, it calls the work off: nobody is left standing there.
+/// The parent's side of the gate. Dropping it before it is opened, for example
+/// through an early `?`, cancels the start: no worker is left waiting.
 #[derive(Debug, Default)]
 pub(crate) struct GateKeeper(Arc<Shared>);
 
 impl GateKeeper {
-    /// For one more worker.
+    /// The gate for one more worker.
     pub(crate) fn gate(&self) -> Gate {
         let shared = Arc::clone(&self.0);
         Gate { shared, has_arrived: Cell::new(false) }
     }
 
-    /// Waits until so many workers stand at the gate, or are gone.
+    /// Waits until this many workers have arrived at the gate or exited.
     pub(crate) fn wait_for(&self, workers: usize) {
         let too_few = |standing: &mut usize| *standing < workers;
         drop(self.0.arrived.wait_while(self.0.standing(), too_few));
     }
 
-    /// Whether it was opened.
+    /// Whether it is open.
     pub(crate) fn is_open(&self) -> bool {
         self.0.opened.get().is_some()
     }
@@ -92,7 +92,7 @@ impl Drop for GateKeeper {
 }
 
 impl Shared {
-    /// A panic leaves the count as it should be.
+    /// A panic leaves the count intact.
     fn standing(&self) -> MutexGuard<'_, usize> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,15 +1,16 @@
-//! A GIL of our own: one lock that is handed around.
+//! A GIL of our own: one lock that threads hand around.
 //!
-//! The method is CPython's (Python/ceval_gil.c, its notes at the top), which
-//! has had it since 3.2: who waits longer than the switch interval asks for
-//! the lock, and who holds it looks at that request wherever it is safe to
-//! let go, and then sees to it that another takes it. An interpreter does so
-//! after a call and at a jump backwards (`CHECK_EVAL_BREAKER` in
-//! Python/bytecodes.c); a Rust program says where, with
+//! The method is CPython's since 3.2 (Python/ceval_gil.c, its notes at the
+//! top): a thread that has waited longer than the switch interval requests the
+//! lock. The holder checks for a request wherever it can safely release the
+//! lock, and then makes sure that another thread takes it. An interpreter
+//! checks after a call and at a backward jump (`CHECK_EVAL_BREAKER` in
+//! Python/bytecodes.c); a Rust program checks where it calls
 //! [`checkpoint`](Held::checkpoint).
 //!
-//! A [`Mutex`] does none of this: whoever lets it go and takes it again at
-//! once is likely to be the first, and others may wait for very long.
+//! A [`Mutex`] does none of this: a thread that unlocks it and immediately
+//! locks it again will probably win, and the others may wait for a very long
+//! time.
 
 use std::{
     marker::PhantomData,
@@ -21,38 +22,40 @@ use std::{
     time::Duration,
 };
 
-/// A lock that its holder gives away when another has waited for an interval.
+/// A lock that its holder hands over when another thread has waited for an
+/// interval.
 ///
-/// It guards no data, as CPython's guards none of a program's: it only says
-/// who runs. What is read before a [checkpoint](Held::checkpoint) may be out
-/// of date after it.
+/// It guards no data, just as CPython's GIL guards none of a program's data: it
+/// only decides which thread runs. A value read before a
+/// [checkpoint](Held::checkpoint) may be out of date after it.
 #[derive(Debug)]
 pub struct GlobalLock {
     interval: Duration,
     state: Mutex<State>,
-    /// Set by one that has waited for an interval. Whoever takes the lock
-    /// clears it, so that while it is set, somebody waits. It is no part of
-    /// the state, because a checkpoint must cost next to nothing.
+    /// Set by a thread that has waited for an interval, and cleared by the
+    /// thread that takes the lock: so while it is set, some thread is waiting.
+    /// It is not part of `state`, because a checkpoint must cost next to
+    /// nothing.
     is_requested: AtomicBool,
-    /// Signalled when the lock is given back.
+    /// Signalled when the lock is released.
     given: Condvar,
-    /// Signalled when it is taken.
+    /// Signalled when the lock is taken.
     taken: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     is_held: bool,
-    /// Who holds it, or held it last.
+    /// The thread that holds the lock, or held it last.
     holder: Option<ThreadId>,
-    /// How often it went from one thread to another. Whoever waits begins
-    /// its interval anew when it did: the new holder has a turn as well.
+    /// How often the lock went from one thread to another. When it does,
+    /// waiting threads restart their interval: the new holder gets a turn, too.
     switches: u64,
 }
 
 impl GlobalLock {
-    /// A lock that nobody holds, and that is asked for after `interval`.
-    /// CPython's is 5 ms (`sys.getswitchinterval`).
+    /// A free lock, which waiting threads request after `interval`. CPython's
+    /// is 5 ms (`sys.getswitchinterval`).
     pub fn new(interval: Duration) -> Self {
         GlobalLock {
             interval,
@@ -63,8 +66,8 @@ impl GlobalLock {
         }
     }
 
-    /// Waits for the lock, and asks for it each time the interval is over.
-    /// Who holds it already waits for ever, as with a [`Mutex`].
+    /// Waits for the lock, and requests it after each interval. A thread that
+    /// already holds it waits forever, as with a [`Mutex`].
     pub fn take(&self) -> Held<'_> {
         self.wait_and_take();
         Held { lock: self, not_send: PhantomData }
@@ -85,7 +88,8 @@ impl GlobalLock {
         self.taken.notify_all();
     }
 
-    /// Waits until the lock is given back, or for an interval: then it asks.
+    /// Waits until the lock is released, or for one interval, and then requests
+    /// it.
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         let switches = state.switches;
         let waited = self.given.wait_timeout(state, self.interval);
@@ -97,9 +101,10 @@ impl GlobalLock {
         state
     }
 
-    /// Gives the lock back. If it was asked for, that is not enough: this
-    /// thread runs, and whoever waits has yet to wake up. So it waits until
-    /// another has taken the lock, before it may take it again.
+    /// Releases the lock. If another thread has requested it, that is not
+    /// enough: this thread is running, and the waiting one has yet to wake up.
+    /// So it waits until another thread has taken the lock, before it can take
+    /// the lock again.
     fn give(&self) {
         let mut state = self.state();
         state.is_held = false;
@@ -111,23 +116,23 @@ impl GlobalLock {
         }
     }
 
-    /// Nothing panics that has it, so nothing is half done.
+    /// No code panics while it holds this, so the state is never half updated.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The lock, in the hands of this thread. It is given back when this is
-/// dropped, also by a panic.
+/// The lock, held by this thread. Dropping this, also during a panic, releases
+/// the lock.
 #[derive(Debug)]
 pub struct Held<'a> {
     lock: &'a GlobalLock,
-    /// The lock knows its holder by its thread.
+    /// The lock identifies its holder by its thread.
     not_send: PhantomData<MutexGuard<'a, ()>>,
 }
 
 impl Held<'_> {
-    /// Lets another have a turn, if one has asked for it.
+    /// Lets another thread have a turn, if it has requested one.
     #[inline]
     pub fn checkpoint(&mut self) {
         if self.lock.is_requested.load(Relaxed) {
@@ -135,9 +140,9 @@ impl Held<'_> {
         }
     }
 
-    /// Gives the lock back while `native` runs, which does not need it: what
-    /// C code calls `Py_BEGIN_ALLOW_THREADS`. It is taken again in any case,
-    /// also if `native` panics.
+    /// Releases the lock while `native` runs, which does not need it: C code
+    /// calls this `Py_BEGIN_ALLOW_THREADS`. The lock is always taken again,
+    /// even if `native` panics.
     pub fn release_around<R>(&mut self, native: impl FnOnce() -> R) -> R {
         let _released = Released::from(self.lock);
         native()
@@ -150,7 +155,7 @@ impl Drop for Held<'_> {
     }
 }
 
-/// The lock, given back for a while.
+/// The lock, released for a while.
 struct Released<'a>(&'a GlobalLock);
 
 impl<'a> From<&'a GlobalLock> for Released<'a> {
@@ -173,8 +178,9 @@ mod tests {
 
     use super::*;
 
-    /// Whoever is asked for the lock does not come back before another had
-    /// it, however fast: here the other has it already when `drop` returns.
+    /// A holder that was asked for the lock does not get it back before another
+    /// thread has had it, however fast it is: here the other one has it when
+    /// `drop` returns.
     #[test]
     fn giving_it_on_request_is_a_switch() {
         let lock = &GlobalLock::new(Duration::from_millis(1));

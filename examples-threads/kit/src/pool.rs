@@ -18,10 +18,10 @@ use crossbeam::channel::{Receiver, Sender, unbounded};
 
 use crate::Turn;
 
-/// Worker threads that serve jobs of type `J` with answers of type `A`.
+/// Worker threads that do jobs of type `J` with answers of type `A`.
 ///
-/// The supervisor is the calling thread, inside of
-/// [`join_next`](Pool::join_next). Between the calls nobody is supervised.
+/// The supervisor is the calling thread, inside [`join_next`](Pool::join_next).
+/// Between calls nothing is supervised.
 pub struct Pool<J, A> {
     rules: Supervision,
     work: Arc<Work<J, A>>,
@@ -37,30 +37,30 @@ pub struct Pool<J, A> {
 
 type Work<J, A> = dyn Fn(J, &Turn) -> Result<A> + Send + Sync;
 
-/// A worker thread, and what it is at.
+/// A worker thread and its state.
 struct Worker<J> {
-    /// How many were started before it.
+    /// How many workers were started before it.
     serial: u64,
     state: State<J>,
     jobs: Sender<(J, Turn)>,
     handle: JoinHandle<()>,
 }
 
-/// What a worker is at.
+/// What a worker is doing.
 enum State<J> {
     Starting,
     Idle,
     Busy(Attempt<J>),
 }
 
-/// A job in a worker's hands.
+/// A job that a worker is doing.
 struct Attempt<J> {
     entry: Entry<J>,
     watch: Watch,
     turn: Turn,
 }
 
-/// What a worker says, and which one it is.
+/// A message from a worker to its supervisor.
 struct Report<A> {
     serial: u64,
     word: Word<A>,
@@ -73,16 +73,16 @@ enum Word<A> {
 }
 
 impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
-    /// Starts the workers, all of which do `work`.
+    /// Starts the workers, which all run `work`.
     ///
     /// # Errors
     ///
-    /// Fails if no threads can be had.
+    /// Fails if a thread cannot be started.
     pub fn start(
         rules: Supervision,
         work: impl Fn(J, &Turn) -> Result<A> + Send + Sync + 'static,
     ) -> Result<Self> {
-        ensure!(rules.workers > 0, "a pool of no workers does no job");
+        ensure!(rules.workers > 0, "no workers: a pool needs at least one");
         let (reporting, reports) = unbounded();
         let mut pool = Pool {
             rules,
@@ -119,8 +119,7 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
         self.submit_within(self.rules.deadline, job)
     }
 
-    /// The same for a job whose attempts have a deadline of their own, or
-    /// none.
+    /// Adds a job whose attempts have a deadline of their own, or none.
     pub fn submit_within(
         &mut self,
         deadline: Option<Duration>,
@@ -131,8 +130,8 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
         id
     }
 
-    /// Supervises until a job is done with, and gives it; nothing if all
-    /// have been given.
+    /// Supervises until a job has finished, and returns it; `None` if all have
+    /// been returned.
     ///
     /// # Errors
     ///
@@ -150,9 +149,9 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
         }
     }
 
-    /// Waits for all jobs that are not yet given, lets the workers go and
-    /// joins them, but for the abandoned. The jobs come in the order of
-    /// their ids.
+    /// Waits for all jobs that have not been returned yet, then tells the
+    /// workers to exit and joins them, except for the abandoned ones. The jobs
+    /// are in the order of their ids.
     ///
     /// # Errors
     ///
@@ -172,13 +171,13 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
         self.restarts.count
     }
 
-    /// How many of them are still at what nobody could stop.
+    /// How many workers were abandoned because nothing could stop them.
     pub fn abandoned(&self) -> usize {
         self.abandoned
     }
 
-    /// One turn of the loop: waits until a worker has something to say, or
-    /// it is time to stop one, and sees to all of them.
+    /// One iteration of the loop: waits until a worker sends something, or
+    /// until it is time to stop one, and handles all of them.
     fn supervise(&mut self) -> Result<()> {
         if let Some(Report { serial, word }) = self.wait() {
             self.settle(serial, word)?;
@@ -190,7 +189,7 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
         Ok(())
     }
 
-    /// What the next worker says, if it is before one must be stopped.
+    /// The next report, if it arrives before a worker must be stopped.
     fn wait(&self) -> Option<Report<A>> {
         match self.workers.iter().filter_map(Worker::due).min() {
             Some(due) => self.reports.recv_deadline(due).ok(),
@@ -198,8 +197,8 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
         }
     }
 
-    /// Takes what a worker says: that it is ready, or the answer to the job
-    /// that it has. What the abandoned say comes too late.
+    /// Accepts a report: that the worker is ready, or the answer to its current
+    /// job. Reports from abandoned workers come too late and are ignored.
     fn settle(&mut self, serial: u64, word: Word<A>) -> Result<()> {
         let is_it = |worker: &Worker<J>| worker.serial == serial;
         let Some(index) = self.workers.iter().position(is_it) else {
@@ -232,7 +231,8 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
         }
     }
 
-    /// Tries the next way to stop a worker whose time is up. There are two.
+    /// Tries the next way to stop a worker whose time is up. There are only
+    /// two.
     fn stop_if_due(&mut self, index: usize) -> Result<()> {
         let State::Busy(attempt) = &mut self.workers[index].state else {
             return Ok(());
@@ -246,8 +246,9 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
         Ok(())
     }
 
-    /// Gives up a worker that cannot be stopped, and its job. Another takes
-    /// its place; what it costs, it goes on costing.
+    /// Gives up a worker that cannot be stopped, and its job. Another takes its
+    /// place; the abandoned one keeps using its memory, and its core if it
+    /// spins.
     fn abandon(&mut self, index: usize) -> Result<()> {
         if let State::Busy(attempt) = self.workers[index].rest() {
             self.queue.fail(attempt.entry, Ending::Abandoned);
@@ -256,7 +257,7 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
         self.replace(index)
     }
 
-    /// Puts another worker in the place of one that is lost.
+    /// Replaces a worker that is lost.
     fn replace(&mut self, index: usize) -> Result<()> {
         self.restarts.note(Instant::now()).context("the pool gives up")?;
         self.workers[index] = self.start_worker()?;
@@ -282,7 +283,7 @@ impl<J: Clone + Send + 'static, A: Send + 'static> Pool<J, A> {
         let serve = move || serve(serial, &inbox, &reporting, &*work);
         let handle = thread::Builder::new()
             .spawn(serve)
-            .context("no worker can be started")?;
+            .context("cannot start a worker")?;
         Ok(Worker { serial, state: State::Starting, jobs, handle })
     }
 }
@@ -296,7 +297,7 @@ impl<J: Clone> Worker<J> {
         matches!(self.state, State::Idle)
     }
 
-    /// When it is time to stop it, or to try another way.
+    /// When to stop it, or to try the next way.
     fn due(&self) -> Option<Instant> {
         match &self.state {
             State::Busy(attempt) => attempt.watch.due(),
@@ -304,14 +305,14 @@ impl<J: Clone> Worker<J> {
         }
     }
 
-    /// Sends a clone of a job. To abandon a worker is no way to stop it, so
-    /// that it is never the first.
+    /// Sends a clone of a job. Abandoning a worker does not stop it, so it is
+    /// never the first way.
     fn deliver(&mut self, entry: Entry<J>, grace: Duration) {
         let attempt = entry.endings.len();
         let turn = Turn::new(entry.id, attempt);
         let first = StopMethod::first(attempt).min(StopMethod::Interrupt);
         let watch = Watch::new(entry.deadline, grace, first, Instant::now());
-        // It receives until this end is dropped.
+        // The worker receives until this end is dropped.
         let _ = self.jobs.send((entry.job.clone(), turn.clone()));
         self.state = State::Busy(Attempt { entry, watch, turn });
     }
@@ -321,7 +322,7 @@ impl<J: Clone> Worker<J> {
         mem::replace(&mut self.state, State::Idle)
     }
 
-    /// Lets a worker go that is idle, and joins it.
+    /// Tells an idle worker to exit, and joins it.
     fn release(self) -> Result<()> {
         let Worker { jobs, handle, .. } = self;
         drop(jobs);
@@ -329,19 +330,19 @@ impl<J: Clone> Worker<J> {
     }
 }
 
-/// What a worker does: one job after the other, until the pool lets it go,
-/// or one of them panics.
+/// A worker: does one job after another, until the pool tells it to exit or a
+/// job panics.
 fn serve<J, A>(
     serial: u64,
     inbox: &Receiver<(J, Turn)>,
     reporting: &Sender<Report<A>>,
     work: &Work<J, A>,
 ) {
-    // An error means that the pool is gone, and nobody wants to know.
+    // An error means that the pool is gone and needs no report.
     let report = |word| drop(reporting.send(Report { serial, word }));
     report(Word::Ready);
     for (job, turn) in inbox {
-        // Nothing of a job is used after its panic.
+        // Nothing that belongs to a job is used after it panics.
         let work = AssertUnwindSafe(|| work(job, &turn));
         match catch_unwind(work) {
             Ok(answer) => report(Word::Done(answer)),
@@ -354,7 +355,7 @@ fn serve<J, A>(
 fn text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or(panic.downcast_ref::<String>().map(String::as_str));
-    format!("panicked: {}", text.unwrap_or("it does not say why"))
+    format!("panicked: {}", text.unwrap_or("no message"))
 }
 
 impl<J, A> fmt::Debug for Pool<J, A> {

@@ -1,4 +1,4 @@
-//! Spawning threads that borrow, and joining them, by the calls that
+//! Spawning threads that borrow, and joining them, with the calls that
 //! `process_kit` has for processes.
 
 use std::{
@@ -12,13 +12,13 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 
 use crate::gate::{Gate, GateKeeper};
 
-/// Runs `body`, in which threads can be spawned, and returns when all of them
-/// are gone. A thread can only be waited for: so an early `?` in `body` waits
-/// for those that have passed the gate, and sends the others home.
+/// Runs `body`, which can spawn threads, and returns when all of them have
+/// exited. A thread can only be waited for: after an early `?` in `body`, this
+/// waits for the threads that have passed the gate and cancels the others.
 ///
 /// # Errors
 ///
-/// As `body`.
+/// Fails if `body` does.
 pub fn scope<'env, T>(
     body: impl for<'scope> FnOnce(&Scope<'scope, 'env>) -> Result<T>,
 ) -> Result<T> {
@@ -28,7 +28,7 @@ pub fn scope<'env, T>(
     })
 }
 
-/// Where threads can be spawned that share one start gate.
+/// Spawns threads that share one start gate.
 #[derive(Debug)]
 pub struct Scope<'scope, 'env> {
     threads: &'scope thread::Scope<'scope, 'env>,
@@ -36,21 +36,21 @@ pub struct Scope<'scope, 'env> {
     spawned: Cell<usize>,
 }
 
-/// A worker's view of the thread that spawned it.
+/// The thread that spawned this worker, as the worker sees it.
 #[derive(Debug)]
 pub struct Parent {
-    /// Which of the workers it is, from 0.
+    /// The index of this worker, from 0.
     pub index: usize,
-    /// Where the workers of one scope start together.
+    /// The gate at which the workers of a scope start together.
     pub gate: Gate,
 }
 
 impl<'scope> Scope<'scope, '_> {
-    /// Starts a thread that does `work`, with all that it borrows.
+    /// Starts a thread that runs `work`, with everything it borrows.
     ///
     /// # Errors
     ///
-    /// Fails if no thread can be had: `thread::spawn` would panic.
+    /// Fails if a thread cannot be started, where `thread::spawn` would panic.
     pub fn spawn<A: Send + 'scope>(
         &self,
         work: impl FnOnce(&mut Parent) -> Result<A> + Send + 'scope,
@@ -58,8 +58,9 @@ impl<'scope> Scope<'scope, '_> {
         self.spawn_by(Builder::new(), work)
     }
 
-    /// The same with a stack of so many bytes, where std's 2 MiB are too few,
-    /// too many, or must not be another thread's old ones.
+    /// As [`spawn`](Scope::spawn), with a stack of `bytes` bytes: for when
+    /// std's 2 MiB are too few or too many, or must not be the reused stack of
+    /// another thread.
     ///
     /// # Errors
     ///
@@ -82,37 +83,37 @@ impl<'scope> Scope<'scope, '_> {
         let theirs = Arc::clone(&desk);
         let worker = move || serve(Parent { index, gate }, work, &theirs);
         let thread = builder.spawn_scoped(self.threads, worker);
-        let thread = thread.context("no worker can be started")?;
+        let thread = thread.context("cannot start a worker")?;
         self.spawned.set(index + 1);
         Ok(JoinHandle { index, thread, desk: Release(desk), heard: None })
     }
 
-    /// Waits until every worker spawned so far stands at the gate, or is
-    /// gone. Now is the time to start the clock: once the gate is open, the
-    /// workers may have the cores before we do.
+    /// Waits until every worker spawned so far has arrived at the gate or
+    /// exited. This is the time to start the clock: once the gate is open, the
+    /// workers may get the cores before the parent does.
     ///
     /// # Errors
     ///
-    /// Fails if the gate is open already.
+    /// Fails if the gate is already open.
     pub fn wait_for_all(&self) -> Result<()> {
-        ensure!(!self.keeper.is_open(), "the gate is open already");
+        ensure!(!self.keeper.is_open(), "the gate is already open");
         self.keeper.wait_for(self.spawned.get());
         Ok(())
     }
 
-    /// Releases all who stand at the gate at once. Workers that are spawned
-    /// later find it open.
+    /// Releases all workers at the gate at once. Workers spawned later find it
+    /// open.
     pub fn open_gate(&self) {
         self.keeper.open();
     }
 }
 
-/// Where a worker leaves its answer, and where it waits to be let go. Two
-/// channels are the rejected alternative: each takes half a kilobyte, which
-/// would be the worker's cost.
+/// Where a worker leaves its answer, and where it waits to be released. The
+/// rejected alternative is two channels: each takes half a kilobyte, which
+/// would count as the worker's cost.
 #[derive(Debug)]
 struct Desk<A> {
-    /// Nothing, if the worker panicked.
+    /// `None` if the worker panicked.
     answer: Mutex<Option<Result<A>>>,
     answered: OnceLock<()>,
     released: OnceLock<()>,
@@ -125,24 +126,25 @@ impl<A> Default for Desk<A> {
     }
 }
 
-/// A worker's thread: what it answers, unless it panics. The panic's message
-/// is on stderr by then, and goes no further: the others are not its business.
+/// The body of a worker's thread: leaves the answer of `work`, or none if it
+/// panics. The panic's message is already on stderr by then and goes no
+/// further: it is of no use to the other workers.
 fn serve<A>(
     mut parent: Parent,
     work: impl FnOnce(&mut Parent) -> Result<A>,
     desk: &Desk<A>,
 ) {
-    // What a panic leaves behind is seen by those who share it: a lock, say,
-    // is poisoned.
+    // Whatever a panic leaves half done is visible to those who share it: a
+    // lock, for example, is poisoned.
     let done = catch_unwind(AssertUnwindSafe(|| work(&mut parent)));
-    // A worker that never went to the gate holds up nobody there.
+    // A worker that never waited at the gate does not hold up the others.
     drop(parent);
     *desk.answer.lock().unwrap_or_else(PoisonError::into_inner) = done.ok();
     desk.answered.get_or_init(|| ());
     desk.released.wait();
 }
 
-/// The right to keep a worker. Dropped, it lets the worker go.
+/// Keeps a worker parked. Dropping it releases the worker.
 #[derive(Debug)]
 struct Release<A>(Arc<Desk<A>>);
 
@@ -152,8 +154,8 @@ impl<A> Drop for Release<A> {
     }
 }
 
-/// A worker that was spawned. Dropped without [`join`](JoinHandle::join), it
-/// lets the worker go once that is done.
+/// A spawned worker. Dropping the handle without [`join`](JoinHandle::join)
+/// lets the worker exit as soon as it has finished.
 #[derive(Debug)]
 pub struct JoinHandle<'scope, A> {
     index: usize,
@@ -163,13 +165,13 @@ pub struct JoinHandle<'scope, A> {
 }
 
 impl<A> JoinHandle<'_, A> {
-    /// Waits until the answer is in. The worker stays, parked, until it is
-    /// joined: so the time it takes to end can be told from its work, and its
-    /// memory can be measured.
+    /// Waits for the answer. The worker stays parked until it is joined, so the
+    /// time that it takes to exit can be measured separately from its work, and
+    /// its memory can be measured.
     ///
     /// # Errors
     ///
-    /// Fails as the worker did, or if it panicked.
+    /// Fails with the error of the worker, or if it panicked.
     pub fn wait_for_answer(&mut self) -> Result<&A> {
         let answer = match self.heard.take() {
             Some(answer) => answer,
@@ -180,7 +182,7 @@ impl<A> JoinHandle<'_, A> {
         Ok(self.heard.insert(answer))
     }
 
-    /// Waits for the answer, lets the worker go, and joins it.
+    /// Waits for the answer, releases the worker, and joins it.
     ///
     /// # Errors
     ///
@@ -190,10 +192,10 @@ impl<A> JoinHandle<'_, A> {
         let JoinHandle { index, thread, heard, desk } = self;
         drop(desk);
         thread.join().map_err(|_panic| panicked(index))?;
-        heard.context("the answer was taken before")
+        heard.context("the answer was already taken")
     }
 
-    /// Waits for it; nothing if the worker panicked.
+    /// Waits for the answer; `None` if the worker panicked.
     fn take_answer(&self) -> Option<Result<A>> {
         let Release(desk) = &self.desk;
         desk.answered.wait();
@@ -257,8 +259,8 @@ mod tests {
         .unwrap();
     }
 
-    /// A thread that has ended gives its stack back, and would seem to have
-    /// cost nothing.
+    /// A thread that has exited has given its stack back, and would seem to
+    /// have cost nothing.
     #[test]
     fn memory_that_is_read_while_workers_are_parked_has_their_stacks() {
         const WORKERS: u64 = 64;

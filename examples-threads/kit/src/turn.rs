@@ -1,5 +1,5 @@
-//! A worker's side: its turn at a job, and how it learns that it should
-//! stop.
+//! A worker's side of a pool: one attempt at a job, and how the job learns that
+//! it should stop.
 
 use std::{
     fmt, mem,
@@ -14,12 +14,12 @@ use std::{
 
 use common::supervision::JobId;
 
-/// A worker's turn at a job.
+/// One attempt at a job.
 #[derive(Debug, Clone)]
 pub struct Turn {
-    /// Which job it is.
+    /// The id of the job.
     pub id: JobId,
-    /// How many attempts at it came to nothing, this worker's or others'.
+    /// How many attempts at it have failed so far, on any worker.
     pub attempt: usize,
     stop: Arc<Stop>,
 }
@@ -30,7 +30,7 @@ struct Stop {
     interrupts: Mutex<Interrupts>,
 }
 
-/// What to do, until it is done; then there is no more to wait for.
+/// What to run on an interrupt, until it has run.
 enum Interrupts {
     Pending(Vec<Box<dyn FnOnce() + Send>>),
     Done,
@@ -47,18 +47,17 @@ impl Turn {
         Turn { id, attempt, stop: Arc::default() }
     }
 
-    /// Whether the job should stop. It may then return an error, whatever
-    /// it says.
+    /// Whether the job should stop. If it does, it may return any error.
     pub fn is_cancelled(&self) -> bool {
         self.stop.is_cancelled.load(Acquire)
     }
 
-    /// Says how to end what the job is about to wait for: close the pipe,
-    /// interrupt the query. It is done on the supervisor's thread, at most
-    /// once, and at once if it is late already. What a job waits for without
-    /// such a word, it waits for in vain.
+    /// Registers a way to interrupt what the job is about to wait for: close
+    /// the pipe, interrupt the query. It runs on the supervisor's thread, at
+    /// most once, and immediately if the interrupt has already happened.
+    /// Without one, a wait cannot be interrupted.
     ///
-    /// C++20 has the same as `std::stop_callback`.
+    /// C++20 has the same: `std::stop_callback`.
     pub fn on_interrupt(&self, interrupt: impl FnOnce() + Send + 'static) {
         match &mut *self.stop.interrupts() {
             Interrupts::Pending(pending) => pending.push(Box::new(interrupt)),
@@ -81,7 +80,7 @@ impl Turn {
 }
 
 impl Stop {
-    /// A job that panics while it registers leaves nothing half done.
+    /// A panic while a job registers leaves the list intact.
     fn interrupts(&self) -> impl std::ops::DerefMut<Target = Interrupts> {
         self.interrupts.lock().unwrap_or_else(PoisonError::into_inner)
     }

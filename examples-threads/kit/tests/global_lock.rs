@@ -1,5 +1,5 @@
-//! The lock that is handed around: one runs at a time, everybody gets a turn,
-//! and no data is guarded by it.
+//! The global lock: one thread runs at a time, every thread gets a turn, and
+//! the lock guards no data.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -15,23 +15,23 @@ use std::{
 
 use thread_kit::{GlobalLock, Held};
 
-/// Short, so that many are over in a test; and long beside a checkpoint.
+/// Short, so that many pass in a test; and long compared to a checkpoint.
 const INTERVAL: Duration = Duration::from_millis(1);
 
-/// Far more than anything takes, also on a busy machine.
+/// Far longer than anything here takes, even on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// One that nobody asks for as long as a test takes.
+/// A lock that no thread requests during a test.
 fn never_asked_for() -> GlobalLock {
     GlobalLock::new(2 * DEADLINE)
 }
 
-/// Runs as an interpreter does, until it is the time.
+/// Runs like an interpreter, until `is_time`.
 fn run_until(held: &mut Held<'_>, is_time: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_time() {
         held.checkpoint();
-        assert!(start.elapsed() < DEADLINE, "nobody else had a turn");
+        assert!(start.elapsed() < DEADLINE, "no other thread had a turn");
     }
 }
 
@@ -73,7 +73,7 @@ fn who_has_waited_for_an_interval_gets_a_turn() {
     });
 }
 
-/// Also where all of them would rather go on.
+/// Even if all of them would rather keep running.
 #[test]
 fn everybody_gets_a_turn() {
     let lock = &GlobalLock::new(INTERVAL);
@@ -108,7 +108,7 @@ fn nobody_gets_it_who_has_not_asked() {
         }
         assert!(!is_taken.load(SeqCst));
     });
-    assert!(is_taken.load(SeqCst), "it was given back without being asked");
+    assert!(is_taken.load(SeqCst), "it was released without a request");
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn after_native_code_it_is_held_again() {
     });
 }
 
-/// In its own code, and in native code, around which it was given back.
+/// In its own code, and in native code, during which the lock is released.
 #[test]
 fn a_panic_gives_it_back() {
     let lock = &never_asked_for();
@@ -160,8 +160,8 @@ fn a_panic_gives_it_back() {
     }
 }
 
-/// Claim C22: what is done in two steps is not whole, though one runs at a
-/// time.
+/// Claim C22: an update in two steps is not atomic, even if only one thread
+/// runs at a time.
 #[test]
 fn it_does_not_guard_the_programs_data() {
     let (lock, balance) = (&GlobalLock::new(INTERVAL), &AtomicU64::new(0));

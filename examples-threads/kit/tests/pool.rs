@@ -1,5 +1,5 @@
-//! The pool with workers that hang and panic: what `process_kit::Pool` is
-//! held to, as far as threads can.
+//! The pool with workers that hang and panic: the guarantees of
+//! `process_kit::Pool`, as far as threads allow.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -59,15 +59,15 @@ fn worker(job: Job, turn: &Turn) -> Result<u64> {
     bail!("stopped")
 }
 
-/// Far more than anything takes, also on a busy machine.
+/// Far longer than anything here takes, even on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 fn without_deadline(workers: usize) -> Supervision {
     Supervision { workers, ..Supervision::default() }
 }
 
-/// With a deadline that every job overruns which these tests want to be
-/// stopped, and all the time that a worker may need to stop.
+/// With a deadline that is overrun by every job that these tests want to be
+/// stopped, and plenty of time for a worker to stop.
 fn impatient(workers: usize) -> Supervision {
     Supervision {
         deadline: Some(Duration::from_millis(20)),
@@ -76,10 +76,10 @@ fn impatient(workers: usize) -> Supervision {
     }
 }
 
-/// Tests with a short deadline and a short grace, of which both must be over
-/// for some jobs and be enough for others. How long that takes is for the
-/// machine to say: what fails gets ten times as long, up to a time that is
-/// enough on any.
+/// Tests with a short deadline and a short grace period. Both must expire for
+/// some jobs and suffice for others. How long that takes depends on the
+/// machine: a test that fails gets ten times as long, up to a time that
+/// suffices on any machine.
 fn with_enough_time(test: impl Fn(Supervision) -> Result<()>) {
     let mut time = Duration::from_millis(20);
     loop {
@@ -208,7 +208,8 @@ fn who_cannot_be_stopped_is_abandoned_and_its_job_too() {
     });
 }
 
-/// The abandoned worker's answer must not be taken for another's.
+/// The answer of an abandoned worker must not be taken for the answer to
+/// another job.
 #[test]
 fn what_the_abandoned_say_is_not_heard() {
     with_enough_time(|rules| {

@@ -1,8 +1,8 @@
-//! A database under a GIL: only who holds the lock may run.
+//! A database under a GIL: only the worker that holds the lock may run.
 //!
-//! All workers share it. Where it is held in the kernels as well, two cores
-//! are worth no more than one; where it is released around them, both are
-//! used, because that is where the time is spent.
+//! All workers share it. If they hold it during the kernels too, two cores do
+//! no more than one. If they release it around the kernels, both cores are
+//! used, because the kernels take most of the time.
 
 use anyhow::Result;
 use common::scenarios::matrix::{Gil, Source, load, transform};
@@ -24,8 +24,8 @@ pub fn worker(
     Ok(Answer { report, projection })
 }
 
-/// A step of the job that is not the interpreter's own. Before it, another
-/// worker may have a turn.
+/// Runs a step of the job outside the interpreter. Before it, another worker
+/// may get a turn.
 fn native<R>(gil: Gil, held: &mut Held<'_>, kernel: impl FnOnce() -> R) -> R {
     held.checkpoint();
     if gil.is_released { held.release_around(kernel) } else { kernel() }

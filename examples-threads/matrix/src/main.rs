@@ -1,7 +1,7 @@
 //! Matrix: six databases, a matrix transformation of each.
-//! Here: rayon's threads; whoever is free takes the next database.
+//! Here: rayon's threads; a thread that is free takes the next database.
 //! There: examples-processes/matrix/src/main.rs
-//! Watch: who takes the next database, and how a large result comes back.
+//! Watch: how databases are handed out, and how a large result comes back.
 //! Run: cargo run --release -p matrix-threads -- --quick
 
 mod global_lock;
@@ -31,14 +31,14 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
     matrix::outcome(model, args, &sources, &finished, &laps, opened)
 }
 
-/// What a worker is told.
+/// What a worker is given.
 struct Job<'a> {
     source: &'a Source,
     gil: Option<(Gil, &'a GlobalLock)>,
 }
 
-/// What it answers.
-// threads: the projection is moved to the parent, and not a byte is copied.
+/// What it returns.
+// threads: the projection is moved to the parent, without copying a byte.
 type Answer = Finished<Vec<f64>>;
 
 /// Finds the principal components of one database.
@@ -54,8 +54,8 @@ fn worker(job: Job) -> Result<Answer> {
     Ok(Answer { report, projection })
 }
 
-/// Starts the workers, releases them all at once, and collects what they
-/// found, in the order of the sources.
+/// Starts the workers, releases them all at once, and collects their
+/// results in the order of the sources.
 fn spawn_and_join(
     args: &Args,
     sources: &[Source],
@@ -64,12 +64,12 @@ fn spawn_and_join(
     let progress = Progress::new(sources.len());
     let workers = args.workers();
     let gil = args.gil();
-    // threads: all take turns with the one lock.
+    // threads: all workers take turns with one lock.
     let lock = gil.map(|gil| GlobalLock::new(gil.switch_interval));
     let job = |source| Job { source, gil: gil.zip(lock.as_ref()) };
     let threads = ThreadPoolBuilder::new().num_threads(workers);
     let ran = threads.build_scoped(ThreadBuilder::run, |pool| {
-        // Each of them runs this, so all of them are there.
+        // Every thread runs this, so then all of them have started.
         pool.broadcast(|_| ());
         laps.started();
         let opened = monotonic();
@@ -79,5 +79,5 @@ fn spawn_and_join(
         laps.worked(&[]);
         Ok((finished?, opened))
     });
-    ran.context("no worker can be started")?
+    ran.context("cannot start a worker")?
 }

@@ -1,4 +1,4 @@
-//! The screen's side: what it holds of a database thread.
+//! The screen's side: its ends of the channels to a database thread.
 
 use anyhow::Result;
 use common::scenarios::responsive_ui::{Database, Event, News, Query};
@@ -10,20 +10,20 @@ use crate::{
     link::WorkerLink,
 };
 
-/// How many hand-overs may lie between worker and screen.
+/// How many hand-overs may be in flight between worker and screen.
 const ROOM: usize = 64;
 
-/// How a worker is started that has these ends.
+/// Starts a worker that has these ends.
 pub type Spawn<'a> = dyn Fn(WorkerLink) -> Result<JoinHandle<'a, ()>> + 'a;
 
-/// A worker, and what ties it to the screen.
+/// A worker, and what connects it to the screen.
 pub struct DatabaseWorker<'a> {
     spawn: &'a Spawn<'a>,
     ties: Ties,
     handle: JoinHandle<'a, ()>,
 }
 
-/// Our ends. Without them the worker ends, once its query has.
+/// Our ends. Without them the worker exits, once its query has finished.
 struct Ties {
     queries: Sender<Query>,
     events: Receiver<Event>,
@@ -41,14 +41,14 @@ impl<'a> DatabaseWorker<'a> {
         Ok(DatabaseWorker { spawn, ties, handle })
     }
 
-    /// Ends the worker, in the middle of a query if need be.
-    // threads: its query is interrupted; how long that takes is up to it.
+    /// Stops the worker, in the middle of a query if need be.
+    // threads: its query is interrupted; how long that takes is up to SQLite.
     pub fn stop(self) -> Result<()> {
         drop(self.ties);
         self.handle.join()
     }
 
-    /// Puts another worker in its place.
+    /// Replaces the worker with a new one.
     fn replace(&mut self) -> Result<()> {
         let new = Self::start(self.spawn)?;
         self.ties = new.ties;
@@ -56,15 +56,15 @@ impl<'a> DatabaseWorker<'a> {
         Ok(())
     }
 
-    /// A new worker, and how the old one ended.
+    /// Starts a new worker, and reports how the old one exited.
     fn replace_dead(&mut self) -> Result<Option<Event>> {
         let id = self.ties.asked;
         let reason = match self.handle.wait_for_answer() {
-            Ok(()) => "the database thread ended".into(),
-            Err(error) => format!("the database thread ended: {error:#}"),
+            Ok(()) => "the database thread exited".into(),
+            Err(error) => format!("the database thread failed: {error:#}"),
         };
         self.replace()?;
-        let text = format!("{reason}; there is a new one, Enter asks it");
+        let text = format!("{reason}; started a new one, Enter asks again");
         Ok(Some(Event { id, news: News::Failed(text) }))
     }
 
@@ -84,7 +84,7 @@ impl Database for DatabaseWorker<'_> {
     }
 
     fn cancel(&mut self, query: u64) {
-        // It may be the query of another worker.
+        // The query may belong to another worker.
         if query == self.ties.asked {
             self.ties.canceller.cancel(query);
         }

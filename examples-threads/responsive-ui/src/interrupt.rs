@@ -1,6 +1,6 @@
-//! How the screen cancels a query: it reaches into the thread that runs it.
+//! How the screen cancels a query: it interrupts the thread that runs it.
 //!
-//! It has no twin: nobody can reach into another process. That one can only be
+//! It has no twin: nobody can reach into another process. A process can only be
 //! told to give up a query, and killed if it does not.
 
 use std::sync::{
@@ -24,17 +24,17 @@ pub struct Cancelled(Arc<Marks>);
 
 /// What both ends share.
 ///
-/// The handle is kept with the query whose connection it interrupts, under
-/// one lock: so it is never used for another. An interrupt before the first
-/// step of a query is lost (the documentation of `sqlite3_interrupt`), so
-/// there is a mark as well, which SQLite is made to check as it goes.
+/// One lock guards the handle together with the query whose connection it
+/// interrupts, so it is never used for another query. An interrupt before the
+/// first step of a query is lost (documentation of `sqlite3_interrupt`), so
+/// there is also a mark, which SQLite checks as it runs.
 #[derive(Default)]
 struct Marks {
     cancelled: AtomicU64,
     running: Mutex<Option<(u64, InterruptHandle)>>,
 }
 
-/// Stands for every query. None has this number.
+/// Stands for all queries. No query has this number.
 const ALL: u64 = u64::MAX;
 
 impl Canceller {
@@ -48,8 +48,8 @@ impl Canceller {
     }
 }
 
-/// A thread can only be waited for, so a query that nobody will see is not
-/// left to run.
+/// A thread can only be waited for, so a query whose rows nobody will see is
+/// not left running.
 impl Drop for Canceller {
     fn drop(&mut self) {
         self.cancel(ALL);
@@ -57,7 +57,7 @@ impl Drop for Canceller {
 }
 
 impl Cancelled {
-    /// From now on, this is the query to be interrupted.
+    /// From now on, an interrupt hits this query.
     pub fn begin(&mut self, query: u64, handle: InterruptHandle) {
         *self.0.running() = Some((query, handle));
     }
@@ -70,7 +70,7 @@ impl Cancelled {
 }
 
 impl Marks {
-    /// A panic leaves nothing half done here.
+    /// Ignores poison: a panic leaves nothing half done here.
     fn running(&self) -> MutexGuard<'_, Option<(u64, InterruptHandle)>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }

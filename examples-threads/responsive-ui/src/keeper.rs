@@ -1,11 +1,11 @@
-//! The keeper of the terminal: this program, started once more by std alone.
+//! The terminal's keeper: this program, started once more with std alone.
 
 use std::{env, os::unix::process::CommandExt as _, process::Command};
 
 use anyhow::Result;
 use common::terminal::{KEEPER, Keeper};
 
-/// Starts it, in a process group of its own, where no Ctrl-C finds it.
+/// Starts it in its own process group, where Ctrl-C does not reach it.
 pub fn start() -> Result<Keeper> {
     Keeper::watch(|stdin, stderr| {
         Command::new("/proc/self/exe")

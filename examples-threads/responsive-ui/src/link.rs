@@ -1,4 +1,4 @@
-//! The worker's side: the ends of what ties a database thread to the screen.
+//! The worker's side: a database thread's ends of the channels to the screen.
 
 use anyhow::Result;
 use common::scenarios::responsive_ui::{Event, Link, Query};
@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use crate::interrupt::Cancelled;
 
 /// A worker's ends.
-// threads: what goes through a channel is moved.
+// threads: a channel moves what is sent through it.
 pub struct WorkerLink {
     pub queries: Receiver<Query>,
     pub events: Sender<Event>,

@@ -1,7 +1,7 @@
 //! Responsive UI: does the screen keep up while a database is busy?
 //! Here: a database thread; rows are moved, a query is interrupted.
 //! There: examples-processes/responsive-ui/src/main.rs
-//! Watch: how rows come over, how a query is cancelled, and what if it won't.
+//! Watch: how rows are handed over, and what happens if a query won't stop.
 //! Run: cargo run --release -p responsive-ui-threads
 
 mod database;
@@ -24,7 +24,7 @@ use link::WorkerLink;
 use thread_kit::{Parent, scope};
 
 fn main() -> ExitCode {
-    // threads: this program is started again only to keep the terminal.
+    // threads: this program is started again only as the terminal's keeper.
     if terminal::is_keeper() {
         terminal::keep();
     }
@@ -40,14 +40,14 @@ fn run(model: Model, args: &Args) -> Result<Outcome> {
     responsive_ui::outcome(model, &plan, &record, &laps)
 }
 
-/// Answers queries for as long as there is a screen.
+/// Answers queries as long as the screen exists.
 fn worker(link: WorkerLink, parent: &mut Parent) -> Result<()> {
     parent.gate.wait()?;
     serve(link);
     Ok(())
 }
 
-/// Starts the workers, has the program used, and joins them.
+/// Starts the workers, runs the session, and stops the workers.
 fn spawn_and_join(
     model: Model,
     plan: &Plan,

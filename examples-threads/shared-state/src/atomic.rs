@@ -1,8 +1,8 @@
 //! No lock: each balance is an atomic, and an update is one instruction.
 //!
-//! The price: between the two updates of a transfer others see the money
-//! gone from the one account and not yet on the other. No account is ever
-//! wrong, but the total may be, until everyone is done.
+//! The price: halfway through a transfer, other workers see the money gone
+//! from one account and not yet in the other. No single balance is ever
+//! wrong, but the total may be, until all workers have finished.
 
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 

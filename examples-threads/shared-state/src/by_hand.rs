@@ -1,7 +1,7 @@
-//! A partition by std alone: what the kit's scope does for all the others.
+//! The partition with std alone: what the kit's scope does for the others.
 //!
-//! A worker is spawned, stands at the gate, is released, answers, stays
-//! parked while its memory is measured, and is joined.
+//! A worker is spawned, waits at the gate, is released, sends its answer,
+//! stays parked while its memory is measured, and is joined.
 
 use std::{
     sync::mpsc::{Receiver, Sender, channel},
@@ -49,9 +49,9 @@ fn spawn_and_join<'scope>(
     Ok(balances)
 }
 
-/// A worker, as its parent sees it.
-// threads: when the parent gives up, its ends of the channels are dropped, and
-// the worker leaves as soon as it looks at one. It cannot be killed.
+/// A worker as its parent sees it.
+// threads: if the parent gives up, it drops its ends of the channels, and the
+// worker returns when it next uses one. A thread cannot be killed.
 struct Worker<'scope> {
     thread: ScopedJoinHandle<'scope, Result<()>>,
     gate: Sender<()>,
@@ -69,30 +69,30 @@ impl<'scope> Worker<'scope> {
         let work = move || worker(plan, index, &opened, &answers);
         let thread = Builder::new()
             .spawn_scoped(scope, work)
-            .context("no worker can be started")?;
+            .context("cannot start a worker")?;
         Ok(Worker { thread, gate, answer })
     }
 
     fn wait_until_it_stands(&mut self) -> Result<()> {
-        self.answer.recv().map(drop).context("a worker ended early")
+        self.answer.recv().map(drop).context("a worker exited early")
     }
 
     fn release(&mut self) -> Result<()> {
-        self.gate.send(()).context("a worker ended at the gate")
+        self.gate.send(()).context("a worker exited at the gate")
     }
 
     fn wait_for_answer(&mut self) -> Result<Sums> {
-        self.answer.recv().context("a worker ended before it answered")
+        self.answer.recv().context("a worker exited before it answered")
     }
 
-    /// Lets it go, and waits until it is gone.
+    /// Releases the parked worker and joins it.
     fn join(self) -> Result<()> {
         drop(self.gate);
         self.thread.join().map_err(|_| anyhow!("a worker panicked"))?
     }
 }
 
-/// The worker's side of all that.
+/// The worker's side of this exchange.
 fn worker(
     plan: &Plan,
     index: usize,
@@ -105,7 +105,7 @@ fn worker(
     gate.recv()?;
     let sums = sum(plan, &transfers);
     answer.send(sums)?;
-    // Parked: nothing more is sent, and the end of that is the word.
+    // Parked until the parent closes the gate: nothing more is sent.
     let _ = gate.recv();
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! A GIL: whoever runs holds one lock, and hands it on when its turn is over.
+//! A GIL: only the worker that holds the lock runs, for one turn at a time.
 //!
-//! It guards the interpreter and not the program's data. One worker runs at
-//! a time, so that two cores are worth no more than one; and still what one
-//! has loaded is out of date if its turn ends before it stores.
+//! It guards the interpreter, not the program's data. Only one worker runs at
+//! a time, so two cores do no more than one. Updates can still be lost: a
+//! loaded value is stale if the worker's turn ends before it stores.
 
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
@@ -18,7 +18,7 @@ use crate::{
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<(Vec<i64>, Option<u64>)> {
     let ledger = accounts(&plan.opening());
-    // threads: all take turns with the one lock.
+    // threads: all workers take turns with one lock.
     let lock = GlobalLock::new(plan.switch_interval);
     let shared = Ledger::GlobalLock(&ledger, &lock);
     spawn_and_join(plan, shared, laps, |_| Ok(()))?;
@@ -47,8 +47,8 @@ fn update([balance, updates]: &Account, amount: i64, held: &mut Held<'_>) {
     add(updates, 1, held);
 }
 
-/// A turn may end between load and store, as it may after any call of an
-/// interpreter's.
+/// A turn may end between load and store, as it may after any call in an
+/// interpreter.
 fn add(number: &AtomicI64, amount: i64, held: &mut Held<'_>) {
     let before = number.load(Relaxed);
     held.checkpoint();

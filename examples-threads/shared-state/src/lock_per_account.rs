@@ -1,9 +1,9 @@
-//! A lock for each account: transfers meet only where their accounts do.
+//! A lock for each account: only transfers that share an account wait.
 //!
-//! Two locks are held at once, and no deadlock can come of it, because
-//! everyone takes the one of the lower account first. Of the workers that
-//! wait, look at the one that holds the highest account: what it waits for
-//! is higher still, so its holder waits for nobody, and will let go.
+//! A worker holds two locks at once. This cannot deadlock, because everyone
+//! locks the lower account first. Of all waiting workers, look at the one that
+//! holds the highest account: it waits for an even higher one, so the holder
+//! of that one is not waiting, and will release it.
 
 use std::sync::Mutex;
 

@@ -1,7 +1,7 @@
 //! Shared state: many workers update one ledger; nothing may be lost.
 //! Here: threads, which see the ledger because they share all memory.
 //! There: examples-processes/shared-state/src/main.rs
-//! Watch: what each variant shares, and what keeps two from writing at once.
+//! Watch: what each variant shares, and what prevents simultaneous writes.
 //! Run: cargo run --release -p shared-state-threads -- --quick
 
 mod atomic;
@@ -61,7 +61,7 @@ fn run_variant(plan: Plan) -> Result<Finished> {
     Ok(Finished { plan, balances, updates, laps })
 }
 
-/// What a worker is told.
+/// What a worker is given.
 #[derive(Clone)]
 struct Job<'a> {
     plan: Plan,
@@ -69,7 +69,7 @@ struct Job<'a> {
 }
 
 /// What the workers of each variant share.
-// threads: all memory is shared already, so a reference will do.
+// threads: all memory is shared already, so a reference is enough.
 #[derive(Clone)]
 enum Ledger<'a> {
     Racy(&'a [Account]),
@@ -82,7 +82,7 @@ enum Ledger<'a> {
     Partition,
 }
 
-/// What every worker does: the work of its variant.
+/// What every worker does: its variant's work.
 fn worker(job: Job, parent: &mut Parent) -> Result<Sums> {
     write_global();
     let Job { plan, ledger } = job;
@@ -103,8 +103,8 @@ fn worker(job: Job, parent: &mut Parent) -> Result<Sums> {
     Ok(Sums::new())
 }
 
-/// Starts the workers, releases them all at once, does `meanwhile`, and
-/// waits until they are done.
+/// Starts the workers, releases them all at once, runs `meanwhile`, and
+/// waits until they have finished.
 fn spawn_and_join(
     plan: &Plan,
     ledger: Ledger,

@@ -1,7 +1,7 @@
-//! No sharing: one owns the ledger, the others send it their transfers.
+//! No sharing: the parent owns the ledger, the workers send it transfers.
 //!
-//! Sent one by one, a transfer would cost far more than it is worth; so they
-//! travel in batches, as letters do.
+//! Sending each transfer by itself would cost far more than making it, so
+//! they are sent in batches.
 
 use anyhow::Result;
 use common::{
@@ -13,10 +13,10 @@ use thread_kit::Parent;
 
 use crate::{Ledger, spawn_and_join};
 
-/// Transfers in a batch: as many as a pipe takes in one piece, on both sides.
+/// Transfers per batch: as many as a pipe takes in one piece, on both sides.
 const BATCH: usize = 341;
 
-/// Batches on their way: as many as a pipe holds, on both sides.
+/// Batches in flight: as many as a pipe has room for, on both sides.
 const QUEUE: usize = 16;
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
@@ -44,7 +44,7 @@ pub fn worker(
     }
 }
 
-/// Makes every transfer that comes, until the last sender is gone.
+/// Makes every transfer it receives, until the last sender is gone.
 fn own(balances: &mut [i64], receiver: Receiver<Vec<Transfer>>) -> Result<()> {
     for batch in receiver {
         for transfer in &batch {
@@ -54,7 +54,7 @@ fn own(balances: &mut [i64], receiver: Receiver<Vec<Transfer>>) -> Result<()> {
     Ok(())
 }
 
-// threads: a transfer is typed, so its accounts are there.
+// threads: a transfer arrives as a value, so its accounts exist.
 fn make(transfer: &Transfer, balances: &mut [i64]) {
     balances[transfer.from as usize] -= i64::from(transfer.amount);
     balances[transfer.to as usize] += i64::from(transfer.amount);

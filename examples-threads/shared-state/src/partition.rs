@@ -1,5 +1,5 @@
-//! No sharing: each adds up what its own transfers change, and the sums are
-//! merged at the end.
+//! No sharing: each worker sums up its own transfers, and the sums are merged
+//! at the end.
 
 use anyhow::Result;
 use common::{
@@ -21,7 +21,7 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Vec<i64>> {
     Ok(balances)
 }
 
-// threads: the sums are moved to the parent, and not one of them is copied.
+// threads: the sums are moved to the parent, and none of them is copied.
 pub fn worker(plan: &Plan, parent: &Parent) -> Result<Sums> {
     let transfers = plan.transfers(parent.index);
     parent.gate.wait()?;

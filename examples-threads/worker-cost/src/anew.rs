@@ -1,4 +1,4 @@
-//! A new worker for each job, as std starts one.
+//! A new worker for each job, started by std.
 
 use std::thread::{Builder, JoinHandle};
 
@@ -17,13 +17,13 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
     Ok(starts)
 }
 
-/// As `thread::spawn` does, which would panic if there can be no thread.
+/// Like `thread::spawn`, which would panic if no thread could be started.
 fn start(token: u64) -> Result<Stamp> {
     let worker = Builder::new().spawn(move || worker(token));
-    join(worker.context("no worker can be started")?)
+    join(worker.context("cannot start a worker")?)
 }
 
-/// Waits for its end.
+/// Waits until it has returned.
 pub fn join(worker: JoinHandle<Stamp>) -> Result<Stamp> {
     worker.join().map_err(|_| anyhow!("a worker panicked"))
 }

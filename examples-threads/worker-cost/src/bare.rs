@@ -1,4 +1,4 @@
-//! The bare limit of a new worker: clone(2), with as little as it takes.
+//! The bare minimum of a new worker: clone(2) with only what it needs.
 
 use std::ffi::{c_int, c_void};
 
@@ -12,7 +12,7 @@ use crate::clone::Mailbox;
 
 /// What it takes to start a worker.
 struct Bare {
-    /// Larger than the few calls of a worker need. Nothing guards its end.
+    /// More than a worker's few calls need. It has no guard page.
     stack: Vec<u128>,
 }
 
@@ -27,18 +27,18 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
 fn start(bare: &mut Bare, token: u64) -> Result<Stamp> {
     let mailbox = Mailbox::new(token);
     let top = bare.stack.as_mut_ptr_range().end;
-    // SAFETY: the stack and the mailbox stay until the worker is gone, which
-    // is waited for below, whatever happens. It has our thread-local memory,
-    // and uses none: it reads the clock and writes to the mailbox. A handler
-    // of a signal might, but the two that there are end the program.
+    // SAFETY: the stack and the mailbox stay until the worker is gone, because
+    // we wait for that below, whatever happens. It has our thread-local memory
+    // and uses none of it: it reads the clock and writes to the mailbox. A
+    // signal handler might use it, but the only two terminate the program.
     let worker = unsafe { mailbox.clone(worker, top) };
-    worker.context("no worker can be started")?;
+    worker.context("cannot start a worker")?;
     Ok(mailbox.wait())
 }
 
-/// The new thread. When it returns, the thread ends.
+/// The new thread. When this returns, the thread exits.
 extern "C" fn worker(mailbox: *mut c_void) -> c_int {
-    // SAFETY: it is that of `start`, which keeps it until this thread is gone.
+    // SAFETY: the mailbox of `start`, which keeps it until this thread is gone.
     let mailbox = unsafe { &*mailbox.cast::<Mailbox>() };
     mailbox.leave(Stamp::now(mailbox.token));
     0

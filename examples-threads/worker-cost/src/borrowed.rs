@@ -1,4 +1,4 @@
-//! A new worker for each job, which sees what its parent has.
+//! A new worker for each job, which sees its parent's memory.
 
 use std::thread::{Builder, scope};
 
@@ -19,13 +19,13 @@ pub fn start(token: u64) -> Result<Stamp> {
     scope(|scope| {
         let work = || worker(&token);
         let worker = Builder::new().spawn_scoped(scope, work);
-        let worker = worker.context("no worker can be started")?;
+        let worker = worker.context("cannot start a worker")?;
         worker.join().map_err(|_| anyhow!("a worker panicked"))
     })
 }
 
-/// The token lies in the parent's memory.
-// threads: this is that memory.
+/// The token is in the parent's memory.
+// threads: the worker uses that same memory.
 fn worker(token: &u64) -> Stamp {
     Stamp::now(*token)
 }

@@ -1,8 +1,8 @@
-//! A thread by a bare call of clone(2), and the memory that it shares with the
+//! A thread started by a bare clone(2), and the memory that it shares with the
 //! thread that waits for it.
 //!
-//! It has no twin: a process that becomes another program leaves its stamp in
-//! a pipe, and the kernel tells its parent that it is gone.
+//! It has no twin: a process that runs a new program leaves its stamp in a
+//! pipe, and the kernel tells the parent that it is gone.
 
 use std::{
     ffi::{c_int, c_void},
@@ -20,8 +20,8 @@ use libc::{
 };
 use rustix::thread::futex;
 
-/// Those of a pthread (pthreads(7)), less what only its library needs: a
-/// memory of its own for thread-local variables, and its number.
+/// The flags of a pthread (pthreads(7)), without those that only its library
+/// needs: its own thread-local memory, and its thread ID.
 const FLAGS: c_int = CLONE_VM
     | CLONE_FS
     | CLONE_FILES
@@ -35,8 +35,8 @@ pub struct Mailbox {
     pub token: u64,
     began: AtomicU64,
     answer: AtomicU64,
-    /// The kernel writes zero here when the worker is gone, and wakes those
-    /// that wait for that (`CLONE_CHILD_CLEARTID`, clone(2)).
+    /// When the worker is gone, the kernel writes zero here and wakes the
+    /// thread that waits for it (`CLONE_CHILD_CLEARTID`, clone(2)).
     lives: AtomicU32,
 }
 
@@ -46,13 +46,13 @@ impl Mailbox {
         Mailbox { token, began, answer, lives: AtomicU32::new(1) }
     }
 
-    /// Starts a thread that is given this mailbox.
+    /// Starts a thread with this mailbox.
     ///
     /// # Safety
     ///
-    /// `stack` is the end of memory that is enough for `worker`. That and the
-    /// mailbox stay where they are until [`wait`](Mailbox::wait) returns.
-    /// `worker` uses no thread-local memory, for it has ours.
+    /// `stack` is the end of memory that is large enough for `worker`. It and
+    /// the mailbox stay in place until [`wait`](Mailbox::wait) returns.
+    /// `worker` uses no thread-local memory, because it has ours.
     pub unsafe fn clone(
         &self,
         worker: extern "C" fn(*mut c_void) -> c_int,
@@ -60,8 +60,8 @@ impl Mailbox {
     ) -> io::Result<()> {
         let mailbox = ptr::from_ref(self).cast_mut().cast();
         let (none, lives) = (ptr::null_mut::<c_void>(), self.lives.as_ptr());
-        // SAFETY: as the caller warrants. There is no place for its number,
-        // and no thread-local memory of its own.
+        // SAFETY: the caller guarantees it. The flags ask for no thread ID and
+        // no thread-local memory, so both places are null.
         let id = unsafe {
             let stack = stack.cast();
             libc::clone(worker, stack, FLAGS, mailbox, none, none, lives)
@@ -72,13 +72,13 @@ impl Mailbox {
         }
     }
 
-    /// The end of the worker orders these stores before the loads below.
+    /// The worker's exit orders these stores before the loads below.
     pub fn leave(&self, stamp: Stamp) {
         self.began.store(stamp.began, Relaxed);
         self.answer.store(stamp.answer, Relaxed);
     }
 
-    /// Waits until the worker is gone: its stamp.
+    /// Waits until the worker is gone, and returns its stamp.
     pub fn wait(&self) -> Stamp {
         while self.lives.load(Acquire) != 0 {
             let flags = futex::Flags::empty();

@@ -7,10 +7,10 @@ use common::{
 };
 use thread_kit::{Parent, scope};
 
-/// What std gives to a thread, and what each worker of a crew adds.
-// threads: one that ends leaves its stack to the next one (glibc), with all
-// that was ever touched of it, and that one would seem to cost nothing. So a
-// larger crew has larger stacks, which nobody has used.
+/// The default stack of std, and what each worker of a crew adds to it.
+// threads: glibc gives the stack of an exited thread to the next one, with all
+// pages that were ever touched, so the next one would seem to cost nothing. So
+// a larger crew has larger stacks, which no thread has used before.
 const USUAL_STACK: usize = 2 << 20;
 const MORE: usize = 64 << 10;
 
@@ -41,8 +41,8 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Crew> {
     })
 }
 
-/// Reads the table, and makes a copy; or does nothing, if there is none.
-// threads: the copy goes with the answer, so it is there until the join.
+/// Reads the table and makes a copy, or does nothing if there is none.
+// threads: the copy is part of the answer, so it exists until the join.
 fn worker(table: &[u64], parent: &mut Parent) -> Result<(u64, Vec<u64>)> {
     parent.gate.wait()?;
     let own = table.to_vec();

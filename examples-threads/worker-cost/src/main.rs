@@ -1,7 +1,7 @@
 //! Worker cost: what does a worker cost to start and to keep?
-//! Here: threads, which take a stack, and a place with the scheduler.
+//! Here: threads, which need a stack and an entry in the scheduler.
 //! There: examples-processes/worker-cost/src/main.rs
-//! Watch: what grows with the parent, and what a worker holds that waits.
+//! Watch: what grows with the parent, and what a waiting worker takes up.
 //! Run: cargo run --release -p worker-cost-threads -- --quick
 
 mod anew;
@@ -62,7 +62,7 @@ fn run_plan(plan: Plan) -> Result<Finished> {
     Ok(Finished::new(plan, costs, laps))
 }
 
-/// A worker of the kind that does one thing, and ends.
+/// A worker that does one thing and exits.
 fn worker(token: u64) -> Stamp {
     Stamp::now(token)
 }

@@ -9,8 +9,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
     let pool = ThreadPoolBuilder::new().num_threads(1).build();
-    let pool = pool.context("no worker can be started")?;
-    // A worker that has run this stands ready.
+    let pool = pool.context("cannot start a worker")?;
+    // A worker that has run this is ready.
     pool.broadcast(|_| ());
     laps.started();
     let starts = measure(plan, |token| start(&pool, token))?;

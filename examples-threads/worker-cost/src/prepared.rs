@@ -1,4 +1,4 @@
-//! A new worker for each job, with something done to it before it starts.
+//! A new worker for each job, which is set up before it starts.
 
 use std::thread::Builder;
 
@@ -17,12 +17,12 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
     Ok(starts)
 }
 
-/// A name costs a call of the kernel, made by the new thread before it does
-/// anything else. A stack of another size is taken from no cache.
+/// A name costs a system call, which the new thread makes before anything
+/// else. A stack of another size does not come from a cache.
 fn start(token: u64) -> Result<Stamp> {
     let worker = Builder::new()
         .name("prepared".into())
         .stack_size(1 << 16)
         .spawn(move || worker(token));
-    join(worker.context("no worker can be started")?)
+    join(worker.context("cannot start a worker")?)
 }

@@ -1,4 +1,4 @@
-//! The bare limit of a worker that is there already: a word to sleep on.
+//! The bare minimum for a worker that already runs: a word to sleep on.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use thread_kit::{Parent, scope};
 type To = Sender<Arc<Heap>>;
 type From = Receiver<Arc<Heap>>;
 
-/// Where there is nothing more to do.
+/// Sent instead of a sequence number when there is no more work.
 const END: u64 = u64::MAX;
 
 pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
@@ -31,7 +31,7 @@ pub fn run(plan: &Plan, laps: &mut Laps) -> Result<Starts> {
         scope.open_gate();
         let mut sequence = 0..;
         let starts = measure(plan, |token| {
-            let next = sequence.next().context("no number is left")?;
+            let next = sequence.next().context("out of sequence numbers")?;
             start(&mut to, &mut from, [1 + next, token])
         });
         to.send(&[END, 0]);

@@ -1,4 +1,4 @@
-//! A server that is asked for a worker's work.
+//! A server that does a worker's job on request.
 
 use anyhow::Result;
 use common::{
@@ -36,8 +36,8 @@ fn start(
     Ok(answers.recv()?)
 }
 
-/// The server. How many it has served is its answer.
-// threads: it does the work itself, and needs nobody new for that.
+/// The server. It answers with the number of requests that it served.
+// threads: it does the work itself, without a new thread.
 fn worker(
     requested: Receiver<u64>,
     served: Sender<Stamp>,

@@ -1,4 +1,4 @@
-//! What the comparison is asked to do.
+//! The command line.
 
 use std::{
     env,
@@ -27,20 +27,20 @@ const EXAMPLES: &str = "\
 Examples:
   scripts/compare.sh --quick               the answer, in a minute
   scripts/compare.sh --all                 every figure, in six minutes
-  scripts/compare.sh --scenario matrix     one pair
-  scripts/compare.sh --budget 900          until more of it is decided
-  scripts/compare.sh --calibrate           may the judge be trusted here?
+  scripts/compare.sh --scenario matrix     one pair only
+  scripts/compare.sh --budget 900          measure longer, to decide more rows
+  scripts/compare.sh --calibrate           can verdicts be trusted here?
   scripts/compare.sh --compare-with OLD.json
-                                           what changed since
-  scripts/compare.sh --report old.json     the report of an earlier comparison
-  scripts/compare.sh --advise              which is for your task?
+                                           what changed since OLD.json
+  scripts/compare.sh --report old.json     rebuild the report of an earlier run
+  scripts/compare.sh --advise              threads or processes for your task?
 
-Exit status: 0 every pair was judged, 1 one was refused, 2 bad usage;
+Exit status: 0 if every pair was judged, 1 if one was refused, 2 on bad usage;
 with --compare-with, 1 if anything got clearly worse or is not comparable;
-with --calibrate, 1 if more than 5 of a hundred verdicts were false;
-130 after Ctrl-C. Ctrl-C loses no sample that was taken.";
+with --calibrate, 1 if more than 5 of 100 verdicts were wrong;
+130 after Ctrl-C, which keeps every sample taken so far.";
 
-/// What means nothing where nothing is measured.
+/// Flags that make no sense when nothing is measured.
 const MEASURING: [&str; 9] = [
     "all",
     "quick",
@@ -53,24 +53,24 @@ const MEASURING: [&str; 9] = [
     "no_python",
 ];
 
-/// How many seconds are measured: with `--quick`, and without.
+/// Default budget in seconds: with `--quick`, and without.
 const BUDGETS: [u64; 2] = [65, 330];
 
-/// Runs every pair on this machine, proves that both sides did the same
-/// work, and says in words which is faster
+/// Runs every pair on this machine, verifies that both sides did the same
+/// work, and reports which is faster
 #[derive(Debug, Parser)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Only what answers each scenario's question
+    /// Measure only the figures that answer each scenario's question
     #[arg(long)]
     pub quick: bool,
 
-    /// Print every row and every claim, and what CPython has to say; without
-    /// it only rows that answer a question, and claims that do not simply hold
+    /// Print every row, every claim and the tables with CPython; by default
+    /// only the main rows and the claims that do not simply hold
     #[arg(long)]
     pub all: bool,
 
-    /// Compare this scenario only; may be given more than once
+    /// Compare only this scenario (repeatable)
     #[arg(
         long = "scenario",
         value_name = "NAME",
@@ -78,20 +78,20 @@ pub struct Arguments {
     )]
     scenarios: Vec<String>,
 
-    /// How long to measure: what is not decided by then is too noisy to tell.
-    /// Each figure has eight pairs of programs, however long those take
-    /// [default: 330, quick: 65]
+    /// How long to measure; rows undecided by then are "too noisy to tell".
+    /// Every figure gets at least eight pairs of programs, however long they
+    /// take [default: 330, quick: 65]
     #[arg(long, value_name = "SECONDS", value_parser = parse_budget)]
     budget: Option<Duration>,
 
-    /// Where to keep all samples, and beside them, as .html, the report; a
-    /// file of that name is overwritten, unless --advise or --readme read it
+    /// Where to save the samples, with the report beside them as .html; an
+    /// existing file is overwritten, except that --advise and --readme read it
     /// [default: compare/samples.json under target]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Judge the judge, in some ten minutes: let it compare each program with
-    /// itself, as it is and made to look slower by 3 and by 10 %
+    /// Calibrate, in about ten minutes: compare each program with itself, and
+    /// with itself made to look 3 % and 10 % slower
     #[arg(
         long,
         conflicts_with_all =
@@ -99,8 +99,8 @@ pub struct Arguments {
     )]
     pub calibrate: bool,
 
-    /// Measure nothing: compare a file of samples with an older one, each
-    /// side with itself [default of NEW: where the samples are kept]
+    /// Measure nothing: compare two files of samples, each side with its own
+    /// older figures [default for NEW: the usual file of samples]
     #[arg(
         long,
         value_names = ["OLD", "NEW"],
@@ -109,29 +109,29 @@ pub struct Arguments {
     )]
     compare_with: Option<Vec<PathBuf>>,
 
-    /// Write the report of these samples again, and measure nothing
+    /// Measure nothing: rebuild the report of these samples
     #[arg(long, value_name = "FILE", exclusive = true)]
     pub report: Option<PathBuf>,
 
-    /// Print the ids of all figures that claims, advice, charts and README.md
-    /// rest on, and measure nothing
+    /// Measure nothing: print the ids of all figures used by claims, advice,
+    /// charts and README.md
     #[arg(long, hide = true, exclusive = true)]
     pub list_ids: bool,
 
-    /// Compare with this CPython too, besides python3 (repeatable); one that
-    /// is free-threaded, say
+    /// Also compare with this CPython, besides python3 (repeatable), for
+    /// example a free-threaded build
     #[arg(long, value_name = "PATH")]
     python: Vec<PathBuf>,
 
-    /// Leave CPython out
+    /// Do not run CPython
     #[arg(long, conflicts_with = "python")]
     no_python: bool,
 
-    /// The seed of the input
+    /// Seed of the input
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
-    /// How many workers each side gets [default: one for each core]
+    /// Workers per side [default: one per core]
     #[arg(long, value_name = "N", value_parser = parse_workers)]
     workers: Option<usize>,
 
@@ -144,52 +144,51 @@ pub struct Arguments {
     )]
     deadline: Duration,
 
-    /// Measure nothing: ask about your task, and say what to take, by the
-    /// last results of this machine
+    /// Measure nothing: ask about your task, and recommend threads or processes
+    /// from this machine's last results
     #[arg(long, conflicts_with_all = MEASURING)]
     pub advise: bool,
 
     #[command(flatten)]
     pub task: Task,
 
-    /// Measure nothing: write the table of the last results into README.md
+    /// Measure nothing: write a table of the last results into README.md
     #[arg(long, conflicts_with = "advise", conflicts_with_all = MEASURING)]
     pub readme: bool,
 
-    /// Where the programs of the demos are [default: beside this one]
+    /// Where the demo programs are [default: beside this one]
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
 
-    /// Leave no pair out, however much of its time the host took
+    /// Keep every pair, however much CPU time the hypervisor took
     #[arg(long, hide = true)]
     keep_disturbed: bool,
 
-    /// Where the scripts for CPython are [default: scripts/cpython]
+    /// Where the CPython scripts are [default: scripts/cpython]
     #[arg(long, value_name = "DIR", hide = true)]
     scripts: Option<PathBuf>,
 }
 
 impl Arguments {
-    /// One plan for each scenario that was chosen, in the order of the list.
+    /// One plan per chosen scenario, in the order of the list.
     pub fn plans(&self) -> Vec<Plan> {
         let plan = |scenario| Plan::of(scenario, self.workers(), self.quick);
         let all = scenarios::ALL.iter();
         all.filter(|scenario| self.chose(scenario)).map(plan).collect()
     }
 
-    /// Where the scripts are: in the workspace that this program was built
-    /// from, for they are not built into it.
+    /// Where the scripts are: in the workspace this program was built from.
+    /// They are not built in.
     fn scripts(&self) -> PathBuf {
         const USUAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cpython");
         self.scripts.clone().unwrap_or_else(|| USUAL.into())
     }
 
-    /// The interpreters of Python that the scripts are run by: none to judge
-    /// the judge.
+    /// The Python interpreters to run the scripts with; none when calibrating.
     ///
     /// # Errors
     ///
-    /// Fails if one that was asked for cannot run them.
+    /// Fails if a requested interpreter cannot run them.
     fn interpreters(&self) -> anyhow::Result<Interpreters> {
         match self.no_python || self.calibrate {
             true => Ok(Interpreters::default()),
@@ -201,8 +200,8 @@ impl Arguments {
     ///
     /// # Errors
     ///
-    /// Fails if there is no folder of programs, or if an interpreter that was
-    /// asked for cannot run the scripts.
+    /// Fails if the folder of programs does not exist, or if a requested
+    /// interpreter cannot run the scripts.
     pub fn bench(&self) -> anyhow::Result<Bench> {
         Ok(Bench {
             programs: self.programs()?,
@@ -220,17 +219,17 @@ impl Arguments {
         self.budget.unwrap_or(if self.quick { quick } else { full })
     }
 
-    /// How many workers each side gets, where one side's speed-up is not in
-    /// question.
+    /// How many workers each side gets, except where one worker is measured for
+    /// the speed-up.
     pub fn workers(&self) -> usize {
         self.workers.unwrap_or_else(machine::cores)
     }
 
-    /// The folder that holds the programs.
+    /// The folder of the programs.
     ///
     /// # Errors
     ///
-    /// Fails if there is no such folder.
+    /// Fails if it does not exist.
     fn programs(&self) -> anyhow::Result<PathBuf> {
         let folder = match &self.programs {
             Some(folder) => folder.clone(),
@@ -241,12 +240,13 @@ impl Arguments {
             .with_context(|| format!("no programs in {}", Escaped(&folder)))
     }
 
-    /// The file that keeps the samples. There is always one: a figure whose
-    /// samples are gone can be neither checked nor compared with later.
+    /// The file of samples. There always is one: without its samples, a figure
+    /// can neither be checked nor compared later.
     ///
     /// # Errors
     ///
-    /// Fails if there is no folder of programs to derive it from.
+    /// Fails if the default is needed and the folder of programs does not
+    /// exist.
     pub fn samples(&self) -> anyhow::Result<PathBuf> {
         if let Some(file) = &self.json {
             return Ok(file.clone());
@@ -256,11 +256,12 @@ impl Arguments {
         Ok(target.join("compare").join("samples.json"))
     }
 
-    /// The old file and the new one, if two are to be compared.
+    /// The old and the new file, with `--compare-with`.
     ///
     /// # Errors
     ///
-    /// Fails if there is no folder of programs to derive the new one from.
+    /// Fails if the default is needed and the folder of programs does not
+    /// exist.
     pub fn compare_with(&self) -> anyhow::Result<Option<[PathBuf; 2]>> {
         match self.compare_with.as_deref() {
             None => Ok(None),
@@ -288,21 +289,21 @@ fn beside_this_program() -> anyhow::Result<PathBuf> {
 fn parse_workers(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(workers) if WORKERS.contains(&workers) => Ok(workers),
-        _ => Err("a number of workers from 1 to 1024 is needed".into()),
+        _ => Err("must be a number of workers from 1 to 1024".into()),
     }
 }
 
-/// A part of a second is understood too.
+/// Fractions of a second are allowed.
 fn parse_deadline(text: &str) -> Result<Duration, String> {
     match parse_seconds(text) {
         Some(time) if !time.is_zero() => Ok(time),
-        _ => Err("a number of seconds above 0, up to a day, is needed".into()),
+        _ => Err("must be a number of seconds above 0, at most a day".into()),
     }
 }
 
-/// With none, each row has its first look, and no more.
+/// With zero, each row gets its first look and no more.
 fn parse_budget(text: &str) -> Result<Duration, String> {
-    let needed = "a number of seconds from 0, up to a day, is needed";
+    let needed = "must be a number of seconds from 0, at most a day";
     parse_seconds(text).ok_or_else(|| needed.into())
 }
 

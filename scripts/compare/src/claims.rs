@@ -1,23 +1,23 @@
-//! What people say of threads and processes, judged by what was measured.
+//! What people say about threads and processes, judged by the measurements.
 //!
-//! A claim has a rule, which is data: which figures it rests on, what they are
-//! held against, and what confirms or refutes it. Verdicts come from rules
-//! alone, so that another machine may have others. The rules follow from the
-//! statements: a threshold says what a word of the statement is taken to mean.
+//! A claim has a rule, which is data: the figures it uses, the thresholds they
+//! are compared with, and what confirms or refutes it. Verdicts follow from
+//! rules alone, so they can differ between machines. The rules follow from the
+//! statements: a threshold defines what a word of the statement means.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
 //! | [`claim`] | what a claim is, and what becomes of it |
 //! | [`ruling`](mod@ruling) | how a claim can stand |
 //! | [`quantity`] | what a rule can ask for |
 //! | [`rule`] | what a rule is made of |
 //! | [`interpret`] | from a rule and the quantities to a ruling |
-//! | [`evidence`] | what was measured, as rules see it |
-//! | [`facts`] | what became of workers |
+//! | [`evidence`] | the measurements, as rules see them |
+//! | [`facts`] | what happened to workers |
 //! | [`texts`] | what is counted in the sources |
-//! | [`answers`] | every quantity, by these three |
-//! | [`sources`] | the sources, as they were built |
-//! | [`about`] | the claims themselves, by what they are about |
+//! | [`answers`] | every quantity, from these three |
+//! | [`sources`] | the sources, as of the build |
+//! | [`about`] | the claims themselves, by topic |
 //! | [`needs`] | the answer: what to use for what |
 
 mod about;
@@ -62,7 +62,7 @@ pub static GROUPS: LazyLock<[Group; 7]> = LazyLock::new(|| {
     ]
 });
 
-/// All claims, by group, as these results have them stand.
+/// All claims, by group, with their verdicts from these results.
 pub fn judge(results: &Results) -> Vec<Judged> {
     let rust = Evidence::of_rust(results);
     let interpreters = 0..results.heading.interpreters.len();
@@ -92,7 +92,7 @@ pub fn answers(results: &Results) -> Vec<Answer> {
     all_needs().iter().map(|need| need.answer(&rust)).collect()
 }
 
-/// The ids of the figures that rules ask for, by language and scenario.
+/// The ids of the figures that rules use, by language and scenario.
 pub fn asked() -> impl Iterator<Item = (&'static str, &'static str, String)> {
     let needs = all_needs();
     let needed: Vec<_> = needs.iter().flat_map(Need::figures).collect();

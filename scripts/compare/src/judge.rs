@@ -1,18 +1,18 @@
-//! When enough is measured, and what it says of the two sides.
+//! When enough is measured, and how the two sides compare.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
-//! | [`stopping`] | when a row is decided, although one looks again and again |
+//! | [`stopping`] | when a row is decided, despite repeated looks |
 //! | [`finding`] | what a ratio means: numbers only |
-//! | [`words`] | the same, as a person reads it |
+//! | [`words`] | the same as text |
 //! | [`verdict`] | the rows of a scenario |
 //! | [`look`](mod@look) | what is decided, and how many slices are next |
 //! | [`schedule`] | which pair of programs comes next |
-//! | [`results`] | all that was measured, now or read back from a file |
+//! | [`results`] | everything measured, now or read back from a file |
 //! | [`beside`] | a scenario in two languages |
 //! | [`disturbance`] | what may have disturbed the figures |
-//! | [`change`] | what changed from one comparison to another |
-//! | [`calibration`] | what the judge says of pairs whose truth is known |
+//! | [`change`] | what changed between two comparisons |
+//! | [`calibration`] | the judge's verdicts on pairs with a known truth |
 
 pub mod beside;
 pub mod calibration;

@@ -1,15 +1,15 @@
-//! Threads or processes? Runs every pair on this machine, proves that both
-//! sides did the same work, and says in words what came out.
+//! Threads or processes? Runs every pair on this machine, verifies that both
+//! sides did the same work, and reports the results.
 //!
-//! | floor | holds |
+//! | floor | contents |
 //! |---|---|
-//! | [`run`](mod@run) | programs, what they are asked, and what they answer |
-//! | [`judge`] | when enough is measured, and what it says of the two sides |
-//! | [`claims`] | what people say of both, held against it |
-//! | [`show`] | the pages: for a terminal, a browser, README.md; the advice |
+//! | [`run`](mod@run) | programs: what they are asked, and what they answer |
+//! | [`judge`] | when enough is measured, and how the two sides compare |
+//! | [`claims`] | what people say about both, compared with that |
+//! | [`show`] | the pages for terminal, browser and README.md; the advice |
 //!
 //! A floor imports from those above it in this list, and from none below; a
-//! test holds them to that.
+//! test enforces it.
 //!
 //! Linux only: [`run::program`] and [`run::environment`].
 
@@ -82,8 +82,8 @@ fn calibrate(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The exit status is 0 if nothing got clearly worse: a script can take this
-/// for a guard.
+/// The exit status is 0 if nothing got clearly worse, so scripts can use it as
+/// a regression guard.
 fn compare_with(old: &Path, new: &Path) -> anyhow::Result<ExitCode> {
     let (old, new) = (Results::read(old)?, Results::read(new)?);
     let changes = change::changes(&old, &new)?;
@@ -101,8 +101,8 @@ fn compare_with(old: &Path, new: &Path) -> anyhow::Result<ExitCode> {
 
 /// The exit status is 0 if every scenario was judged, 1 if one was refused.
 fn compare(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    // The samples are on disk already, and the program that runs holds a
-    // lifeline, which the kernel cuts with this process.
+    // The samples are already on disk, and the running program holds a
+    // lifeline, which the kernel closes with this process.
     demo::end_on_signals()?;
     let bench = arguments.bench()?;
     let budget = arguments.budget();
@@ -167,7 +167,7 @@ fn write_readme(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A line for each: the language, the scenario and the id.
+/// One line each: the language, the scenario and the id.
 fn list_ids() -> anyhow::Result<ExitCode> {
     for (language, scenario, id) in asked::all() {
         demo::print(format_args!("{language} {scenario} {id}\n"))?;
@@ -177,7 +177,7 @@ fn list_ids() -> anyhow::Result<ExitCode> {
 
 fn last_results(arguments: &Arguments) -> anyhow::Result<Results> {
     Results::read(&arguments.samples()?).context(
-        "there is nothing to go by: run scripts/compare.sh first, which \
+        "there are no results yet: run scripts/compare.sh first, which \
          measures",
     )
 }

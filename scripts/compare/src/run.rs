@@ -1,21 +1,21 @@
 //! Programs: what they are asked, and what they answer.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
 //! | [`plan`] | what is asked of which program |
-//! | [`bench`](mod@bench) | pairs of programs: started, asked, ended |
+//! | [`bench`](mod@bench) | pairs of programs: started, asked, stopped |
 //! | [`program`] | one program |
 //! | [`session`] | what is measured together |
-//! | [`measured`] | what came of one scenario, by pairs of programs |
+//! | [`measured`] | the samples of one scenario, by pairs of programs |
 //! | [`figures`] | what is compared |
-//! | [`document`] | from what a program printed to an outcome |
+//! | [`document`] | from the output of a program to an outcome |
 //! | [`agreement`] | whether both sides did the same work |
 //! | [`refusal`] | why a slice does not count, in words |
-//! | [`samples`] | the format of the file that keeps every sample |
-//! | [`journal`] | that file, as it is written |
-//! | [`interpreter`] | the interpreters of Python that there are |
-//! | [`environment`] | what else went on while the programs ran |
-//! | [`progress`] | the line on a terminal |
+//! | [`samples`] | the format of the file of samples |
+//! | [`journal`] | that file while it is being written |
+//! | [`interpreter`] | the available Python interpreters |
+//! | [`environment`] | what else happened while the programs ran |
+//! | [`progress`] | the progress line on a terminal |
 
 pub mod agreement;
 pub mod bench;

@@ -1,17 +1,17 @@
-//! The pages: for a terminal, a browser, README.md; and the advice.
+//! The pages for terminal, browser and README.md; the advice.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
-//! | [`comparison`] | all that is shown |
+//! | [`comparison`] | everything that is shown |
 //! | [`answer`] | when to use which |
 //! | [`table`] | the page for a terminal |
 //! | [`report`] | the same with plots and sources, as one HTML file |
 //! | [`readme`] | the table of results in README.md |
-//! | [`advise`] | which side is for a task, by these results |
+//! | [`advise`] | which side suits a task, by these results |
 //! | [`side_by_side`] | the page of two comparisons |
 //! | [`calibration`] | the page of a calibration |
-//! | [`asked`] | the ids of all figures that anything rests on |
-//! | [`shell`] | arguments as a person types them |
+//! | [`asked`] | the ids of all figures that are used anywhere |
+//! | [`shell`] | arguments as typed in a shell |
 
 pub mod advise;
 pub mod answer;

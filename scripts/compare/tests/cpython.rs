@@ -299,10 +299,8 @@ fn another_answer_than_is_expected_is_an_error() {
         assert_eq!(refused.status.code(), Some(1), "{said}");
         assert!(refused.stdout.is_empty());
         let answer = said
-            .strip_prefix("error: the answer is ")
-            .and_then(|rest| {
-                rest.strip_suffix(", and not another as expected\n")
-            })
+            .strip_prefix("error: wrong answer: got ")
+            .and_then(|rest| rest.strip_suffix(", expected another\n"))
             .unwrap_or_else(|| panic!("{said}"));
         assert!(expecting(answer).status.success());
     }

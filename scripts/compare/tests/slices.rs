@@ -220,7 +220,7 @@ fn a_program_answers_line_by_line_until_its_stdin_ends() {
             ("[\"--variant\", 7]", "JSON array of strings"),
             ("[\"--variant=none\"]", "none"),
             ("[\"--help\"]", ""),
-            ("[\"--list-variants\"]", "nothing in place of one"),
+            ("[\"--list-variants\"]", "must be a run"),
             ("[\"--slices\"]", "of its own"),
             ("[\"--lifeline\"]", "of its own"),
             ("[\"--workers=0\"]", "1"),
@@ -230,7 +230,7 @@ fn a_program_answers_line_by_line_until_its_stdin_ends() {
         }
         let wrong = [&LITTLE[..], &["--expect=77"]].concat();
         let words = living.error(&json!(wrong).to_string());
-        assert!(words.contains("not 77 as expected"), "{words}");
+        assert!(words.contains("expected 77"), "{words}");
         let right = format!("--expect={}", first.answer);
         let again = living.outcome(&[&LITTLE[..], &[&right]].concat());
         assert_eq!(again.answer, first.answer);

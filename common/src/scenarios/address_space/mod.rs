@@ -1,39 +1,9 @@
-//! Each worker maps, touches and unmaps memory of its own, allocates, and
-//! opens and closes a file of its own. No worker ever sees what another has:
-//! what they share, if they are threads, is only where it is written down.
+#![doc = include_str!("README.md")]
 //!
-//! What both siblings share: the ladder of measurements, the operations, what
-//! must come of them, and the outcome.
+//! # The module
 //!
-//! # What the kernel serialises
-//!
-//! One address space has one `mmap_lock`, for many readers or one writer, and
-//! each mapping in it a lock of its own, for the few who change nothing but
-//! that one (Documentation/mm/process_addrs.rst in the kernel's source).
-//!
-//! - `map`: `mmap_lock` for writing, once to map and once to unmap. Since
-//!   Linux 4.20 it is downgraded while pages are given back, which is for
-//!   page faults beside it: two who unmap still exclude each other
-//!   (process_addrs.rst, "mmap write lock downgrading"; commit dd2283f2605e).
-//! - `touch`: the same, and page faults in between. A fault takes the lock of
-//!   its mapping only, since Linux 6.4 (<https://lwn.net/Articles/937943/>);
-//!   where somebody changes that mapping, it is back to `mmap_lock`. That
-//!   happens: a mapping is all memory side by side with the same attributes,
-//!   so what two threads map is often one.
-//! - `allocate`: malloc has several arenas with a lock each (malloc(3)). A
-//!   block beyond a threshold is a mapping, and so is its memory when it is
-//!   used; the threshold follows what is freed, from 128 KiB up to 32 MiB
-//!   (mallopt(3), `M_MMAP_THRESHOLD`). Of these sizes, only the largest is.
-//! - `protect`: `mmap_lock` for writing; and every core on which this address
-//!   space runs must forget what it knows of the pages. Where it has never
-//!   run, nobody needs to be told (Documentation/core-api/cachetlb.rst).
-//! - `files`: `file_lock` of the descriptor table, for each change of it,
-//!   which spins. Looking a descriptor up takes no lock since Linux 2.6.12
-//!   (Documentation/filesystems/files.rst).
-//!
-//! A thread that waits for `mmap_lock` may sleep, and that is a voluntary
-//! switch. One that spins, or waits until all cores have forgotten, takes CPU
-//! time. Both are counted, and the page faults, for each operation.
+//! Shared by both siblings: the series of measurements, the operations, their
+//! expected results, and the outcome.
 
 use std::fmt;
 
@@ -57,22 +27,21 @@ pub use work::{Work, WorkReport};
 #[derive(Debug, Parser)]
 #[command(after_help = "\
 Examples:
-  PROGRAM                        every operation, by one worker and by many
+  PROGRAM                        every operation, with one worker and many
   PROGRAM --variant map          only what locks the address space itself
   PROGRAM --variant touch --size 1MiB
                                  one operation, one size
-  PROGRAM --workers 8            from one worker to 8, and to 16
-  PROGRAM --operations 100000    for longer, and so with less noise
+  PROGRAM --workers 8            one worker, then 8, then 16
+  PROGRAM --operations 100000    a longer run with less noise
   PROGRAM --quick --json         for a script")]
 pub struct Args {
-    /// Operations of each measurement, of all workers together [default: for
-    /// some 50 ms, so more where one is faster]
+    /// Operations per measurement, of all workers together [default: for some
+    /// 50 ms, so more for faster ones]
     #[arg(long, value_name = "N",
           value_parser = RangedU64ValueParser::<u64>::new().range(1..=1 << 40))]
     operations: Option<u64>,
 
-    /// Only with so much memory, which is one of those that are usual
-    /// (repeatable)
+    /// Measure only this size, one of the usual ones (repeatable)
     #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
     size: Vec<usize>,
 
@@ -97,9 +66,9 @@ impl Arguments for Args {
 
     fn check(&self, _model: Model) -> Result<(), String> {
         match self.plans().is_empty() {
-            true => Err("no operation has that --size: memory is of 64KiB, \
-                         1MiB or 128MiB, what is protected is of 64KiB, and \
-                         files have none"
+            true => Err("no operation has that --size: the sizes are 64KiB, \
+                         1MiB and 128MiB; protect has 64KiB only, and files \
+                         has no size"
                 .into()),
             false => Ok(()),
         }
@@ -107,8 +76,8 @@ impl Arguments for Args {
 }
 
 impl Args {
-    /// The measurements, one after the other: each operation at each size, by
-    /// one worker, by as many as are asked for, and by twice as many.
+    /// The measurements in order: each operation at each size, with one worker,
+    /// with the requested number, and with twice as many.
     pub fn plans(&self) -> Vec<Plan> {
         let is_asked =
             |size: &&usize| self.size.is_empty() || self.size.contains(size);
@@ -159,7 +128,7 @@ impl Args {
     }
 }
 
-/// What a worker does again and again, with nothing but its own.
+/// What a worker does again and again, using only what is its own.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize,
 )]
@@ -180,19 +149,19 @@ pub enum Operation {
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// The step from page to page. Where pages are larger, some steps find the
-/// page touched already, on both sides alike.
+/// The distance between touched bytes. Where pages are larger, some bytes lie
+/// on a page that was touched already, for both siblings alike.
 pub(crate) const PAGE: usize = 4 * KIB;
 
-/// What all workers together touch at once, at most: 128 MiB each with two
-/// cores. With more, the last pages of a long mapping stay untouched, so that
-/// no machine runs out of memory for having many cores.
+/// The most that all workers together touch at once: 128 MiB each with two
+/// cores. With more cores, the last pages of a large mapping stay untouched, so
+/// that a machine with many cores does not run out of memory.
 const MOST_TOUCHED: usize = 512 * MIB;
 
 impl Operation {
-    /// A small mapping, which a block of glibc's is not yet, a larger one,
-    /// and one that it always is (mallopt(3): the threshold is 128 KiB at
-    /// first and follows what is freed, up to 32 MiB).
+    /// A small size, at which a glibc block is not a mapping yet; a larger one;
+    /// and one at which it always is (mallopt(3): the threshold starts at 128
+    /// KiB and follows the sizes of freed blocks, up to 32 MiB).
     const SIZES: [usize; 3] = [64 * KIB, MIB, 128 * MIB];
 
     fn sizes(self) -> &'static [usize] {
@@ -205,9 +174,9 @@ impl Operation {
         }
     }
 
-    /// As many as take some 35 ms, where those who wait for each other are
-    /// slow at it. All workers together make so many, and not each: or a
-    /// measurement would take the longer, the more cores there are.
+    /// As many as take some 35 ms on the side where workers wait for each
+    /// other. This is the total for all workers: otherwise a measurement would
+    /// take longer the more cores there are.
     fn usual(self, size: usize) -> u64 {
         match (self, size) {
             (Operation::Map, _) => 6000,
@@ -231,35 +200,35 @@ impl fmt::Display for Operation {
 /// One measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// What is done.
+    /// The operation.
     pub operation: Operation,
-    /// Bytes of memory that it is done with; none for files.
+    /// Bytes of memory per operation; none for files.
     pub size: usize,
-    /// Bytes of them that are touched, if it is about that.
+    /// How many of these bytes are touched, for `touch`.
     pub touched: usize,
-    /// How often it is done, by all workers together.
+    /// Operations of all workers together.
     pub operations: u64,
-    /// How many share that.
+    /// How many workers share them.
     pub workers: usize,
-    /// How many workers were asked for: the speed-up is from one to these.
+    /// The requested number of workers: the speed-up is from one to these.
     pub asked: usize,
-    /// Where the values come from that are written and read back.
+    /// The seed of the values that are written and read back.
     pub seed: u64,
 }
 
 impl Plan {
-    /// The operations of one worker: every so many-th, so that what all of
-    /// them find does not depend on how many there are.
+    /// The operations of one worker: every `workers`-th, so that the total
+    /// result does not depend on the number of workers.
     pub fn share(&self, index: usize) -> impl Iterator<Item = u64> {
         (index as u64..self.operations).step_by(self.workers)
     }
 
-    /// As the progress names it: `map 64 KiB, 2 workers`.
+    /// The name in the progress report: `map 64 KiB, 2 workers`.
     pub fn name(&self) -> String {
         format!("{}, {}", self.row(), self.crew())
     }
 
-    /// What is done with how much: `map 64 KiB`.
+    /// The operation and its size: `map 64 KiB`.
     pub(crate) fn row(&self) -> String {
         match self.size {
             0 => self.operation.to_string(),
@@ -275,7 +244,7 @@ impl Plan {
         }
     }
 
-    /// Which of the crews it is, whatever their number is on this machine.
+    /// Which crew it is, whatever its size on this machine.
     fn crew_key(&self) -> &'static str {
         if self.workers == self.asked {
             "all"
@@ -293,18 +262,18 @@ impl Plan {
         }
     }
 
-    /// Pages that one operation touches.
+    /// Pages touched per operation.
     pub(crate) fn pages(&self) -> u64 {
         (self.touched / PAGE) as u64
     }
 
-    /// What the operation of this number writes and reads back. Never zero,
-    /// which is what untouched memory holds.
+    /// The value that this operation writes and reads back. Never zero, which
+    /// is what untouched memory contains.
     pub(crate) fn value(&self, number: u64) -> u8 {
         1 + Input::new(self.seed, number).below(255) as u8
     }
 
-    /// What must be found by all workers together: no kernel is asked.
+    /// The expected total of all workers, computed without the kernel.
     pub fn reference(&self) -> u64 {
         let value = |number| u64::from(self.value(number));
         let found = |number| match self.operation {
@@ -349,7 +318,7 @@ mod tests {
     }
 
     proptest! {
-        /// With the kernel at work, by one worker after the other.
+        /// Runs the real operations, one worker after another.
         #[test]
         fn what_is_found_is_what_must_be(plan in plans()) {
             let found = (0..plan.workers).map(|index| {
@@ -394,7 +363,7 @@ mod tests {
         }
     }
 
-    /// What is mapped and allocated here is so in earnest.
+    /// Real mappings and allocations.
     #[test]
     fn what_the_kernel_cannot_have_is_an_error() {
         for (operation, reason) in [

@@ -1,4 +1,4 @@
-//! What a ladder came to: checked, in figures, and as a page.
+//! Checks the measurements and turns them into figures and a page.
 
 use std::iter;
 
@@ -15,22 +15,22 @@ use crate::{
     units,
 };
 
-/// One measurement, done.
+/// A finished measurement.
 #[derive(Debug)]
 pub struct Finished {
     /// What was to be done.
     pub plan: Plan,
-    /// What each worker reports.
+    /// The report of each worker.
     pub reports: Vec<WorkReport>,
-    /// What it took.
+    /// Time and resources.
     pub laps: Laps,
 }
 
-/// Checks what every worker found and tells what came out.
+/// Checks every worker's result and builds the outcome.
 ///
 /// # Errors
 ///
-/// Fails if an operation was left out, or found anything else than it must.
+/// Fails if an operation was left out or had a wrong result.
 pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
     let mut laps = Laps::none();
     for one in finished {
@@ -49,7 +49,7 @@ pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// One operation at one size, by all its crews: from one worker to the most.
+/// One operation at one size, with all its crews, the smallest first.
 type Row<'all> = &'all [Finished];
 
 fn rows(finished: &[Finished]) -> impl Iterator<Item = Row<'_>> {
@@ -62,7 +62,7 @@ impl Finished {
         let (found, expected) = (self.found(), plan.reference());
         ensure!(
             found == expected,
-            "{}: wrong: {found} was found where {expected} must be",
+            "{}: wrong result: got {found}, expected {expected}",
             plan.name()
         );
         Ok(())
@@ -73,7 +73,7 @@ impl Finished {
         found.fold(0, u64::wrapping_add)
     }
 
-    /// Seconds from when the first began until the last was done.
+    /// Seconds from when the first worker started until the last was done.
     fn seconds(&self) -> f64 {
         let began = self.reports.iter().map(|report| report.began).min();
         let ended = self.reports.iter().map(|report| report.ended).max();
@@ -81,23 +81,23 @@ impl Finished {
         time.unwrap_or_default().as_secs_f64()
     }
 
-    /// Operations a second, of all workers together.
+    /// Operations per second, of all workers together.
     fn rate(&self) -> f64 {
         self.plan.operations as f64 / self.seconds()
     }
 
-    /// What an operation takes, in the mean.
+    /// The mean cost of one operation.
     fn each(&self, of: impl Fn(&Resources) -> f64) -> f64 {
         let all = self.reports.iter().map(|report| of(&report.used));
         all.sum::<f64>() / self.plan.operations as f64
     }
 
-    /// Times that a worker slept, because it had to wait.
+    /// How often a worker slept because it had to wait.
     fn waits(&self) -> f64 {
         self.each(|used| used.voluntary_switches as f64)
     }
 
-    /// Times that the kernel gave its core to another.
+    /// How often the kernel gave its core to another thread.
     fn preemptions(&self) -> f64 {
         self.each(|used| used.involuntary_switches as f64)
     }
@@ -106,21 +106,21 @@ impl Finished {
         self.each(|used| used.minor_faults as f64)
     }
 
-    /// Seconds of CPU time, nearly all of them the kernel's. The kernel knows
-    /// only the sum of its own and the program's exactly: how they share it
-    /// is a guess from its ticks (proc(5), `utime`), too coarse for this.
+    /// CPU seconds, nearly all of them in the kernel. Only the sum of user and
+    /// system time is exact: how the kernel splits it is a guess based on clock
+    /// ticks (proc(5), `utime`), too coarse for this.
     fn cpu(&self) -> f64 {
         self.each(|used| used.cpu_user + used.cpu_system)
     }
 
-    /// Of the crew that was asked for, the rate is compared.
+    /// The rate of the requested crew is compared; all else is details.
     fn metrics(&self) -> Vec<Metric> {
         let Plan { workers, asked, .. } = self.plan;
         let (key, row) = (self.plan.row_key(), self.plan.row());
         let rate = Metric::new(&key, &row, "op/s", Better::Higher, self.rate());
         let cost = |what: &str, unit, value| {
             let id = format!("{key}-{}", what.to_lowercase());
-            let label = format!("{row} {what}");
+            let label = format!("{row}: {what} per operation");
             Metric::new(&id, &label, unit, Better::Lower, value).detail()
         };
         let metrics = [
@@ -135,8 +135,8 @@ impl Finished {
     }
 }
 
-/// How many times as much all that were asked for make as one. None if that
-/// is one.
+/// How much faster the requested crew is than one worker. None if it is one
+/// worker.
 fn speed_up(row: Row) -> Option<f64> {
     let [one, all, ..] = row else { return None };
     let is_asked = all.plan.workers == all.plan.asked;
@@ -171,7 +171,7 @@ fn parameters(finished: &[Finished]) -> Value {
     })
 }
 
-/// What all workers found together: whichever crew it was.
+/// The total result of each row: it is the same for all its crews.
 fn answer(rows: &[Row]) -> String {
     let mut answer = Digest::new();
     for first in rows.iter().filter_map(|row| row.first()) {
@@ -197,7 +197,7 @@ fn result(finished: &[Finished]) -> Value {
     json!(rows.collect::<Vec<_>>())
 }
 
-/// A row for each operation and size, then what each of them meets at.
+/// One line per operation and size, then what each operation contends for.
 fn story(model: Model, rows: &[Row]) -> Vec<String> {
     let mut lines = rows.first().map_or_else(Vec::new, |first| {
         let mut table = columns(heading(first));
@@ -243,21 +243,20 @@ fn cells(row: &Row) -> Vec<String> {
 fn legend(rows: &[Row]) -> String {
     let asked = rows.first().map_or(1, |row| row[0].plan.asked);
     match asked {
-        1 => "op/s: of all workers together. The rest: of one alone.".into(),
+        1 => "op/s: all workers together. The rest: one worker.".into(),
         many => format!(
-            "op/s: of all workers together. Speed-up: from 1 worker to {many}. \
-             Slept, faults\nand CPU time: of one operation, with {many} at \
-             work."
+            "op/s: all workers together. Speed-up: {many} workers over 1. \
+             Slept, faults\nand CPU time: per operation, with {many} workers."
         ),
     }
 }
 
-/// A word on a mapping that is too long for so many workers.
+/// A note about a mapping too large to be touched by this many workers.
 fn untouched(plan: &Plan) -> Option<String> {
     let is_cut = plan.operation == Operation::Touch && plan.touched < plan.size;
     is_cut.then(|| {
         format!(
-            "Of {} only {} are touched, so that memory is enough for all.",
+            "Of {} only {} are touched, so that the memory suffices for all.",
             plan.row(),
             bytes(plan.touched)
         )
@@ -266,27 +265,27 @@ fn untouched(plan: &Plan) -> Option<String> {
 
 fn whose(model: Model) -> &'static str {
     match model {
-        Model::Threads => "What they meet at:",
+        Model::Threads => "What they contend for:",
         Model::Processes => {
-            "What threads would meet at, and each of these has for itself:"
+            "What threads would contend for, and each process has to itself:"
         }
     }
 }
 
-/// What the kernel serialises within a process, see [`super`].
+/// What the kernel serialises within a process; see [`super`].
 fn meeting_place(operation: Operation) -> String {
     let words = match operation {
         Operation::Map => {
             "the lock of the address space, once to map and once to unmap"
         }
         Operation::Touch => {
-            "as map; a page fault needs it only beside such a change"
+            "as map; a page fault needs it only during such a change"
         }
         Operation::Allocate => {
-            "an arena of malloc's; if the block is large, as map"
+            "an arena of malloc's; for a large block, as map"
         }
         Operation::Protect => {
-            "as map; and all cores at it must forget the pages"
+            "as map; and all cores in use must flush the pages' TLB entries"
         }
         Operation::Files => "the lock of the descriptor table",
     };
@@ -302,11 +301,11 @@ fn meaning(model: Model, rows: &[Row]) -> String {
     let (Some((least, slow)), Some((most, fast))) =
         (speed_ups.first(), speed_ups.last())
     else {
-        return "One worker alone meets nobody.".into();
+        return "One worker alone contends with nobody.".into();
     };
     format!(
-        "Among {model}, {} workers make {} times as much as one in `{}`,\n\
-         and {} times as much in `{}`.",
+        "With {model}, {} workers are {} times as fast as one in `{}`,\n\
+         and {} times in `{}`.",
         slow.asked,
         units::three_digits(*least),
         slow.row(),
@@ -325,8 +324,8 @@ mod tests {
 
     use super::{super::Args, *};
 
-    /// As if all had gone well. Each operation takes a second of work, and
-    /// each worker begins a second after the one before it.
+    /// As if all had gone well. Each operation takes a second of work, and each
+    /// worker starts a second after the previous one.
     fn done(arguments: &str) -> Vec<Finished> {
         let words = ["program", "--operations", "24"].into_iter();
         let words = words.chain(arguments.split(' '));
@@ -403,7 +402,7 @@ mod tests {
             let found = &mut finished[which].reports[0].found;
             *found = found.wrapping_add(wrong);
             let error = outcome(Model::Threads, &finished).unwrap_err();
-            prop_assert!(error.to_string().contains(": wrong: "));
+            prop_assert!(error.to_string().contains(": wrong result: "));
             prop_assert_eq!(answer.len(), 64);
         }
     }

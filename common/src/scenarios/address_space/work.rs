@@ -1,4 +1,4 @@
-//! What a worker does, whichever kind it is.
+//! What a worker does, whether it is a thread or a process.
 
 use std::{
     fs::File,
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::{Operation, PAGE, Plan, bytes};
 use crate::{laps::monotonic, placement, resources::Resources};
 
-/// A worker's share of the work, ready to be done.
+/// A worker's share of the work, prepared.
 #[derive(Debug)]
 pub struct Work {
     plan: Plan,
@@ -28,7 +28,7 @@ pub struct Work {
     own: Own,
 }
 
-/// What a worker has from the start. Nobody else ever looks at it.
+/// What a worker owns from the start. Nobody else ever looks at it.
 #[derive(Debug)]
 enum Own {
     Nothing,
@@ -36,33 +36,34 @@ enum Own {
     File(OwnFile),
 }
 
-/// What one worker reports.
+/// The report of one worker.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct WorkReport {
-    /// The sum of what its operations found.
+    /// The sum of its operations' results.
     pub found: u64,
-    /// When it began, and not when the gate opened: the way from there and
-    /// back is no part of an operation.
+    /// When it started working, not when the gate opened: getting from there to
+    /// the first operation is not part of it.
     pub began: Duration,
     /// When it was done.
     pub ended: Duration,
-    /// What that took.
+    /// Resources used in between.
     pub used: Resources,
 }
 
 impl Work {
-    /// Goes to its core, and makes what this worker needs.
+    /// Pins the thread to its core, and creates what this worker needs.
     ///
-    /// Left to the kernel, workers that wake at once begin on one core, and
-    /// stay there for a few milliseconds: as long as all of their work takes.
-    /// Then nobody is in anybody's way, and two are as fast as one.
+    /// If placement is left to the kernel, workers that wake together start on
+    /// one core and stay there for a few milliseconds: as long as all their
+    /// work takes. Then nobody gets in anybody's way, and two are as fast as
+    /// one.
     ///
-    /// The first block that it allocates is none of its work: glibc then
-    /// makes an arena for its thread, and learns how large the blocks are.
+    /// The first block that it allocates is not part of its work: glibc then
+    /// creates an arena for its thread, and learns how large the blocks are.
     ///
     /// # Errors
     ///
-    /// Fails if the kernel has no memory or no descriptor for it.
+    /// Fails if the kernel has no memory or no descriptor left.
     pub fn prepare(plan: &Plan, index: usize) -> Result<Self> {
         placement::pin_in_turn(index)?;
         let own = match plan.operation {
@@ -77,11 +78,11 @@ impl Work {
         Ok(work)
     }
 
-    /// Does it all.
+    /// Does all of it.
     ///
     /// # Errors
     ///
-    /// Fails if the kernel refuses anything.
+    /// Fails if the kernel refuses an operation.
     pub fn perform(mut self) -> Result<WorkReport> {
         let plan = self.plan;
         let before = Resources::of_this_thread();
@@ -94,7 +95,7 @@ impl Work {
         Ok(WorkReport { found, began, ended, used })
     }
 
-    /// Does the operation of this number, and says what it found.
+    /// Does the operation with this number and returns its result.
     fn operate(&mut self, number: u64) -> Result<u64> {
         let Plan { operation, size, touched, .. } = self.plan;
         let value = self.plan.value(number);
@@ -110,7 +111,7 @@ impl Work {
     }
 }
 
-/// Memory that nobody has touched. It is unmapped when it is dropped.
+/// Memory that nobody has touched. Dropping it unmaps it.
 fn map(size: usize) -> Result<MmapMut> {
     MmapMut::map_anon(size).with_context(|| cannot("mapped", size))
 }
@@ -119,9 +120,9 @@ fn cannot(what: &str, size: usize) -> String {
     format!("{} cannot be {what}", bytes(size))
 }
 
-/// Writes to each page, once, and adds up what its first and its last byte
-/// hold then: the value, and the nothing that memory begins with. A look
-/// before the write would be one more page fault.
+/// Writes to each page once, and adds up its first and last byte: the value,
+/// and the zero that memory starts with. A read before the write would cost one
+/// more page fault.
 fn touch(memory: &mut [u8], value: u8) -> u64 {
     for place in memory.iter_mut().step_by(PAGE) {
         *place = value;
@@ -133,7 +134,7 @@ fn touch(memory: &mut [u8], value: u8) -> u64 {
     black_box(memory).chunks(PAGE).map(ends).sum()
 }
 
-/// One write to it, so that the allocation cannot be left out.
+/// Writes to the block once, so that the allocation cannot be optimised away.
 fn allocate(size: usize, value: u8) -> Result<u64> {
     let mut block: Vec<u8> = Vec::new();
     block.try_reserve_exact(size).with_context(|| cannot("allocated", size))?;
@@ -141,8 +142,8 @@ fn allocate(size: usize, value: u8) -> Result<u64> {
     Ok(black_box(&block).iter().map(|&byte| u64::from(byte)).sum())
 }
 
-/// Takes the right to write away, gives it back, and writes. `memmap2` does
-/// the same without `unsafe`, but it consumes one type and makes the other.
+/// Removes write permission, restores it, and writes. `memmap2` does the same
+/// without `unsafe`, but it consumes one type and creates the other.
 fn protect(memory: &mut MmapMut, value: u8) -> Result<u64> {
     for rights in
         [MprotectFlags::READ, MprotectFlags::READ | MprotectFlags::WRITE]
@@ -151,7 +152,7 @@ fn protect(memory: &mut MmapMut, value: u8) -> Result<u64> {
         // SAFETY: these are the pages of a mapping that is ours alone, and
         // nobody writes to them before they are writable again.
         unsafe { mprotect(start, memory.len(), rights) }
-            .context("memory cannot be protected")?;
+            .context("cannot protect memory")?;
     }
     memory[0] = value;
     Ok(black_box(&memory)[0].into())
@@ -159,9 +160,9 @@ fn protect(memory: &mut MmapMut, value: u8) -> Result<u64> {
 
 /// A file in memory, which has no name that could be left behind.
 ///
-/// It is opened by way of its descriptor, and under the thread's own folder
-/// in /proc (proc(5)): so each worker goes another way to another file. On one
-/// way, or to one file, processes would meet each other, too.
+/// It is opened through its descriptor, in the thread's own folder in /proc
+/// (proc(5)): so each worker opens a different file by a different path. With a
+/// shared path or file, processes would contend with each other, too.
 #[derive(Debug)]
 struct OwnFile {
     path: PathBuf,
@@ -169,20 +170,20 @@ struct OwnFile {
 }
 
 impl OwnFile {
-    /// Its bytes are its places: 0, 1, 2, and so on to 255.
+    /// Each byte of it is its own offset: 0, 1, 2, and so on to 255.
     fn new() -> Result<Self> {
         let file = memfd_create("own", MemfdFlags::CLOEXEC);
-        let mut file = File::from(file.context("no file in memory")?);
+        let mut file = File::from(file.context("cannot create a memfd")?);
         let bytes: Vec<u8> = (0..=255).collect();
-        file.write_all(&bytes).context("a file cannot be filled")?;
+        file.write_all(&bytes).context("cannot fill a memfd")?;
         let descriptor = file.as_raw_fd();
         let path = format!("/proc/thread-self/fd/{descriptor}").into();
         Ok(OwnFile { path, _file: file })
     }
 
-    /// Opens it, reads the byte at a place, and closes it.
+    /// Opens it, reads the byte at this offset, and closes it.
     fn open_and_close(&self, place: u8) -> Result<u64> {
-        let refused = || format!("{} cannot be read", self.path.display());
+        let refused = || format!("cannot read {}", self.path.display());
         let file = File::open(&self.path).with_context(refused)?;
         let mut byte = [0];
         file.read_exact_at(&mut byte, place.into()).with_context(refused)?;

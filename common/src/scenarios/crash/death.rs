@@ -1,4 +1,4 @@
-//! The ways to die, and what the victim says before. All of it is Unix, and
+//! The ways to die, and what the victim says first. All of it is Unix, and
 //! [`leave_no_core`] is Linux.
 
 use std::{
@@ -36,34 +36,36 @@ use crate::laps::monotonic;
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum DeathCause {
-    /// It panics, and unwinds
+    /// Panics, and unwinds
     Panic,
-    /// It ends the program, politely
+    /// Exits the program normally
     Exit,
-    /// It ends the program at once
+    /// Aborts the program at once
     Abort,
-    /// It reads memory that it may not
+    /// Reads memory that it may not read
     Segfault,
-    /// It calls itself until there is no stack
+    /// Recurses until the stack is used up
     StackOverflow,
-    /// It takes memory until there is none (RLIMIT_AS)
+    /// Allocates memory until there is none left (RLIMIT_AS)
     MemoryLimit,
 }
 
-/// What [`DeathCause::Exit`] ends with, which nothing else does.
+/// The exit status of [`DeathCause::Exit`], which nothing else uses.
 const STATUS: i32 = 42;
 
-/// What [`DeathCause::MemoryLimit`] is allowed. A program with many threads may
-/// have reserved more already: then nothing is left, which is fatal too.
+/// The address space that [`DeathCause::MemoryLimit`] allows. A program with
+/// many threads may have reserved more already: then nothing is left, which is
+/// fatal too.
 const ADDRESSES: u64 = 256 << 20;
 
 /// Where the kernel lets a stack grow without limit,
-/// [`DeathCause::StackOverflow`] would take all memory before it had none.
+/// [`DeathCause::StackOverflow`] would use up all memory before it ran out of
+/// stack.
 const STACK: u64 = 64 << 20;
 
 impl DeathCause {
-    /// Dies, and has Rust print nothing about it: the message of a planned
-    /// death would only hide those of others.
+    /// Dies, and keeps Rust from printing anything about it: the message of a
+    /// planned death would only hide those of others.
     ///
     /// # Panics
     ///
@@ -75,8 +77,8 @@ impl DeathCause {
             let _ = leave_no_core();
         }
         match self {
-            // A panic like any other, but for the hook, that would print a
-            // backtrace for longer than all the rest takes.
+            // A panic like any other, but without the hook, whose backtrace
+            // would take longer than all the rest.
             DeathCause::Panic => resume_unwind(Box::new("as was planned")),
             DeathCause::Exit => process::exit(STATUS),
             DeathCause::Abort => process::abort(),
@@ -86,18 +88,19 @@ impl DeathCause {
         }
     }
 
-    /// Whether a process that died of this ends with such a status.
+    /// Whether a process that died of this exits with such a status.
     pub fn explains(self, status: ExitStatus) -> bool {
         let (code, signal) = (status.code(), status.signal());
         let is = |expected: Signal| signal == Some(expected.as_raw());
         match self {
-            // A panic that nobody catches ends `main` with this.
+            // An uncaught panic ends `main` with this status.
             DeathCause::Panic => code == Some(101),
             DeathCause::Exit => code == Some(STATUS),
             DeathCause::Abort | DeathCause::MemoryLimit => is(Signal::ABORT),
             DeathCause::Segfault => is(Signal::SEGV),
-            // Rust knows the page below its stacks, says so, and aborts. Of
-            // a stack that it did not make it may not know.
+            // Rust knows the guard page below its stacks, reports the overflow
+            // and aborts. It may not know the guard page of a stack that it did
+            // not create.
             DeathCause::StackOverflow => is(Signal::ABORT) || is(Signal::SEGV),
         }
     }
@@ -109,14 +112,14 @@ fn fall_silent() -> io::Result<()> {
     Ok(())
 }
 
-/// A limit on the size of a core file would not do: it does not hold for a
-/// program that collects them (core(5)).
+/// A limit on the size of core files would not be enough: it does not apply
+/// when they are piped to a program (core(5)).
 fn leave_no_core() -> io::Result<()> {
     Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }
 
-/// A real fault, and no signal that is sent: its page exists, and nobody may
-/// read it.
+/// A real fault rather than a signal that is sent: the page exists, but nobody
+/// may read it.
 fn read_no_memory() -> ! {
     let (nowhere, none) = (ptr::null_mut(), ProtFlags::empty());
     // SAFETY: new memory, at an address of the kernel's choice.
@@ -128,7 +131,7 @@ fn read_no_memory() -> ! {
         let byte = unsafe { page.cast::<u8>().read_volatile() };
         black_box(byte);
     }
-    unreachable!("memory that cannot be read was read")
+    unreachable!("unreadable memory was read")
 }
 
 fn overflow_the_stack() -> ! {
@@ -137,10 +140,10 @@ fn overflow_the_stack() -> ! {
         let limit = Rlimit { current: Some(STACK), ..limit };
         let _ = setrlimit(Resource::Stack, limit);
     }
-    unreachable!("the stack has room for {}", descend(0))
+    unreachable!("the stack has room for {} calls", descend(0))
 }
 
-/// Each call keeps a page of the stack, which it needs after the next one.
+/// Each call keeps a page of stack, which it still needs after the next call.
 fn descend(depth: u64) -> u64 {
     let page = black_box([depth; 512]);
     let deepest = match black_box(true) {
@@ -158,22 +161,22 @@ fn reach_the_memory_limit() -> ! {
     for _ in 0..=ADDRESSES >> 20 {
         hoard.push(black_box(Vec::<u8>::with_capacity(1 << 20)));
     }
-    unreachable!("{} MiB are not the limit", hoard.len())
+    unreachable!("the limit is above {} MiB", hoard.len())
 }
 
-/// What a worker that is about to die says to its supervisor, through a pipe:
-/// nothing else outlives every kind of death.
+/// What a worker that is about to die tells its supervisor, through a pipe:
+/// nothing else survives every kind of death.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct LastWords {
-    /// When, in nanoseconds of the clock that all processes share.
+    /// The time, in nanoseconds of the clock that all processes share.
     at: u64,
-    /// Transfers made by then, by all workers.
+    /// Transfers made so far, by all workers.
     made: u64,
 }
 
 impl LastWords {
-    /// The last words of a worker that knows of so many transfers.
+    /// The last words of a worker that knows of `made` transfers.
     pub fn now(made: u64) -> Self {
         LastWords { at: monotonic().as_nanos() as u64, made }
     }
@@ -196,13 +199,13 @@ impl LastWords {
     pub fn hear(mut pipe: io::PipeReader) -> Result<Self> {
         let mut words = LastWords::default();
         pipe.read_exact(bytemuck::bytes_of_mut(&mut words))
-            .context("the victim ended without a word")?;
+            .context("the victim exited without a word")?;
         Ok(words)
     }
 }
 
 /// What a worker knows of the planned death: whether it is the victim itself,
-/// or has to wait for the victim's death. An heir has neither to do.
+/// or has to wait for the victim's death. An heir does neither.
 #[derive(Debug, Default)]
 pub struct Victim(Option<Doomed>);
 
@@ -215,9 +218,9 @@ struct Doomed {
 }
 
 impl Victim {
-    /// The plan's victim, as this worker knows it. `last_words` is the pipe
-    /// for the victim's last words. Every worker has it but an heir, which
-    /// was started after the death.
+    /// The plan's victim, as this worker knows it. `last_words` is the pipe for
+    /// the victim's last words. Every worker has it except an heir, which is
+    /// started after the death.
     pub fn new(
         plan: &Plan,
         worker: usize,
@@ -229,9 +232,9 @@ impl Victim {
         Victim(last_words.map(doomed))
     }
 
-    /// Dies, if the plan says so: at the worker's transfer of this number,
-    /// and while it holds this. `last_words` has returned by then, so a lock
-    /// that only it takes is not held at the death.
+    /// Dies, if the plan says so: at the worker's transfer with this number,
+    /// while it holds `hold`. `last_words` has returned by then, so a lock that
+    /// only it takes is not held at the death.
     ///
     /// # Panics
     ///
@@ -253,8 +256,8 @@ impl Victim {
         }
     }
 
-    /// Lets no survivor begin the second half of its transfers before the
-    /// victim is dead. So all are at work when it dies, even on few or busy
+    /// Keeps a survivor from starting the second half of its transfers before
+    /// the victim is dead. So all are at work when it dies, even on few or busy
     /// cores.
     pub fn outlive_at(&mut self, number: u32) {
         if let Some(Doomed { plan, is_this_worker: false, .. }) = self.0
@@ -266,12 +269,12 @@ impl Victim {
     }
 }
 
-/// A victim that says nothing for so long is lost. Then its survivors close
-/// the pipe, so that the supervisor finds out.
+/// A victim that is silent for this long is lost. Then its survivors close the
+/// pipe, so that the supervisor finds out.
 const LOST: Duration = Duration::from_secs(60);
 
 /// Waits until the supervisor has heard the last words: it closes its end of
-/// the pipe, and that is an error at this end (poll(2)).
+/// the pipe, which is an error at this end (poll(2)).
 fn wait_until_heard(pipe: &io::PipeWriter) {
     let deadline = monotonic() + LOST;
     loop {
@@ -291,7 +294,7 @@ mod tests {
 
     use super::*;
 
-    /// A worker of two, and the end of the pipe that the supervisor has.
+    /// A worker of two, and the supervisor's end of the pipe.
     fn worker(is_victim: bool) -> (Victim, io::PipeReader, Plan) {
         let (cause, hold, death) = (DeathCause::Abort, Hold::Nothing, 0);
         let (transfers, workers, seed) = (9, 2, 1);
@@ -315,7 +318,7 @@ mod tests {
             sender.send(()).unwrap();
         });
         let moment = Duration::from_millis(100);
-        assert!(past_its_half.recv_timeout(moment).is_err(), "it goes on");
+        assert!(past_its_half.recv_timeout(moment).is_err(), "it went on");
         drop(reader);
         past_its_half.recv_timeout(LOST / 2).unwrap();
     }

@@ -1,4 +1,4 @@
-//! A ledger that can be made whole, wherever in a transfer a worker died.
+//! A ledger that can be repaired wherever in a transfer a worker died.
 
 use std::{
     sync::atomic::{Ordering::SeqCst, compiler_fence},
@@ -13,32 +13,32 @@ use crate::{
     arguments::MOST_WORKERS, laps::monotonic, scenarios::shared_state::Transfer,
 };
 
-/// The balances, and a journal that is written *ahead* of each change, as
-/// databases do it: what will change, and what was there. If a worker died
-/// before its transfer was finished, the journal is open, and
-/// [`repair`](Ledger::repair) puts back what was there. That can be done
-/// again and again, so the worker that repairs may die of it too.
+/// The balances, and a write-ahead journal, as in databases: what will change,
+/// and the old values. If a worker died before its transfer was finished, the
+/// journal is open, and [`repair`](Ledger::repair) restores the old values. The
+/// repair can be repeated any number of times, so the repairing worker may die
+/// of it too.
 ///
-/// The rejected alternative is to look at the total, which shows that half a
-/// transfer was made, and neither which half nor by which worker.
+/// The rejected alternative is to check the total, which shows that half a
+/// transfer was made, but neither which half nor by which worker.
 ///
-/// It is plain data, so that it can be in memory that processes share.
+/// It is plain data, so that processes can share it in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Ledger {
     balances: [i64; Ledger::ACCOUNTS],
-    /// How many transfers each worker has made: there its heir goes on.
+    /// How many transfers each worker has made: its heir continues there.
     made: [u64; MOST_WORKERS],
     journal: Entry,
     repairs: u64,
     is_anew: u64,
     /// Whether no transfer has been made since the death.
     is_awaited: u64,
-    /// When the first transfer after that was made, in nanoseconds.
+    /// When the first transfer after the death was made, in nanoseconds.
     resumed: u64,
 }
 
-/// Everything that a transfer changes, as it was before.
+/// Everything that a transfer changes, with its old value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 struct Entry {
@@ -53,16 +53,16 @@ impl Ledger {
     /// Few enough to read.
     pub const ACCOUNTS: usize = 16;
 
-    /// What every account holds at first.
+    /// The opening balance of every account.
     const OPENING: i64 = 100_000;
 
-    /// Before the first transfer.
+    /// The ledger before the first transfer.
     pub fn opening() -> Self {
         let balances = [Ledger::OPENING; Ledger::ACCOUNTS];
         Ledger { balances, ..Ledger::zeroed() }
     }
 
-    /// The same, for workers that begin anew after a death.
+    /// The same, for workers that start over after a death.
     pub fn anew() -> Self {
         Ledger { is_anew: 1, is_awaited: 1, ..Ledger::opening() }
     }
@@ -72,12 +72,12 @@ impl Ledger {
         if is_anew { Ledger::anew() } else { Ledger::opening() }
     }
 
-    /// How many transfers a worker, or the worker before it, has made.
+    /// How many transfers a worker and its predecessor have made.
     pub fn made(&self, worker: usize) -> u32 {
         self.made[worker] as u32
     }
 
-    /// Writes ahead what the transfer will change.
+    /// Records in the journal what the transfer will change.
     pub fn begin(&mut self, worker: usize, transfer: Transfer) {
         let accounts = [transfer.from, transfer.to];
         self.journal = Entry {
@@ -104,7 +104,7 @@ impl Ledger {
         in_this_order();
     }
 
-    /// Counts the transfer, and closes the journal: only now it is made.
+    /// Counts the transfer and closes the journal: only now is it made.
     pub fn finish(&mut self) {
         self.made[self.journal.worker as usize] += 1;
         in_this_order();
@@ -115,7 +115,7 @@ impl Ledger {
         }
     }
 
-    /// Takes back a transfer that was not finished.
+    /// Undoes an unfinished transfer.
     pub fn repair(&mut self) {
         let Entry { is_open, worker, made, accounts, balances } = self.journal;
         if is_open == 0 {
@@ -130,14 +130,14 @@ impl Ledger {
         self.journal.is_open = 0;
     }
 
-    /// The last words of a worker that sees this and dies.
+    /// The last words of a worker that dies right after this.
     pub fn last_words(&mut self) -> LastWords {
         self.is_awaited = 1;
         LastWords::now(self.made.iter().sum())
     }
 
-    /// Makes a transfer that was sent, if it is the worker's next one.
-    /// Otherwise it was made before, and sent again by an heir.
+    /// Makes a transfer from a message, if it is the worker's next one.
+    /// Otherwise it was made before, and an heir sent it again.
     pub fn make(&mut self, Order { worker, number, transfer }: Order) {
         if number == Order::FAREWELL {
             self.is_awaited = 1;
@@ -161,7 +161,7 @@ impl Ledger {
         self.balances.iter().sum()
     }
 
-    /// The accounts.
+    /// All balances.
     pub fn balances(&self) -> [i64; Ledger::ACCOUNTS] {
         self.balances
     }
@@ -178,24 +178,24 @@ impl Ledger {
     }
 }
 
-/// A death is as sudden as a signal: whatever stands before this in the
-/// program is in memory before what stands behind it. The processor keeps
-/// that order for its own thread, and the kernel hands over what a dead
-/// thread wrote, so only the compiler must be told.
+/// A death is as sudden as a signal: whatever comes before this call in the
+/// program is in memory before what comes after it. The processor keeps that
+/// order for its own thread, and the kernel preserves what a dead thread wrote,
+/// so only the compiler must be told.
 fn in_this_order() {
     compiler_fence(SeqCst);
 }
 
-/// A ledger at the end.
+/// The final state of a ledger.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// The accounts.
+    /// All balances.
     pub balances: [i64; Ledger::ACCOUNTS],
     /// Transfers of all workers.
     pub made: u64,
-    /// How often a half made transfer was taken back.
+    /// How many half-made transfers were undone.
     pub repairs: u64,
-    /// Whether the workers began anew with it after the death.
+    /// Whether the workers started over with it after the death.
     pub is_anew: bool,
     /// When the first transfer after the death was made.
     pub resumed: Duration,
@@ -208,8 +208,8 @@ mod tests {
     use super::*;
     use crate::scenarios::crash::tests::plans;
 
-    /// Makes so many transfers, and of one more so many of its steps, of
-    /// which the last one is missing: to close the journal.
+    /// Makes `made` transfers, and `steps` steps of one more. The last step,
+    /// closing the journal, is always missing.
     fn interrupted(plan: &Plan, made: u32, steps: usize) -> Ledger {
         let mut ledger = Ledger::opening();
         for (number, transfer) in plan.transfers(0, 0).take(made as usize) {
@@ -243,7 +243,8 @@ mod tests {
             prop_assert_eq!(ledger.report().repairs, u64::from(steps > 0));
         }
 
-        /// Whoever repairs may die of it: the next one begins at the journal.
+        /// The repairing worker may die of it: the next one starts at the
+        /// journal.
         #[test]
         fn half_a_repair_is_no_harm(plan in plans(), account in 0..2_usize) {
             let mut ledger = interrupted(&plan, 0, 2);
@@ -255,7 +256,7 @@ mod tests {
             prop_assert_eq!(ledger.balances, expected.balances);
         }
 
-        /// Whoever takes over sends all again.
+        /// An heir sends everything again.
         #[test]
         fn what_was_made_is_not_made_again(plan in plans(), made in 0..50) {
             let mut ledger = Ledger::opening();

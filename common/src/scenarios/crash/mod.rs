@@ -1,9 +1,9 @@
-//! A worker dies by itself, perhaps with a lock: who survives?
+#![doc = include_str!("README.md")]
 //!
-//! Workers move money between the accounts of one ledger. One of them, the
-//! victim, dies at one of its transfers. Whatever is lost with it, in the end
-//! every transfer must have been made exactly once. What both siblings share:
-//! the transfers, the ways to die, the ledger and its repair, the outcome.
+//! # The module
+//!
+//! Shared by both siblings: the transfers, the ways to die, the ledger and its
+//! repair, the outcome.
 
 use std::{fmt, process::ExitStatus, time::Duration};
 
@@ -34,17 +34,17 @@ pub use outcome::{Death, Finished, outcome};
 Examples:
   PROGRAM                            every way to die, in four places each
   PROGRAM --variant abort            one way to die
-  PROGRAM --workers 8                seven who may survive
-  PROGRAM --deaths 100               so often each
+  PROGRAM --workers 8                one victim and seven other workers
+  PROGRAM --deaths 100               a hundred deaths of each kind
   PROGRAM --quick --json             for a script")]
 pub struct Args {
-    /// Transfers that each worker makes
+    /// Transfers per worker
     #[arg(long, value_name = "N", default_value_t = 5000,
           value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     transfers: u32,
 
-    /// How often each death strikes, at other moments [default: 2; --quick:
-    /// 1]
+    /// Repetitions of each kind of death, at different moments [default: 2;
+    /// --quick: 1]
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     deaths: Option<u32>,
@@ -73,20 +73,20 @@ impl Arguments for Args {
     }
 }
 
-/// Whether a program that was built so can die of these causes.
+/// Whether a program built this way can die of these causes.
 fn can_all(causes: &[DeathCause], unwinds: bool) -> Result<(), String> {
     if unwinds || !causes.contains(&DeathCause::Panic) {
         return Ok(());
     }
-    Err("this program was built with panic = \"abort\", by its profile or by \
-         CARGO_PROFILE_…_PANIC, and cannot unwind: build it with panic = \
+    Err("this program was built with panic = \"abort\", through its profile \
+         or CARGO_PROFILE_…_PANIC, and cannot unwind: build it with panic = \
          \"unwind\", or choose other ways to die, such as --variant abort"
         .into())
 }
 
 impl Args {
-    /// Each way to die that the user asks for, in each of the four places,
-    /// as often as the user wants.
+    /// Each requested way to die, in each of the four places, with the
+    /// requested number of repetitions.
     pub fn plans(&self) -> Vec<Plan> {
         let plan = |cause, hold, death| Plan {
             cause,
@@ -112,18 +112,18 @@ impl Args {
     }
 }
 
-/// What the victim holds when it dies, and who is told of that.
+/// What the victim holds when it dies, and who notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hold {
     /// No lock: it dies between two transfers.
     Nothing,
-    /// A lock that tells the next who takes it; the ledger is half changed.
+    /// A lock that tells the next holder; the ledger is half changed.
     Lock,
-    /// The same with a lock that tells nobody, and is never given back.
+    /// A lock that tells nobody, and is never released.
     PlainLock,
     /// A transfer that it was about to send. The ledger has an owner, which
-    /// gets a transfer whole or not at all.
+    /// receives a transfer completely or not at all.
     Message,
 }
 
@@ -134,7 +134,7 @@ impl Hold {
 }
 
 impl Hold {
-    /// As ids name it.
+    /// The name in ids.
     pub(crate) fn key(self) -> &'static str {
         match self {
             Hold::Nothing => "free",
@@ -165,21 +165,21 @@ impl fmt::Display for DeathCause {
 /// What the workers do, and which of them dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// What the victim dies of.
+    /// The cause of death.
     pub cause: DeathCause,
-    /// What it holds.
+    /// What the victim holds.
     pub hold: Hold,
     /// Which of several such deaths it is, from 0.
     pub death: u32,
-    /// Transfers that each worker makes.
+    /// Transfers per worker.
     pub transfers: u32,
-    /// How many workers make them.
+    /// The number of workers.
     pub workers: usize,
-    /// Where the transfers come from, and who dies at which of them.
+    /// The seed of the transfers, and of who dies at which of them.
     pub seed: u64,
 }
 
-/// Which worker dies, and at which of its transfers.
+/// Which worker dies, and during which of its transfers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Doom {
     /// The victim.
@@ -189,13 +189,13 @@ pub struct Doom {
 }
 
 impl Plan {
-    /// What a person calls it.
+    /// The name for people.
     pub fn name(&self) -> String {
         format!("{}, {}", self.cause, self.hold)
     }
 
-    /// The transfers of one worker, which depend on no other worker's. An
-    /// heir leaves out those that are `made`.
+    /// The transfers of one worker, which depend on no other worker. An heir
+    /// skips the first `made`.
     pub fn transfers(
         &self,
         worker: usize,
@@ -207,9 +207,8 @@ impl Plan {
         (0..).zip(all).skip(made as usize)
     }
 
-    /// Each death has a moment of its own, in the first half of the
-    /// transfers. After that half the survivors wait for it, see
-    /// [`Victim::outlive_at`].
+    /// Each death happens at its own moment in the first half of the transfers.
+    /// After that half the survivors wait for it; see [`Victim::outlive_at`].
     pub fn doom(&self) -> Doom {
         let place = 4 * self.cause as u64 + self.hold as u64;
         let stream = u64::MAX - (u64::from(self.death) << 8 | place);
@@ -219,18 +218,18 @@ impl Plan {
         Doom { worker: input.below(self.workers as u32) as usize, number }
     }
 
-    /// Whether this death ends the victim's process. A thread that panics
-    /// ends alone.
+    /// Whether this death ends the victim's process. A panic only ends its
+    /// thread.
     pub fn ends_a_process(&self, model: Model) -> bool {
         model == Model::Processes || self.cause != DeathCause::Panic
     }
 
-    /// Whether the other workers live on after this death.
+    /// Whether the other workers survive this death.
     pub fn spares_the_others(&self, model: Model) -> bool {
         model == Model::Processes || self.cause == DeathCause::Panic
     }
 
-    /// Every transfer of every worker, one after the other.
+    /// The balances after every transfer of every worker, made serially.
     pub fn reference(&self) -> [i64; Ledger::ACCOUNTS] {
         let mut ledger = Ledger::opening();
         for worker in 0..self.workers {
@@ -242,23 +241,23 @@ impl Plan {
     }
 }
 
-/// A transfer as it is sent to the owner of the ledger.
+/// A transfer in a message to the owner of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Order {
     /// The worker that sent it.
     pub worker: u32,
     /// How many the worker has sent before. An heir does not know what has
-    /// arrived, and sends all again: by this number the owner knows what it
-    /// has made.
+    /// arrived, and sends everything again: this number tells the owner what it
+    /// has already made.
     pub number: u32,
-    /// What the owner has to do.
+    /// The transfer to make.
     pub transfer: Transfer,
 }
 
 impl Order {
-    /// In place of a number: from now on the victim is dead. The work does
-    /// not need this message; the clock does.
+    /// In place of a number: from now on the victim is dead. The work does not
+    /// need this message, but the clock does.
     const FAREWELL: u32 = u32::MAX;
 
     /// The last message of a victim.
@@ -266,12 +265,12 @@ impl Order {
         Order::new(worker, Order::FAREWELL, Transfer::zeroed())
     }
 
-    /// A worker's transfer of this number.
+    /// A worker's transfer with this number.
     pub fn new(worker: usize, number: u32, transfer: Transfer) -> Self {
         Order { worker: worker as u32, number, transfer }
     }
 
-    /// Whether it can be made: bytes from another process may be anything.
+    /// Whether it is valid: bytes from another process may be anything.
     pub fn is_possible(&self, plan: &Plan) -> bool {
         let Transfer { from, to, .. } = self.transfer;
         let is_account = |account| (account as usize) < Ledger::ACCOUNTS;
@@ -281,25 +280,25 @@ impl Order {
     }
 }
 
-/// What a worker answers when its part is done, or all workers of a process
+/// What a worker reports when its part is done, or all workers of a process
 /// together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// How many of them were started before the death, and survived it.
+    /// How many of them were started before the death and survived it.
     pub survivors: usize,
-    /// The ledger at the end, if they have it.
+    /// The final ledger, if they have it.
     pub report: Option<Report>,
 }
 
 impl Answer {
-    /// Takes in what another worker answered.
+    /// Merges another worker's answer.
     pub fn add(&mut self, other: Answer) {
         self.survivors += other.survivors;
         self.report = other.report.or(self.report);
     }
 }
 
-/// Many times what it takes to die and to be replaced.
+/// Many times as long as dying and being replaced takes.
 const HANG: Duration = Duration::from_millis(30);
 
 /// What the supervisor saw.
@@ -307,27 +306,27 @@ const HANG: Duration = Duration::from_millis(30);
 pub struct Seen {
     /// How a process ended, if one did.
     pub death: Option<ExitStatus>,
-    /// Whether the others hung, so that they had to be killed.
+    /// Whether the others hung and had to be killed.
     pub hung: bool,
-    /// How many workers were started before the death, and survived it.
+    /// How many workers were started before the death and survived it.
     pub survivors: usize,
     /// What the victim said.
     pub last_words: LastWords,
-    /// The ledger at the end.
+    /// The final ledger.
     pub report: Report,
 }
 
 impl Seen {
-    /// Notes what all workers together answered.
+    /// Notes the answer of all workers together.
     pub fn answered(&mut self, answer: Answer) {
         self.survivors += answer.survivors;
         self.report = answer.report.unwrap_or(self.report);
     }
 
-    /// How long the supervisor waits for news before it says that all hang.
-    /// Once a plain lock is lost, and there are others who wait for it, more
-    /// patience would not bring it back. In all other cases nobody hangs,
-    /// however busy the machine is.
+    /// How long the supervisor waits for news before it declares that all hang.
+    /// Once a plain lock is lost and others wait for it, more patience would
+    /// not bring it back. In all other cases nobody hangs, however busy the
+    /// machine is.
     pub fn patience(&self, plan: &Plan, model: Model) -> Duration {
         let is_dead = self.death.is_some() || !plan.ends_a_process(model);
         let is_lost = plan.hold == Hold::PlainLock && is_dead;
@@ -337,24 +336,24 @@ impl Seen {
         Duration::from_secs(30)
     }
 
-    /// Notes how a process died.
+    /// Records how a process died.
     ///
     /// # Errors
     ///
-    /// Fails if it is not the first: one death is planned, and no more.
+    /// Fails if it is not the first: only one death is planned.
     pub fn died(&mut self, status: ExitStatus) -> Result<()> {
-        ensure!(self.death.is_none(), "one more process died: {status}");
+        ensure!(self.death.is_none(), "another process died: {status}");
         self.death = Some(status);
         Ok(())
     }
 
-    /// Notes that no worker answers or dies any more.
+    /// Records that no worker answers or dies any more.
     ///
     /// # Errors
     ///
-    /// Fails if it is not the first time.
+    /// Fails the second time.
     pub fn hangs(&mut self) -> Result<()> {
-        ensure!(!self.hung, "all began anew, and hang again");
+        ensure!(!self.hung, "all workers started over, and hang again");
         self.hung = true;
         Ok(())
     }

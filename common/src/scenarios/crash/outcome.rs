@@ -1,4 +1,4 @@
-//! What the deaths came to: checked, in figures, and as a page.
+//! Checks the deaths and turns them into figures and a page.
 
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -12,23 +12,23 @@ use crate::{
     units,
 };
 
-/// One death, and all the work that was done in spite of it.
+/// One death, and all the work done in spite of it.
 #[derive(Debug)]
 pub struct Finished {
     /// What the workers had to do.
     pub plan: Plan,
     /// What the supervisor saw.
     pub seen: Seen,
-    /// What it took.
+    /// Time and resources.
     pub laps: Laps,
 }
 
-/// Checks every ledger and every death, and tells what came out.
+/// Checks every ledger and every death, and builds the outcome.
 ///
 /// # Errors
 ///
-/// Fails if a transfer was not made exactly once, or a death was not the one
-/// that was planned.
+/// Fails if a transfer was not made exactly once, or if a death was not the
+/// planned one.
 pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
     let mut laps = Laps::none();
     let mut answer = Digest::new();
@@ -59,8 +59,7 @@ impl Finished {
              the right ones",
             self.seen.report.made
         );
-        // Workers that survive hang behind a plain lock, and behind nothing
-        // else.
+        // Surviving workers hang behind a plain lock, and nowhere else.
         let waits_in_vain = self.plan.spares_the_others(model);
         ensure!(
             self.seen.hung == (waits_in_vain && hold == Hold::PlainLock),
@@ -78,7 +77,7 @@ impl Finished {
         Ok(())
     }
 
-    /// What was asked, and the balances.
+    /// The work and the balances.
     fn add_to(&self, answer: &mut Digest) {
         answer.text(&self.plan.cause.to_string());
         answer.text(&self.plan.hold.to_string());
@@ -93,7 +92,7 @@ impl Finished {
         after.saturating_sub(self.seen.last_words.at()).as_secs_f64()
     }
 
-    /// Transfers that were made before the death, and again after it: all of
+    /// Transfers that were made before the death and again after it: all of
     /// them if the ledger was lost, or the one that was half made.
     fn lost(&self) -> u64 {
         let is_half_made =
@@ -105,7 +104,7 @@ impl Finished {
     }
 }
 
-/// All deaths of one cause in one place, of which the median is shown.
+/// All deaths of one cause in one place; the tables show their median.
 #[derive(Clone, Copy)]
 struct Case<'all>(&'all [Finished]);
 
@@ -132,19 +131,19 @@ impl Case<'_> {
         self.median(|one| one.lost() as f64)
     }
 
-    /// Of an even number, the upper one: so a count stays one.
+    /// The upper median, so that a count stays a whole number.
     fn median(self, figure: impl Fn(&Finished) -> f64) -> f64 {
         let mut figures: Vec<_> = self.0.iter().map(figure).collect();
         figures.sort_by(f64::total_cmp);
         figures[figures.len() / 2]
     }
 
-    /// What most readers ask stands in the comparison. The rest are details.
+    /// Most readers' questions go into the comparison. The rest are details.
     fn metrics(self) -> [Metric; 3] {
         let Plan { cause, hold, .. } = self.plan();
         let metric = |name, unit, better, value| {
             let id = format!("{name}-{}", hold.key());
-            let label = format!("{name} {hold}");
+            let label = format!("{name}, {}", circumstance(hold));
             Metric::new(&id, &label, unit, better, value).of(cause)
         };
         let [resumed, survivors, lost] = [
@@ -161,6 +160,16 @@ impl Case<'_> {
 
     fn hung(self) -> bool {
         self.0.iter().any(|one| one.seen.hung)
+    }
+}
+
+/// What the victim was doing when it died, as part of a label.
+fn circumstance(hold: Hold) -> &'static str {
+    match hold {
+        Hold::Nothing => "no lock held",
+        Hold::Lock => "lock held",
+        Hold::PlainLock => "plain lock held",
+        Hold::Message => "about to send",
     }
 }
 
@@ -194,48 +203,48 @@ fn result(finished: &[Finished]) -> Value {
 /// A row of the outcome's result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Death {
-    /// How it died.
+    /// How the victim died.
     pub way: String,
     /// What it held.
     pub hold: Hold,
-    /// What the kernel says of it; nothing if it was a thread.
+    /// How the process ended; nothing if only a thread died.
     pub death: Option<String>,
-    /// Whether the others waited for its lock without end.
+    /// Whether the others waited for its lock forever.
     pub hung: bool,
-    /// How many others lived on.
+    /// How many others survived.
     pub survivors: usize,
-    /// Transfers that were lost, or half made.
+    /// Transfers that were lost or half made.
     pub lost: u64,
-    /// Accounts that were put right.
+    /// Half-made transfers that were undone.
     pub repairs: u64,
-    /// Transfers in all.
+    /// Total number of transfers.
     pub transfers: u64,
-    /// All balances together.
+    /// The sum of all balances.
     pub total: i64,
 }
 
-/// Two tables: who survives, and what a lock that is not given back does to
-/// the others.
+/// Two tables: who survives, and what a lock that is never released does to the
+/// others.
 fn story(model: Model, finished: &[Finished]) -> Vec<String> {
     let mut story = Vec::new();
     if let Some(Finished { plan, .. }) = finished.first() {
         let transfers = units::human(f64::from(plan.transfers), "1");
         story.push(format!(
-            "{} {model} make {transfers} transfers each. One dies at its work.",
+            "{} {model} make {transfers} transfers each. One of them dies.",
             plan.workers
         ));
     }
     story.extend(deaths(finished));
     story.extend(policies(model, finished));
     story.push(
-        "After: from its last words to the next transfer, whoever makes it.\n\
-         Lost: transfers that had to be made again."
+        "After: from the victim's last words to the next transfer by any \
+         worker.\nLost: transfers that had to be made again."
             .into(),
     );
     story
 }
 
-/// The columns of the first table, which make it as wide as the second.
+/// The columns of the first table, as wide in all as the second.
 const SIX: [usize; 6] = [10, 10, 11, 11, 10, 11];
 
 fn deaths(finished: &[Finished]) -> Vec<String> {
@@ -268,7 +277,7 @@ fn policies(model: Model, finished: &[Finished]) -> Vec<String> {
     };
     let mut lines = vec![
         String::new(),
-        format!("{:>79}", "half a transfer is made, behind"),
+        format!("{:>79}", "half a transfer is made, guarded by"),
         line("it dies by", &[21; 3], &[lock, "a plain lock", "an owner"]),
     ];
     for places in by_cause(finished) {
@@ -310,14 +319,14 @@ fn line(first: &str, widths: &[usize], cells: &[impl AsRef<str>]) -> String {
 fn meaning(model: Model) -> String {
     match model {
         Model::Threads => {
-            "Of threads, a panic can be survived, and poison says what to \
-             repair. Every other\ndeath is the process's: all die, and what \
-             they had in memory is lost."
+            "With threads, only a panic can be survived; a poisoned lock \
+             reports what to\nrepair. Every other death kills the whole \
+             process, with all it had in memory."
         }
         Model::Processes => {
-            "Of processes, one dies and no other, whatever the death is. A \
-             robust mutex says\nwhat to repair. Behind a plain one all who \
-             were spared hang."
+            "With processes, only the victim dies, whatever the cause. A \
+             robust mutex reports\nwhat to repair. Behind a plain mutex, all \
+             survivors hang."
         }
     }
     .into()
@@ -331,7 +340,7 @@ mod tests {
     use super::*;
     use crate::scenarios::crash::{DeathCause, Report};
 
-    /// An abort as processes meet it, behind this.
+    /// An abort with processes, while the victim holds this.
     fn finished(hold: Hold) -> Finished {
         let cause = DeathCause::Abort;
         let (death, transfers, workers, seed) = (0, 9, 2, 1);

@@ -1,17 +1,17 @@
-//! Addresses that a file names: which can be fetched, and how they are shown.
+//! Addresses from a file: which can be fetched, and how they are shown.
 
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use ureq::{Proxy, ProxyProtocol, http::Uri};
 
-/// The addresses in a file: one a line, but for lines that are empty or
-/// begin with `#`.
+/// The addresses in a file: one per line, except for lines that are empty or
+/// start with `#`.
 pub(super) fn addresses(file: &Path) -> Result<Vec<String>> {
     let shown = file.display();
     let text = fs::read_to_string(file)
-        .with_context(|| format!("{shown}: no file of addresses"))?;
-    // Some editors write a byte-order mark before everything else.
+        .with_context(|| format!("{shown}: cannot read the addresses"))?;
+    // Some editors put a byte-order mark first.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let mut addresses = Vec::new();
     for (number, line) in (1..).zip(text.lines().map(str::trim)) {
@@ -21,7 +21,7 @@ pub(super) fn addresses(file: &Path) -> Result<Vec<String>> {
         check(line).map_err(|reason| {
             let hidden = hidden(line);
             anyhow!(
-                "{shown}, line {number}: {hidden:?} is no address: {reason}"
+                "{shown}, line {number}: {hidden:?} is not an address: {reason}"
             )
         })?;
         addresses.push(line.to_owned());
@@ -31,7 +31,7 @@ pub(super) fn addresses(file: &Path) -> Result<Vec<String>> {
     Ok(addresses)
 }
 
-/// Fails with the reason why it cannot be fetched.
+/// Fails with the reason why the address cannot be fetched.
 fn check(address: &str) -> Result<(), String> {
     let (scheme, rest) = address.split_once("://").unwrap_or_default();
     let is_known = |known| scheme.eq_ignore_ascii_case(known);
@@ -50,13 +50,13 @@ fn check(address: &str) -> Result<(), String> {
     match port {
         "" | ":" => Ok(()),
         _ if uri.port_u16().is_some() => Ok(()),
-        // It may be the beginning of a password with a slash in it.
+        // It may be the start of a password with a slash in it.
         _ => Err("its port must be a number up to 65535".into()),
     }
 }
 
-/// Fails if the environment sends an address through a proxy that `ureq`
-/// would pass over: to connect directly may be what the proxy is to prevent.
+/// Fails if the environment sends an address through a proxy that `ureq` would
+/// ignore: preventing a direct connection may be what the proxy is for.
 fn check_proxy(addresses: &[String]) -> Result<()> {
     let Some(proxy) = Proxy::try_from_env() else { return Ok(()) };
     let mut uris = addresses.iter().filter_map(|one| one.parse().ok());
@@ -71,8 +71,8 @@ fn check_proxy(addresses: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// An address, or a word of an error that may be one, without the user name
-/// and the password that it may have.
+/// An address, or a word of an error that may be one, without user name and
+/// password.
 pub(super) fn shown(address: &str) -> String {
     let Some((scheme, rest)) = address.split_once("://") else {
         return address.into();
@@ -83,12 +83,12 @@ pub(super) fn shown(address: &str) -> String {
     }
 }
 
-/// An error in whose words an address may stand.
+/// An error whose text may contain an address.
 pub(super) fn shown_in(error: &str) -> String {
     error.split(' ').map(shown).collect::<Vec<_>>().join(" ")
 }
 
-/// What is no address, without anything that may be meant as a password.
+/// A line that is not an address, without anything that may be a password.
 fn hidden(line: &str) -> String {
     match line.rfind('@') {
         Some(at) => format!("***{}", &line[at..]),
@@ -96,7 +96,7 @@ fn hidden(line: &str) -> String {
     }
 }
 
-/// The user, the host and the port, from what follows the scheme.
+/// User, host and port, from what follows the scheme.
 fn authority(rest: &str) -> &str {
     rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
@@ -167,7 +167,8 @@ mod tests {
         assert_eq!(shown_in(error), "bad uri: http://***@a/ is none");
     }
 
-    /// Where the password ends is not known of what is no address.
+    /// In something that is not an address, nobody knows where the password
+    /// ends.
     #[test]
     fn shows_nothing_that_may_be_a_password() {
         for line in [

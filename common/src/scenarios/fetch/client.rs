@@ -1,4 +1,4 @@
-//! What every worker does with an address, and what comes of it.
+//! What every worker does with an address, and the result.
 
 use std::{
     fmt,
@@ -13,47 +13,47 @@ use ureq::{Agent, Error};
 use super::{Plan, addresses::shown_in};
 use crate::{arguments::name, digest::Digest, resources::Thread};
 
-/// The longest body that is taken. It is the limit of `ureq` itself, which a
-/// reader of a body in pieces has to ask for.
+/// The longest body that is accepted. It is also the limit of `ureq` itself,
+/// but whoever reads a body in pieces has to request it.
 pub const LONGEST_BODY: u64 = 10 << 20;
 
-/// An address, and its place among all.
+/// An address and its number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// From 0.
     pub place: u64,
-    /// With scheme and host.
+    /// Complete, with scheme and host.
     pub url: String,
 }
 
-/// What came of one address.
+/// The result of one address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
-    /// The place of its address.
+    /// The number of its address.
     pub place: u64,
     /// What was fetched, or why nothing was.
     pub result: Result<Page, Failure>,
 }
 
-/// A body, which is not kept.
+/// A body, which is not stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
-    /// Its bytes.
+    /// Its length in bytes.
     pub length: u64,
-    /// Their fingerprint.
+    /// Its digest.
     pub digest: String,
 }
 
 /// Why an address could not be fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// To be counted by.
+    /// The category for counting.
     pub kind: Kind,
-    /// In the words of who found out, without the passwords in them.
+    /// The original error text, without passwords.
     pub reason: String,
 }
 
-/// What a failure is counted as.
+/// The category of a failure.
 #[derive(
     Debug,
     Clone,
@@ -72,15 +72,15 @@ pub enum Kind {
     Refused,
     /// The connection ended before the reply did.
     Cut,
-    /// It took longer than it may.
+    /// It took too long.
     Timeout,
-    /// One address points to the next, and so on.
+    /// An endless chain of redirects.
     Redirects,
-    /// The server says that it failed, or that we did.
+    /// The server reports an error, its own or ours.
     Status,
-    /// There is more of it than anybody wants.
+    /// The body is too long.
     Oversized,
-    /// Anything else: no such name, no such certificate, no HTTP.
+    /// Anything else: unknown host, bad certificate, not HTTP.
     Other,
 }
 
@@ -90,23 +90,24 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Of each connection, there and back. The usual 128 KiB are filled with
-/// zeros at its start, which was most of what a worker takes (256 of 320 kB,
-/// 2026-11-23), and each of 64 waits for it.
+/// The buffer size of each connection, in either direction. The usual 128 KiB
+/// are filled with zeros at the start of a connection, which was most of a
+/// worker's memory (256 of 320 kB, 2026-11-23), and each of 64 workers waits
+/// for it.
 const BUFFER: usize = 16 << 10;
 
-/// The longest head of a reply. It is read in one piece: where the buffer is
-/// full and the head goes on, `ureq` would say that the server is gone.
+/// The longest head of a reply. It must fit into the buffer: otherwise `ureq`
+/// would report that the server is gone.
 const LONGEST_HEAD: usize = BUFFER - 1;
 
 /// An agent that keeps as many connections as there are workers to use it.
-/// Between two requests each is idle for a moment, and of those that are idle
-/// at once the usual agent keeps three.
+/// Between two requests each connection is idle for a moment, and by default
+/// the agent keeps only three idle ones.
 ///
-/// Every step has its time: to connect, to send, the head of a reply, all of
-/// its body. A limit for the whole would be simpler to say, but then `ureq`
-/// resolves each name in a thread of its own, once for each request. So what
-/// resolves names has its own limit, that of the C library (resolv.conf(5)).
+/// Every step has its own time limit: to connect, to send, the head of a reply,
+/// its whole body. A limit for all of them together would be simpler, but then
+/// `ureq` resolves each name in a new thread, once per request. So name
+/// resolution has its own limit, that of the C library (resolv.conf(5)).
 pub fn agent(plan: &Plan, workers: usize) -> Agent {
     let limit: Option<Duration> = Some(plan.timeout);
     let builder = Agent::config_builder()
@@ -119,7 +120,7 @@ pub fn agent(plan: &Plan, workers: usize) -> Agent {
         .timeout_send_request(limit)
         .timeout_recv_response(limit)
         .timeout_recv_body(limit);
-    // A proxy that the environment names would be asked for our own server.
+    // A proxy set in the environment would be used even for our own server.
     let builder = match plan.is_local() {
         true => builder.proxy(None),
         false => builder,
@@ -175,29 +176,29 @@ impl Kind {
     }
 }
 
-/// What one worker has fetched.
+/// What one worker fetched.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FetchLog {
     /// In the order in which they came.
     pub replies: Vec<Reply>,
-    /// What its thread took, from the gate on.
+    /// What its thread used since the gate opened.
     pub used: Thread,
 }
 
 impl FetchLog {
-    /// Before the first.
+    /// Call this before the first fetch.
     pub fn begin() -> Self {
         FetchLog { replies: Vec::new(), used: Thread::so_far() }
     }
 
-    /// Fetches one more, and notes what comes of it.
+    /// Fetches one more address and records the result.
     pub fn fetch(&mut self, agent: &Agent, address: Address) {
         let Address { place, url } = address;
         let result = fetch(agent, &url).map_err(Failure::from);
         self.replies.push(Reply { place, result });
     }
 
-    /// After the last.
+    /// Call this after the last fetch.
     pub fn end(self) -> Self {
         FetchLog { used: Thread::so_far() - self.used, ..self }
     }

@@ -1,7 +1,9 @@
-//! Many slow replies at once: how long do they take, and what do they cost?
+#![doc = include_str!("README.md")]
 //!
-//! What both siblings share: the addresses, the server behind them, which
-//! waits and fails as an address asks, what a worker does with each, and the
+//! # The module
+//!
+//! Shared by both siblings: the addresses; the server behind them, which delays
+//! and fails as an address asks; what a worker does with each address; and the
 //! outcome.
 
 use std::{io, path::PathBuf, process::Child, time::Duration};
@@ -36,31 +38,31 @@ pub use wish::{Fault, Wish};
 const EXAMPLES: &str = "\
 Examples:
   PROGRAM                          from one worker to 64, then with faults
-  PROGRAM --workers 200            as many as you like
+  PROGRAM --workers 200            as many workers as you like
   PROGRAM --delay 5ms --size 1000000
-                                   where there is less to wait for
-  PROGRAM --faults 20 --workers 8  hardly anything else
+                                   less waiting, more data
+  PROGRAM --faults 20 --workers 8  mostly faults
   PROGRAM --url-file addresses.txt --timeout 3s
-                                   from the world
-  PROGRAM --serve                  for the clients of others
+                                   your own addresses
+  PROGRAM --serve                  only the server, for other clients
   PROGRAM --quick --json           for a script";
 
-/// Many slow replies at once.
+/// Fetch many slow replies at once.
 #[derive(Debug, Parser)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Replies of each measurement, rounded up to as many for every worker
-    /// [default: 4 for each, and 12 where they are many]
+    /// Replies per measurement, rounded up to a multiple of the workers
+    /// [default: 3 per worker; 8 with 32 workers or more]
     #[arg(long, value_name = "N",
           value_parser = RangedU64ValueParser::<u64>::new().range(1..=1 << 32))]
     requests: Option<u64>,
 
-    /// How long the server waits before it replies
+    /// How long the server waits before each reply
     #[arg(long, value_name = "TIME", default_value = "50ms",
           value_parser = parse_time)]
     delay: Duration,
 
-    /// Bytes of a reply
+    /// Bytes per reply
     #[arg(long, value_name = "BYTES", default_value_t = 10_000,
           value_parser = RangedU64ValueParser::<u64>::new()
               .range(0..=LONGEST_BODY))]
@@ -71,25 +73,25 @@ pub struct Args {
           value_parser = RangedU64ValueParser::<u64>::new().range(0..=10_000))]
     faults: u64,
 
-    /// How long each step may take: to connect, the head of a reply, its body
-    /// [default: 10s; 250ms beyond the delay where faults are expected]
+    /// Time limit of each step: connect, head of the reply, body [default: 10s;
+    /// 250ms beyond the delay where faults are expected]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     timeout: Option<Duration>,
 
-    /// Fetch the addresses in this file, one a line, and not our own
+    /// Fetch the addresses in this file, one per line, instead of our own
     #[arg(long, value_name = "FILE",
           conflicts_with_all = ["requests", "delay", "size", "faults"])]
     url_file: Option<PathBuf>,
 
-    /// Fetch nothing, but serve others: print the address of the server, and
-    /// when stdin is closed, what it has served
+    /// Run only the server: print its address, and report what it served when
+    /// stdin is closed
     #[arg(long, conflicts_with_all = [
         "requests", "delay", "size", "faults", "timeout", "url_file",
         "workers", "seed", "quick", "json", "lifeline", "slices", "expect"])]
     serve: bool,
 
-    /// How many workers: threads, or processes [default: 1, 4, 16 and 64, one
-    /// after the other; 16 among faults; 8 for a file]
+    /// Number of workers, threads or processes [default: 1, 4, 16 and 64 in
+    /// turn; 16 with faults; 8 for a file]
     #[arg(long, value_name = "N", value_parser = parse_workers)]
     workers: Option<usize>,
 
@@ -100,23 +102,23 @@ pub struct Args {
 /// From one worker to many more than there are cores.
 const CREWS: [usize; 4] = [1, 4, 16, 64];
 
-/// Those of a first look.
+/// The crews of a first look.
 const FEW_CREWS: [usize; 2] = [1, 64];
 
-/// Where all begin at once, the first of their replies are late: it takes
-/// more of them to see how it goes on.
+/// Where all workers start at once, their first replies come late: it takes
+/// more replies to reach a steady state.
 const MANY: usize = 32;
 
-/// As many as tell one fault from the next.
+/// Enough workers to tell one fault from the next.
 const CREW_AMONG_FAULTS: usize = 16;
 
-/// For the servers of others, who have not asked for a test.
+/// For other people's servers, which did not ask for a load test.
 const POLITE_CREW: usize = 8;
 
-/// Long enough for the world,
+/// Long enough for the Internet,
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// and, beyond the delay, for a machine that has nothing but this to do.
+/// and, beyond the delay, for a machine with nothing else to do.
 const PATIENCE_AMONG_FAULTS: Duration = Duration::from_millis(250);
 
 impl Arguments for Args {
@@ -131,11 +133,11 @@ impl Arguments for Args {
     fn check(&self, _model: Model) -> Result<(), String> {
         let timeout = self.timeout.unwrap_or(PATIENCE);
         if timeout.is_zero() {
-            return Err("--timeout must leave some time".into());
+            return Err("--timeout must be greater than zero".into());
         }
         if timeout <= self.delay && self.url_file.is_none() {
-            return Err("no reply would be in time: --timeout must be longer \
-                        than --delay (without --timeout, that is 10s)"
+            return Err("no reply would arrive in time: --timeout must be \
+                        longer than --delay (without --timeout, it is 10s)"
                 .into());
         }
         Ok(())
@@ -143,11 +145,11 @@ impl Arguments for Args {
 }
 
 impl Args {
-    /// The measurements, one after the other.
+    /// The measurements in order.
     ///
     /// # Errors
     ///
-    /// Fails if a file of addresses was asked for that is none.
+    /// Fails if a file of addresses was requested and cannot be used.
     pub fn plans(&self) -> Result<Vec<Plan>> {
         if let Some(file) = &self.url_file {
             let workers = self.workers.unwrap_or(POLITE_CREW);
@@ -180,7 +182,7 @@ impl Args {
         Plan { workers, timeout, source: Source::Server(load) }
     }
 
-    /// One in which some do.
+    /// A measurement with faults.
     fn faulty(&self) -> Plan {
         let kinds = Fault::value_variants().len() as u64;
         let load = self.load(kinds * self.faults * STRIDE, STRIDE);
@@ -193,21 +195,21 @@ impl Args {
     fn load(&self, requests: u64, stride: u64) -> Load {
         let Args { delay, size, .. } = *self;
         let seed = self.common.seed;
-        // The ports are known as soon as they are taken.
+        // The ports are set once the server has them.
         let ports = Ports { open: 0, closed: 0 };
         Load { requests, delay, size, seed, stride, ports }
     }
 }
 
-/// Every so many requests there is a fault, where faults are planted.
+/// Where faults are planted, one request in this many is a fault.
 const STRIDE: u64 = 9;
 
-/// One measurement.
+/// A measurement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// How many fetch at once.
+    /// How many workers fetch at once.
     pub workers: usize,
-    /// How long each step may take.
+    /// The time limit of each step.
     pub timeout: Duration,
     /// Where the addresses come from.
     pub source: Source,
@@ -216,49 +218,49 @@ pub struct Plan {
 /// Where addresses come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Source {
-    /// Our own server: each is made when it is taken.
+    /// Our own server: each address is built when it is needed.
     Server(Load),
     /// A file.
     File(Vec<String>),
 }
 
-/// What is asked of our own server.
+/// The requests to our own server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Load {
-    /// How many there are.
+    /// The number of requests.
     pub requests: u64,
-    /// How long each is in coming.
+    /// How long each reply is delayed.
     pub delay: Duration,
-    /// Bytes of each.
+    /// Bytes per reply.
     pub size: u64,
-    /// Where the bytes come from.
+    /// The seed of the bytes.
     pub seed: u64,
-    /// Which of them fail: one in so many, or none if this is zero.
+    /// One request in this many fails; none if this is zero.
     pub stride: u64,
-    /// Where the server is.
+    /// The ports of the server.
     pub ports: Ports,
 }
 
 impl Plan {
-    /// Has `start` start our own server, if it is to be asked, and writes its
-    /// ports into the addresses. What `start` gives is a demo with `--serve`,
-    /// whose stdin and stdout are pipes.
+    /// Starts our own server with `start`, if the plan needs it, and puts its
+    /// ports into the addresses. The child that `start` returns is a demo with
+    /// `--serve`, whose stdin and stdout are pipes.
     ///
     /// # Errors
     ///
-    /// Fails if the server cannot be started, or does not say where it is.
+    /// Fails if the server cannot be started, or does not report its address.
     pub fn server(
         &mut self,
         start: impl FnOnce() -> io::Result<Child>,
     ) -> Result<Option<ServerProcess>> {
         let Source::Server(load) = &mut self.source else { return Ok(None) };
-        let child = start().context("no server can be started")?;
+        let child = start().context("cannot start the server")?;
         let server = ServerProcess::meet(child)?;
         load.ports = server.ports();
         Ok(Some(server))
     }
 
-    /// The address at this place; nothing after the last.
+    /// The address with this number; None after the last.
     pub fn address(&self, place: i64) -> Option<Address> {
         let place = u64::try_from(place).ok()?;
         let url = match &self.source {
@@ -278,7 +280,7 @@ impl Plan {
         }
     }
 
-    /// As the progress names it: `64 workers, with faults`.
+    /// The name in the progress report: `64 workers, with faults`.
     pub fn name(&self) -> String {
         let workers = self.crew();
         match &self.source {
@@ -304,7 +306,7 @@ impl Plan {
         }
     }
 
-    /// As the figures name it: `64 workers`.
+    /// The name with the figures: `64 workers`.
     pub fn crew(&self) -> String {
         match self.workers {
             1 => "1 worker".into(),
@@ -327,7 +329,7 @@ impl Load {
         Some(format!("http://127.0.0.1:{port}{wish}"))
     }
 
-    /// What is asked for at this place. What fails needs no delay.
+    /// The request with this number. Faults need no delay.
     pub(crate) fn wish(&self, place: u64) -> Option<Wish> {
         let fault = self.fault(place);
         let size = match fault {
@@ -339,7 +341,7 @@ impl Load {
         (place < self.requests).then_some(wish)
     }
 
-    /// The kinds take turns, and stand apart from one another.
+    /// The kinds of fault alternate, with good requests in between.
     fn fault(&self, place: u64) -> Option<Fault> {
         let turn = place.checked_div(self.stride)?;
         let kinds = Fault::value_variants();
@@ -348,7 +350,7 @@ impl Load {
     }
 }
 
-/// A time as a person writes it.
+/// A time as people write it.
 fn time(time: Duration) -> String {
     units::human(time.as_secs_f64(), "s")
 }

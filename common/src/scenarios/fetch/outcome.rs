@@ -1,4 +1,4 @@
-//! What came out: checked, in figures, and as a page.
+//! Checks the replies and turns them into figures and a page.
 
 use std::collections::BTreeMap;
 
@@ -17,29 +17,29 @@ use crate::{
     units,
 };
 
-/// One measurement, done.
+/// A finished measurement.
 #[derive(Debug)]
 pub struct Finished {
     /// What was to be done.
     pub plan: Plan,
-    /// What each worker has fetched.
+    /// What each worker fetched.
     pub logs: Vec<FetchLog>,
-    /// What the server has to say, if it was ours.
+    /// What the server reports, if it was ours.
     pub served: Option<Served>,
-    /// The anonymous memory of this program before any worker was started,
-    /// where the kernel tells.
+    /// The anonymous memory of this program before any worker was started, if
+    /// the kernel reports it.
     pub before: Option<u64>,
-    /// What it took.
+    /// Time and resources.
     pub laps: Laps,
 }
 
-/// Checks what came of every address, and tells what came out.
+/// Checks the result of every address, and builds the outcome.
 ///
 /// # Errors
 ///
-/// Fails if an address was fetched not at all or twice; if a body is not what
-/// it should be, where that is known; if something failed that should not
-/// have, or the other way round.
+/// Fails if an address was never fetched, or fetched twice; if a body is not
+/// what it should be, where that is known; or if something failed that should
+/// have worked, or the other way round.
 pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
     let mut laps = Laps::none();
     let mut rows = Vec::new();
@@ -58,10 +58,10 @@ pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// A measurement whose replies were found right.
+/// A measurement whose replies were checked.
 struct Row<'a> {
     finished: &'a Finished,
-    /// What came of each address, in their order.
+    /// The result of each address, in order.
     replies: Vec<&'a Result<Page, Failure>>,
 }
 
@@ -71,13 +71,13 @@ impl<'a> Row<'a> {
         let row = Row { finished, replies };
         if let Some(load) = row.load() {
             for (place, reply) in (0..).zip(&row.replies) {
-                let wish = load.wish(place).context("nobody asked for it")?;
+                let wish = load.wish(place).context("nobody asked for this")?;
                 check(&wish, reply).with_context(|| wish.to_string())?;
             }
         }
         if let (true, Some(served)) = (row.is_smooth(), finished.served) {
             let (asked, of) = (served.requests, finished.plan.requests());
-            ensure!(asked == of, "the server was asked {asked} times for {of}");
+            ensure!(asked == of, "the server got {asked} requests, not {of}");
         }
         Ok(row)
     }
@@ -86,7 +86,7 @@ impl<'a> Row<'a> {
         &self.finished.plan
     }
 
-    /// The load of our own server, if that was asked.
+    /// The load of our own server, if it was used.
     fn load(&self) -> Option<&Load> {
         match &self.plan().source {
             Source::Server(load) => Some(load),
@@ -94,18 +94,18 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Whether nothing was to fail, so that there is an ideal.
+    /// Whether nothing was planned to fail, so that there is an ideal time.
     fn is_smooth(&self) -> bool {
         self.load().is_some_and(|load| load.stride == 0)
     }
 
-    /// Seconds for all.
+    /// Seconds for all replies.
     fn work(&self) -> f64 {
         self.finished.laps.seconds().work
     }
 
-    /// What it would take if nothing took any time but the server's delay,
-    /// as a share of what it took.
+    /// The ideal time, in which only the server's delay counts, as a share of
+    /// the real time.
     fn share(&self) -> Option<f64> {
         let load = self.load().filter(|_| self.is_smooth())?;
         let rounds = load.requests as f64 / self.plan().workers as f64;
@@ -116,21 +116,21 @@ impl<'a> Row<'a> {
         Some(self.finished.served?.connections)
     }
 
-    /// By how much the anonymous memory of all grew, for each worker.
+    /// How much the anonymous memory of all processes grew, per worker.
     fn memory(&self) -> Option<f64> {
         let after = self.finished.laps.anonymous_memory()?;
         let grown = after.saturating_sub(self.finished.before?);
         Some(grown as f64 / self.plan().workers as f64)
     }
 
-    /// What the workers took from the gate on, for each reply.
+    /// CPU seconds of the workers since the gate opened, per reply.
     fn cpu(&self) -> f64 {
         let logs = self.finished.logs.iter();
         let used: f64 = logs.map(|log| log.used.cpu).sum();
         used / self.replies.len() as f64
     }
 
-    /// What failed, by an address that may be shown.
+    /// The failures, with addresses that are safe to show.
     fn failures(&self) -> impl Iterator<Item = (String, &'a Failure)> {
         let failed = |(place, reply): (i64, &&'a Result<Page, Failure>)| {
             let failure = reply.as_ref().err()?;
@@ -162,12 +162,12 @@ impl<'a> Row<'a> {
         let (lower, neither) = (Better::Lower, Better::Neither);
         let (work, cpu) = (Some(self.work()), Some(self.cpu()));
         let mut metrics = vec![
-            figure(["time", "time for all", "s"], lower, work).detail(),
-            figure(["memory", "memory a worker", "B"], lower, self.memory()),
-            figure(["cpu", "CPU a reply", "s"], lower, cpu),
+            figure(["time", "total time", "s"], lower, work).detail(),
+            figure(["memory", "memory per worker", "B"], lower, self.memory()),
+            figure(["cpu", "CPU time per reply", "s"], lower, cpu),
         ];
         metrics.extend(self.share().map(|share| {
-            let names = [SHARE, "share of the ideal", "share"];
+            let names = [SHARE, "share of the ideal time", "share"];
             figure(names, Better::Higher, Some(share))
         }));
         metrics.extend(self.connections().map(|opened| {
@@ -216,7 +216,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// What came of each address, once, in their order.
+/// The result of each address, exactly once, in order.
 fn in_order<'a>(
     plan: &Plan,
     logs: &'a [FetchLog],
@@ -227,13 +227,13 @@ fn in_order<'a>(
         ensure!(before.is_none(), "address {} was fetched twice", reply.place);
     }
     for place in 0..plan.requests() {
-        ensure!(replies.contains_key(&place), "nobody fetched {place}");
+        ensure!(replies.contains_key(&place), "address {place} is missing");
     }
-    ensure!(replies.len() as u64 == plan.requests(), "there are too many");
+    ensure!(replies.len() as u64 == plan.requests(), "too many addresses");
     Ok(replies.into_values().collect())
 }
 
-/// Whether it is what was asked for, to the byte, or fails as it must.
+/// Checks that a reply is right to the byte, or fails as planned.
 fn check(wish: &Wish, reply: &Result<Page, Failure>) -> Result<()> {
     match (wish.fault.map(counted_as), reply) {
         (None, Ok(page)) => {
@@ -243,11 +243,11 @@ fn check(wish: &Wish, reply: &Result<Page, Failure>) -> Result<()> {
         }
         (Some(kind), Err(failure)) if failure.kind == kind => {}
         (Some(kind), Err(failure)) => bail!(
-            "it failed as {}, and not as {kind}: {}",
+            "it failed with {}, expected {kind}: {}",
             failure.kind,
             failure.reason
         ),
-        (Some(kind), Ok(_)) => bail!("it came, and should fail as {kind}"),
+        (Some(kind), Ok(_)) => bail!("it succeeded, expected {kind}"),
         (None, Err(Failure { kind: Kind::Timeout, reason })) => bail!(
             "{reason}: if the machine is busy, give it more time with --timeout"
         ),
@@ -256,8 +256,7 @@ fn check(wish: &Wish, reply: &Result<Page, Failure>) -> Result<()> {
     Ok(())
 }
 
-/// Each fault is one kind of failure: two of them are those that take too
-/// long.
+/// Each fault counts as one kind of failure; two of them are timeouts.
 fn counted_as(fault: Fault) -> Kind {
     match fault {
         Fault::Refused => Kind::Refused,
@@ -269,8 +268,8 @@ fn counted_as(fault: Fault) -> Kind {
     }
 }
 
-/// What came of every address, and not who fetched it, or when, or the words
-/// of a failure.
+/// The results of all addresses, but not who fetched them, or when, or the
+/// wording of a failure.
 fn answer(rows: &[Row<'_>]) -> String {
     let mut answer = Digest::new();
     for row in rows {
@@ -286,11 +285,11 @@ fn answer(rows: &[Row<'_>]) -> String {
     answer.hex()
 }
 
-/// The id of what is compared of every crew.
+/// The id of the figure that is compared for every crew.
 const SHARE: &str = "share-of-ideal";
 
-/// Those of most workers are compared, beside every share of the ideal; the
-/// others are details.
+/// The figures of the largest crew are compared, and every share of the ideal;
+/// the others are details.
 fn metrics(rows: &[Row<'_>]) -> Vec<Metric> {
     let smooth = rows.iter().filter(|row| row.is_smooth());
     let most = smooth.map(|row| row.plan().key()).next_back();
@@ -309,8 +308,8 @@ fn story(model: Model, rows: &[Row<'_>]) -> Vec<String> {
         rows.iter().partition(|row| row.is_smooth());
     if let Some(load) = smooth.first().and_then(|row| row.load()) {
         story.push(format!(
-            "A server replies after {}, with {}: ideally, all come in\n\
-             replies × {} / workers.\n\n{}\n",
+            "The server replies after {}, with {}.\nIdeal time: replies × {} \
+             / workers.\n\n{}\n",
             time(load.delay),
             units::human(load.size as f64, "B"),
             time(load.delay),
@@ -334,7 +333,7 @@ fn table(model: Model, rows: &[&Row<'_>]) -> Table {
         "of ideal",
         "connections",
         "memory each",
-        "CPU a reply",
+        "CPU/reply",
     ]);
     for row in rows {
         table.add_row([
@@ -355,11 +354,10 @@ fn table(model: Model, rows: &[&Row<'_>]) -> Table {
     table
 }
 
-/// The first address that was counted as each kind of failure stands for all
-/// of them.
+/// For each kind of failure, the first address stands for all of them.
 fn faults(model: Model, row: &Row<'_>) -> String {
     let (all, failed) = (row.replies.len(), row.failures().count());
-    let mut table = columns(["counted as", "times", "the first of them"]);
+    let mut table = columns(["kind of failure", "times", "the first of them"]);
     for (kind, times) in row.counted() {
         let mut failures = row.failures();
         let first = failures.find(|(_, failure)| failure.kind == kind);
@@ -371,8 +369,8 @@ fn faults(model: Model, row: &Row<'_>) -> String {
         ]);
     }
     format!(
-        "{all} more are asked for by {}, and {failed} of them cannot be had: \
-         they\nfail, and the other {} come, to the byte. It takes {}.\n\n\
+        "Then {} fetch {all} more, {failed} of them faulty. The faulty ones \
+         fail as\nplanned, and the other {} arrive intact. This takes {}.\n\n\
          {table}",
         crew(model, row),
         all - failed,
@@ -389,7 +387,7 @@ fn crew(model: Model, row: &Row<'_>) -> String {
     }
 }
 
-/// The port would be another each time.
+/// The port differs from run to run.
 fn without_host(url: &str) -> String {
     url.find("/?").map_or(url, |start| &url[start..]).into()
 }
@@ -397,8 +395,8 @@ fn without_host(url: &str) -> String {
 fn world(model: Model, row: &Row<'_>) -> String {
     let failed = row.failures().count();
     let mut lines = vec![format!(
-        "{} addresses are asked for by {}, in {}: {} come, with {},\nand \
-         {failed} fail.",
+        "{} addresses, fetched by {} in {}: {} replies with {},\nand \
+         {failed} failures.",
         row.replies.len(),
         crew(model, row),
         units::human(row.work(), "s"),
@@ -421,8 +419,8 @@ fn columns<const N: usize>(names: [&str; N]) -> Table {
 fn meaning(model: Model, rows: &[Row<'_>]) -> String {
     let smooth = rows.iter().filter(|row| row.is_smooth());
     let Some(most) = smooth.max_by_key(|row| row.plan().workers) else {
-        return "Every address has one outcome. What came is not checked \
-                further: nobody\nhere knows what it should be."
+        return "Every address was fetched once. The contents were not \
+                checked: nobody here\nknows what they should be."
             .into();
     };
     let share = units::known(most.share(), "share");
@@ -431,10 +429,10 @@ fn meaning(model: Model, rows: &[Row<'_>]) -> String {
     });
     let kept = match model {
         Model::Threads => "They share the connections of one agent.",
-        Model::Processes => "Each has an agent and a connection of its own.",
+        Model::Processes => "Each has its own agent and connection.",
     };
     format!(
-        "To wait takes no core: {} got to {share} of the ideal{memory}. {kept}",
+        "Waiting uses no core: {} reached {share} of the ideal{memory}. {kept}",
         crew(model, most)
     )
 }
@@ -455,7 +453,7 @@ mod tests {
         Plan { workers: 2, timeout, source: Source::Server(load) }
     }
 
-    /// What an honest worker would have found.
+    /// The reply that an honest worker would have got.
     fn reply(plan: &Plan, place: u64) -> Reply {
         let Source::Server(load) = &plan.source else { unreachable!() };
         let wish = load.wish(place).unwrap();
@@ -469,7 +467,7 @@ mod tests {
         Reply { place, result }
     }
 
-    /// Two workers, of whom the second was faster.
+    /// Two workers, of which the second was faster.
     fn finished(plan: Plan) -> Finished {
         let mut logs = vec![FetchLog::default(), FetchLog::default()];
         for place in 0..plan.requests() {
@@ -510,7 +508,7 @@ mod tests {
     fn whatever_is_wrong_is_an_error() {
         let mut lost = finished(plan(8, 0));
         lost.logs[1].replies.pop();
-        assert!(error(lost).contains("nobody fetched 7"));
+        assert!(error(lost).contains("address 7 is missing"));
 
         let mut twice = finished(plan(8, 0));
         let again = twice.logs[0].replies[0].clone();
@@ -535,7 +533,7 @@ mod tests {
 
         let mut again = finished(plan(8, 0));
         again.served = Some(Served { connections: 2, requests: 9 });
-        assert!(error(again).contains("was asked 9 times for 8"));
+        assert!(error(again).contains("got 9 requests, not 8"));
     }
 
     #[test]
@@ -557,7 +555,7 @@ mod tests {
         let mut replies = replies.flat_map(|log| &mut log.replies);
         let first = replies.find(|reply| reply.result.is_err()).unwrap();
         first.result = failed(Kind::Other);
-        assert!(error(other).contains("failed as other, and not as timeout"));
+        assert!(error(other).contains("failed with other, expected timeout"));
 
         let mut none = finished(plan(63, 9));
         let good = none.logs[0].replies[0].result.clone();
@@ -565,7 +563,7 @@ mod tests {
         let mut replies = replies.flat_map(|log| &mut log.replies);
         let first = replies.find(|reply| reply.result.is_err()).unwrap();
         first.result = good;
-        assert!(error(none).contains("should fail as timeout"));
+        assert!(error(none).contains("succeeded, expected timeout"));
     }
 
     #[test]

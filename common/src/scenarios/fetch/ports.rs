@@ -1,4 +1,4 @@
-//! The port where our own server listens, and one where nobody does.
+//! The port where our own server listens, and a port where nobody does.
 
 use std::{
     io,
@@ -12,13 +12,13 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A free port of the loopback, which is for the kernel to choose.
+/// A free loopback port, chosen by the kernel.
 const FREE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
 
-/// What an error of the kernel is about.
-const NO_PORT: &str = "no port on 127.0.0.1 can be had";
+/// The context of a kernel error.
+const NO_PORT: &str = "cannot get a port on 127.0.0.1";
 
-/// The ports in the addresses, on the loopback.
+/// The ports in the addresses, on the loopback interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ports {
     /// Where the server listens.
@@ -32,11 +32,11 @@ pub(super) fn listen() -> Result<TcpListener> {
     TcpListener::bind(FREE).context(NO_PORT)
 }
 
-/// A socket that has a port and does not listen: so nobody else can have the
+/// A socket that has a port but does not listen: so nobody else can take the
 /// port, and the kernel refuses every connection to it.
 #[derive(Debug)]
 pub(super) struct ClosedPort {
-    /// Which it is.
+    /// The port.
     pub number: u16,
     _socket: OwnedFd,
 }

@@ -1,4 +1,4 @@
-//! What an address asks of the server: all that it shall do is in the query.
+//! What an address asks of the server: everything is in the query.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -8,22 +8,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::{arguments::name, digest::Digest, input::Input};
 
-/// One reply: when it begins, what is in it, and what goes wrong.
+/// One reply: its delay, its contents, and its fault.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wish {
     /// How long the server waits before it replies.
     pub delay: Duration,
     /// Bytes of the body.
     pub size: u64,
-    /// Where they come from,
+    /// The seed of the bytes,
     pub seed: u64,
-    /// and which of the texts from there it is.
+    /// and the number of the page generated from it.
     pub page: u64,
-    /// What goes wrong.
+    /// The fault, if any.
     pub fault: Option<Fault>,
 }
 
-/// What can go wrong with a reply. What takes longest comes first.
+/// What can go wrong with a reply. The slowest come first.
 #[derive(
     Debug,
     Clone,
@@ -38,23 +38,23 @@ pub struct Wish {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
-    /// The request is taken, and nothing comes
+    /// The request is accepted, and nothing comes
     Silent,
-    /// A byte every now and then, and no end
+    /// A byte every now and then, forever
     Endless,
     /// Nobody listens at the port
     Refused,
-    /// It says how long it is, and ends at half of that
+    /// The connection ends halfway through the announced length
     Cut,
-    /// It points to itself
+    /// The address redirects to itself
     Redirects,
-    /// It is an error of the server's own, by its status
+    /// The server reports an internal error in its status
     Status,
-    /// One byte more than anybody here wants
+    /// One byte more than the client accepts
     Oversized,
 }
 
-/// In the order of a path and its query, which any tool can be given.
+/// As a path with a query, which any tool accepts.
 impl fmt::Display for Wish {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Wish { delay, size, seed, page, fault } = self;
@@ -75,13 +75,13 @@ impl fmt::Display for Wish {
 impl FromStr for Wish {
     type Err = String;
 
-    /// What is not said is nothing; what is not known is an error.
+    /// Missing values are zero; unknown ones are an error.
     fn from_str(path: &str) -> Result<Self, String> {
-        let query = path.strip_prefix("/?").ok_or("a path is / and a query")?;
+        let query = path.strip_prefix("/?").ok_or("not a / and a query")?;
         let mut wish = Wish::default();
         for part in query.split('&') {
             let (key, value) = part.split_once('=').ok_or("no value")?;
-            wish.set(key, value).ok_or_else(|| format!("what is {part}?"))?;
+            wish.set(key, value).ok_or_else(|| format!("unknown: {part}"))?;
         }
         Ok(wish)
     }
@@ -100,25 +100,25 @@ impl Wish {
         Some(())
     }
 
-    /// The body that is asked for, from its first byte.
+    /// The requested body, from its first byte.
     pub fn body(&self) -> Body {
         Body { input: Input::new(self.seed, self.page), left: self.size }
     }
 }
 
-/// A body, or what is left of it.
+/// The rest of a body.
 #[derive(Debug, Clone)]
 pub struct Body {
     input: Input,
     left: u64,
 }
 
-/// Bytes that are made at once, so that no body has to fit into memory. It is
-/// a multiple of the input's words.
+/// Bytes generated at once, so that no body has to fit into memory. It is a
+/// multiple of the input's word size.
 pub const PIECE: usize = 1 << 16;
 
 impl Body {
-    /// Leaves out the second half.
+    /// Drops the second half.
     pub fn cut(mut self) -> Self {
         self.left /= 2;
         self
@@ -134,7 +134,7 @@ impl Body {
         piece > 0
     }
 
-    /// The fingerprint of all of it: known without trusting any server.
+    /// The digest of the whole body: known without trusting any server.
     pub fn digest(mut self) -> String {
         let (mut digest, mut piece) = (Digest::new(), Vec::new());
         while self.append_to(&mut piece) {
@@ -200,7 +200,7 @@ mod tests {
         assert!(error.contains("fault=boredom"), "{error}");
     }
 
-    /// Against the whole body, made at once.
+    /// Compared with the whole body, generated at once.
     #[test]
     fn a_body_is_the_same_in_pieces() {
         let size = 2 * PIECE + 5;

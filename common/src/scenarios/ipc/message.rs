@@ -1,10 +1,10 @@
-//! What is in a message, and how a receiver knows that it is whole.
+//! What a message contains, and how a receiver knows that it is whole.
 //!
-//! The first word is the stamp: the sequence number, from 1 on, in its lower
-//! half, and a checksum of all other words in its upper half. The words count
-//! up from a seeded base, so that a message can be filled and its checksum be
-//! foretold at once; the last one also has the sequence number added, so that
-//! head and tail of each message are its own.
+//! The first word is the stamp: the sequence number, starting at 1, in its
+//! lower half, and a checksum of all other words in its upper half. The words
+//! count up from a seeded base, so that filling a message and computing its
+//! checksum are both fast; the sequence number is also added to the last word,
+//! so that every message has its own head and tail.
 
 use std::array;
 
@@ -13,19 +13,20 @@ use anyhow::{Result, ensure};
 use super::{Plan, Task};
 use crate::ring::memory::{BLOCK, Block, Region};
 
-/// From one word to the next: an odd number, by Knuth's golden ratio.
+/// The step from one word to the next: an odd number, from Knuth's golden
+/// ratio.
 const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// A message as its owner holds it. Short ones are held as a thread would
-/// hold a `struct`: inline; long ones on the heap, where a move leaves them.
+/// A message as its owner holds it. Short ones are inline, as a thread would
+/// hold a `struct`; long ones are on the heap, where a move leaves them.
 pub trait Parcel: Send + Sync + 'static {
-    /// One with so many words of zero.
+    /// A parcel of `words` zeros.
     fn with_words(words: usize) -> Self;
 
-    /// Its words. None after it was taken, if it is on the heap.
+    /// Its words. Empty after it was taken, if it is on the heap.
     fn words(&self) -> &[u64];
 
-    /// Its words.
+    /// Its words, mutable.
     fn words_mut(&mut self) -> &mut [u64];
 
     /// Moves it out, or copies it if that is how it moves.
@@ -68,7 +69,7 @@ impl Parcel for Vec<u64> {
     }
 }
 
-/// What is in the words of one message.
+/// The contents of one message.
 #[derive(Debug, Clone, Copy)]
 pub struct Message {
     sequence: u32,
@@ -77,11 +78,11 @@ pub struct Message {
 }
 
 impl Message {
-    /// The message of a plan with that sequence number, the first being 1.
+    /// The message of a plan with this sequence number, the first being 1.
     ///
-    /// In a stream the words of each are its own. In a round trip all are
-    /// alike but for their first and last, so that a parcel is filled once
-    /// and stamped for each trip.
+    /// In a stream each has its own words. In a round trip they all have the
+    /// same words except the first and the last, so that a parcel is filled
+    /// once and stamped for each trip.
     pub fn new(plan: &Plan, sequence: u32) -> Self {
         let number = match plan.task {
             Task::RoundTrip => 0,
@@ -91,7 +92,7 @@ impl Message {
         Message { sequence, words: plan.words(), base }
     }
 
-    /// The sequence number, and the checksum of what [`write`](Self::write)
+    /// The sequence number and the checksum of what [`write`](Self::write)
     /// writes: sums of arithmetic series have a formula.
     pub fn stamp(&self) -> u64 {
         let count = self.words as u64;
@@ -115,8 +116,8 @@ impl Message {
         self.write_ends(words);
     }
 
-    /// Writes the first and the last word only, into a parcel that has been
-    /// filled.
+    /// Writes only the first and the last word, into a parcel that was filled
+    /// before.
     #[inline]
     pub fn write_ends(&self, words: &mut [u64]) {
         if let [.., last] = words {
@@ -151,7 +152,7 @@ impl Message {
 #[derive(Debug, Clone, Copy)]
 pub struct Reading {
     stamp: u64,
-    /// For each place in a block, so that eight are added at once.
+    /// One sum per position in a block, so that eight are added at once.
     sums: Block,
 }
 
@@ -196,12 +197,12 @@ pub struct Transcript {
 }
 
 impl Transcript {
-    /// Of nothing yet.
+    /// An empty transcript.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes the next message in.
+    /// Adds the next message.
     ///
     /// # Errors
     ///
@@ -223,13 +224,13 @@ impl Transcript {
         Ok(())
     }
 
-    /// The digest of all that was received.
+    /// The digest of everything received.
     pub fn digest(&self) -> u64 {
         self.digest
     }
 
-    /// What must come out if `messages` of a plan were received: every one is
-    /// written and read, without any mechanism between.
+    /// The expected digest if `messages` messages of a plan were received: each
+    /// is written and read without any mechanism in between.
     pub fn reference(plan: &Plan, messages: u32) -> u64 {
         let mut digest = 0_u64;
         for sequence in 1..=messages {
@@ -332,7 +333,7 @@ mod tests {
             prop_assert!(Transcript::new().add(&Reading::of(&words)).is_err());
         }
 
-        /// Half of one message and half of the next is neither.
+        /// Half of one message and half of the next make no message.
         #[test]
         fn a_torn_message_is_noticed(
             plan in plans(), at in any::<prop::sample::Index>()

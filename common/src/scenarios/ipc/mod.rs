@@ -1,8 +1,9 @@
-//! What does a message cost, by mechanism, size and way of waking?
+#![doc = include_str!("README.md")]
 //!
-//! One end, the near one, is the program's own thread; the other, the far
-//! one, is the worker. What both siblings share: the ladder of measurements,
-//! the messages, what an end does with them, and the outcome.
+//! # The module
+//!
+//! Shared by both siblings: the series of measurements, the messages, what each
+//! end does with them, and the outcome.
 
 use std::time::Duration;
 
@@ -29,10 +30,10 @@ pub use work::{
 
 const EXAMPLES: &str = "\
 Examples:
-  PROGRAM                           the whole ladder
+  PROGRAM                           every measurement
   PROGRAM --variant ring --size 64  one mechanism, one size
-  PROGRAM --waiting spin            only where nobody sleeps
-  PROGRAM --pin different           each end on a core of its own
+  PROGRAM --waiting spin            only with both ends spinning
+  PROGRAM --pin different           each end on its own core
   PROGRAM --quick --json            for a script";
 
 /// What does a message cost, by mechanism, size and way of waking?
@@ -42,21 +43,21 @@ pub struct Args {
     #[command(flatten)]
     variants: Variants<Mechanism>,
 
-    /// Bytes of a message, a multiple of eight (repeatable)
+    /// Bytes per message, a multiple of eight (repeatable)
     #[arg(long, value_name = "BYTES", default_values_t = SIZES,
           value_parser = parse_size)]
     size: Vec<usize>,
 
-    /// Measure only with this way of waiting
+    /// Measure only this way of waiting
     #[arg(long, value_name = "KIND", value_enum)]
     waiting: Option<Waiting>,
 
-    /// Keep both ends on one core, or on two [default: as the kernel likes]
+    /// Pin both ends to one core, or to two [default: the kernel decides]
     #[arg(long, value_name = "WHERE", value_enum)]
     pin: Option<Pin>,
 
-    /// Messages of each measurement [default: for about 12 ms, so fewer of
-    /// those that take longer]
+    /// Messages per measurement [default: for about 12 ms, so fewer for slower
+    /// ones]
     #[arg(long, value_name = "N",
           value_parser = RangedU64ValueParser::<u32>::new().range(1..=1 << 30))]
     messages: Option<u32>,
@@ -65,10 +66,11 @@ pub struct Args {
     common: Common,
 }
 
-/// A number, a word, a page, and what no cache of the first level holds.
+/// A number, a cache line, a page, and more than any first-level cache has room
+/// for.
 const SIZES: [usize; 4] = [8, 64, 4096, 1 << 20];
 
-/// The longest message, so that a slip of the finger does not take all memory.
+/// The longest message, so that a typo does not use up all memory.
 const LONGEST: usize = 16 << 20;
 
 impl Arguments for Args {
@@ -84,9 +86,9 @@ impl Arguments for Args {
         let mut chosen = self.variants.chosen().into_iter();
         match chosen.find(|mechanism| mechanism.is_for(model)) {
             Some(_) if self.plans(model, Cores::default()).is_empty() => {
-                Err("these flags leave no measurement: only a ring waits in \
-                     every way, a cache-line holds no more than 64 bytes, and \
-                     two ends on one core cannot spin"
+                Err("these flags leave nothing to measure: only a ring waits \
+                     in every way, a cache-line holds no more than 64 bytes, \
+                     and two ends on one core cannot spin"
                     .into())
             }
             Some(_) => Ok(()),
@@ -98,16 +100,16 @@ impl Arguments for Args {
 }
 
 impl Args {
-    /// The cores of both ends.
+    /// The cores for both ends.
     ///
     /// # Errors
     ///
-    /// Fails if there are too few.
+    /// Fails if there are too few cores.
     pub fn cores(&self) -> anyhow::Result<Cores> {
         Cores::choose(self.pin)
     }
 
-    /// The measurements of one side, one after the other.
+    /// The measurements of one side, in order.
     pub fn plans(&self, model: Model, cores: Cores) -> Vec<Plan> {
         let mut plans = Vec::new();
         for task in [Task::RoundTrip, Task::Stream] {
@@ -147,8 +149,9 @@ impl Args {
         }
     }
 
-    /// Two ends that spin on one core wait for the clock tick of the kernel:
-    /// a thousand times as long as anything here, and no property of theirs.
+    /// Two ends that spin on one core wait for the kernel's next clock tick: a
+    /// thousand times as long as anything else here, and not a property of the
+    /// mechanism.
     fn is_possible(&self, plan: &Plan) -> bool {
         let one_core = self.pin == Some(Pin::Same) || machine::cores() == 1;
         plan.mechanism.waits(plan.waiting)
@@ -164,32 +167,32 @@ impl Args {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Mechanism {
-    /// The bare limit: the message is in the line that says it is there
+    /// The bare minimum: the message is in the cache line that announces it
     CacheLine,
     /// The ring, with messages copied in and out
     Ring,
-    /// The ring, with messages filled and read in place
+    /// The ring, with messages written and read in place
     RingInPlace,
-    /// A channel of crossbeam with room for a few
+    /// A crossbeam channel with room for a few messages
     Bounded,
-    /// A channel of crossbeam with room for all
+    /// An unbounded crossbeam channel
     Unbounded,
-    /// A channel of crossbeam with room for none: both ends meet
+    /// A crossbeam channel with no buffer: both ends meet
     Rendezvous,
     /// The bounded channel of the standard library
     Mpsc,
-    /// A queue under a Mutex, and Condvars to wait on
+    /// A queue under a Mutex, with Condvars to wait on
     Condvar,
-    /// A pipe of the kernel
+    /// A kernel pipe
     Pipe,
-    /// A stream socket between processes
+    /// A Unix stream socket
     UnixStream,
-    /// A socket that keeps messages apart
+    /// A Unix socket that preserves message boundaries
     UnixSeqpacket,
 }
 
 impl Mechanism {
-    /// The one side that has it, if not both have.
+    /// The only side that has it, or none if both do.
     pub fn only(self) -> Option<Model> {
         match self {
             Mechanism::CacheLine | Mechanism::Ring | Mechanism::RingInPlace => {
@@ -210,7 +213,7 @@ impl Mechanism {
         self.only().is_none_or(|only| only == model)
     }
 
-    /// The ways of waiting that can be chosen, or the one that it has.
+    /// The ways of waiting to choose from, or the only one it has.
     fn waits(self, waiting: Waiting) -> bool {
         match self {
             Mechanism::Ring => true,
@@ -227,10 +230,10 @@ impl Mechanism {
         }
     }
 
-    /// A line has no room for a second message, and so for no stream; nor has
-    /// a rendezvous, whose every message is a meeting. What is filled in place
-    /// is a matter of streams: in a round trip the message is ready before the
-    /// clock starts.
+    /// A cache line has no room for a second message, and so for no stream; nor
+    /// does a rendezvous, where every message is a meeting. Writing in place
+    /// only matters for streams: in a round trip the message is ready before
+    /// the clock starts.
     fn does(self, task: Task, size: usize) -> bool {
         match self {
             Mechanism::CacheLine => task == Task::RoundTrip && size <= 64,
@@ -241,7 +244,7 @@ impl Mechanism {
     }
 }
 
-/// What an end does while there is nothing for it.
+/// What an end does while no message is there.
 #[derive(
     Debug,
     Clone,
@@ -256,9 +259,9 @@ impl Mechanism {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Waiting {
-    /// Look again and again
+    /// Keep checking
     Spin,
-    /// Look for a while, then sleep
+    /// Keep checking for a while, then sleep
     SpinThenPark,
     /// Sleep at once
     Block,
@@ -268,7 +271,7 @@ impl Waiting {
     const ALL: [Waiting; 3] =
         [Waiting::Spin, Waiting::SpinThenPark, Waiting::Block];
 
-    /// The same for a ring.
+    /// The same, as a ring calls it.
     pub fn manner(self) -> Manner {
         match self {
             Waiting::Spin => Manner::Spin,
@@ -282,35 +285,35 @@ impl Waiting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
-    /// One message there, one back: how long until the answer is here?
+    /// One message there, one back: how long does that take?
     RoundTrip,
-    /// Message after message, written and read: how many in a second?
+    /// Message after message, written and read: how many per second?
     Stream,
 }
 
-/// One measurement.
+/// A measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// What is measured.
     pub task: Task,
-    /// Bytes of a message.
+    /// Bytes per message.
     pub size: usize,
-    /// How it travels.
+    /// The mechanism.
     pub mechanism: Mechanism,
     /// How an end waits.
     pub waiting: Waiting,
-    /// Where the ends run.
+    /// Where both ends run.
     pub cores: Cores,
-    /// How many messages go there.
+    /// The number of messages, one way.
     pub messages: u32,
-    /// Where their contents come from.
+    /// The seed of their contents.
     pub seed: u64,
 }
 
 impl Plan {
-    /// Messages that fit between the ends: one if the next comes after the
-    /// answer, otherwise as many as keep both ends busy, but no more than
-    /// the caches hold.
+    /// How many messages fit between the ends: one if each waits for its
+    /// answer, otherwise enough to keep both ends busy, but no more than the
+    /// caches have room for.
     pub fn room(&self) -> usize {
         match self.task {
             Task::RoundTrip => 1,
@@ -329,13 +332,13 @@ impl Plan {
         self.size / size_of::<u64>()
     }
 
-    /// As the progress names it: `64 B, ring, spin`.
+    /// The name in the progress report: `64 B, ring, both ends spin`.
     pub fn name(&self) -> String {
         format!("{}, {}", bytes(self.size), self.variant())
     }
 
-    /// As ids name it: `ring.spin`; and `ring.block.one-core`, if both ends are
-    /// kept on one.
+    /// The name in ids: `ring.spin`; or `ring.block.one-core` if both ends are
+    /// pinned to one core.
     fn key(&self) -> String {
         let mechanism = arguments::name(&self.mechanism);
         let waiting = arguments::name(&self.waiting);
@@ -346,11 +349,11 @@ impl Plan {
         format!("{mechanism}.{waiting}{place}")
     }
 
-    /// As the figures name it: `ring, spin`; and, if that is not left to the
-    /// kernel, on how many cores: `ring, block, two cores`.
+    /// The name with the figures: `ring, both ends spin`; with the number of
+    /// cores if the ends are pinned: `ring, both ends sleep, two cores`.
     fn variant(&self) -> String {
         let mechanism = arguments::name(&self.mechanism);
-        let waiting = arguments::name(&self.waiting);
+        let waiting = outcome::words(self.waiting);
         let where_they_run = match (self.cores.near, self.cores.far) {
             (Some(near), Some(far)) if near == far => ", one core",
             (Some(_), Some(_)) => ", two cores",
@@ -360,15 +363,15 @@ impl Plan {
     }
 }
 
-/// Bytes on their way in a stream, where messages are short.
+/// Bytes in flight in a stream, for short messages.
 const STREAM_BYTES: usize = 1 << 18;
 
-/// A page, which the least mapping takes anyway.
+/// A page, the size of the smallest mapping anyway.
 const LEAST_CAPACITY: usize = 4096;
 
-/// As many as take about 12 ms, or 3 ms with `--quick`, on a server of 2023 by
-/// the mechanisms that wait so. It must not depend on the mechanism: then every one of them, on
-/// either side, carries the same messages.
+/// As many as take about 12 ms, or 3 ms with `--quick`, on a server of 2023
+/// with the mechanisms that wait this way. It must not depend on the mechanism:
+/// so each of them, on both sides, carries the same messages.
 fn usual_messages(task: Task, size: usize, waiting: Waiting) -> u32 {
     let (fixed, each_byte) = match (task, waiting) {
         (Task::RoundTrip, Waiting::Spin) => (500.0, 0.3),
@@ -396,7 +399,7 @@ fn parse_size(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(size @ 8..=LONGEST) if size.is_multiple_of(8) => Ok(size),
         _ => Err(format!(
-            "a multiple of eight bytes is needed, from 8 to {LONGEST}"
+            "must be a multiple of eight bytes, from 8 to {LONGEST}"
         )),
     }
 }

@@ -1,4 +1,4 @@
-//! What a ladder came to: checked, in figures, and as a page.
+//! Checks the measurements and turns them into figures and a page.
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
@@ -13,25 +13,25 @@ use crate::{
     units,
 };
 
-/// The sizes whose figures stand in the comparison; of all others they are
-/// details. What is short is limited by waking, what is long by copying.
+/// The sizes whose figures go into the comparison; all others are details.
+/// Short messages are limited by waking, long ones by copying.
 const SHORT: usize = 64;
 const LONG: usize = 1 << 20;
 
-/// One measurement, done.
+/// A finished measurement.
 #[derive(Debug)]
 pub struct Finished {
     /// What was to be done.
     pub plan: Plan,
-    /// The end that asked, or poured.
+    /// The end that sent first.
     pub near: EndReport,
-    /// The end that answered, or drained.
+    /// The end that answered or received.
     pub far: EndReport,
-    /// What it took.
+    /// Time and resources.
     pub laps: Laps,
 }
 
-/// Checks what every end received and tells what came out.
+/// Checks what each end received and builds the outcome.
 ///
 /// # Errors
 ///
@@ -54,8 +54,8 @@ pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
 }
 
 impl Finished {
-    /// Every message was checked as it came. That none is missing, and that
-    /// they are the right ones, shows here.
+    /// Each message was checked as it came. This checks that none is missing
+    /// and that they are the right ones.
     fn check(&self) -> Result<()> {
         let Finished { plan, near, far, .. } = self;
         let back = match plan.task {
@@ -92,7 +92,7 @@ impl Finished {
 
     fn trip_metrics(&self, trips: &Quantiles) -> Vec<Metric> {
         let id = format!("trip-{}", self.plan.size);
-        let label = format!("{} trip", bytes(self.plan.size));
+        let label = format!("round trip of {}", bytes(self.plan.size));
         let mut metrics = trips.metrics(&id, &label);
         if self.plan.size != SHORT {
             metrics = metrics.into_iter().map(Metric::detail).collect();
@@ -105,9 +105,9 @@ impl Finished {
         let (size, label) = (self.plan.size, bytes(self.plan.size));
         let rate = f64::from(self.plan.messages) / seconds;
         let flow = rate * self.plan.size as f64;
-        let metric = |name: &str, unit, value, shown| {
+        let metric = |[name, words]: [&str; 2], unit, value, shown| {
             let id = format!("{name}-{size}");
-            let label = format!("{label} {name}");
+            let label = format!("{words} {label}");
             let metric = Metric::new(&id, &label, unit, Better::Higher, value);
             match self.plan.size == shown {
                 true => metric,
@@ -115,28 +115,30 @@ impl Finished {
             }
         };
         let mut metrics = vec![
-            metric("rate", "/s", rate, SHORT),
-            metric("flow", "B/s", flow, LONG),
+            metric(["rate", "messages of"], "/s", rate, SHORT),
+            metric(["flow", "data in messages of"], "B/s", flow, LONG),
         ];
-        let (id, label) = (format!("stream-{size}"), format!("{label} stream"));
+        let (id, label) =
+            (format!("stream-{size}"), format!("stream of {label}"));
         metrics.extend(self.expenses(&id, &label));
         metrics
     }
 
-    /// What a message took of both ends.
+    /// What each message cost both ends.
     fn expenses(&self, id: &str, label: &str) -> [Metric; 2] {
         let cost = |[key, name]: [&str; 2], unit, value| {
             let (id, label) =
-                (format!("{id}-{key}"), format!("{label} {name}"));
+                (format!("{id}-{key}"), format!("{label}, {name}"));
             Metric::new(&id, &label, unit, Better::Lower, value).detail()
         };
         [
-            cost(["cpu", "CPU"], "s", self.cpu()),
-            cost(["switches", "switches"], "1", self.switches()),
+            cost(["cpu", "CPU per message"], "s", self.cpu()),
+            cost(["switches", "switches per message"], "1", self.switches()),
         ]
     }
 
-    /// Seconds of CPU time a message, of both ends. A round trip is two.
+    /// CPU seconds per message, both ends together. A round trip is two
+    /// messages.
     fn cpu(&self) -> f64 {
         (self.near.used.cpu + self.far.used.cpu) / self.messages()
     }
@@ -162,8 +164,8 @@ fn parameters(finished: &[Finished]) -> Value {
     json!({"seed": plan.seed, "cores": plan.cores})
 }
 
-/// Which messages were carried: those of a size and a way of waiting are the
-/// same for each mechanism that has it, on whichever side.
+/// Which messages were carried: for a given size and way of waiting they are
+/// the same for every mechanism, on both sides.
 fn answer(finished: &[Finished]) -> String {
     let mut carried: Vec<_> = finished
         .iter()
@@ -196,14 +198,14 @@ fn result(finished: &[Finished]) -> Value {
     json!(rows.collect::<Vec<_>>())
 }
 
-/// A table for each task and size. Those who spin and those who sleep stand
-/// apart in it: between them lie one to two orders of magnitude.
+/// A table for each task and size. Spinning and sleeping are listed separately:
+/// they are one to two orders of magnitude apart.
 fn story(finished: &[Finished]) -> Vec<String> {
     let groups = finished.chunk_by(|one, other| {
         (one.plan.task, one.plan.size) == (other.plan.task, other.plan.size)
     });
     let mut lines: Vec<_> = groups.flat_map(table).collect();
-    lines.push("CPU and switches: of one message, both ends together.".into());
+    lines.push("CPU and switches: per message, both ends together.".into());
     lines
 }
 
@@ -235,11 +237,11 @@ fn heading(first: &Finished) -> String {
     }
 }
 
-fn words(waiting: Waiting) -> &'static str {
+pub(super) fn words(waiting: Waiting) -> &'static str {
     match waiting {
-        Waiting::Spin => "both spin",
+        Waiting::Spin => "both ends spin",
         Waiting::SpinThenPark => "spin, then sleep",
-        Waiting::Block => "sleep at once",
+        Waiting::Block => "both ends sleep",
     }
 }
 
@@ -261,7 +263,7 @@ fn row(finished: &Finished) -> String {
     line(&format!("  {}", name(&finished.plan.mechanism)), &cells)
 }
 
-/// At most seven cells, with which it is 79 columns wide.
+/// At most seven cells, which make it 79 columns wide.
 fn line(first: &str, cells: &[impl AsRef<str>]) -> String {
     let mut line = format!("{first:16}");
     for cell in cells {
@@ -279,15 +281,15 @@ fn meaning(model: Model, finished: &[Finished]) -> String {
     };
     match (trip(Waiting::Spin), trip(Waiting::Block)) {
         (Some(spin), Some(block)) => format!(
-            "Among {model}, the fastest round trip took {} where both ends \
-             spin,\nand {} where they sleep: {} times as much, for being \
-             woken.",
+            "With {model}, the fastest round trip takes {} if both ends \
+             spin,\nand {} if they sleep: waking makes it {} times as \
+             slow.",
             units::human(spin, "s"),
             units::human(block, "s"),
             units::three_digits(block / spin),
         ),
         _ => {
-            format!("Among {model}, every message came whole and in its order.")
+            format!("With {model}, every message arrived whole and in order.")
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the two ends do with a mechanism, whichever it is.
+//! What the two ends do, whatever the mechanism.
 
 use std::time::Instant;
 
@@ -24,25 +24,25 @@ pub trait Sends<P: Parcel> {
 
 /// An end that receives.
 pub trait Receives<P: Parcel> {
-    /// Receives the next parcel in place of the one that is given.
+    /// Receives the next parcel into the given one.
     ///
     /// # Errors
     ///
-    /// Fails if the other end is gone, or sends what is no parcel.
+    /// Fails if the other end is gone, or sends something that is not a parcel.
     fn receive(&mut self, parcel: &mut P) -> Result<()>;
 }
 
-/// What one end reports.
+/// The report of one end.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EndReport {
-    /// The digest of the messages that it received.
+    /// The digest of the messages it received.
     pub digest: u64,
-    /// What it took.
+    /// Resources used.
     pub used: Thread,
     /// How long round trips took, if it started them.
     pub trips: Option<Quantiles>,
-    /// Seconds from the first message until all were acknowledged, if it sent
-    /// a stream.
+    /// Seconds from the first message until all were acknowledged, if it sent a
+    /// stream.
     pub stream: Option<f64>,
 }
 
@@ -57,7 +57,7 @@ impl EndReport {
     }
 }
 
-/// The near end: asks, or pours.
+/// The near end: asks, or sends a stream.
 ///
 /// # Errors
 ///
@@ -73,7 +73,7 @@ pub fn near<P: Parcel>(
     }
 }
 
-/// The far end: answers, or drains.
+/// The far end: answers, or receives a stream.
 ///
 /// # Errors
 ///
@@ -89,9 +89,9 @@ pub fn far<P: Parcel>(
     }
 }
 
-/// Sends one message after the other, each when the last was answered. The
-/// clock runs from the send until the answer is here; that it is whole is
-/// checked after that.
+/// Sends each message after the previous one was answered. The clock runs from
+/// the send until the answer arrives; whether it is whole is checked after
+/// that.
 fn ask<P: Parcel>(
     plan: &Plan,
     sender: &mut impl Sends<P>,
@@ -132,7 +132,7 @@ fn answer<P: Parcel>(
     Ok(EndReport::new(&transcript, before))
 }
 
-/// One parcel to send, which is filled, and one to receive into.
+/// A filled parcel to send, and one to receive into.
 fn parcels<P: Parcel>(plan: &Plan) -> (P, P) {
     let words = plan.words();
     let (mut outgoing, incoming) = (P::with_words(words), P::with_words(words));
@@ -140,16 +140,16 @@ fn parcels<P: Parcel>(plan: &Plan) -> (P, P) {
     (outgoing, incoming)
 }
 
-/// A parcel that was moved away is replaced by the one that came: all are
-/// filled alike.
+/// Replaces a parcel that was moved away with the one that came: all have the
+/// same contents.
 fn reuse<P: Parcel>(outgoing: &mut P, incoming: &mut P) {
     if outgoing.words().is_empty() {
         *outgoing = incoming.take();
     }
 }
 
-/// Writes and sends one message after the other, as fast as they are taken,
-/// and waits until all of them are acknowledged.
+/// Writes and sends messages as fast as they are received, and waits until all
+/// of them are acknowledged.
 fn pour<P: Parcel>(
     plan: &Plan,
     sender: &mut impl Sends<P>,
@@ -167,7 +167,7 @@ fn pour<P: Parcel>(
     acknowledged(plan, receiver, before, start)
 }
 
-/// Reads each message, whole, and acknowledges all of them at the end.
+/// Reads each message completely, and acknowledges all of them at the end.
 fn drain<P: Parcel>(
     plan: &Plan,
     receiver: &mut impl Receives<P>,
@@ -184,11 +184,11 @@ fn drain<P: Parcel>(
     Ok(EndReport::new(&transcript, before))
 }
 
-/// [`near`], with messages that are written where they will be read.
+/// [`near`], with messages written where they will be read.
 ///
 /// # Errors
 ///
-/// As [`near`].
+/// As for [`near`].
 pub fn pour_in_place<M: Memory>(
     plan: &Plan,
     mut sender: ring::Sender<M>,
@@ -204,11 +204,11 @@ pub fn pour_in_place<M: Memory>(
     acknowledged(plan, &mut receiver, before, start)
 }
 
-/// [`far`], with messages that are read where they were written.
+/// [`far`], with messages read where they were written.
 ///
 /// # Errors
 ///
-/// As [`far`].
+/// As for [`far`].
 pub fn drain_in_place<M: Memory>(
     plan: &Plan,
     mut receiver: ring::Receiver<M>,
@@ -227,7 +227,7 @@ pub fn drain_in_place<M: Memory>(
     Ok(EndReport::new(&transcript, before))
 }
 
-/// Sends the message that says that a whole stream has come.
+/// Sends the message that acknowledges a whole stream.
 fn acknowledge<P: Parcel>(
     plan: &Plan,
     sender: &mut impl Sends<P>,
@@ -237,7 +237,7 @@ fn acknowledge<P: Parcel>(
     sender.send(&mut parcel)
 }
 
-/// Waits for that message, and then stops the clock.
+/// Waits for that message, then stops the clock.
 fn acknowledged<P: Parcel>(
     plan: &Plan,
     receiver: &mut impl Receives<P>,
@@ -282,16 +282,16 @@ impl<M: Memory> Receives<Vec<u64>> for line::Receiver<M> {
     }
 }
 
-/// Checks a length before a message is made of what came: another process may
-/// have sent any.
+/// Checks a length before a message is built from what came: another process
+/// may have sent any number of bytes.
 ///
 /// # Errors
 ///
-/// Fails if more or fewer bytes came than were expected.
+/// Fails if more or fewer bytes came than expected.
 pub fn whole(received: usize, expected: usize) -> Result<()> {
     ensure!(
         received == expected,
-        "a message of {received} bytes came, and {expected} were expected"
+        "got a message of {received} bytes, expected {expected}"
     );
     Ok(())
 }
@@ -305,7 +305,7 @@ mod tests {
     };
     use crate::placement::Cores;
 
-    /// A hostile sender chooses the length: none of them may be a panic.
+    /// A hostile sender chooses the length: no length may cause a panic.
     #[test]
     fn a_message_of_another_length_is_an_error() {
         let plan = Plan {
@@ -325,7 +325,7 @@ mod tests {
             let ((mut near, receiver), (sender, _)) = (ends(), ends());
             near.send(&vec![0; length]).unwrap();
             let error = drain_in_place(&plan, receiver, sender).unwrap_err();
-            let words = format!("a message of {length} bytes");
+            let words = format!("got a message of {length} bytes");
             assert!(error.to_string().contains(&words), "{error}");
         }
     }

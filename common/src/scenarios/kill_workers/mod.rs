@@ -1,8 +1,10 @@
-//! A list of jobs, most of them good, some stuck. Can the stuck be stopped?
+#![doc = include_str!("README.md")]
 //!
-//! What both siblings share: the jobs and their order, the rules of the
-//! pool, what is stuck and how, the record of what became of each job, and
-//! the outcome.
+//! # The module
+//!
+//! Shared by both siblings: the jobs and their order, the rules of the pool,
+//! what gets stuck and how, the record of what became of each job, and the
+//! outcome.
 
 use std::time::{Duration, Instant};
 
@@ -30,15 +32,15 @@ pub use work::{ENDLESS_QUERY, good_work, native_call};
 #[derive(Debug, Parser)]
 #[command(after_help = "\
 Examples:
-  PROGRAM                          every way of being stuck
-  PROGRAM --variant query          only a query that does not end
-  PROGRAM --stuck 20               more of each, for better quantiles
-  PROGRAM --deadline 1s --grace 1s as a patient supervisor would
-  PROGRAM --chaos 7 --stuck 0      workers killed at the worst moments
+  PROGRAM                          every way to get stuck
+  PROGRAM --variant query          only a query that never ends
+  PROGRAM --stuck 20               more of each kind, for better quantiles
+  PROGRAM --deadline 1s --grace 1s like a patient supervisor
+  PROGRAM --chaos 7 --stuck 0      kill workers at the worst moments
                                    (processes only)
   PROGRAM --quick --json           for a script")]
 pub struct Args {
-    /// Good jobs [default: 5000; --quick: 2000]
+    /// Number of good jobs [default: 5000; --quick: 2000]
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     jobs: Option<u64>,
@@ -48,22 +50,22 @@ pub struct Args {
           value_parser = clap::value_parser!(u16).range(0..=1000))]
     stuck: Option<u16>,
 
-    /// How long a stuck job may take. A good one has at least a minute: it
-    /// ends by itself, sooner or later
+    /// Time limit of a stuck job. A good job gets at least a minute, because it
+    /// always ends by itself
     #[arg(long, value_name = "TIME", default_value = "25ms",
           value_parser = parse_time)]
     deadline: Duration,
 
-    /// How long each way to stop it has, before the next is tried
+    /// Grace period before the next, stronger way to stop it
     #[arg(long, value_name = "TIME", default_value = "50ms",
           value_parser = parse_time)]
     grace: Duration,
 
-    /// Kill workers at the worst moments of their jobs, by this seed
+    /// Kill workers at the worst moments of their jobs, chosen by this seed
     #[arg(long, value_name = "SEED")]
     chaos: Option<u64>,
 
-    /// Go on with good jobs for so many seconds, however many that are
+    /// Keep submitting good jobs for this many seconds
     #[arg(
         long,
         value_name = "SECONDS",
@@ -95,7 +97,7 @@ impl Arguments for Args {
         match (model, self.chaos) {
             (Model::Threads, Some(_)) => {
                 Err("--chaos kills workers, and a thread cannot be killed: \
-                     run the sibling, with processes"
+                     use the sibling program, with processes"
                     .into())
             }
             _ => Ok(()),
@@ -104,7 +106,7 @@ impl Arguments for Args {
 }
 
 impl Args {
-    /// What is to be done.
+    /// The work that the flags ask for.
     pub fn plan(&self) -> Plan {
         let good = if self.common.quick { 2000 } else { 5000 };
         let stuck = self.stuck.map_or(1, usize::from);
@@ -129,7 +131,7 @@ impl Args {
         }
     }
 
-    /// Each attempt at a stuck job may cost a worker, and none but those,
+    /// Each attempt at a stuck job may cost one worker. No other job may,
     /// unless workers are killed on purpose.
     fn intensity(&self, most: usize) -> Intensity {
         let restarts = self.chaos.map_or(most, |_| usize::MAX);
@@ -137,45 +139,45 @@ impl Args {
     }
 }
 
-/// What is to be done.
+/// The work of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// How the workers are kept going.
+    /// How the workers are supervised.
     pub rules: Supervision,
     /// The kinds of stuck jobs.
     pub kinds: Vec<Kind>,
-    /// Good jobs.
+    /// Number of good jobs.
     pub good: u64,
-    /// Stuck jobs of each kind.
+    /// Number of stuck jobs of each kind.
     pub stuck: usize,
-    /// Where the good jobs' work comes from.
+    /// The seed of the good jobs' work.
     pub seed: u64,
-    /// Whether workers are killed, and at which moments.
+    /// The seed that chooses when workers are killed, if they are.
     pub chaos: Option<u64>,
-    /// How long there are good jobs, if they are not counted.
+    /// How long to submit good jobs, if they are not counted.
     pub soak: Option<Duration>,
 }
 
 impl Plan {
-    /// How many there are, of both sorts.
+    /// All jobs, good and stuck.
     pub fn jobs(&self) -> usize {
         self.good as usize + self.kinds.len() * self.stuck
     }
 
-    /// One lock that nobody ever gives back, and one that each attempt of
-    /// each stuck job takes before it is stuck, see [`Job::Stuck`].
+    /// One lock that is never released, and one for each attempt at each stuck
+    /// job, which takes it before it gets stuck; see [`Job::Stuck`].
     pub fn locks(&self) -> usize {
         1 + self.kinds.len() * self.stuck * self.rules.attempts
     }
 
-    /// The lock that this attempt takes.
+    /// The lock of this attempt.
     pub fn lock(&self, place: usize, attempt: usize) -> usize {
         1 + place * self.rules.attempts + attempt
     }
 
-    /// How long an attempt at this job may take. A good job does a little
-    /// work, for which a busy machine may need long: to stop it for that would
-    /// tell about the machine and not about the pool.
+    /// The time limit of an attempt at this job. A good job does little work,
+    /// but a busy machine may need long for it: stopping it would say something
+    /// about the machine rather than the pool.
     pub fn deadline(&self, job: &Job) -> Option<Duration> {
         const ENOUGH: Duration = Duration::from_secs(60);
         self.rules.deadline.map(|deadline| match job {
@@ -184,14 +186,13 @@ impl Plan {
         })
     }
 
-    /// The stuck job at this place among them. Those of one kind follow one
-    /// another.
+    /// The stuck job with this number. Jobs of one kind follow one another.
     pub(crate) fn stuck_job(&self, place: usize) -> Option<Job> {
         let kind = *self.kinds.get(place.checked_div(self.stuck)?)?;
         Some(Job::Stuck { kind, place, locks: self.lock(place, 0) })
     }
 
-    /// Whether there is one more good job, after so much time.
+    /// Whether another good job is due at this point.
     pub(crate) fn has_good_job(&self, number: u64, begun: Instant) -> bool {
         match self.soak {
             None => number < self.good,
@@ -200,29 +201,30 @@ impl Plan {
     }
 }
 
-/// A job, as it is submitted to the pool.
+/// A job as it is submitted to the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Job {
-    /// A little work.
+    /// Does a little work.
     Good {
-        /// Which one it is, from 0.
+        /// Its number, from 0.
         number: u64,
-        /// Where its work comes from.
+        /// The seed of its work.
         seed: u64,
     },
-    /// It takes a lock, is stuck, and would give the lock back.
+    /// Takes a lock, gets stuck, and would release the lock afterwards.
     Stuck {
-        /// How it is stuck.
+        /// How it gets stuck.
         kind: Kind,
-        /// Its place among the stuck jobs.
+        /// Its number among the stuck jobs.
         place: usize,
-        /// The lock for its first attempt. The next is for the second.
+        /// The lock of its first attempt; the second attempt takes the next
+        /// one.
         locks: usize,
     },
 }
 
-/// A way to be stuck. Those that stop for nothing come last, because on the
-/// side of threads they never go away.
+/// A way to get stuck. Those that nothing but a kill can stop come last: as
+/// threads they never go away.
 #[derive(
     Debug,
     Clone,
@@ -237,23 +239,23 @@ pub enum Job {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// A tight loop that looks at the flag
+    /// A tight loop that checks the flag
     Loop,
-    /// A read from a pipe into which nobody writes
+    /// A read from a pipe that nobody writes to
     Read,
-    /// A query of SQLite that does not end
+    /// An SQLite query that never ends
     Query,
     /// A sleep until the end of time
     Sleep,
-    /// A wait for a lock that nobody gives back
+    /// A wait for a lock that is never released
     Lock,
-    /// A call of the C library that does not return
+    /// A C library call that never returns
     Native,
 }
 
 impl Kind {
-    /// The one side that can stop it at all, by any way that it has. The
-    /// outcome holds every run to it.
+    /// The only side that can stop it by any means at all. The outcome checks
+    /// every run against this.
     pub fn only(self) -> Option<Model> {
         match self {
             Kind::Loop | Kind::Read | Kind::Query => None,
@@ -262,7 +264,7 @@ impl Kind {
     }
 }
 
-/// A time as a person writes it.
+/// A time as people write it.
 pub(crate) fn time(time: Duration) -> String {
     format_duration(time).to_string()
 }

@@ -1,4 +1,4 @@
-//! What came out: checked, in figures, and as a page.
+//! Checks the run and turns it into figures and a page.
 
 use std::collections::BTreeMap;
 
@@ -18,12 +18,12 @@ use crate::{
     units,
 };
 
-/// Checks every job's result and tells what came out.
+/// Checks every job's result and builds the outcome.
 ///
 /// # Errors
 ///
-/// Fails if a good job was not done or done wrong, or if a kind of stuck job
-/// could not be stopped that this model can stop.
+/// Fails if a good job was not done or done wrong, or if this model should have
+/// been able to stop a kind of stuck job but did not.
 pub fn outcome(
     model: Model,
     record: &Record,
@@ -43,7 +43,7 @@ pub fn outcome(
     Ok(outcome)
 }
 
-/// How each way did with each kind.
+/// How well each way to stop a job worked for each kind.
 struct Cells(BTreeMap<(Kind, StopMethod), Cell>);
 
 #[derive(Default)]
@@ -52,7 +52,7 @@ struct Cell {
     stopped: u32,
     abandoned: u32,
     after: Latencies,
-    /// Locks that were left, by those whose last way this was.
+    /// Locks left behind by attempts for which this was the last way tried.
     poisoned: u32,
     held: u32,
 }
@@ -74,7 +74,7 @@ impl Cells {
         cells
     }
 
-    /// All ways up to the one that did it were tried.
+    /// All ways up to the one that worked were tried.
     fn add(&mut self, kind: Kind, ending: &Ending, left: Left) {
         let (first, last) = match ending {
             Ending::Stopped(Stopped { first, by, .. }) => (*first, *by),
@@ -99,7 +99,7 @@ impl Cells {
         }
     }
 
-    /// The times of the gentlest way that did it.
+    /// The times of the gentlest way that worked.
     fn gentlest(&self, kind: Kind) -> Option<Quantiles> {
         let cell = |way| self.0.get(&(kind, way));
         let mut cells = WAYS.into_iter().filter_map(cell);
@@ -113,7 +113,7 @@ impl Cells {
         kinds
     }
 
-    /// What can be stopped is a matter of the model and not of luck.
+    /// What can be stopped depends on the model, not on luck.
     fn check(&self, model: Model, plan: &Plan) -> Result<()> {
         for kind in self.kinds() {
             let can = kind.only().is_none_or(|only| only == model);
@@ -123,7 +123,7 @@ impl Cells {
             ensure!(
                 can != abandoned && can == self.gentlest(kind).is_some(),
                 "{model} that are stuck ({}) {} be stopped: if the machine is \
-                 busy, give each way more time than --grace {}",
+                 busy, allow more time for each way than --grace {}",
                 name(&kind),
                 if can { "could not" } else { "could" },
                 time(plan.rules.grace)
@@ -134,8 +134,7 @@ impl Cells {
 }
 
 impl Cell {
-    /// How fast: the median, and what 99 of a hundred kept to. How many, if
-    /// not all.
+    /// The median and the 99th percentile; a count, if not all were stopped.
     fn text(&self) -> String {
         let Cell { tried, stopped, abandoned, .. } = self;
         let Quantiles { p50, p99, .. } = self.after.quantiles();
@@ -165,37 +164,37 @@ impl Cell {
 /// The result of the outcome.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Summary {
-    /// Jobs that were done.
+    /// Good jobs done.
     pub good_jobs: usize,
     /// Workers that were replaced.
     pub restarts: usize,
-    /// What was tried on each kind of hang.
+    /// What was tried on each kind of stuck job.
     pub kinds: BTreeMap<String, Ways>,
-    /// Threads that nobody could stop.
+    /// Threads that could not be stopped.
     pub threads_left: u64,
     /// Cores that they keep busy.
     pub cores_lost: f64,
 }
 
-/// What came of each way to stop a worker.
+/// How each way to stop a worker fared.
 pub type Ways = BTreeMap<StopMethod, Tried>;
 
-/// What came of one way.
+/// How one way fared.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Tried {
-    /// On so many.
+    /// How often it was tried.
     pub tried: u32,
-    /// That ended so many.
+    /// How often it stopped the job.
     pub stopped: u32,
-    /// So many went on, and it was the last way.
+    /// How often it was the last way and did not work.
     pub abandoned: u32,
-    /// How long it took: the median, in seconds.
+    /// The median time to stop a job, in seconds.
     pub p50: f64,
-    /// What 99 of a hundred kept to.
+    /// The 99th percentile.
     pub p99: f64,
-    /// Locks that were left to be recovered.
+    /// Locks that were left poisoned.
     pub locks_poisoned: u32,
-    /// Locks that were never given back.
+    /// Locks that were never released.
     pub locks_held: u32,
 }
 
@@ -239,7 +238,7 @@ fn metrics(
         metrics.extend(stopped_after(kind, cells));
     }
     let threads = aftermath.threads as f64;
-    metrics.push(of_all(fact("threads-left", "threads left", threads)));
+    metrics.push(of_all(fact("threads-left", "threads left over", threads)));
     let cores = aftermath.cores;
     metrics.push(of_all(fact("cores-lost", "cores lost", cores)));
     for ((kind, way), cell) in &cells.0 {
@@ -248,8 +247,8 @@ fn metrics(
     metrics
 }
 
-/// Where jobs of only one kind are stuck, what is a matter of the whole run
-/// is told of that kind.
+/// When all stuck jobs are of one kind, the figures of the whole run are
+/// reported for that kind.
 fn beside_one_kind(metric: Metric, cells: &Cells) -> Metric {
     match cells.kinds()[..] {
         [kind] => metric.of(name(&kind)),
@@ -269,7 +268,7 @@ fn stopped_after(kind: Kind, cells: &Cells) -> Option<Metric> {
     Some(only_where_there_is(metric.of(name(&kind)), kind.only()))
 }
 
-/// Of those that were stopped this way: threads have two.
+/// For jobs stopped this way. Threads have only two ways.
 fn quantiles(kind: Kind, way: StopMethod, cell: &Cell) -> Vec<Metric> {
     if cell.stopped == 0 {
         return Vec::new();
@@ -318,10 +317,10 @@ fn story(
     let mut story = vec![format!("{workers} {model} do {good} good jobs.")];
     if !cells.0.is_empty() {
         story.push(format!(
-            "Beside them, one after the other, are stuck jobs, {stuck} of each \
-             kind.\nAfter {} it is stopped: each way has {} before the next \
-             one.\nA job is tried {} times, and each time the first way \
-             is one further up.\n\n{}\n",
+            "Meanwhile there are stuck jobs, one at a time, {stuck} of each \
+             kind.\nEach is stopped after {}, with {} of grace before the next \
+             way is tried.\nEach job gets {} attempts, and each attempt \
+             starts one way further up.\n\n{}\n",
             rules.deadline.map(time).unwrap_or_default(),
             time(rules.grace),
             rules.attempts,
@@ -330,9 +329,8 @@ fn story(
     }
     if let Some(seed) = record.plan.chaos {
         story.push(format!(
-            "Workers are killed as they start, and before, in and after \
-             their jobs, by the seed \
-             {seed}."
+            "Workers are killed as they start, and before, during and after \
+             their jobs, at moments chosen by seed {seed}."
         ));
     }
     story.push(afterwards(model, record, aftermath));
@@ -344,7 +342,7 @@ fn table(model: Model, cells: &Cells) -> Table {
     table.load_style(presets::NOTHING);
     table.set_header(match model {
         Model::Threads => {
-            ["stuck in", "by a flag", "by closing", "by nothing", "left behind"]
+            ["stuck in", "by a flag", "by closing", "otherwise", "left behind"]
         }
         Model::Processes => {
             ["stuck in", "by a flag", "by SIGTERM", "by SIGKILL", "left behind"]
@@ -362,7 +360,7 @@ fn table(model: Model, cells: &Cells) -> Table {
     table
 }
 
-/// The locks that a kind has left, by whatever way it was stopped.
+/// The locks that a kind left behind, whichever way it was stopped.
 fn left<'a>(cells: impl Iterator<Item = &'a Cell>) -> String {
     let (mut poisoned, mut held) = (0, 0);
     for cell in cells {
@@ -380,14 +378,14 @@ fn left<'a>(cells: impl Iterator<Item = &'a Cell>) -> String {
 fn afterwards(model: Model, record: &Record, aftermath: &Aftermath) -> String {
     let Aftermath { threads, cores, .. } = aftermath;
     let goes_on = match (model, threads) {
-        (_, 0) => "All is done, and nothing goes on.".into(),
+        (_, 0) => "All jobs are done, and nothing is left running.".into(),
         (Model::Threads, threads) => format!(
-            "All is done, and threads that go on: {threads}. Cores that they \
-             keep busy: {cores:.1}.\nNothing ends them but the end of the \
-             program, which is now."
+            "All jobs are done. Threads still running: {threads}. Cores they \
+             keep busy: {cores:.1}.\nNothing stops them but the exit of \
+             the program, which is now."
         ),
         (Model::Processes, threads) => {
-            format!("All is done, and threads that go on: {threads}.")
+            format!("All jobs are done. Threads still running: {threads}.")
         }
     };
     format!("Workers replaced: {}.\n{goes_on}", record.restarts)
@@ -400,18 +398,18 @@ fn meaning(model: Model, cells: &Cells) -> String {
     let sum = |of: fn(&Cell) -> u32| cells.0.values().map(of).sum::<u32>();
     let poisoned = sum(|cell| cell.poisoned);
     if all == 0 {
-        return "Every good job was done, and recorded once.".into();
+        return "Every good job was done, and recorded exactly once.".into();
     }
     match model {
         Model::Threads => format!(
-            "Every good job was done, and recorded once. Kinds that could be \
-             stopped:\n{stopped} of {all}. Such threads look at a flag, or say \
-             how to end what they wait for."
+            "Every good job was done, and recorded exactly once.\nKinds that \
+             could be stopped: {stopped} of {all}. Such threads check a \
+             flag,\nor register how to interrupt what they wait for."
         ),
         Model::Processes => format!(
-            "Every good job was done, and recorded once. Kinds that could be \
-             stopped:\n{stopped} of {all}. No destructor runs in what is \
-             killed. Locks that had to be repaired: {poisoned}."
+            "Every good job was done, and recorded exactly once.\nKinds that \
+             could be stopped: {stopped} of {all}. A killed worker runs no \
+             destructors.\nLocks that had to be repaired: {poisoned}."
         ),
     }
 }

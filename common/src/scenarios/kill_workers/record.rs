@@ -1,4 +1,4 @@
-//! Which job comes next, and what became of those before.
+//! Which job comes next, and what became of the previous ones.
 
 use std::time::{Duration, Instant};
 
@@ -10,28 +10,28 @@ use crate::{
     supervision::{Ending, Failure, Finished},
 };
 
-/// How many good jobs are on their way for each worker, so that none has to
-/// wait for the next.
+/// How many good jobs are in flight per worker, so that none has to wait for
+/// its next one.
 const AHEAD: usize = 2;
 
 /// The jobs of a run, as they are submitted and come back.
 ///
-/// There is one stuck job at a time, so that the time to stop it is its own.
-/// Good jobs are done beside it.
+/// Only one job is stuck at a time, so that its time to stop is not affected by
+/// another. Good jobs run in parallel.
 #[derive(Debug)]
 pub struct Record {
     pub(super) plan: Plan,
     begun: Instant,
-    /// By the ids of the pool.
+    /// Indexed by the ids of the pool.
     submitted: Vec<Job>,
-    /// By the numbers of the good jobs.
+    /// Indexed by the numbers of the good jobs.
     pub(super) results: Vec<Option<u64>>,
     next_good: u64,
     next_stuck: usize,
     pub(super) stuck: Vec<Stuck>,
     /// When the last good job came back.
     pub(super) good_after: Duration,
-    /// How often a worker was replaced.
+    /// How many times a worker was replaced.
     pub(super) restarts: usize,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Stuck {
 }
 
 impl Record {
-    /// Nothing is done yet. The clock of the good jobs starts.
+    /// An empty record. The clock of the good jobs starts.
     pub fn new(plan: &Plan) -> Self {
         Record {
             plan: plan.clone(),
@@ -59,7 +59,7 @@ impl Record {
         }
     }
 
-    /// The jobs to begin with.
+    /// The initial jobs.
     pub fn first(&mut self) -> Vec<Job> {
         let ahead = AHEAD * self.plan.rules.workers;
         let mut jobs: Vec<_> = self.stuck_job().into_iter().collect();
@@ -67,12 +67,11 @@ impl Record {
         jobs
     }
 
-    /// Records a job that is done with; gives the one to be submitted in its
-    /// place.
+    /// Records a finished job, and returns the one to submit in its place.
     ///
     /// # Errors
     ///
-    /// Fails if a good job is not done, or done twice, or if a stuck one has
+    /// Fails if a good job was not done, or done twice, or if a stuck one has
     /// an answer.
     pub fn note(&mut self, finished: Finished<u64>) -> Result<Option<Job>> {
         let Finished { id, result, endings } = finished;
@@ -89,7 +88,7 @@ impl Record {
         }
     }
 
-    /// Nothing more will come.
+    /// Closes the record: nothing more will come.
     pub fn close(&mut self, restarts: usize) {
         self.restarts = restarts;
     }
@@ -120,11 +119,11 @@ impl Record {
         match result {
             Err(Failure::Quarantined { .. }) => {}
             Err(Failure::Failed(error)) => {
-                bail!("a job that was to be stuck ({kind_name}): {error}")
+                bail!("a job that should get stuck ({kind_name}): {error}")
             }
             Ok(_) => bail!("a stuck job ({kind_name}) has an answer"),
         }
-        // One is enough of those that nobody can stop.
+        // One job of a kind that cannot be stopped is enough.
         if endings.contains(&Ending::Abandoned) {
             let of_its_kind = |place: &usize| {
                 matches!(self.plan.stuck_job(*place),
@@ -158,7 +157,7 @@ impl Record {
         job
     }
 
-    /// The good jobs' results, each held against the same work done here.
+    /// The good jobs' results, each compared with the same work done here.
     pub(super) fn verified(&self) -> Result<Vec<u64>> {
         let seed = self.plan.seed;
         (0..)
@@ -169,8 +168,8 @@ impl Record {
                     .ok_or_else(|| anyhow!("good job {number} was not done"))?;
                 ensure!(
                     found == expected,
-                    "good job {number} came to {found}, and the serial \
-                     reference to {expected}"
+                    "wrong result of good job {number}: got {found}, expected \
+                     {expected}"
                 );
                 Ok(found)
             })

@@ -1,5 +1,5 @@
-//! What the jobs do. How they are stuck in ways that differ between threads
-//! and processes is in the siblings.
+//! What the jobs do. The ways to get stuck that differ between threads and
+//! processes are in the siblings.
 
 use std::hint::black_box;
 
@@ -7,7 +7,7 @@ use libc::{c_int, fnmatch};
 
 use crate::input::Input;
 
-/// Turns of a good job: about a tenth of a millisecond.
+/// Iterations of a good job: about a tenth of a millisecond.
 const TURNS: u32 = 40_000;
 
 /// A little work, whose result depends on all of it.
@@ -19,20 +19,20 @@ pub fn good_work(seed: u64, number: u64) -> u64 {
     })
 }
 
-/// A query that counts without end. It stops for `sqlite3_interrupt`, which
-/// SQLite looks for between any two steps of it.
+/// A query that counts forever. It stops for `sqlite3_interrupt`, which SQLite
+/// checks between any two steps.
 pub const ENDLESS_QUERY: &str = "\
     WITH RECURSIVE numbers(number) AS (\
         VALUES (1) UNION ALL SELECT number + 1 FROM numbers\
     ) SELECT count(*) FROM numbers";
 
-/// Patterns with alternatives, as shells have: fnmatch(3), a GNU extension.
+/// Patterns with alternatives, as in shells: fnmatch(3), a GNU extension.
 const FNM_EXTMATCH: c_int = 1 << 5;
 
-/// A call of the C library that does not return in anybody's lifetime: it
-/// matches a name against a pattern, and tries all ways to cut the name in
-/// pieces, of which there are more than 2^60. Programs get such patterns
-/// from their users.
+/// A C library call that does not return in anybody's lifetime: it matches a
+/// name against a pattern, and tries all ways to cut the name into pieces, of
+/// which there are more than 2^60. Programs do get such patterns from their
+/// users.
 pub fn native_call() -> bool {
     let name =
         c"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";

@@ -1,4 +1,4 @@
-//! Finds the table that is meant in a database.
+//! Finds the requested table in a database.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -12,28 +12,28 @@ use rusqlite::Connection;
 use super::TABLE;
 use crate::{databases::said_once, escaped::Escaped};
 
-/// What a database calls a table or a view.
+/// A table or a view.
 struct Entry {
     name: OsString,
     is_view: bool,
 }
 
 impl Entry {
-    /// Only a name that is a text can stand in a query.
+    /// Only a name that is valid UTF-8 can be part of a query.
     fn text(&self) -> Result<String> {
         let text = self.name.to_str().map(Into::into);
         text.with_context(|| {
             format!(
-                "the name of its table \"{}\" is not UTF-8, and so no query \
-                 can have it: rename it",
+                "the name of its table \"{}\" is not UTF-8, so no query \
+                 can contain it: rename the table",
                 Escaped(&self.name)
             )
         })
     }
 }
 
-/// The table that is meant: `wanted`, in whatever case; without it the only
-/// one there is, or the one that is called as in the generated databases.
+/// The requested table: `wanted`, case-insensitively; otherwise the only one
+/// there is, or the one named as in the generated databases.
 pub(super) fn find(
     connection: &Connection,
     path: &Path,
@@ -43,13 +43,13 @@ pub(super) fn find(
     choose(&entries?, wanted)
 }
 
-/// The name as SQL has it.
+/// The name as an SQL identifier.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// All tables and views. What SQLite keeps for itself, and the shadow tables
-/// of a full-text index, are nobody's measurements.
+/// All tables and views. SQLite's internal tables and the shadow tables of a
+/// full-text index contain no measurements.
 fn entries(connection: &Connection) -> rusqlite::Result<Vec<Entry>> {
     let mut statement = connection.prepare(
         "SELECT name, type = 'view' FROM pragma_table_list \

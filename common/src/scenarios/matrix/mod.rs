@@ -1,23 +1,25 @@
-//! Six databases, a matrix transformation of each.
+#![doc = include_str!("README.md")]
 //!
-//! What a worker does with one database is here, in three calls:
+//! # The module
+//!
+//! A worker processes one database in three calls, all defined here:
 //!
 //! 1. [`load`] reads the numeric columns of a table,
 //! 2. [`transform()`] standardises them and finds their principal components,
-//! 3. [`Components::project_into`] writes the rows, seen along the leading
+//! 3. [`Components::project_into`] writes the rows, projected onto the leading
 //!    components, wherever the sibling wants them: threads into a `Vec`,
-//!    processes in place into memory that they share.
+//!    processes directly into shared memory.
 //!
-//! Each call runs on the thread that makes it, and every sum in it has a fixed
-//! order, so that both siblings and the serial reference agree to the bit.
+//! Each call runs on the calling thread, and every sum has a fixed order, so
+//! that both siblings and the serial reference agree to the bit.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
-//! | [`databases`] | what is made if none is given; opening one |
-//! | `find` | the table that is meant |
+//! | [`databases`] | the generated databases; opening a database |
+//! | `find` | finding the requested table |
 //! | `table` | reading the table into a matrix |
 //! | `transform` | correlation, eigenvectors, projection |
-//! | `report` | what is known of a database when its worker is done |
+//! | `report` | what a worker reports about a database |
 //! | `outcome` | the check against the serial reference, and the outcome |
 //! | `story` | the same for a person |
 
@@ -52,12 +54,12 @@ Examples:
   PROGRAM
   PROGRAM --workers 1
   PROGRAM --global-lock held        a GIL: do two cores help?
-  PROGRAM --global-lock released    and if the kernels do without it?
+  PROGRAM --global-lock released    and if native code releases it?
   PROGRAM --database a.sqlite --database b.sqlite --table measurements
 
-Every numeric column of the table is used, in order. A column with anything
-but numbers in it is left out and named; a row with a NULL is left out and
-counted.";
+All numeric columns of the table are used, in order. A column that contains
+anything but numbers is left out, and its name is reported; rows with a NULL
+are left out and counted.";
 
 /// Six databases, a matrix transformation of each.
 #[derive(Debug, Clone, Parser)]
@@ -79,8 +81,8 @@ pub struct Args {
     )]
     columns: Option<usize>,
 
-    /// An SQLite database of yours, instead of the generated (repeatable);
-    /// --seed and --quick shape only those
+    /// Your own SQLite database instead of the generated ones (repeatable);
+    /// --seed and --quick only affect those
     #[arg(
         long,
         value_name = "FILE",
@@ -88,11 +90,12 @@ pub struct Args {
     )]
     database: Vec<PathBuf>,
 
-    /// The table in each of them [default: measurements, or the only one]
+    /// The table in each of your databases [default: measurements, or the only
+    /// one]
     #[arg(long, value_name = "NAME", requires = "database")]
     table: Option<String>,
 
-    /// Whether a worker runs under a lock like CPython's
+    /// Whether workers run under a lock like CPython's GIL
     #[arg(long, value_name = "HOW", value_enum,
           default_value_t = GlobalLock::Off)]
     global_lock: GlobalLock,
@@ -114,12 +117,12 @@ impl Arguments for Args {
 }
 
 impl Args {
-    /// How many workers to start.
+    /// The number of workers to start.
     pub fn workers(&self) -> usize {
         self.workers.count()
     }
 
-    /// What to generate, if no database is given.
+    /// The shape of the generated databases.
     pub fn shape(&self) -> Shape {
         let usual = Shape::usual(self.common.seed, self.common.quick);
         Shape {
@@ -129,7 +132,7 @@ impl Args {
         }
     }
 
-    /// The lock under which the workers run, if there is one.
+    /// The lock that the workers run under, if there is one.
     pub fn gil(&self) -> Option<Gil> {
         let is_released = match self.global_lock {
             GlobalLock::Off => return None,
@@ -147,20 +150,20 @@ impl Args {
 /// Whether workers run under a global lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum GlobalLock {
-    /// There is none: this is Rust
+    /// No lock: this is Rust
     Off,
     /// A worker holds it, except between two steps of its job
     Held,
-    /// And also gives it back around native code, as numpy does
+    /// The same, but released during native code, as numpy does
     Released,
 }
 
-/// A global lock as CPython has one.
+/// A global lock like CPython's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gil {
-    /// A worker that waits for it asks for it after this time.
+    /// A waiting worker requests the lock after this time.
     pub switch_interval: Duration,
-    /// Whether it is given back around native code.
+    /// Whether it is released during native code.
     pub is_released: bool,
 }
 
@@ -175,25 +178,25 @@ pub struct Source {
 }
 
 impl Source {
-    /// What the database is called: its file, without folder and ending.
+    /// The name of the database: its file name without folder and extension.
     pub fn name(&self) -> String {
         let stem = self.path.file_stem().unwrap_or(self.path.as_os_str());
         stem.to_string_lossy().into_owned()
     }
 
-    /// Says of an error where it comes from.
+    /// Adds the name of the database to an error.
     fn blame<T>(&self, result: Result<T>) -> Result<T> {
         result.with_context(|| format!("database {}", Escaped(&self.path)))
     }
 }
 
-/// The databases to work on: those given, or the generated ones, which are
-/// made now if this is the first time.
+/// The databases to work on: the given ones, or the generated ones, which are
+/// created now if they do not exist.
 ///
 /// # Errors
 ///
-/// Fails, naming the file, if one is missing, is no database, or does not have
-/// the table; or if the generated ones can be neither found nor made.
+/// Fails, naming the file, if one is missing, is not a database, or does not
+/// have the table; or if the generated ones can be neither found nor created.
 pub fn sources(args: &Args) -> Result<Vec<Source>> {
     match args.has_databases() {
         true => given(args),

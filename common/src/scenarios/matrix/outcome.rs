@@ -16,20 +16,20 @@ use crate::{
     outcome::{Better, Metric, Model, Outcome, Portable},
 };
 
-/// What is wrong if the reference is, because it was read later.
+/// The likely reason for a wrong result: the reference was read later.
 const CHANGED: &str = "\
-the database changed while it was read; run again when nobody writes to it, \
-or with a copy, made by `sqlite3 FILE '.backup COPY'`";
+the database changed while it was read; run again while nothing writes to it, \
+or use a copy made by `sqlite3 FILE '.backup COPY'`";
 
-/// The outcome of a run, whose clock has stopped: `finished` has a place for
-/// each source, in the same order, and `gate_opened_at` is the
-/// [time](crate::laps::monotonic) when the work began.
+/// The outcome of a run after its clock has stopped: `finished` has one entry
+/// per source, in the same order, and `gate_opened_at` is the
+/// [time](crate::laps::monotonic) at which the work started.
 ///
 /// # Errors
 ///
-/// Fails, naming database and figure, if anything is not to the bit what one
-/// thread finds that does one database after the other. With
-/// [`Common::expect`](crate::arguments::Common) nobody does that once more.
+/// Fails, naming database and figure, if anything differs, to the bit, from
+/// what one thread computes serially. With
+/// [`Common::expect`](crate::arguments::Common) this check is skipped.
 pub fn outcome<P: AsRef<[f64]>>(
     model: Model,
     args: &Args,
@@ -44,7 +44,7 @@ pub fn outcome<P: AsRef<[f64]>>(
         finished.len(),
         sources.len()
     );
-    // Whoever knows the answer has had it checked: by digests, from then on.
+    // An expected answer was checked before: from then on, digests suffice.
     let one_after_the_other = match args.common.expect {
         None => Some(check(sources, finished)?),
         Some(_) => None,
@@ -65,7 +65,7 @@ pub fn outcome<P: AsRef<[f64]>>(
     })
 }
 
-/// How long the workers were at it, all added up, in seconds.
+/// The time that all workers spent, summed up, in seconds.
 pub(super) struct Busy {
     pub(super) load: f64,
     pub(super) transform: f64,
@@ -85,7 +85,7 @@ impl Busy {
     }
 }
 
-/// Does it all again, one database after the other, and returns how many
+/// Does everything again, one database after another, and returns how many
 /// seconds that took.
 fn check<P: AsRef<[f64]>>(
     sources: &[Source],
@@ -105,7 +105,7 @@ fn check<P: AsRef<[f64]>>(
     Ok(seconds)
 }
 
-/// The reference, if all is as there.
+/// The reference, if everything matches it.
 fn compare<P: AsRef<[f64]>>(
     source: &Source,
     finished: &Finished<P>,
@@ -119,7 +119,7 @@ fn compare<P: AsRef<[f64]>>(
     Ok(expected)
 }
 
-/// What any worker does, with nobody else around.
+/// What any worker does, without any other worker.
 fn reference(source: &Source) -> Result<Finished<Vec<f64>>> {
     let components = transform(load(source)?)?;
     let mut projection = vec![0.0; components.projection_len()];
@@ -163,7 +163,8 @@ fn same_bits(one: &[f64], other: &[f64]) -> bool {
         && pairs.all(|(one, other)| one.to_bits() == other.to_bits())
 }
 
-/// Only what shapes the work: what is generated, or what is given.
+/// Only what affects the work: the shape of the generated databases, or the
+/// given ones.
 fn parameters(args: &Args, sources: &[Source]) -> Value {
     let workers = args.workers();
     let gil = args.gil().map(|gil| {
@@ -200,8 +201,9 @@ fn answer<P: AsRef<[f64]>>(finished: &[Finished<P>]) -> String {
     digest.hex()
 }
 
-/// The eigenvalues are figures; the projection is none, because an eigenvector
-/// whose value is all but shared with another may lie anywhere between them.
+/// The eigenvalues are the figures. The projection is not, because an
+/// eigenvector whose eigenvalue nearly equals another may point anywhere
+/// between the two.
 fn portable(reports: &[&Report]) -> Portable {
     let mut digest = Digest::new();
     digest.count(reports.len() as u64);
@@ -216,7 +218,7 @@ fn portable(reports: &[&Report]) -> Portable {
     }
 }
 
-/// What does not depend on the last bits of floats.
+/// Everything that does not depend on the last bits of floats.
 fn add_exact(digest: &mut Digest, figures: &Figures) {
     digest.text(&figures.name);
     digest.count(figures.rows_used as u64);
@@ -243,7 +245,7 @@ fn result(reports: &[&Report], zero: Duration) -> Result<Value> {
     Ok(serde_json::to_value(entries.collect::<Vec<_>>())?)
 }
 
-/// A timeline as JSON has it: seconds since the gate opened.
+/// A timeline for JSON: seconds since the gate opened.
 fn in_seconds(timeline: &Timeline, zero: Duration) -> Value {
     json!({
         "worker": timeline.worker,
@@ -254,11 +256,12 @@ fn in_seconds(timeline: &Timeline, zero: Duration) -> Value {
 
 fn metrics(busy: &Busy, databases: usize, work: f64) -> Vec<Metric> {
     let (rate, used) = (databases as f64 / work, busy.seconds() / work);
-    let lower = |id, value| Metric::new(id, id, "s", Better::Lower, value);
+    let lower =
+        |id, label, value| Metric::new(id, label, "s", Better::Lower, value);
     vec![
         Metric::new("databases", "databases", "op/s", Better::Higher, rate),
-        lower("load", busy.load),
-        lower("transform", busy.transform),
+        lower("load", "load, summed over workers", busy.load),
+        lower("transform", "transform, summed over workers", busy.transform),
         Metric::new("cores-used", "cores used", "1", Better::Neither, used),
     ]
 }

@@ -1,4 +1,4 @@
-//! What is known of a database when its worker is done.
+//! What a worker reports about a database.
 
 use std::time::Duration;
 
@@ -6,35 +6,35 @@ use serde::{Deserialize, Serialize};
 
 use crate::databases::Version;
 
-/// What a worker says of a database. It crosses a pipe where the worker is a
+/// A worker's report about a database. It crosses a pipe where the worker is a
 /// process; the projection, which is large, does not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// What came out: the same whoever did it.
+    /// The result: the same for every worker.
     pub figures: Figures,
-    /// The database's, before it was read.
+    /// The version of the database, before it was read.
     pub version: Version,
     /// Who did it, and when.
     pub timeline: Timeline,
 }
 
-/// What came out, but for the projection.
+/// The result without the projection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
-    /// The database.
+    /// The name of the database.
     pub name: String,
     /// How many rows have a number in every numeric column.
     pub rows_used: usize,
-    /// How many rows have not.
+    /// How many rows do not.
     pub rows_left_out: usize,
     /// The names of the numeric columns.
     pub columns_used: Vec<String>,
-    /// The names of the others.
+    /// The names of the other columns.
     pub columns_left_out: Vec<String>,
-    /// The names of those used that are constant only as floats: integers from
-    /// 2^53 on, which differ in what a float has no room for.
+    /// The names of used columns that are constant only as floats: integers of
+    /// 2^53 or more that differ in digits that a float cannot hold.
     pub columns_made_constant: Vec<String>,
-    /// One for each column used, the largest first.
+    /// One per used column, the largest first.
     pub eigenvalues: Vec<f64>,
     /// How many components the projection has.
     pub components_kept: usize,
@@ -47,23 +47,23 @@ pub struct Timeline {
     pub worker: usize,
     /// Reading the table.
     pub load: Span,
-    /// Everything after that.
+    /// The rest of the work.
     pub transform: Span,
 }
 
-/// From when to when.
+/// A span of time.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize,
 )]
 pub struct Span {
-    /// From when.
+    /// The start.
     pub start: Duration,
-    /// To when.
+    /// The end.
     pub end: Duration,
 }
 
 impl Span {
-    /// How long, in seconds.
+    /// Its length in seconds.
     pub fn seconds(&self) -> f64 {
         self.end.saturating_sub(self.start).as_secs_f64()
     }
@@ -75,11 +75,11 @@ impl Span {
     }
 }
 
-/// A database that is done. How the projection is held differs between the
+/// A finished database. How the projection is stored differs between the
 /// siblings.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Finished<P> {
-    /// What the worker says.
+    /// The worker's report.
     pub report: Report,
     /// The projection, column by column.
     pub projection: P,

@@ -1,4 +1,4 @@
-//! The outcome for a person: a table, and who did what when.
+//! The outcome for a person: a table, and a chart of who did what when.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -11,13 +11,13 @@ use crate::{
     units,
 };
 
-/// What fits on a terminal, and beside another one of these.
+/// Fits on a terminal, or next to another one like it.
 const WIDTH: usize = 80;
 
 const LOAD: char = '░';
 const TRANSFORM: char = '█';
 
-/// What happened, and how long it takes one alone.
+/// What happened, and how long a serial run takes.
 pub(super) fn lines(
     reports: &[&Report],
     zero: Duration,
@@ -31,17 +31,17 @@ pub(super) fn lines(
     if let Some(seconds) = one_after_the_other {
         lines.push(String::new());
         lines.push(format!(
-            "one after the other, as a check: {}",
+            "serial check, one after another: {}",
             units::human(seconds, "s")
         ));
     }
     lines
 }
 
-/// What the figures say.
+/// What the figures mean.
 pub(super) fn meaning(busy: &Busy, work: f64) -> String {
     format!(
-        "What takes a worker {} was done in {}: {} cores' worth at once.",
+        "{} of work was done in {}: {} cores were busy on average.",
         units::human(busy.seconds(), "s"),
         units::human(work, "s"),
         units::three_digits(busy.seconds() / work),
@@ -80,19 +80,20 @@ fn row(report: &Report) -> [String; 8] {
     ]
 }
 
-/// The names of the columns that are left out: once, where all databases leave
-/// out the same.
+/// The names of the columns that are left out: only once if they are the same
+/// in all databases.
 fn left_out(reports: &[&Report]) -> Vec<String> {
     listed("not numeric", reports, |figures| &figures.columns_left_out)
 }
 
-/// The same of columns that say nothing, though they are not constant.
+/// Likewise the columns that carry no information although they are not
+/// constant.
 fn made_constant(reports: &[&Report]) -> Vec<String> {
     let what = "constant once rounded to floats (integers of 2^53 or more)";
     listed(what, reports, |figures| &figures.columns_made_constant)
 }
 
-/// Some names of each database: once, where all have the same.
+/// Some names of each database: only once if all have the same.
 fn listed(
     what: &str,
     reports: &[&Report],
@@ -118,7 +119,7 @@ fn listed(
     paragraphs.iter().flat_map(|(title, names)| wrapped(title, names)).collect()
 }
 
-/// A list that goes on in the next line where the line is full.
+/// A list that is wrapped at the line width.
 fn wrapped(title: &str, names: &[String]) -> Vec<String> {
     let mut lines = vec![title.to_owned()];
     for (index, name) in names.iter().enumerate() {
@@ -135,8 +136,8 @@ fn wrapped(title: &str, names: &[String]) -> Vec<String> {
     lines
 }
 
-/// A line for each worker, from the opening of the gate to the end of the last
-/// transformation, and what the characters mean.
+/// One line per worker, from the opening of the gate to the end of the last
+/// transformation, and a legend.
 fn chart(reports: &[&Report], zero: Duration) -> Vec<String> {
     let timelines = || reports.iter().map(|report| &report.timeline);
     let ends = timelines().map(|timeline| timeline.transform.end);
@@ -160,7 +161,7 @@ fn chart(reports: &[&Report], zero: Duration) -> Vec<String> {
     lines
 }
 
-/// What a worker did at a time.
+/// What a worker did at a given time.
 fn mark<'a>(
     mut timelines: impl Iterator<Item = &'a Timeline>,
     time: Duration,

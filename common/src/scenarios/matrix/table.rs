@@ -10,34 +10,34 @@ use crate::{
     laps::monotonic,
 };
 
-/// 2^53: from here on, a float stands for several integers.
+/// 2^53: from here on, one float stands for several integers.
 const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The numbers of a table: its numeric columns, its complete rows.
 ///
-/// They lie row by row, as they come from the database. Column by column would
-/// suit the products a little better, but turning the table over costs more
-/// than they would gain (10 ms against 5 ms for 2.4 million numbers).
+/// They are stored row by row, as they come from the database. Column by column
+/// would suit the products a little better, but transposing the table costs
+/// more than it gains (10 ms against 5 ms for 2.4 million numbers).
 #[derive(Debug)]
 pub struct Table {
     pub(super) source: Source,
     pub(super) load: Span,
-    /// The database's, before it was read.
+    /// The version of the database, before it was read.
     pub(super) version: Version,
-    /// The used columns' names.
+    /// The names of the used columns.
     pub(super) columns: Vec<String>,
-    /// Which of all columns those are.
+    /// The indices of these columns among all.
     places: Vec<usize>,
     pub(super) columns_left_out: Vec<String>,
-    /// Those of `columns` whose values are all the same as floats, and differ
-    /// as the integers that they are.
+    /// Those of `columns` whose values are all the same as floats, but differ
+    /// as integers.
     pub(super) columns_made_constant: Vec<String>,
     pub(super) rows_left_out: usize,
     pub(super) values: Vec<f64>,
 }
 
 impl Table {
-    /// How many rows are complete.
+    /// The number of complete rows.
     pub fn rows(&self) -> usize {
         self.values.len() / self.columns.len()
     }
@@ -47,12 +47,12 @@ impl Table {
         &self.columns
     }
 
-    /// The names of the others.
+    /// The names of the other columns.
     pub fn columns_left_out(&self) -> &[String] {
         &self.columns_left_out
     }
 
-    /// How many rows are not complete.
+    /// The number of incomplete rows.
     pub fn rows_left_out(&self) -> usize {
         self.rows_left_out
     }
@@ -77,16 +77,16 @@ impl Table {
 
 /// Reads a table.
 ///
-/// A column is numeric if it has a value, and all its values are stored as
-/// numbers. What the column was declared as is no proof: SQLite stores what it
-/// is given. Hidden columns of virtual tables are not read; generated columns
-/// are, as `SELECT *` has them.
+/// A column is numeric if it has a value and all its values are stored as
+/// numbers. Its declared type proves nothing: SQLite stores what it is given.
+/// Hidden columns of virtual tables are not read; generated columns are, as in
+/// `SELECT *`.
 ///
 /// # Errors
 ///
-/// Fails, naming the file, if it is missing, is no database, or does not have
-/// the table; if the table has no row, no numeric column, fewer than two
-/// complete rows, or an infinite number.
+/// Fails, naming the file, if it is missing, is not a database, or does not
+/// have the table; or if the table has no row, no numeric column, fewer than
+/// two complete rows, or an infinite number.
 pub fn load(source: &Source) -> Result<Table> {
     let start = monotonic();
     let table = source.blame(read(source))?;
@@ -104,7 +104,7 @@ fn read(source: &Source) -> Result<Table> {
         .with_context(|| format!("table {name:?}"))
 }
 
-/// In one transaction, so that all is asked of one state of the database.
+/// Uses one transaction, so that all queries see the same state.
 fn read_table(
     connection: &Connection,
     name: &str,
@@ -119,11 +119,11 @@ fn read_table(
     Ok(Table { columns_made_constant, ..table })
 }
 
-/// A table as it comes: all columns, all rows, NaN where there is no number.
-/// That mark is free, because SQLite stores a NaN as NULL.
+/// A table as it comes: all columns, all rows, and NaN where there is no
+/// number. NaN is free to use, because SQLite stores a NaN as NULL.
 struct Raw {
     names: Vec<String>,
-    /// Which columns have something that is neither a number nor NULL.
+    /// Which columns contain something that is neither a number nor NULL.
     foreign: Vec<bool>,
     values: Vec<f64>,
 }
@@ -190,8 +190,8 @@ impl Raw {
             .collect()
     }
 
-    /// Moves the used values of complete rows together, in place, and says how
-    /// many rows are left out.
+    /// Moves the used values of complete rows together, in place, and returns
+    /// how many rows are left out.
     fn keep_complete_rows(&mut self, used: &[usize]) -> Result<usize> {
         let width = self.names.len();
         let rows = self.values.len() / width;
@@ -218,8 +218,8 @@ impl Raw {
         Ok(rows - complete)
     }
 
-    /// A row whose used values, at `start`, are not all finite, is incomplete;
-    /// unless one is infinite, because that is no measurement at all.
+    /// A row whose used values, at `start`, are not all finite, is incomplete.
+    /// An infinite value is an error, because it is not a measurement.
     fn refuse_infinite(
         &self,
         row: usize,
@@ -238,8 +238,8 @@ impl Raw {
     }
 }
 
-/// Which columns are constant only because floats have no room for what their
-/// integers differ in.
+/// Which columns are constant only because floats cannot hold the difference
+/// between their integers.
 fn made_constant(
     connection: &Connection,
     name: &str,
@@ -278,12 +278,12 @@ fn made_constant(
     })
 }
 
-/// The value of a column, NaN for NULL; nothing, if it is not a number.
+/// The value of a column: NaN for NULL, None for anything that is not a number.
 ///
-/// This is the hot loop of the load, and so it is spelled with SQLite's own
-/// calls: `Row::get_ref` asks for the number of columns each time, and copies
-/// a text that nobody will read (26 ns for a number, and 20 ns here, of which
-/// 8 ns is SQLite's step).
+/// This is the hot loop of the load, so it calls SQLite directly:
+/// `Row::get_ref` requests the number of columns each time, and copies text
+/// that nobody reads (26 ns for a number, against 20 ns here, of which 8 ns are
+/// SQLite's step).
 ///
 /// # Safety
 ///

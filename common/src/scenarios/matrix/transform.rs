@@ -1,9 +1,9 @@
 //! Correlation, its eigenvectors, and the projection onto the leading ones:
 //! the principal components of the standardised columns.
 //!
-//! The kernels are faer's. They take [`Par::Seq`], and so run on the thread
-//! that calls them; and what they add up, they add up in an order that depends
-//! on sizes alone, not on where in memory a matrix lies.
+//! The kernels are faer's. With [`Par::Seq`] they run on the calling thread,
+//! and the order of their sums depends only on sizes, not on where in memory a
+//! matrix is.
 
 use std::time::Duration;
 
@@ -26,17 +26,17 @@ use faer::{
 use super::{Figures, Report, Span, Table, Timeline};
 use crate::{databases::Version, laps::monotonic};
 
-/// The part of the variance that the kept components carry, at least.
+/// The minimum share of the variance that the kept components carry.
 const SHARE: f64 = 0.95;
 
 /// How many rows are multiplied at once. Faer packs a whole factor before it
-/// multiplies; a strip of it, packed, stays in the second level cache. For
-/// 4800 rows of 700 that makes both products faster by a seventh, and any
-/// strip from 64 to 200 rows will do.
+/// multiplies; a packed strip of it stays in the second-level cache. For 4800
+/// rows of 700 this makes both products a seventh faster, and any strip from 64
+/// to 200 rows will do.
 const STRIP: usize = 192;
 
 /// The principal components of a table, and its rows in standard units: all
-/// that the projection takes.
+/// that the projection needs.
 #[derive(Debug)]
 pub struct Components {
     figures: Figures,
@@ -55,10 +55,10 @@ impl Components {
         self.figures.rows_used * self.figures.components_kept
     }
 
-    /// Writes the projection, column by column, a column for each kept
-    /// component. `worker` is the number of the one who did all this.
+    /// Writes the projection, one column per kept component. `worker` is the
+    /// number of the worker that did all this.
     ///
-    /// The product is computed in `projection` itself, wherever that lies:
+    /// The product is computed directly in `projection`, wherever that is:
     /// nothing is copied.
     ///
     /// # Errors
@@ -99,7 +99,7 @@ impl Components {
 /// Standardises the columns and finds the principal components.
 ///
 /// A column whose values are all the same has no standard units: it counts as
-/// all zeros, and as an eigenvalue of exactly zero.
+/// all zeros, with an eigenvalue of exactly zero.
 ///
 /// # Errors
 ///
@@ -111,12 +111,12 @@ pub fn transform(table: Table) -> Result<Components> {
     source.blame(decompose(table, transform_start))
 }
 
-/// The product of two matrices, on one core: at its best where `left` lies row
-/// by row, and `right` and `product` column by column.
+/// The product of two matrices, on one core. It is fastest if `left` is stored
+/// row by row, and `right` and `product` column by column.
 ///
 /// # Panics
 ///
-/// Panics if the sizes do not fit together.
+/// Panics if the sizes do not match.
 pub fn product(
     left: MatRef<'_, f64>,
     right: MatRef<'_, f64>,
@@ -167,7 +167,7 @@ fn decompose(
 
 /// Turns each value into (value − mean) / deviation, in place, and returns the
 /// deviations. That of a constant column is infinite: it turns the column into
-/// zeros, where zero would turn it into 0 / 0.
+/// zeros, where zero would give 0 / 0.
 fn standardise(table: &mut Table) -> Result<Vec<f64>> {
     let means = shift(&mut table.values, table.columns.len());
     let deviations = deviations(table, &means)?;
@@ -181,10 +181,10 @@ fn standardise(table: &mut Table) -> Result<Vec<f64>> {
     Ok(deviations)
 }
 
-/// Makes the first row the zero of each column, and returns the means from
-/// there. It makes time stamps as exact as lengths, whose mean would otherwise
-/// be rounded to what fits beside their year; and a constant column is exactly
-/// zero from here on.
+/// Subtracts the first row from each column, and returns the means of the
+/// differences. So time stamps become as exact as lengths, although their mean
+/// would otherwise be rounded at the scale of their year; and a constant column
+/// is exactly zero from here on.
 fn shift(values: &mut [f64], columns: usize) -> Vec<f64> {
     let rows = (values.len() / columns) as f64;
     let first = values[..columns].to_vec();
@@ -214,8 +214,8 @@ fn deviations(table: &Table, means: &[f64]) -> Result<Vec<f64>> {
         .collect()
 }
 
-/// A variance that is not even a normal float is none: so close together,
-/// values are as good as constant.
+/// A variance below the smallest normal float counts as zero: values so close
+/// together are as good as constant.
 fn deviation(variance: f64, column: &str) -> Result<f64> {
     ensure!(
         variance.is_finite(),
@@ -229,7 +229,7 @@ fn deviation(variance: f64, column: &str) -> Result<f64> {
 }
 
 /// The covariance of the standardised columns. It is symmetric: only the lower
-/// half is computed, and the upper is left zero.
+/// half is computed, and the upper half stays zero.
 fn correlation(standardised: &Table) -> Mat<f64> {
     let columns = standardised.columns.len();
     let factor = 1.0 / (standardised.rows() - 1) as f64;
@@ -252,15 +252,15 @@ fn correlation(standardised: &Table) -> Mat<f64> {
     correlation
 }
 
-/// The eigenvalues, ascending, and eigenvectors of the part that belongs to
-/// the `varying` columns.
+/// The eigenvalues, ascending, and the eigenvectors of the submatrix of the
+/// `varying` columns.
 fn eigen(
     correlation: &Mat<f64>,
     varying: &[usize],
 ) -> Result<(Vec<f64>, Mat<f64>)> {
     let size = varying.len();
     if size == 0 {
-        // Faer's need for scratch memory is not defined for this size.
+        // Faer's scratch requirement is undefined for this size.
         return Ok((Vec::new(), Mat::new()));
     }
     let part = Mat::from_fn(size, size, |row, column| {
@@ -288,8 +288,8 @@ fn eigen(
 }
 
 /// All eigenvalues, the largest first, with a zero for each constant column.
-/// Where there are more columns than rows, rounding leaves some a little below
-/// zero; they stay as computed, and come after the zeros.
+/// Where there are more columns than rows, rounding leaves some slightly below
+/// zero; they stay as computed, after the zeros.
 fn descending(ascending: &[f64], columns: usize) -> Vec<f64> {
     let mut eigenvalues = ascending.to_vec();
     eigenvalues.resize(columns, 0.0);
@@ -297,7 +297,7 @@ fn descending(ascending: &[f64], columns: usize) -> Vec<f64> {
     eigenvalues
 }
 
-/// The fewest of the leading eigenvalues that carry their share of the sum.
+/// The smallest number of leading eigenvalues that reach `SHARE` of the sum.
 fn kept(eigenvalues: &[f64]) -> usize {
     let enough = SHARE * eigenvalues.iter().sum::<f64>();
     let mut sum = 0.0;
@@ -308,11 +308,11 @@ fn kept(eigenvalues: &[f64]) -> usize {
     too_few.count() + 1
 }
 
-/// The leading eigenvectors as columns, over all columns of the table: the
-/// constant ones have no part in them.
+/// The leading eigenvectors as columns, over all columns of the table: constant
+/// ones contribute nothing.
 ///
-/// An eigenvector may point either way. Its largest component is positive
-/// here; of equally large ones, the first.
+/// An eigenvector may point either way. Here its largest component is positive;
+/// of equally large ones, the first.
 fn basis(
     vectors: &Mat<f64>,
     varying: &[usize],

@@ -1,5 +1,5 @@
-//! The worker's part: a query is run to its end, and its rows are handed over
-//! as they come.
+//! The worker's part: a query runs to its end, and its rows are handed over as
+//! they come.
 
 use std::{
     mem,
@@ -14,47 +14,48 @@ use rusqlite::{Connection, ErrorCode, types::ValueRef};
 use super::message::{Event, News, Query, Row, Value};
 use crate::{databases, escaped::Escaped};
 
-/// Rows go together, because each hand-over has its price: so many at most.
+/// The maximum number of rows in a batch: each hand-over has its price.
 const MOST_ROWS: usize = 256;
 
-/// So many bytes at most, or a few rows would not fit into a channel.
+/// The maximum bytes in a batch, because a channel has limited room.
 const MOST_BYTES: u64 = 32 << 10;
 
 /// No row waits longer than this for others. It is less than a frame.
 const LONGEST_WAIT: Duration = Duration::from_millis(10);
 
-/// How many steps SQLite takes between two looks at whether it goes on: less
-/// than a tenth of a millisecond, while a look is a call of the kernel at
-/// worst.
+/// How many steps SQLite takes between two checks whether to continue: less
+/// than a tenth of a millisecond, while a check is a system call at worst.
 const STEPS: i32 = 4000;
 
-/// How long to wait for one who is writing to the database. SQLite cannot be
-/// interrupted in it, so it is not for longer than a person notices.
+/// How long to wait for another program that is writing to the database. SQLite
+/// cannot be interrupted during that wait, so it is too short for a person to
+/// notice.
 const BUSY: Duration = Duration::from_millis(20);
 
-/// What is shown of a text.
+/// How much of a text is shown.
 const LONGEST_TEXT: usize = 1024;
 
-/// The worker's ends of what ties it to the screen.
+/// The worker's ends of the connection to the screen.
 pub trait Link: Send + 'static {
-    /// The next query. Waits for it; nothing means that there are no more.
+    /// Waits for the next query; None means that there are no more.
     fn take(&mut self) -> Option<Query>;
 
-    /// A query has this connection, and nothing else ever has.
+    /// Called when a query gets its own new connection.
     fn begin(&mut self, _query: &Query, _connection: &Connection) {}
 
-    /// Whether the query is to be given up. Never waits.
+    /// Whether the query should be cancelled. Never waits.
     fn is_cancelled(&mut self, query: u64) -> bool;
 
-    /// Hands over. Waits while the screen is behind, so that no memory fills.
+    /// Hands over an event. Waits while the screen is behind, so that the
+    /// memory does not fill up.
     ///
     /// # Errors
     ///
-    /// Fails if there is no screen any more.
+    /// Fails if the screen is gone.
     fn give(&mut self, event: Event) -> Result<()>;
 }
 
-/// Answers one query after the other, until there are no more, or no screen.
+/// Answers queries until there are no more, or no screen.
 pub fn serve(link: impl Link) {
     let desk = Arc::new(Mutex::new(Desk::new(link)));
     let mut has_screen = true;
@@ -70,8 +71,8 @@ fn next<L: Link>(desk: &Mutex<Desk<L>>) -> Option<Query> {
     lock(desk).open()
 }
 
-/// Each query has a connection of its own. So an interrupt that comes too
-/// late can hit no other, and a file that was replaced is found.
+/// Each query has its own connection. So a late interrupt cannot hit another
+/// query, and a replaced file is noticed.
 fn run<L: Link>(query: &Query, desk: &Arc<Mutex<Desk<L>>>) -> Result<News> {
     ensure!(!query.sql.trim().is_empty(), "no query: type one, then Enter");
     let mut connection = databases::open(&query.database)
@@ -94,13 +95,13 @@ fn run<L: Link>(query: &Query, desk: &Arc<Mutex<Desk<L>>>) -> Result<News> {
     Ok(News::Done)
 }
 
-/// The query under way, and the rows of it that go together.
+/// The running query, and its rows waiting to be handed over.
 struct Desk<L> {
     link: L,
     query: u64,
     rows: Vec<Row>,
     bytes: u64,
-    /// Since when the first of them might have gone.
+    /// Since when the first of them could have been handed over.
     since: Option<Instant>,
 }
 
@@ -116,8 +117,8 @@ impl<L: Link> Desk<L> {
         Some(query)
     }
 
-    /// SQLite goes on unless this is true. Rows do not wait for the next of
-    /// them, which may take long to come.
+    /// SQLite stops if this returns true. Rows do not wait for the next one,
+    /// which may take long to come.
     fn tick(&mut self) -> bool {
         let handed = match self.is_due() {
             true => self.flush(),
@@ -126,7 +127,7 @@ impl<L: Link> Desk<L> {
         handed.is_err() || self.link.is_cancelled(self.query)
     }
 
-    /// One more row; whether it shall be the last.
+    /// Adds a row; returns whether it should be the last.
     fn is_done_with(&mut self, row: Row) -> Result<bool> {
         self.bytes += row.iter().map(Value::size).sum::<u64>();
         self.rows.push(row);
@@ -164,7 +165,7 @@ impl<L: Link> Desk<L> {
     }
 }
 
-/// A panic in the middle leaves nothing that would be wrong.
+/// A panic in the middle leaves nothing in a wrong state.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -187,9 +188,9 @@ fn value(value: ValueRef<'_>) -> Value {
     }
 }
 
-const OTHER_DATABASE: &str = "choose another database, with Tab and ↓";
+const OTHER_DATABASE: &str = "choose another database with Tab and ↓";
 
-/// How a query ended that did not come to its end.
+/// Why a query ended early.
 fn ending(database: &Path, error: anyhow::Error) -> News {
     let Some(cause) = error.downcast_ref::<rusqlite::Error>() else {
         return News::Failed(format!("{error:#}"));
@@ -200,7 +201,7 @@ fn ending(database: &Path, error: anyhow::Error) -> News {
     let advice = match cause.sqlite_error_code() {
         Some(ErrorCode::OperationInterrupted) => return News::Cancelled,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            "another program writes to it; Enter tries again"
+            "another program is writing to it; press Enter to try again"
         }
         Some(
             ErrorCode::CannotOpen
@@ -209,13 +210,13 @@ fn ending(database: &Path, error: anyhow::Error) -> News {
             | ErrorCode::SystemIoFailure
             | ErrorCode::PermissionDenied,
         ) => OTHER_DATABASE,
-        Some(ErrorCode::ReadOnly) => "here one can only read; ask a SELECT",
-        _ => "correct the query, then Enter",
+        Some(ErrorCode::ReadOnly) => "the database is read-only; use SELECT",
+        _ => "correct the query, then press Enter",
     };
     News::Failed(format!("{}: {advice}", Escaped(&reason(cause))))
 }
 
-/// What SQLite says, without the query, which stands above it.
+/// SQLite's message, without the query, which is visible above it.
 fn reason(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
@@ -234,7 +235,7 @@ mod tests {
 
     use super::*;
 
-    /// Asks one query, and cancels it after so many rows.
+    /// Runs one query, and cancels it after `patience` rows.
     struct Script {
         query: Option<Query>,
         patience: usize,
@@ -326,7 +327,7 @@ mod tests {
             ("", "type one"),
             ("SELEC", "syntax error: correct the query"),
             ("SELECT abs(-9223372036854775808)", "integer overflow"),
-            ("CREATE TABLE t (a)", "ask a SELECT"),
+            ("CREATE TABLE t (a)", "use SELECT"),
         ] {
             let news: Vec<_> = news_of(sql, usize::MAX).iter().collect();
             let Some(News::Failed(text)) = news.last() else {

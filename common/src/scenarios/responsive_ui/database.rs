@@ -1,4 +1,4 @@
-//! A database, as the screen sees it.
+//! A database as the screen sees it.
 
 use std::{
     collections::VecDeque,
@@ -12,28 +12,28 @@ use super::{
     message::{Event, Query},
 };
 
-/// The screen's ends of what ties it to a worker. None of its calls waits.
+/// The screen's ends of the connection to a worker. None of its calls waits.
 pub trait Database {
-    /// Asks. There is one query at a time.
+    /// Starts a query. There is only one at a time.
     ///
     /// # Errors
     ///
-    /// Fails if no worker can be had.
+    /// Fails if there is no worker.
     fn ask(&mut self, query: Query) -> Result<()>;
 
-    /// Has a query given up, if it is still under way.
+    /// Cancels a query if it is still running.
     fn cancel(&mut self, query: u64);
 
-    /// What came, if something did.
+    /// The next event, if there is one.
     ///
     /// # Errors
     ///
-    /// Fails if no worker can be had.
+    /// Fails if there is no worker.
     fn next(&mut self) -> Result<Option<Event>>;
 }
 
-/// No worker: the query runs where it is asked, and what comes of it is seen
-/// when all of it has come.
+/// No worker: the query runs on the calling thread, and its rows appear when
+/// all of it is done.
 #[derive(Debug)]
 pub struct NoWorker {
     came: Receiver<Event>,
@@ -41,7 +41,7 @@ pub struct NoWorker {
 }
 
 impl NoWorker {
-    /// Nothing was asked yet.
+    /// Without any query yet.
     pub fn new() -> Self {
         let (give, came) = mpsc::channel();
         NoWorker { came, give }
@@ -68,7 +68,7 @@ impl Database for NoWorker {
     }
 }
 
-/// Who would cancel it is who runs it.
+/// The calling thread runs the query, so nobody can cancel it.
 struct Here {
     queries: VecDeque<Query>,
     give: Sender<Event>,

@@ -1,9 +1,9 @@
-//! What a terminal sends, read as keys and pastes.
+//! Parses what a terminal sends into keys and pastes.
 //!
-//! Crossterm could read it as well, but it waits while it does: for the rest
-//! of a paste, and on a terminal that is gone, whose end of file it takes for
-//! "nothing yet", it asks again without end. Here bytes are added as they
-//! come, and what has come whole is an input.
+//! Crossterm could do it as well, but it waits while it reads: for the rest of
+//! a paste; and on a terminal that is gone, it takes the end of file for
+//! "nothing yet" and retries forever. Here bytes are added as they come, and
+//! whatever is complete is an input.
 
 use std::str;
 
@@ -13,7 +13,7 @@ use super::state::Input;
 
 const ESCAPE: u8 = 0x1b;
 
-/// What stands behind a paste. Before it stands the same with a 0.
+/// The end of a paste. The start is the same with a 0 as last digit.
 const END_OF_PASTE: &[u8] = b"\x1b[201~";
 
 /// The bytes that came and are not yet an input.
@@ -23,17 +23,17 @@ pub struct Keys {
     is_pasting: bool,
 }
 
-/// What the first bytes mean: how many they are, and the key, if the program
-/// knows it.
+/// What the first bytes mean: their number, and the key, if the program knows
+/// it.
 type First = (usize, Option<KeyEvent>);
 
 impl Keys {
-    /// Adds what came.
+    /// Adds bytes.
     pub fn add(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next input that has come whole. A long paste is several.
+    /// The next complete input. A long paste is several inputs.
     pub fn next(&mut self) -> Option<Input> {
         while !self.is_pasting {
             let (length, key) = first(&self.bytes)?;
@@ -46,7 +46,8 @@ impl Keys {
         self.pasted()
     }
 
-    /// Nothing more came. What other keys begin with, too, was Escape then.
+    /// Nothing more came: an escape byte, which other keys start with, was the
+    /// Escape key.
     pub fn pause(&mut self) -> Option<Input> {
         let was_escape = !self.is_pasting && self.bytes == [ESCAPE];
         was_escape.then(|| {
@@ -55,8 +56,8 @@ impl Keys {
         })
     }
 
-    /// A paste up to its end, or up to where the end, or a character, may be
-    /// cut.
+    /// A paste up to its end, or up to a point where neither the end mark nor a
+    /// character can be split.
     fn pasted(&mut self) -> Option<Input> {
         let mark = END_OF_PASTE.len();
         let end = self.bytes.windows(mark).position(|it| it == END_OF_PASTE);
@@ -85,18 +86,18 @@ fn first(bytes: &[u8]) -> Option<First> {
     }
 }
 
-/// A control sequence (ECMA-48, 5.4): parameters, and a last byte.
+/// A control sequence (ECMA-48, 5.4): parameters, and a final byte.
 fn sequence(rest: &[u8]) -> Option<First> {
     let length = rest.iter().position(|it| !(0x20..0x40).contains(it))?;
     match rest[length] {
         last @ 0x40..0x7f => Some((3 + length, key(&rest[..length], last))),
-        // It was cut by what is no part of one.
+        // It was cut off by a byte that cannot be part of one.
         _ => Some((2 + length, None)),
     }
 }
 
-/// As xterm has them, and what looks like it. Shift and the like are told in
-/// a second parameter, and are no matter here.
+/// The sequences of xterm and similar terminals. Shift and other modifiers are
+/// in a second parameter, which is ignored here.
 fn key(parameters: &[u8], last: u8) -> Option<KeyEvent> {
     let number = parameters.split(|it| *it == b';').next().unwrap_or_default();
     let code = match (last, number) {

@@ -1,6 +1,6 @@
 //! The line that a person types into.
 
-/// A text and a cursor in it, which counts characters.
+/// A text with a cursor, which counts characters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Line {
     text: String,
@@ -8,7 +8,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// A text, with the cursor behind it.
+    /// A text with the cursor after it.
     pub fn new(text: &str) -> Self {
         Line { text: text.into(), cursor: text.chars().count() }
     }
@@ -18,7 +18,7 @@ impl Line {
         &self.text
     }
 
-    /// What stands before the cursor, and what behind.
+    /// The text before the cursor, and the text after it.
     pub fn halves(&self) -> (&str, &str) {
         self.text.split_at(self.byte(self.cursor))
     }
@@ -30,7 +30,7 @@ impl Line {
         self.cursor += text.chars().count();
     }
 
-    /// Takes away the character before the cursor.
+    /// Deletes the character before the cursor.
     pub fn backspace(&mut self) {
         if self.cursor > 0 {
             self.cursor -= 1;
@@ -38,7 +38,7 @@ impl Line {
         }
     }
 
-    /// Takes away the character at the cursor.
+    /// Deletes the character at the cursor.
     pub fn delete(&mut self) {
         let place = self.byte(self.cursor);
         if place < self.text.len() {
@@ -46,7 +46,7 @@ impl Line {
         }
     }
 
-    /// Moves by so many characters, and not beyond either end.
+    /// Moves the cursor by this many characters, up to either end.
     pub fn go(&mut self, by: isize) {
         let end = self.text.chars().count();
         self.cursor = self.cursor.saturating_add_signed(by).min(end);

@@ -1,4 +1,4 @@
-//! What goes between the screen and a database: moved by threads, encoded by
+//! The messages between the screen and a database: moved by threads, encoded by
 //! processes.
 
 use std::{fmt, path::PathBuf};
@@ -7,38 +7,38 @@ use serde::{Deserialize, Serialize};
 
 use crate::{digest::Digest, escaped::Escaped, path_bytes};
 
-/// From the screen.
+/// A message from the screen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Query {
-    /// No two have the same: whatever comes of it bears it as well, so that
-    /// what comes late is not taken for the answer to a later one.
+    /// Unique: every answer carries it too, so that a late answer is not taken
+    /// for one to a later query.
     pub id: u64,
-    /// The database to ask.
+    /// The database to query.
     #[serde(with = "path_bytes")]
     pub database: PathBuf,
-    /// What to ask it.
+    /// The query.
     pub sql: String,
 }
 
-/// What came of a query.
+/// A message to the screen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// The query's.
+    /// The id of the query.
     pub id: u64,
-    /// What came.
+    /// The news.
     pub news: News,
 }
 
-/// To the screen: columns, then rows, then one of the others.
+/// The news of a query: columns, then rows, then one of the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum News {
-    /// The names of the columns.
+    /// The column names.
     Columns(Vec<String>),
-    /// Some more rows.
+    /// More rows.
     Rows(Vec<Row>),
-    /// Those were all.
+    /// The end of all rows.
     Done,
-    /// It ended because it was to be cancelled.
+    /// The query ended because it was cancelled.
     Cancelled,
     /// Why there is no result, and what to do.
     Failed(String),
@@ -47,7 +47,7 @@ pub enum News {
 /// A row of a result.
 pub type Row = Vec<Value>;
 
-/// A value, as far as a screen has room for it.
+/// A value, as much of it as a screen can show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// NULL.
@@ -56,14 +56,14 @@ pub enum Value {
     Integer(i64),
     /// A REAL.
     Real(f64),
-    /// The beginning of a TEXT.
+    /// The start of a TEXT.
     Text(String),
-    /// How long a BLOB is.
+    /// The length of a BLOB.
     Blob(u64),
 }
 
 impl Value {
-    /// Its content in bytes, without what memory or a message adds to it.
+    /// Its contents in bytes, without the overhead of memory or a message.
     pub fn size(&self) -> u64 {
         match self {
             Value::Null => 0,
@@ -72,7 +72,7 @@ impl Value {
         }
     }
 
-    /// Adds it to the fingerprint of a result, with its kind before it.
+    /// Adds it to the digest of a result, preceded by its type.
     pub fn digest(&self, digest: &mut Digest) {
         match self {
             Value::Null => digest.text("null"),

@@ -1,25 +1,26 @@
-//! A person types while a database is busy: does the screen keep up?
+#![doc = include_str!("README.md")]
 //!
-//! Both siblings are the same program for a terminal, and all that a person
-//! sees of it is here. A sibling brings what runs the queries: it implements
-//! [`Database`] for the screen's side, [`Link`] for the worker's, and no
-//! more.
+//! # The module
 //!
-//! | module | holds |
+//! Both siblings are the same terminal program, and everything a person sees of
+//! it is here. A sibling only adds what runs the queries: it implements
+//! [`Database`] for the screen's side and [`Link`] for the worker's.
+//!
+//! | module | contents |
 //! |---|---|
-//! | `message` | what goes between the screen and a database |
-//! | `answer` | the worker's part: a query is run, rows are handed over |
-//! | `database` | the screen's view of a worker, and none at all |
-//! | `line` | the line that is typed into |
-//! | `state` | what is on the screen, and what keys and news do to it |
+//! | `message` | the messages between the screen and a database |
+//! | `answer` | the worker's part: runs a query and hands over its rows |
+//! | `database` | the screen's view of a worker; or no worker at all |
+//! | `line` | the input line |
+//! | `state` | what is on the screen, and how keys and news change it |
 //! | `view` | how it looks |
-//! | `walk` | what a script asks |
+//! | `walk` | the script's query |
 //! | `session` | the loop: keys in, news in, a frame out |
-//! | `screen` | a person's terminal |
-//! | `keys` | what a terminal sends |
-//! | `script` | whoever presses keys where there is no person |
+//! | `screen` | a real terminal |
+//! | `keys` | parses what a terminal sends |
+//! | `script` | presses keys where there is no person |
 //! | `perform` | the sessions of one run |
-//! | `outcome` | what came out |
+//! | `outcome` | the check and the outcome |
 
 use std::{
     fs,
@@ -61,42 +62,43 @@ pub use walk::{Table, Walk};
 #[derive(Debug, Parser)]
 #[command(after_help = "\
 Examples:
-  PROGRAM                      a program for the terminal: type, ask, cancel
-  PROGRAM --no-worker          the same, and a query stops all of it
-  PROGRAM --database my.sqlite with a database of yours
+  PROGRAM                      a program for the terminal: type, run, cancel
+  PROGRAM --no-worker          the same, but a query freezes the screen
+  PROGRAM --database my.sqlite with your own database
   PROGRAM --headless           a script presses the keys, to measure
   PROGRAM --headless --queries 2
   PROGRAM --headless --database my.sqlite
-                               of yours it reads the first table
+                               the script reads the first table of yours
   PROGRAM --quick --json       for a script
 
 Without a terminal it runs as with --headless.")]
 pub struct Args {
-    /// Run the query where the screen is drawn, to feel the difference
+    /// Run the query on the thread that draws the screen, to feel the
+    /// difference
     #[arg(long)]
     no_worker: bool,
 
-    /// Press keys by a script, on a screen that nobody sees
+    /// Let a script press the keys, on an invisible screen
     #[arg(long)]
     headless: bool,
 
-    /// How many databases are asked at once, each by a worker
+    /// Number of databases to query at once, each with its own worker
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u8).range(1..=6))]
     queries: u8,
 
-    /// How many queries the script cancels [default: 20; --quick: 15]
+    /// Number of queries that the script cancels [default: 20; --quick: 15]
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u32).range(0..=100_000))]
     cancels: Option<u32>,
 
-    /// How many steps the script's query takes [default: 2000000;
-    /// --quick: 1000000]
+    /// Number of steps in the script's query [default: 2000000; --quick:
+    /// 1000000]
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     steps: Option<u64>,
 
-    /// An SQLite database of yours, instead of the generated (repeatable)
+    /// Your own SQLite database instead of the generated ones (repeatable)
     #[arg(long, value_name = "FILE")]
     database: Vec<PathBuf>,
 
@@ -115,14 +117,14 @@ impl Arguments for Args {
 }
 
 impl Args {
-    /// Whether there is a person.
+    /// Whether a person uses the program.
     pub fn is_interactive(&self) -> bool {
         let Common { json, lifeline, .. } = self.common;
         let has_terminal = stdin().is_terminal() && stdout().is_terminal();
         has_terminal && !(self.headless || json || lifeline)
     }
 
-    /// What is to be done.
+    /// The work that the flags ask for.
     ///
     /// # Errors
     ///
@@ -151,7 +153,7 @@ impl Args {
         })
     }
 
-    /// Where the script walks. A person asks what they like.
+    /// The table of the script's query. A person may query anything.
     fn table(&self, databases: &[PathBuf]) -> Result<Table> {
         let Common { seed, quick, .. } = self.common;
         if self.database.is_empty() || self.is_interactive() {
@@ -175,27 +177,27 @@ impl Args {
     }
 }
 
-/// What is to be done.
+/// The work of a run.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Whether there is a person, or else a script.
+    /// Whether a person uses the program, rather than a script.
     pub is_interactive: bool,
-    /// Whether queries run where the screen is drawn, and nowhere else.
+    /// Whether queries run only on the thread that draws the screen.
     pub no_worker: bool,
-    /// How many databases are asked at once.
+    /// How many databases are queried at once.
     pub at_once: usize,
     /// How many queries the script cancels.
     pub cancels: u32,
     /// The script's query.
     pub walk: Walk,
-    /// Whether a person brought databases.
+    /// Whether the user brought databases.
     pub has_own_databases: bool,
-    /// Those to choose from.
+    /// The databases to choose from.
     pub databases: Vec<PathBuf>,
 }
 
 impl Plan {
-    /// What a person may try. The first is what the script asks.
+    /// Example queries for a person. The first is the script's.
     fn examples(&self) -> Vec<String> {
         let mut examples = match self.walk.table {
             Table::Own(_) => vec![self.walk.sql()],
@@ -216,7 +218,7 @@ impl Plan {
     }
 }
 
-/// Counts for as long as its condition says.
+/// A query that counts as long as its condition holds.
 fn counting(condition: &str) -> String {
     format!(
         "WITH RECURSIVE t(n) AS (VALUES (1) \

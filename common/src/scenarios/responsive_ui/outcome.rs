@@ -1,4 +1,4 @@
-//! What came out: checked, in figures, and in words.
+//! Checks the sessions and turns them into figures and text.
 
 use std::{iter, time::Duration};
 
@@ -18,8 +18,8 @@ use crate::{
     units,
 };
 
-/// Checks that the rows are the same with a worker and without, and tells
-/// what came out.
+/// Checks that the rows are the same with and without a worker, and builds the
+/// outcome.
 ///
 /// # Errors
 ///
@@ -34,7 +34,7 @@ pub fn outcome(
         record.sessions().map(|(_, it)| it.answer()).collect();
     ensure!(
         answers.windows(2).all(|pair| pair[0] == pair[1]),
-        "{model} have other rows than one gets without a worker: {}",
+        "{model} return other rows than a run without a worker: {}",
         answers.join(" and ")
     );
     let mut outcome = Outcome::new("responsive-ui", model, laps);
@@ -49,7 +49,7 @@ pub fn outcome(
 }
 
 impl Record {
-    /// By key and name.
+    /// With the key and the name of each.
     fn sessions(&self) -> impl Iterator<Item = ([&'static str; 2], &Session)> {
         let all = [
             (["no-worker", "no worker"], &self.no_worker),
@@ -60,8 +60,8 @@ impl Record {
 }
 
 impl Session {
-    /// All rows of all queries, in the order in which those were asked: that
-    /// of their rows among each other is luck.
+    /// The rows of all queries, in the order of the queries: how the rows of
+    /// parallel queries interleave is a matter of luck.
     fn answer(&self) -> String {
         let mut answer = Digest::new();
         for run in &self.runs {
@@ -78,7 +78,7 @@ impl Session {
         self.runs.iter().map(|run| run.bytes).sum()
     }
 
-    /// What the screen spent on it, in seconds.
+    /// The time that the screen spent on one row, in seconds.
     fn taking_a_row(&self) -> f64 {
         self.felt.taking.as_secs_f64() / self.rows().max(1) as f64
     }
@@ -127,24 +127,25 @@ fn metrics(record: &Record) -> Vec<Metric> {
         let latency = felt.input_to_frame.quantiles();
         let longest = felt.longest_gap.as_secs_f64();
         let gap = felt.gaps.quantiles().p99;
-        // One moment of the machine makes it: it is shown, and not judged.
+        // A single hiccup of the machine determines it: it is shown, but not
+        // judged.
         let longest = Metric::new(
             "longest-frame-gap",
-            "longest gap of frames",
+            "longest gap between frames",
             "s",
             Better::Neither,
             longest,
         );
         let input = |key: &str, value| {
             let id = format!("input-to-frame-{key}");
-            lower(&id, &format!("input to frame {key}"), value)
+            lower(&id, &format!("key to frame {key}"), value)
         };
         let of_session = [
             input("p50", latency.p50),
             input("p90", latency.p90).detail(),
             input("p99", latency.p99),
             input("max", latency.max).detail(),
-            lower("frame-gap-p99", "gap of frames p99", gap),
+            lower("frame-gap-p99", "gap between frames p99", gap),
             longest,
         ];
         let of_session = of_session.map(|one| one.of_called(key, name));
@@ -162,24 +163,24 @@ fn metrics(record: &Record) -> Vec<Metric> {
     if let Some(worker) = &record.worker {
         let (row, megabyte) =
             (worker.taking_a_row(), worker.taking_a_megabyte());
-        metrics.push(lower("hand-over-row", "hand-over of a row", row));
-        metrics.push(lower("hand-over-mb", "hand-over of a MB", megabyte));
+        metrics.push(lower("hand-over-row", "hand-over per row", row));
+        metrics.push(lower("hand-over-mb", "hand-over per MB", megabyte));
     }
     for ([key, name], session) in record.sessions() {
         let query = session.took().as_secs_f64();
-        metrics.push(lower("query", "query", query).of_called(key, name));
+        metrics.push(lower("query", "query time", query).of_called(key, name));
     }
     metrics
 }
 
 fn story(record: &Record) -> Vec<String> {
     let mut table = columns([
-        "input to frame",
+        "key to frame",
         "p50",
         "p90",
         "p99",
         "max",
-        "no frame",
+        "frozen",
         "query",
     ]);
     for ([_, name], session) in record.sessions() {
@@ -195,7 +196,7 @@ fn story(record: &Record) -> Vec<String> {
     lines.extend(record.worker.as_ref().map(taken));
     if let Some(cancels) = &record.cancels {
         lines.push(format!(
-            "From Escape to the next answer: p50 {}, p99 {}, max {}, of {}.",
+            "Escape to next answer: p50 {}, p99 {}, max {}, of {} cancels.",
             seconds(cancels.p50),
             seconds(cancels.p99),
             seconds(cancels.max),
@@ -207,7 +208,7 @@ fn story(record: &Record) -> Vec<String> {
 
 fn taken(session: &Session) -> String {
     format!(
-        "The screen took over {} rows: {} a row, {} a MB.",
+        "The screen took over {} rows: {} per row, {} per MB.",
         units::human(session.rows() as f64, "1"),
         seconds(session.taking_a_row()),
         seconds(session.taking_a_megabyte()),
@@ -225,14 +226,14 @@ fn meaning(record: &Record) -> String {
     let text = |gap: Duration| seconds(gap.as_secs_f64());
     match (longest(&record.no_worker), longest(&record.worker)) {
         (Some(frozen), Some(felt)) => format!(
-            "Without a worker the screen stood still for {}; with one, for\n\
-             {} at most. A frame is {}.",
+            "Without a worker the screen froze for {}; with one, for\n{} at \
+             most. One frame is {}.",
             text(frozen),
             text(felt),
             text(FRAME)
         ),
         (Some(felt), None) | (None, Some(felt)) => {
-            format!("The screen stood still for {} at most.", text(felt))
+            format!("The screen froze for {} at most.", text(felt))
         }
         (None, None) => String::new(),
     }

@@ -14,37 +14,37 @@ use super::{
 };
 use crate::{latency::Quantiles, outcome::Model};
 
-/// The size of most terminals when they are opened.
+/// The size of most terminals when they open.
 const SIZE: (u16, u16) = (80, 24);
 
-/// What came of the sessions.
+/// The results of all sessions.
 #[derive(Debug, Default)]
 pub struct Record {
-    /// Without a worker.
+    /// The session without a worker.
     pub no_worker: Option<Session>,
-    /// With workers.
+    /// The session with workers.
     pub worker: Option<Session>,
     /// From Escape to the next answer.
     pub cancels: Option<Quantiles>,
-    /// How many queries were cancelled before they were over.
+    /// How many queries were cancelled before they ended.
     pub cancelled: u32,
 }
 
-/// What came of one session.
+/// The result of one session.
 #[derive(Debug)]
 pub struct Session {
-    /// What a person would have felt.
+    /// The delays that a person would have felt.
     pub felt: Felt,
-    /// The queries that were asked last.
+    /// The last queries.
     pub runs: Vec<Run>,
 }
 
-/// Has the program used, by the person before the terminal or by the script.
+/// Runs the program with a person at the terminal, or with the script.
 ///
 /// # Errors
 ///
-/// Fails if a query of the script goes wrong, or if there is no terminal or
-/// no worker any more.
+/// Fails if a query of the script goes wrong, or if the terminal or a worker is
+/// gone.
 pub fn perform(
     model: Model,
     plan: &Plan,
@@ -77,7 +77,7 @@ fn converse(
     let (felt, signal) = session(terminal, &mut state, person, databases)?;
     drop(screen);
     if let Some(signal) = signal {
-        // As everywhere: what must be gone with this program is tied to it.
+        // As everywhere: whatever must not outlive this program is tied to it.
         exit(128 + signal);
     }
     let session = Some(Session { felt, runs: state.runs });
@@ -87,7 +87,7 @@ fn converse(
     })
 }
 
-/// The script's query, and keys all along.
+/// The script's query, with keys all along.
 fn typing(
     plan: &Plan,
     title: &str,

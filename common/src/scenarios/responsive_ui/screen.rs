@@ -1,4 +1,4 @@
-//! A person's terminal: how it is entered, read, and left as it was found.
+//! A real terminal: how to enter it, read it, and leave it as it was.
 
 use std::{
     env,
@@ -41,18 +41,18 @@ use super::{
     state::{Input, State},
 };
 
-/// The terminal, for as long as the program has it. Its drop gives it back,
-/// and so does a panic; a signal ends the loop and so comes to the drop.
+/// The terminal, for as long as the program has it. Its drop restores it, and
+/// so does a panic; a signal ends the loop and so leads to the drop.
 #[derive(Debug)]
 pub struct Screen {
     /// Where frames are drawn.
     pub terminal: Terminal<CrosstermBackend<Stdout>>,
-    /// Whoever sits before it.
+    /// The user.
     pub person: Person,
 }
 
 impl Screen {
-    /// Takes the terminal.
+    /// Takes over the terminal.
     ///
     /// # Errors
     ///
@@ -66,14 +66,14 @@ impl Screen {
             Ok(terminal) => Ok(Screen { terminal, person }),
             Err(error) => {
                 give_back();
-                Err(error).context("the terminal cannot be had")
+                Err(error).context("cannot take over the terminal")
             }
         }
     }
 }
 
-/// From now on the first signal ends the program: it may take a while to
-/// leave, if a query does not stop.
+/// From now on the first signal exits the program: it may take a while to leave
+/// if a query does not stop.
 impl Drop for Screen {
     fn drop(&mut self) {
         self.person.is_second.store(true, Relaxed);
@@ -86,15 +86,15 @@ fn enter() -> io::Result<()> {
     execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste)
 }
 
-/// Whoever leaves cannot do more than try: the terminal may be gone.
+/// Nothing more can be done on errors: the terminal may be gone.
 fn give_back() {
     let _ =
         execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, Show);
     let _ = disable_raw_mode();
 }
 
-/// A panic of this thread leaves the screen. What it says, and what a panic
-/// of another thread says, goes to stderr, which is not on the screen.
+/// A panic of this thread leaves the screen. Its message, like that of a panic
+/// in another thread, goes to stderr, which is not on the screen.
 fn give_back_on_panic() {
     let (ours, usual) = (thread::current().id(), panic::take_hook());
     panic::set_hook(Box::new(move |panic| {
@@ -105,17 +105,17 @@ fn give_back_on_panic() {
     }));
 }
 
-/// Whether a screen can be drawn on the terminal, by what it is said to be.
+/// Whether the terminal can show a screen, according to TERM.
 ///
 /// # Errors
 ///
-/// Fails with what to do if it cannot.
+/// Fails with a remedy if it cannot.
 pub fn check_terminal() -> Result<()> {
     let kind = env::var_os("TERM").unwrap_or_default();
     if kind.is_empty() || kind == "dumb" {
         bail!(
-            "no screen can be drawn on a terminal with TERM={}: set TERM to \
-             what it is, or use --headless",
+            "cannot draw a screen with TERM={}: set TERM to the terminal's \
+             real type, or use --headless",
             kind.display()
         );
     }
@@ -131,9 +131,9 @@ pub struct Person {
 }
 
 impl Person {
-    /// The first signal ends the program as a key would. The second ends it
-    /// at once, and so does a second of waiting: without a worker, a query
-    /// may keep it from looking.
+    /// The first signal ends the program as a key would. The second exits at
+    /// once, and so does a second of waiting: without a worker, a query may
+    /// keep the program from looking.
     fn new() -> Result<Self> {
         let signal = Arc::new(AtomicUsize::new(0));
         let is_second = Arc::new(AtomicBool::new(false));
@@ -156,7 +156,7 @@ impl Person {
         let mut room = [0; 4096];
         Ok(match read_within(patience, &mut room)? {
             None => self.keys.pause(),
-            // As the kernel has it, whether or not we are told by a signal.
+            // As the kernel would, whether or not it sends us a signal.
             Some(0) => Some(Input::Signal(SIGHUP)),
             Some(count) => {
                 self.keys.add(&room[..count]);
@@ -184,8 +184,8 @@ fn end_on_alarm(signal: Arc<AtomicUsize>) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads what was typed: nothing if the time is up before, and no bytes if
-/// the terminal is gone. Never waits for longer.
+/// Reads what was typed: None if the time is up first, and no bytes if the
+/// terminal is gone. Never waits longer than that.
 fn read_within(
     patience: Duration,
     room: &mut [u8],
@@ -194,7 +194,7 @@ fn read_within(
     let mut ends = [PollFd::new(&stdin, PollFlags::IN)];
     let patience = Timespec::try_from(patience).ok();
     match poll(&mut ends, patience.as_ref()) {
-        // A signal: the caller looks for it.
+        // A signal: the caller checks for it.
         Ok(0) | Err(Errno::INTR) => return Ok(None),
         polled => polled?,
     };

@@ -1,5 +1,4 @@
-//! Whoever sits before a screen that nobody sees: scripts that press keys by
-//! the clock.
+//! The users of an invisible screen: scripts that press keys by the clock.
 
 use std::{
     collections::VecDeque,
@@ -19,19 +18,19 @@ use super::{
 };
 use crate::{input::Input as Draw, latency::Latencies};
 
-/// The time between two keys: that of a fast typist is ten times as long. So
-/// a query of a second is typed through by a hundred of them, and their 99th
-/// percentile is not simply the slowest.
+/// The time between two keys; a fast typist takes ten times as long. So a query
+/// of a second is typed through with a hundred keys, and their 99th percentile
+/// is not simply the slowest.
 const BETWEEN_KEYS: Duration = Duration::from_millis(10);
 
-/// No machine is so busy that a query of one row takes as long, or the end of
-/// one that was cancelled.
+/// No machine is so busy that a query of one row takes this long, or the end of
+/// a cancelled one.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What is typed behind the query, which it does not change.
+/// Typed after the query, which it does not change.
 const COMMENT: &str = " -- are you still there?";
 
-/// A query that is over at once, with a row that tells it from all others.
+/// A query that ends at once, with a row that identifies it.
 fn probe(number: i64) -> String {
     format!("SELECT {number} AS probe")
 }
@@ -39,8 +38,8 @@ fn probe(number: i64) -> String {
 /// Starts the query in the line, types until it is done, and leaves.
 ///
 /// The clock is open-loop: each key is due at its time, whether or not the
-/// one before it was served. So who does not come to serve keys for a
-/// second is told so by a hundred of them, and not by one.
+/// previous one was served. So if keys are not served for a second, a hundred
+/// of them record the delay, not just one.
 #[derive(Debug)]
 pub struct Typist {
     begun: Instant,
@@ -49,7 +48,7 @@ pub struct Typist {
 }
 
 impl Typist {
-    /// Begins now.
+    /// Starts now.
     pub fn new() -> Self {
         let letters = COMMENT.chars().cycle();
         Typist { begun: Instant::now(), pressed: 0, letters }
@@ -87,7 +86,7 @@ impl Inputs for Typist {
     }
 }
 
-/// Cancels one query after the other, each at another moment, and asks for
+/// Cancels queries one after another, each at a different moment, and asks
 /// something else right away, which must be answered.
 #[derive(Debug)]
 pub struct Canceller {
@@ -98,20 +97,20 @@ pub struct Canceller {
     hands: VecDeque<Input>,
     /// From Escape to the frame with the answer to the next query.
     pub to_usable: Latencies,
-    /// How the queries ended that were to be cancelled.
+    /// How many queries were really cancelled.
     pub cancelled: u32,
 }
 
-/// What is waited for.
+/// What the canceller waits for.
 #[derive(Debug, Clone, Copy)]
 enum Stage {
-    /// The next query.
+    /// For the next query.
     Idle,
-    /// The moment at which it is cancelled.
+    /// For the moment to cancel it.
     Moment(Instant),
-    /// Its end. It was cancelled then.
+    /// For its end. It was cancelled at this time.
     Gone(Instant),
-    /// The answer to the probe.
+    /// For the answer to the probe.
     Probe(Instant),
 }
 
@@ -126,8 +125,8 @@ impl fmt::Display for Stage {
 }
 
 impl Canceller {
-    /// Will cancel so many queries, most of them this one, which does not end
-    /// by itself: so no cancel can be lost unseen.
+    /// Cancels `count` queries, most of them this one, which never ends by
+    /// itself: so a lost cancel does not go unnoticed.
     pub fn new(count: u32, endless: &str, seed: u64) -> Self {
         Canceller {
             left: count,
@@ -140,7 +139,7 @@ impl Canceller {
         }
     }
 
-    /// Replaces what is in the line, and asks.
+    /// Replaces the line and runs the query.
     fn type_in(&mut self, sql: String) {
         let clear = KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL);
         let paste = Input::Paste(sql);
@@ -174,7 +173,7 @@ impl Canceller {
                 if since.elapsed() > PATIENCE =>
             {
                 bail!(
-                    "{} had not ended after {} s",
+                    "{} has not ended after {} s",
                     self.stage,
                     PATIENCE.as_secs()
                 )
@@ -185,7 +184,7 @@ impl Canceller {
     }
 
     /// A third is cancelled before its first step, a third is a short query
-    /// that may be over already, and a third is in the middle of it.
+    /// that may be over already, and a third is cancelled halfway.
     fn start(&mut self, now: Instant) -> Stage {
         let within = Duration::from_millis(5);
         let (sql, wait) = match self.left % 3 {
@@ -197,7 +196,7 @@ impl Canceller {
         Stage::Moment(now + wait)
     }
 
-    /// It was cancelled, unless it was over before.
+    /// The query was cancelled, unless it was over before.
     fn note(&mut self, screen: &State) -> Result<()> {
         for run in &screen.runs {
             match &run.ended {
@@ -220,14 +219,14 @@ impl Canceller {
                 ensure!(is_done, "the query after a cancel {ending}");
             }
             let count = run.count;
-            ensure!(count == 1, "{count} rows came after a cancel, and not 1");
+            ensure!(count == 1, "after a cancel, got {count} rows, expected 1");
         }
         for row in &screen.rows {
             let found: Vec<_> = row.iter().map(Value::to_string).collect();
             let found = found.join(", ");
             ensure!(
                 row == from_ref(&expected),
-                "after a cancel {found} came, and not {expected}"
+                "after a cancel, got {found}, expected {expected}"
             );
         }
         Ok(())

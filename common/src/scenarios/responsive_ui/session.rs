@@ -16,21 +16,21 @@ use super::{
 use crate::latency::Latencies;
 pub use crate::scenarios::FRAME;
 
-/// How long to wait for a key while news may come. A wait for both at once
-/// would have to know by what a sibling waits.
+/// How long to wait for a key while news may arrive. To wait for both at once,
+/// it would have to know what a sibling waits on.
 const NAP: Duration = Duration::from_millis(2);
 
-/// How long news may keep the screen from keys, however many come.
+/// How long news may delay keys, however many arrive.
 const LONGEST_READ: Duration = Duration::from_millis(4);
 
-/// Whoever sits before the screen: a person, or a script.
+/// The user: a person or a script.
 pub trait Inputs {
-    /// What is done next, if anything is within so much time. It is handed
-    /// the state as the person sees the screen.
+    /// The next input, if there is one within `patience`. It gets the state as
+    /// a person would see it on the screen.
     ///
     /// # Errors
     ///
-    /// Fails if there is no keyboard any more.
+    /// Fails if the keyboard is gone.
     fn next(
         &mut self,
         screen: &State,
@@ -38,37 +38,37 @@ pub trait Inputs {
     ) -> Result<Option<Timed>>;
 }
 
-/// An input, and when it was due: then it was made, whether or not anybody
-/// had time for it.
+/// An input and the time it was due: it counts from then, whether or not
+/// anybody had time for it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timed {
-    /// What is done.
+    /// The input.
     pub input: Input,
-    /// When.
+    /// When it was due.
     pub due: Instant,
 }
 
-/// What a person would have felt.
+/// The delays that a person would have felt.
 #[derive(Debug)]
 pub struct Felt {
-    /// From when an input was due to when the frame with it was drawn.
+    /// From when an input was due until a frame with it was drawn.
     pub input_to_frame: Latencies,
-    /// The times in which nothing was drawn.
+    /// The times between frames.
     pub gaps: Latencies,
-    /// The longest of them.
+    /// The longest of these.
     pub longest_gap: Duration,
-    /// How many frames were drawn.
+    /// The number of frames drawn.
     pub frames: u64,
-    /// What the screen spent on taking over what databases had to say.
+    /// The time the screen spent on taking over news from databases.
     pub taking: Duration,
 }
 
-/// Runs the program until someone leaves it: what they felt, and the signal,
-/// if that was it.
+/// Runs the program until the user leaves: the delays they felt, and the
+/// signal, if one ended it.
 ///
 /// # Errors
 ///
-/// Fails if there is no terminal any more, or no database to be had.
+/// Fails if the terminal is gone, or if no database worker is available.
 pub fn session<B, D>(
     terminal: &mut Terminal<B>,
     state: &mut State,
@@ -140,13 +140,14 @@ impl Frames {
         Frames { last: Instant::now(), felt }
     }
 
-    /// Until the next is due.
+    /// The time until the next frame is due.
     fn left(&self) -> Duration {
         FRAME.saturating_sub(self.last.elapsed())
     }
 
-    /// Takes over what there is, for so long at most that keys do not wait;
-    /// and whether a query ended by it, which is worth a frame at once.
+    /// Takes over the available news, but only for so long that keys do not
+    /// wait. Returns whether that ended a query, which deserves a frame at
+    /// once.
     fn take<D: Database>(
         &mut self,
         state: &mut State,
@@ -168,8 +169,8 @@ impl Frames {
         Ok(was_running && !state.is_running())
     }
 
-    /// A frame was drawn that shows what was due then. How long since the
-    /// last one?
+    /// Records a frame that shows the inputs of `due`, and returns the time
+    /// since the previous frame.
     fn drawn(&mut self, due: impl Iterator<Item = Instant>) -> Duration {
         let now = Instant::now();
         for due in due {

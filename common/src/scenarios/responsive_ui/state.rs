@@ -1,4 +1,4 @@
-//! What is on the screen, and what keys and news do to it.
+//! What is on the screen, and how keys and news change it.
 
 use std::{
     collections::VecDeque,
@@ -17,43 +17,43 @@ use super::{
 };
 use crate::digest::Digest;
 
-/// So many rows are kept to be looked at. The others are counted.
+/// How many rows are kept for viewing. The others are only counted.
 const KEPT_ROWS: usize = 1000;
 
-/// So many frames are remembered, which is more than any screen has columns.
+/// How many frames are remembered: more than any screen has columns.
 const KEPT_GAPS: usize = 500;
 
-/// How far a page is.
+/// How many rows a page key scrolls.
 const PAGE: isize = 10;
 
 /// Where keys go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Focus {
-    /// To the line.
+    /// To the input line.
     Query,
-    /// To the list.
+    /// To the list of databases.
     Databases,
 }
 
-/// What a person does.
+/// What a user does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     /// Presses a key.
     Key(KeyEvent),
-    /// Pastes a text.
+    /// Pastes text.
     Paste(String),
-    /// Ends the program from outside, by a signal.
+    /// Terminates the program from outside, with a signal.
     Signal(i32),
 }
 
-/// What follows from it.
+/// What the program does in response.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// To ask, a database each.
+    /// Runs queries, one per database.
     Ask(Vec<Query>),
-    /// To cancel these.
+    /// Cancels these queries.
     Cancel(Vec<u64>),
-    /// To leave, because of a signal or because one is done.
+    /// Leaves, because of a signal or because the user is done.
     Leave(Option<i32>),
 }
 
@@ -62,9 +62,9 @@ pub enum Action {
 pub enum Ending {
     /// With all its rows.
     Done,
-    /// As it was to.
+    /// On request.
     Cancelled,
-    /// For a reason.
+    /// With an error.
     Failed(String),
 }
 
@@ -78,61 +78,61 @@ impl fmt::Display for Ending {
     }
 }
 
-/// A query that was asked, and what came of it.
+/// A query and its result.
 #[derive(Debug)]
 pub struct Run {
-    /// The query's.
+    /// The id of the query.
     pub id: u64,
-    /// When it was asked.
+    /// When it was started.
     pub begun: Instant,
     /// When it ended, and how.
     pub ended: Option<(Instant, Ending)>,
-    /// Whether it is to be given up.
+    /// Whether it is being cancelled.
     pub cancelling: bool,
-    /// How many rows came.
+    /// The number of rows received.
     pub count: u64,
-    /// What they hold, in bytes.
+    /// Their contents in bytes.
     pub bytes: u64,
-    /// All of them, in their order.
+    /// The digest of all rows, in order.
     pub digest: Digest,
 }
 
-/// All that is on the screen.
+/// Everything on the screen.
 #[derive(Debug)]
 pub struct State {
     /// What runs the queries: `threads`, `processes`, `no worker`.
     pub title: String,
-    /// Those to choose from.
+    /// The databases to choose from.
     pub databases: Vec<PathBuf>,
-    /// The one to ask.
+    /// The selected database.
     pub selected: usize,
-    /// How many are asked at once: this one and those below it.
+    /// How many are queried at once: the selected one and those below it.
     pub at_once: usize,
     /// Where keys go.
     pub focus: Focus,
-    /// What is typed.
+    /// The input line.
     pub line: Line,
-    /// What was asked last.
+    /// The latest queries.
     pub runs: Vec<Run>,
-    /// The names of its columns.
+    /// The column names of the result.
     pub columns: Vec<String>,
-    /// Its first rows.
+    /// The first rows of the result.
     pub rows: Vec<Row>,
-    /// The first of them that is shown.
+    /// The first visible row.
     pub top: usize,
-    /// When the program began.
+    /// When the program started.
     pub begun: Instant,
-    /// The times between the last frames, the newest last.
+    /// The times between recent frames, the newest last.
     pub gaps: VecDeque<Duration>,
     examples: Vec<String>,
     example: usize,
 }
 
-/// No query of the program has the number of another, in whatever session.
+/// The last query id: unique in the program, across sessions.
 static ASKED: AtomicU64 = AtomicU64::new(0);
 
 impl State {
-    /// Nothing was asked yet; the first of the examples is in the line.
+    /// The initial state: no query yet; the first example is in the line.
     pub fn new(
         title: String,
         databases: &[PathBuf],
@@ -157,12 +157,12 @@ impl State {
         }
     }
 
-    /// Whether a query is under way.
+    /// Whether a query is running.
     pub fn is_running(&self) -> bool {
         self.runs.iter().any(|run| run.ended.is_none())
     }
 
-    /// What a person does to it.
+    /// Handles an input.
     pub fn take_in(&mut self, input: Input) -> Option<Action> {
         match input {
             Input::Key(key) => self.press(key),
@@ -175,8 +175,8 @@ impl State {
         }
     }
 
-    /// What a database has to say. What does not belong to the queries that
-    /// are shown comes too late.
+    /// Handles news from a database. News about a query that is no longer shown
+    /// comes too late, and is ignored.
     pub fn take_over(&mut self, event: Event) {
         let runs = &mut self.runs;
         let Some(place) = runs.iter().position(|run| run.id == event.id) else {
@@ -196,7 +196,7 @@ impl State {
         }
     }
 
-    /// A frame was drawn, so long after the one before.
+    /// Records a frame and the time since the previous one.
     pub fn drawn_after(&mut self, gap: Duration) {
         self.gaps.push_back(gap);
         if self.gaps.len() > KEPT_GAPS {
@@ -221,8 +221,8 @@ impl State {
         None
     }
 
-    /// In raw mode the terminal makes no signal of Ctrl-C, but a person means
-    /// one.
+    /// In raw mode the terminal does not turn Ctrl-C into a signal, but that is
+    /// what the user means.
     fn press_control(&mut self, code: KeyCode) -> Option<Action> {
         match code {
             KeyCode::Char('q') => return Some(Action::Leave(None)),
@@ -284,7 +284,7 @@ impl State {
         self.top = self.top.saturating_add_signed(by).min(last);
     }
 
-    /// One query after the other: who wants the next cancels this one first.
+    /// One query at a time: the user must cancel this one before the next.
     fn ask(&mut self) -> Option<Action> {
         if self.is_running() {
             return None;
@@ -343,7 +343,7 @@ impl Run {
         self.ended = Some((Instant::now(), ending));
     }
 
-    /// How long it took, or takes so far.
+    /// How long it took, or has taken so far.
     pub fn took(&self) -> Duration {
         let end = self.ended.as_ref().map_or_else(Instant::now, |end| end.0);
         end - self.begun

@@ -1,6 +1,6 @@
-//! How the screen looks. It is drawn with what every terminal has, so that it
-//! is readable on dark and on light: its own two colours, bold, dim and
-//! reversed, and red for what went wrong.
+//! How the screen looks. It only uses what every terminal has, so that it is
+//! readable on dark and on light backgrounds: the terminal's own two colours,
+//! bold, dim and reversed, and red for errors.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -22,19 +22,19 @@ use super::{
 };
 use crate::{escaped::Escaped, units};
 
-/// What the plot of gaps has room for. What is longer fills it.
+/// The height of the plot of gaps, in milliseconds. Longer gaps fill it.
 const TALLEST_GAP: u64 = 100;
 
-/// From here on a person sees it, in milliseconds.
+/// A gap that a person notices, in milliseconds.
 const LONG_GAP: u64 = 50;
 
-/// No column is wider, so that more than one fits.
+/// The widest column, so that more than one fits.
 const WIDEST_COLUMN: usize = 24;
 
 /// Between two columns.
 const SPACE: u16 = 2;
 
-/// The parts of the query that are seen at once.
+/// The lines of the query that are visible at once.
 const MOST_LINES: usize = 4;
 
 /// Draws all of it.
@@ -93,12 +93,12 @@ fn draw_query(
     }
 }
 
-/// The query in as many lines as it takes, but for those that are too far
-/// from the cursor; and where the cursor is in them.
+/// The query in as many lines as it takes, except those too far from the
+/// cursor; and the position of the cursor in them.
 fn wrapped(line: &Line, width: u16) -> (Vec<String>, (u16, u16)) {
     let (before, after) = line.halves();
     let mut wrap = Wrapping::new(width.into(), before.chars().count());
-    // The cursor may stand behind the end.
+    // The cursor may be after the end.
     let text = format!("{before}{after} ");
     text.split_inclusive(' ').for_each(|word| wrap.push_word(word));
     let (column, row) = wrap.cursor;
@@ -107,13 +107,12 @@ fn wrapped(line: &Line, width: u16) -> (Vec<String>, (u16, u16)) {
     (shown.collect(), (column as u16, (row - first) as u16))
 }
 
-/// A text that goes on in the next line where one is full: between words, if
-/// it can be.
+/// A text that wraps where a line is full, between words if possible.
 struct Wrapping {
     width: usize,
     lines: Vec<String>,
     filled: usize,
-    /// How many characters come before the one at the cursor.
+    /// How many characters come before the cursor.
     before: usize,
     cursor: (usize, usize),
 }
@@ -182,7 +181,7 @@ fn draw_result(frame: &mut Frame<'_>, state: &State, area: Rect) {
         block = block.title_bottom(extent(state, rows.len(), shown));
     }
     if state.columns.is_empty() {
-        let hint = Paragraph::new("Rows come here.".dim()).block(block);
+        let hint = Paragraph::new("Rows appear here.".dim()).block(block);
         frame.render_widget(hint, area);
         return;
     }
@@ -195,7 +194,7 @@ fn draw_result(frame: &mut Frame<'_>, state: &State, area: Rect) {
     frame.render_widget(table, area);
 }
 
-/// A name stands over its numbers as they stand: to the right.
+/// A name is aligned like its numbers: to the right.
 fn names(columns: &[String], first: Option<&&Row>) -> TableRow<'static> {
     let first = first.map_or(&[][..], |row| row.as_slice());
     let name = |(place, name): (usize, &String)| {
@@ -219,7 +218,7 @@ fn aligned(text: Text<'static>, like: Option<&Value>) -> Text<'static> {
     }
 }
 
-/// As wide as what is shown in them, for as many columns as there is room.
+/// As wide as their contents, for as many columns as fit.
 fn widths(columns: &[String], rows: &[&Row], room: u16) -> Vec<u16> {
     let mut left = usize::from(room);
     let mut widths = Vec::new();
@@ -244,7 +243,7 @@ fn heading(state: &State) -> String {
     }
 }
 
-/// Which part of the result is seen.
+/// The visible part of the result.
 fn extent(state: &State, seen: usize, columns: usize) -> String {
     let (first, last) = (state.top + 1, state.top + seen);
     let kept = units::human(state.rows.len() as f64, "1");
@@ -336,7 +335,7 @@ fn rows(count: u64) -> String {
 fn key_line(state: &State) -> Text<'static> {
     let keys = match state.focus {
         Focus::Query => [
-            ("Enter", "ask"),
+            ("Enter", "run"),
             ("Esc", "cancel"),
             ("↑↓", "examples"),
             ("PgUp/PgDn", "rows"),
@@ -344,7 +343,7 @@ fn key_line(state: &State) -> Text<'static> {
             ("Ctrl-Q", "leave"),
         ],
         Focus::Databases => [
-            ("Enter", "ask"),
+            ("Enter", "run"),
             ("Esc", "cancel"),
             ("↑↓", "choose"),
             ("PgUp/PgDn", "rows"),
@@ -382,7 +381,7 @@ mod tests {
         state::{Action, Input},
     };
 
-    /// A screen with a result of two columns on it.
+    /// A screen that shows a result with two columns.
     fn answered(sql: &str) -> State {
         let databases = ["a/one.sqlite".into(), "b/two.sqlite".into()];
         let mut state = State::new("test".into(), &databases, 1, Vec::new());

@@ -1,4 +1,4 @@
-//! What the script asks of a database.
+//! The script's query.
 
 use std::path::{Path, PathBuf};
 
@@ -6,31 +6,31 @@ use anyhow::{Context as _, Result, anyhow};
 
 use crate::databases;
 
-/// A query that keeps a core busy and yields rows all along: a walk from row
-/// to row of a table, of which every 256th step or so is told. The steps are
-/// those of the minimal standard generator (Park and Miller, 1993), which
-/// every language repeats in a line.
+/// A query that keeps a core busy and yields rows all along: it walks from row
+/// to row of a table, and returns about every 256th step. The steps are those
+/// of the minimal standard generator (Park and Miller, 1993), which takes one
+/// line in any language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Walk {
-    /// Where it begins.
+    /// Where it starts.
     pub seed: u64,
-    /// How many steps.
+    /// The number of steps.
     pub steps: u64,
-    /// Where it walks.
+    /// The table.
     pub table: Table,
 }
 
 /// The table of a walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Table {
-    /// The one that the generated databases have, with so many rows.
+    /// The table of the generated databases, with this many rows.
     Generated(usize),
-    /// One of a person's own, by its name.
+    /// A table of the user's, by name.
     Own(String),
 }
 
 impl Walk {
-    /// As SQLite has it.
+    /// The walk in SQL.
     pub fn sql(&self) -> String {
         let first = 1 + self.seed % 2_147_483_646;
         let steps = self.steps;
@@ -45,7 +45,7 @@ impl Walk {
 }
 
 impl Table {
-    /// What is read of it, and how it is joined.
+    /// The columns to read, and the join.
     fn sql(&self) -> (&'static str, String) {
         match self {
             Table::Generated(rows) => (
@@ -55,7 +55,7 @@ impl Table {
                      ON measurements.rowid = 1 + place % {rows}"
                 ),
             ),
-            // Its row ids may have gaps, so it is the next one that there is.
+            // Its row ids may have gaps, so it takes the next one that exists.
             Table::Own(name) => {
                 let name = format!("\"{}\"", name.replace('"', "\"\""));
                 let largest = format!("(SELECT max(_rowid_) FROM {name})");
@@ -69,8 +69,8 @@ impl Table {
         }
     }
 
-    /// The first table that each of these databases has: all of them are
-    /// asked the same.
+    /// The first table that all of these databases have: all of them get the
+    /// same query.
     ///
     /// # Errors
     ///
@@ -89,8 +89,8 @@ impl Table {
         let names: Vec<_> = databases.iter().map(|path| name(path)).collect();
         first.map(Table::Own).with_context(|| {
             format!(
-                "{}: the script reads a table that each of them has, and \
-                 there is none; without --headless you can ask what you like",
+                "{}: the script reads a table that all of them have, but \
+                 there is none; without --headless you can run any query",
                 names.join(", ")
             )
         })
@@ -101,7 +101,7 @@ fn name(database: &Path) -> String {
     format!("database {}", database.display())
 }
 
-/// The names of those that have row ids, the oldest first.
+/// The names of the tables with row ids, the oldest first.
 fn tables(database: &Path) -> Result<Vec<String>> {
     let connection = databases::open(database)?;
     let read = || {
@@ -114,7 +114,7 @@ fn tables(database: &Path) -> Result<Vec<String>> {
         let mut rows = statement.query([])?;
         let mut names = Vec::new();
         while let Some(row) = rows.next()? {
-            // A name that is no text cannot be part of one.
+            // A name that is not text cannot be part of a query.
             names.extend(row.get_ref(0)?.as_str().ok().map(str::to_owned));
         }
         Ok(names)
@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    /// A file with what these statements make.
+    /// A database file created by these statements.
     fn database(home: &Path, name: &str, sql: &str) -> PathBuf {
         let path = home.join(name);
         Connection::open(&path).unwrap().execute_batch(sql).unwrap();

@@ -1,7 +1,9 @@
-//! Many workers move money between the accounts of one ledger.
+#![doc = include_str!("README.md")]
 //!
-//! What both siblings share: the transfers that each worker makes, the
-//! balances that must come out, and the outcome.
+//! # The module
+//!
+//! Shared by both siblings: the transfers of each worker, the expected
+//! balances, and the outcome.
 
 use std::{
     fmt,
@@ -28,15 +30,15 @@ mod transfers;
 pub use outcome::{Finished, Ledger, Summary, outcome};
 pub use transfers::{Transfer, Transfers};
 
-/// Many workers update one ledger of accounts, and nothing may be lost.
+/// Many workers update one ledger of accounts without losing anything.
 #[derive(Debug, Parser)]
 #[command(after_help = "\
 Examples:
   PROGRAM                             every variant, with figures
-  PROGRAM --variant lock --workers 8  one lock, eight at the door
+  PROGRAM --variant lock --workers 8  one lock, eight workers
   PROGRAM --accounts 2                the fewest accounts, the most contention
   PROGRAM --variant global-lock --switch-interval 1ms
-                                      a GIL, and what is lost all the same
+                                      a GIL, and updates are lost even so
   PROGRAM --quick --json              for a script")]
 pub struct Args {
     /// Accounts in the ledger
@@ -44,8 +46,8 @@ pub struct Args {
           value_parser = clap::value_parser!(u32).range(2..=1 << 20))]
     accounts: u32,
 
-    /// Transfers that each worker makes [default: for about a sixth of a
-    /// second, so more where a variant is faster]
+    /// Transfers per worker [default: for about a sixth of a second, so more
+    /// for faster variants]
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     transfers: Option<u64>,
@@ -74,7 +76,7 @@ impl Arguments for Args {
 }
 
 impl Args {
-    /// The work that is asked of each variant that was chosen.
+    /// The work for each chosen variant.
     pub fn plans(&self) -> Vec<Plan> {
         let variants = self.variants.chosen().into_iter();
         variants.map(|variant| self.plan(variant)).collect()
@@ -99,40 +101,39 @@ impl Args {
     }
 }
 
-/// A way to keep the ledger whole, or not to.
+/// A way to guard the ledger, or not to.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Variant {
-    /// Load and store apart: what another wrote in between is lost
+    /// Load and store are separate: what was written in between is lost
     Racy,
-    /// The same, and all have loaded before one stores: some is always lost
+    /// The same, but all load before any stores: some updates always get lost
     Forced,
-    /// The same under a lock like CPython's, handed from one to the next
+    /// The same under a lock like CPython's GIL, passed from worker to worker
     GlobalLock,
     /// One lock around the whole ledger
     Lock,
-    /// A lock for each account, two taken for a transfer
+    /// A lock for each account; a transfer takes two
     LockPerAccount,
     /// No lock: each balance is an atomic
     Atomic,
-    /// No sharing: one owns the ledger, the others send their transfers
+    /// No sharing: one owner has the ledger, workers send it their transfers
     Owner,
-    /// No sharing: each adds up its own, and the sums are merged
+    /// No sharing: each worker keeps its own sums, merged at the end
     Partition,
-    /// The same without a kit, by the standard library alone
+    /// The same with the standard library only, without a kit
     ByHand,
 }
 
 impl Variant {
-    /// Everybody waits for everybody at each update, so a few must do.
+    /// All workers wait for each other at every update, so few must do.
     const MOST_FORCED: u64 = 1000;
 
-    /// What each of two workers makes in about a sixth of a second on a server
+    /// What each of two workers does in about a sixth of a second on a server
     /// of 2023. A variant of ten milliseconds would be all noise, and one
-    /// number for all makes either the fastest too short or the slowest too
-    /// long.
+    /// number for all would make the fastest too short or the slowest too long.
     fn transfers_in_a_sixth_second(self) -> u64 {
         match self {
             Variant::Racy => 20_000_000,
@@ -146,8 +147,8 @@ impl Variant {
         }
     }
 
-    /// Whether it may lose updates: load and store are two steps, and
-    /// another worker may run between them.
+    /// Whether it may lose updates: load and store are two steps, and another
+    /// worker may run in between.
     fn may_lose(self) -> bool {
         matches!(self, Variant::Racy | Variant::Forced | Variant::GlobalLock)
     }
@@ -159,30 +160,30 @@ impl fmt::Display for Variant {
     }
 }
 
-/// What is to be done.
+/// The work of one variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// How it is to be done.
+    /// How to guard the ledger.
     pub variant: Variant,
     /// Accounts in the ledger.
     pub accounts: u32,
-    /// Transfers that each worker makes.
+    /// Transfers per worker.
     pub transfers: u64,
-    /// How many workers make them.
+    /// The number of workers.
     pub workers: usize,
-    /// Where the transfers come from.
+    /// The seed of the transfers.
     pub seed: u64,
-    /// How long a turn is under the global lock.
+    /// The switch interval of the global lock.
     pub switch_interval: Duration,
 }
 
 impl Plan {
-    /// Its variant's name.
+    /// The name of its variant.
     pub fn name(&self) -> String {
         self.variant.to_string()
     }
 
-    /// Transfers of all workers.
+    /// Transfers of all workers together.
     fn made(&self) -> u64 {
         self.transfers * self.workers as u64
     }
@@ -193,21 +194,22 @@ impl Plan {
     }
 }
 
-/// What the transfers of one worker change, of each account.
+/// The change that one worker's transfers make to each account.
 pub type Sums = Vec<i64>;
 
-/// The plain global of claim C01: a worker writes to it, and who sees that?
+/// The plain global of claim C01: a worker writes to it, and the question is
+/// who sees that.
 pub static GLOBAL: AtomicU64 = AtomicU64::new(0);
 
-/// What a worker does to the global.
+/// Writes to the global; every worker calls it.
 pub fn write_global() {
     GLOBAL.store(1, Relaxed);
 }
 
-/// The error of a lock whose holder died: half a transfer may be made, and
-/// there is no telling which.
+/// The error for a lock whose holder died: half a transfer may have been made,
+/// and there is no way to tell which.
 pub fn poisoned<G>(_guard: PoisonError<G>) -> anyhow::Error {
-    anyhow!("a worker died with the ledger's lock in its hands")
+    anyhow!("a worker died while it held the ledger's lock")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the ledgers came to: checked, and in figures.
+//! Checks the ledgers and turns them into figures.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -13,21 +13,21 @@ use crate::{
     outcome::{Better, Metric, Model, Outcome},
 };
 
-/// The ledger as one variant left it, and what it took.
+/// The ledger as one variant left it, and what the run took.
 #[derive(Debug)]
 pub struct Finished {
     /// What was to be done.
     pub plan: Plan,
-    /// The balances at the end.
+    /// The final balances.
     pub balances: Vec<i64>,
-    /// Updates that are in the balances; a variant that may lose some counts
-    /// them as it goes, and loses count as it loses money.
+    /// The number of updates in the balances. A variant that may lose updates
+    /// counts them as it goes, and loses counts the same way it loses money.
     pub updates: Option<u64>,
-    /// What it took.
+    /// Time and resources.
     pub laps: Laps,
 }
 
-/// Checks every ledger and tells what came out.
+/// Checks every ledger and builds the outcome.
 ///
 /// # Errors
 ///
@@ -51,8 +51,8 @@ pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
 }
 
 impl Finished {
-    /// Some variants may lose updates, but not with one worker, and none can
-    /// ever have more of them than were made.
+    /// Some variants may lose updates, but not with a single worker, and none
+    /// can ever have more updates than were made.
     fn check(&self) -> Result<()> {
         let Plan { variant, workers, .. } = self.plan;
         let lost = self.lost()?;
@@ -75,12 +75,14 @@ impl Finished {
         let made = self.plan.updates();
         let counted = self.updates.unwrap_or(made);
         made.checked_sub(counted).ok_or_else(|| {
-            anyhow!("{}: {counted} updates of {made}", self.plan.variant)
+            anyhow!(
+                "{}: {counted} updates counted, but only {made} made",
+                self.plan.variant
+            )
         })
     }
 
-    /// What was asked, and the balances, unless they are no two times the
-    /// same.
+    /// The work, and the balances unless they differ from run to run.
     fn add_to(&self, answer: &mut Digest) {
         let Plan { variant, accounts, .. } = self.plan;
         answer.text(&variant.to_string());
@@ -95,7 +97,7 @@ impl Finished {
         let rate = self.plan.made() as f64 / self.laps.seconds().work;
         let name = "transfers";
         let rate = Metric::new(name, name, "op/s", Better::Higher, rate);
-        // How fast all meet is no rate of transfers.
+        // The speed of this meeting is not a rate of transfers.
         let mut metrics = match variant {
             Variant::Forced => Vec::new(),
             _ => vec![rate.of(variant)],
@@ -144,22 +146,22 @@ fn result(finished: &[Finished]) -> Value {
 /// The result of the outcome.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Summary {
-    /// How many were made in all.
+    /// Transfers of all variants.
     pub transfers: u64,
-    /// One for each variant.
+    /// One per variant.
     pub ledgers: Vec<Ledger>,
-    /// Whether the process that started a worker saw what it wrote.
+    /// Whether the starting process saw what a worker wrote to the global.
     pub global_write_visible: bool,
 }
 
-/// What a variant came to.
+/// What one variant did.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Ledger {
-    /// Its name.
+    /// The variant's name.
     pub variant: String,
-    /// How many were made.
+    /// Transfers made.
     pub transfers: u64,
-    /// All balances together.
+    /// The sum of all balances.
     pub total: i64,
     /// Updates that were lost.
     pub lost_updates: u64,

@@ -1,4 +1,4 @@
-//! What a person reads: what the workers did, and what it means.
+//! The text for a person: what the workers did, and what it means.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -9,13 +9,13 @@ use crate::outcome::Model;
 pub(super) fn lines(model: Model, finished: &[Finished]) -> Vec<String> {
     let seen = if GLOBAL.load(Relaxed) != 0 { "sees" } else { "never sees" };
     let mut story = vec![format!(
-        "A worker wrote to a plain global: the process that started it {seen} \
-         that."
+        "A worker wrote to a plain global variable; the process that started \
+         it {seen} that."
     )];
     for Finished { plan, .. } in finished.iter().take(1) {
         let Plan { accounts, workers, .. } = plan;
         story.push(format!(
-            "{workers} {model} move money between {accounts} accounts; a \
+            "{workers} {model} move money between {accounts} accounts; each \
              transfer is two updates."
         ));
     }
@@ -31,13 +31,13 @@ pub(super) fn meaning(model: Model, finished: &[Finished]) -> String {
         });
     match kept.clone().max_by(|one, other| one.1.total_cmp(&other.1)) {
         Some((fastest, _)) => format!(
-            "Every balance is as the serial reference has it, in {} of {} \
-             ways among {model};\nthe fastest of them was `{fastest}`.",
+            "With {model}, every balance matches the serial reference in {} \
+             of {} variants;\nthe fastest of them was `{fastest}`.",
             kept.count(),
             finished.len()
         ),
         None => "A load and a store are two steps, and another worker can \
-                 come between them."
+                 run between them."
             .into(),
     }
 }

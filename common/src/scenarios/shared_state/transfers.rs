@@ -1,4 +1,4 @@
-//! The transfers of each worker, and the balances that must come out.
+//! The transfers of each worker, and the expected balances.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -6,12 +6,12 @@ use super::{Plan, Variant};
 use crate::input::Input;
 
 impl Plan {
-    /// What every account holds at first.
+    /// The opening balance of every account.
     pub const OPENING: i64 = 100_000;
 
-    /// A worker makes these over and over. They are drawn before the clock
-    /// starts, so that no variant pays for random numbers, and few enough
-    /// for a core's own cache, so that none pays for reading them.
+    /// Each worker repeats these transfers. They are drawn before the clock
+    /// starts, so that no variant pays for random numbers, and they fit a
+    /// core's own cache, so that none pays for reading them.
     const DRAWN: usize = 1024;
 
     /// The ledger before the first transfer.
@@ -19,22 +19,21 @@ impl Plan {
         vec![Plan::OPENING; self.accounts as usize]
     }
 
-    /// The transfers of one worker, which depend on no other worker's.
+    /// The transfers of one worker. They do not depend on any other worker.
     pub fn transfers(&self, worker: usize) -> Transfers {
         let mut input = Input::new(self.seed, worker as u64);
         let draw = |_| Transfer::draw(&mut input, self.accounts);
         let mut drawn: Vec<_> = (0..Plan::DRAWN).map(draw).collect();
         if self.variant == Variant::Forced {
-            // All at one account at any time.
+            // All of them hit the same account at the same time.
             drawn = drawn.into_iter().map(Transfer::one_way).collect();
         }
         Transfers { drawn, made: self.transfers }
     }
 
-    /// The balances that must come out: every transfer of every worker made
-    /// one after the other. The drawn ones are made once each and count as
-    /// often as they come up, which is what makes a check after each variant
-    /// affordable.
+    /// The expected balances: every transfer of every worker, made serially.
+    /// Each drawn transfer is applied once, multiplied by how often it occurs,
+    /// which makes a check after each variant affordable.
     pub fn reference(&self) -> Vec<i64> {
         let mut balances = self.opening();
         for worker in 0..self.workers {
@@ -52,34 +51,34 @@ impl Plan {
     }
 }
 
-/// Money that goes from one account to another.
+/// Money moved from one account to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Transfer {
-    /// Where it is taken. May run into debt: then the order of transfers
+    /// The account to debit. It may go into debt: then the order of transfers
     /// does not matter, and every run ends with the same balances.
     pub from: u32,
-    /// Where it is put; never the same account.
+    /// The account to credit; never the same one.
     pub to: u32,
-    /// How much, from 1 to 100.
+    /// The amount, from 1 to 100.
     pub amount: u32,
 }
 
 impl Transfer {
-    /// The next one.
+    /// Draws the next transfer.
     pub(in crate::scenarios) fn draw(input: &mut Input, accounts: u32) -> Self {
         let from = input.below(accounts);
         let to = (from + 1 + input.below(accounts - 1)) % accounts;
         Transfer { from, to, amount: 1 + input.below(100) }
     }
 
-    /// The same from the first account to the second.
+    /// The same amount, from the first account to the second.
     fn one_way(self) -> Self {
         Transfer { from: 0, to: 1, ..self }
     }
 }
 
-/// The transfers of one worker, in their order.
+/// The transfers of one worker, in order.
 #[derive(Debug, Clone)]
 pub struct Transfers {
     drawn: Vec<Transfer>,
@@ -87,7 +86,7 @@ pub struct Transfers {
 }
 
 impl Transfers {
-    /// One after the other.
+    /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = Transfer> {
         let made = self.made as usize;
         self.drawn.iter().copied().cycle().take(made)

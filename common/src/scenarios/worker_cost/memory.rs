@@ -1,4 +1,4 @@
-//! What workers hold, and what their parent does. Linux only.
+//! The memory of workers and of their parent. Linux only.
 
 use std::{io, ptr};
 
@@ -11,48 +11,48 @@ use rustix::mm::{
 use super::Plan;
 use crate::{input::Input, machine, resources::memory_of, units};
 
-/// Memory of the parent that is there, page by page, and never used: a fork
-/// has to copy the page tables all the same.
+/// Memory of the parent that exists page by page and is never used: a fork has
+/// to copy its page tables all the same.
 #[derive(Debug)]
 pub struct Ballast {
     start: *mut u8,
     length: usize,
 }
 
-/// The least page of both architectures.
+/// The smallest page of both architectures.
 const PAGE: usize = 4096;
 
 impl Ballast {
-    /// None.
+    /// No ballast.
     pub fn none() -> Self {
         Ballast { start: ptr::null_mut(), length: 0 }
     }
 
-    /// So much of it, in small pages: where memory comes in pages of 2 MiB,
-    /// a fork has 512 times fewer to copy.
+    /// `length` bytes of it, in small pages: where memory comes in pages of 2
+    /// MiB, a fork has 512 times fewer to copy.
     ///
     /// # Errors
     ///
-    /// Fails if there is not so much memory.
+    /// Fails if there is not that much memory.
     pub fn of(length: usize) -> Result<Self> {
         if length == 0 {
             return Ok(Ballast::none());
         }
         let ballast = Ballast::fit(length).with_context(|| {
             let size = units::binary(length);
-            format!("a parent of {size} cannot be had: try --parent-memory 0")
+            format!("cannot allocate a parent of {size}: try --parent-memory 0")
         })?;
         for page in (0..length).step_by(PAGE) {
             let byte = ballast.start.wrapping_add(page);
-            // SAFETY: the byte is in the mapping, which is writable, and of
-            // which nobody else knows.
+            // SAFETY: the byte is in the mapping, which is writable and which
+            // nobody else knows of.
             unsafe { byte.write_volatile(1) };
         }
         Ok(ballast)
     }
 
-    /// More than there is would be mapped all the same, and this program
-    /// killed when it is written to.
+    /// The kernel would map more than there is, and kill this program when it
+    /// writes to it.
     fn fit(length: usize) -> Result<Self> {
         let left = machine::memory_left();
         ensure!(length as u64 <= left, "{left} bytes are left");
@@ -61,24 +61,24 @@ impl Ballast {
 
     fn map(length: usize) -> io::Result<Self> {
         let writable = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: the kernel chooses where, so nothing that is there is
+        // SAFETY: the kernel chooses the address, so no existing mapping is
         // replaced.
         let start = unsafe {
             mmap_anonymous(ptr::null_mut(), length, writable, MapFlags::PRIVATE)
         }?;
         let ballast = Ballast { start: start.cast(), length };
-        // SAFETY: the range is that mapping. The advice changes no contents.
-        // A kernel that has no large pages refuses it, and needs none.
+        // SAFETY: the range is that mapping. The advice changes no contents. A
+        // kernel without large pages refuses it, and does not need it.
         let _small_anyway =
             unsafe { madvise(start, length, Advice::LinuxNoHugepage) };
         Ok(ballast)
     }
 
-    /// Has at least so much of it.
+    /// Makes sure that there are at least `length` bytes.
     ///
     /// # Errors
     ///
-    /// As [`of`](Ballast::of).
+    /// As for [`of`](Ballast::of).
     pub fn grow_to(&mut self, length: usize) -> Result<()> {
         if self.length < length {
             *self = Ballast::of(length)?;
@@ -86,7 +86,7 @@ impl Ballast {
         Ok(())
     }
 
-    /// How much there is.
+    /// Its size in bytes.
     pub fn length(&self) -> usize {
         self.length
     }
@@ -95,52 +95,51 @@ impl Ballast {
 impl Drop for Ballast {
     fn drop(&mut self) {
         if self.length > 0 {
-            // SAFETY: the mapping is ours, and nothing borrows from it. It
-            // can only fail if it is none.
+            // SAFETY: the mapping is ours, and nothing borrows from it. It can
+            // only fail if it is no mapping.
             let _ = unsafe { munmap(self.start.cast(), self.length) };
         }
     }
 }
 
-/// Bytes of one worker, on average over its crew. None for what the kernel
-/// does not tell.
+/// Bytes per worker, averaged over its crew. None for what the kernel does not
+/// report.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Footprint {
-    /// Pages of no file that nobody else maps: what would be free without it.
-    /// Those of a file, its program's among them, are there without it too.
-    /// They are private as long as no other program happens to map that file,
-    /// and dirty as long as it was just built; the worker that is the first to
-    /// read them would seem to hold them.
+    /// Anonymous pages that nobody else maps: what would be free without this
+    /// worker. File pages, including those of its program, would be there
+    /// without it too. They count as private only as long as no other program
+    /// happens to map the file, and as dirty only if it was just built; they
+    /// would be charged to the worker that is the first to read them.
     pub private: Option<f64>,
-    /// All its pages, those that several share in parts (PSS).
+    /// All its pages, with shared ones divided among their users (PSS).
     pub proportional: Option<f64>,
-    /// The kernel's tables of its pages, `VmPTE`.
+    /// The kernel's page tables for it, `VmPTE`.
     pub page_tables: Option<f64>,
-    /// The stack on which the kernel works for it. The kernel counts these
-    /// for the whole machine only, and in batches, so of a small crew they
-    /// tell nothing.
+    /// Its kernel stack. The kernel counts these only for the whole machine,
+    /// and in batches, so they say nothing about a small crew.
     pub kernel_stack: Option<f64>,
 }
 
-/// What a crew held.
+/// The memory of a crew.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Crew {
-    /// When each had read the common table and made its own copy, if there is
-    /// one, and waited again.
+    /// Measured when each worker had read the common table and made its own
+    /// copy, if there is a table, and was waiting again.
     pub each: Footprint,
     /// The sum of what all workers found in their tables.
     pub sum: u64,
 }
 
-/// Measures what workers hold, from when there are none.
+/// Measures the memory of workers, from a time when there are none.
 #[derive(Debug)]
 pub struct Keeping {
-    /// With the kernel's stacks of the whole machine.
+    /// Includes the kernel stacks of the whole machine.
     before: Footprint,
 }
 
 impl Keeping {
-    /// There are no workers yet.
+    /// Call this before there are any workers.
     ///
     /// # Errors
     ///
@@ -153,9 +152,8 @@ impl Keeping {
         Ok(Keeping { before })
     }
 
-    /// What each of so many workers holds now: of the processes, what is
-    /// theirs; of threads, which have no `ids`, what this process holds more
-    /// than it did.
+    /// What each of the workers holds now: of processes, their own memory; of
+    /// threads, which have no `ids`, the growth of this process.
     ///
     /// # Errors
     ///
@@ -196,9 +194,9 @@ impl Footprint {
         }
     }
 
-    /// Pages that are shared with other programs count in parts, and those
-    /// programs come and go: what a crew holds can then seem to be less than
-    /// nothing. It is not known.
+    /// Pages shared with other programs are divided among all users, and those
+    /// programs come and go: a crew can then seem to hold less than nothing.
+    /// That counts as unknown.
     fn if_possible(self) -> Self {
         let possible = |bytes: Option<f64>| bytes.filter(|it| *it >= 0.0);
         Footprint {
@@ -215,7 +213,7 @@ fn footprint(process: &Process) -> Result<Footprint, ProcError> {
     let page_tables = process.status()?.vmpte.map(|kib| kib * 1024);
     let rollup = |kind| Some(memory_of(process, kind).ok()?? as f64);
     // Of what a fork shares with its parent, only what was written since then
-    // is private; and not all that is private is of no file.
+    // is private; and not all private pages are anonymous.
     let private = rollup("Private_Dirty").zip(rollup("Anonymous"));
     Ok(Footprint {
         private: private.map(|(dirty, of_no_file)| dirty.min(of_no_file)),
@@ -225,7 +223,7 @@ fn footprint(process: &Process) -> Result<Footprint, ProcError> {
     })
 }
 
-/// Of the whole machine, in bytes.
+/// For the whole machine, in bytes.
 fn kernel_stacks() -> Option<f64> {
     let bytes = Meminfo::current().ok()?.kernel_stack?;
     Some(bytes as f64)
@@ -235,18 +233,18 @@ fn kernel_stacks() -> Option<f64> {
 ///
 /// # Errors
 ///
-/// Fails if there is not so much memory.
+/// Fails if there is not that much memory.
 pub fn common_table(plan: &Plan) -> Result<Vec<u64>> {
     let (words, mut table) = (words(plan), Vec::new());
     table.try_reserve_exact(words.len()).with_context(|| {
         let size = units::binary(plan.table);
-        format!("a table of {size} cannot be had: try --table 0")
+        format!("cannot allocate a table of {size}: try --table 0")
     })?;
     table.extend(words);
     Ok(table)
 }
 
-/// What stands in it: whole words, and so at least one.
+/// Its contents: whole words, so at least one.
 fn words(plan: &Plan) -> impl ExactSizeIterator<Item = u64> {
     let mut input = Input::new(plan.seed, u64::from(plan.count));
     let first = u64::from(input.below(u32::MAX));
@@ -257,12 +255,12 @@ fn words(plan: &Plan) -> impl ExactSizeIterator<Item = u64> {
     })
 }
 
-/// What a worker finds in a table.
+/// What a worker computes from a table.
 pub fn sum(table: &[u64]) -> u64 {
     table.iter().fold(0, |sum, word| sum.wrapping_add(*word))
 }
 
-/// What all workers of a crew find together.
+/// What all workers of a crew compute together.
 pub(super) fn reference(plan: &Plan) -> u64 {
     let sum = words(plan).fold(0, u64::wrapping_add);
     sum.wrapping_mul(plan.count.into())

@@ -1,34 +1,9 @@
-//! What does a worker cost to start and to keep?
+#![doc = include_str!("README.md")]
 //!
-//! The work is next to nothing, so that all that is measured is the worker:
-//! how long until it acts, until it is done and gone, and, while it waits for
-//! work, how much memory it holds. What both siblings share: the plans, what
-//! a worker hands back, the clock, the memory, and the outcome.
+//! # The module
 //!
-//! # Which method to adopt
-//!
-//! - [`Pool`](StartMethod::Pool): wherever it will do. It costs the memory of
-//!   workers that wait, and a worker that is used again must be left clean.
-//! - [`Anew`](StartMethod::Anew): where each job needs a worker of its own. As
-//!   a process it costs the same whatever the parent holds, has one thread and
-//!   inherits nothing but what it is lent, and costs the most. To link it
-//!   statically takes a good part of that away, at the price of a larger file,
-//!   no dlopen(3), no names by nsswitch.conf(5), and, as it is done here, an
-//!   address that is the same at each start (see the build script of the
-//!   process sibling).
-//! - [`Served`](StartMethod::Served), by a server that forks: where that is
-//!   too much. It costs one more process to look after, which must stay small
-//!   and have one thread; its children share its memory's layout, and whatever
-//!   secrets and descriptors it has.
-//! - [`Borrowed`](StartMethod::Borrowed): threads at any time. By fork hardly
-//!   ever: it copies the page tables of all that the parent holds, and in a
-//!   program with threads the child may do next to nothing
-//!   (signal-safety(7)).
-//! - [`Prepared`](StartMethod::Prepared): threads at any time. By `pre_exec`
-//!   never for what the worker can do itself when it has started: `Command`
-//!   then forks.
-//! - [`Resident`](StartMethod::Resident) and [`Bare`](StartMethod::Bare) are
-//!   yardsticks.
+//! Shared by both siblings: the plans, what a worker returns, the clock, the
+//! memory, and the outcome.
 
 use std::fmt;
 
@@ -53,29 +28,29 @@ pub use work::{Stamp, Starts, measure};
 #[derive(Debug, Parser)]
 #[command(after_help = "\
 Examples:
-  PROGRAM                             every way, beside little and beside 1GiB
-  PROGRAM --variant anew              one way only
+  PROGRAM                             every method, small parent and 1GiB parent
+  PROGRAM --variant anew              one method only
   PROGRAM --parent-memory 4GiB        what grows with the parent, and what not
   PROGRAM --variant idle --crew 100   the memory of a hundred idle workers
   PROGRAM --quick --json              for a script")]
 pub struct Args {
-    /// How often each way is taken [default: by what it costs]
+    /// Starts to measure per method [default: fewer for slower methods]
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     starts: Option<u32>,
 
-    /// Memory of a second, larger parent; 0 for none [default: 1GiB, with
-    /// --quick none]
+    /// Memory of a second, larger parent; 0 for none [default: 1GiB; --quick:
+    /// none]
     #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
     parent_memory: Option<usize>,
 
-    /// Idle workers to be kept [default: one crew after the other, up to 256]
+    /// Number of idle workers [default: several crews in turn, up to 256]
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     crew: Option<u16>,
 
-    /// The table that a crew reads, and of which each worker makes its own
-    /// copy; 0 for none [default: 64MiB, with --quick 4MiB]
+    /// Size of a table that the crew reads and each worker copies; 0 for none
+    /// [default: 64MiB; --quick: 4MiB]
     #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
     table: Option<usize>,
 
@@ -96,8 +71,7 @@ impl Arguments for Args {
     }
 }
 
-/// How a worker comes to do something; or that workers are kept and do
-/// nothing.
+/// How a worker gets to do a job; or that workers just wait.
 #[derive(
     Debug,
     Clone,
@@ -112,29 +86,29 @@ impl Arguments for Args {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum StartMethod {
-    /// A new worker for each job, as std starts one
+    /// A new worker for each job, started with std
     Anew,
-    /// A new worker that sees what its parent has: borrowed, or copied
+    /// A new worker that sees its parent's data: borrowed, or copied by fork
     Borrowed,
-    /// A new worker that is prepared in some way before it starts
+    /// A new worker with something prepared before it starts
     Prepared,
-    /// A worker that is there already, behind a channel or forking for us
+    /// A standing server: a thread behind a channel, or a process that forks
     Served,
     /// A warm pool
     Pool,
-    /// The bare limit of a warm worker: a futex, and nothing else
+    /// The bare limit of a warm worker: just a futex
     Resident,
-    /// The bare limit of a new worker: clone(2), with as little as it takes
+    /// The bare limit of a new worker: clone(2) with as little as possible
     Bare,
-    /// Crews of workers that do nothing: what do they hold?
+    /// Crews of idle workers: how much memory do they hold?
     Idle,
 }
 
 impl StartMethod {
-    /// How many take some hundred milliseconds, by the slower side: it must
-    /// not depend on the side, for both are to do the same. Beside a large
+    /// As many as take some hundred milliseconds on the slower side. It must
+    /// not depend on the side, because both must do the same work. With a large
     /// parent a fork takes tens of milliseconds (fork(2): the page tables are
-    /// copied), and so has to do with few.
+    /// copied), so there are fewer.
     fn usual_starts(self, is_quick: bool, is_large: bool) -> u32 {
         let usual = match self {
             Self::Borrowed | Self::Prepared if is_large => 6,
@@ -147,7 +121,7 @@ impl StartMethod {
         if is_quick { usual / 5 } else { usual }
     }
 
-    /// What is measured, in at most 23 letters.
+    /// What is measured, in at most 23 characters.
     fn words(self, model: Model) -> &'static str {
         let (thread, process) = match self {
             Self::Anew => ("thread::spawn, join", "Command, this program"),
@@ -172,34 +146,34 @@ impl fmt::Display for StartMethod {
     }
 }
 
-/// One measurement.
+/// A measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
-    /// How work is done, or that none is.
+    /// The start method, or `Idle`.
     pub method: StartMethod,
-    /// Bytes that the parent holds beside what it must.
+    /// Bytes that the parent holds besides what it needs.
     pub parent_memory: usize,
-    /// How many starts are measured, or how many workers wait.
+    /// The number of starts to measure, or of workers that wait.
     pub count: u32,
     /// Bytes of the table that all workers of an idle crew read.
     pub table: usize,
-    /// Where the tokens come from.
+    /// The seed of the tokens.
     pub seed: u64,
 }
 
-/// The usual larger parent.
+/// The default size of the larger parent.
 const LARGE: usize = 1 << 30;
 
-/// The crews that are kept.
+/// The sizes of idle crews.
 const CREWS: [u32; 4] = [1, 8, 64, 256];
 
-/// The crew with tables, unless another is asked for: of more, the tables
-/// would fill the memory of a small machine.
+/// The crew with tables, unless another one is requested: with more workers,
+/// the tables would fill the memory of a small machine.
 const WITH_TABLES: u32 = 8;
 
 impl Args {
-    /// What is measured, in this order: a parent does not become small again,
-    /// and what everything needs once is there before memory is measured.
+    /// The measurements in order: a parent never becomes small again, and
+    /// one-time allocations must be done before memory is measured.
     pub fn plans(&self) -> Vec<Plan> {
         let mut methods = self.variants.chosen();
         let all = methods.len();
@@ -248,7 +222,7 @@ impl Args {
 }
 
 impl Plan {
-    /// As ids name it: `anew.beside-1073741824`.
+    /// The name in ids: `anew.beside-1073741824`.
     pub(crate) fn key(&self) -> String {
         match (self.method, self.parent_memory) {
             (StartMethod::Idle, _) if self.table > 0 => {
@@ -260,7 +234,8 @@ impl Plan {
         }
     }
 
-    /// As the figures and the progress name it: `anew, beside 1 GiB`.
+    /// The name with the figures and in the progress report: `anew, beside 1
+    /// GiB`.
     pub fn name(&self) -> String {
         match (self.method, self.parent_memory) {
             (StartMethod::Idle, _) if self.table > 0 => {

@@ -1,4 +1,4 @@
-//! What the workers cost: checked, in figures, and as a page.
+//! Checks the measurements and turns them into figures and a page.
 
 use anyhow::{Result, ensure};
 use comfy_table::CellAlignment;
@@ -14,29 +14,29 @@ use crate::{
     units,
 };
 
-/// What a measurement came to.
+/// The result of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Costs {
-    /// Of workers that were started, or handed something.
+    /// Workers that were started, or given a job.
     Starts(Starts),
-    /// Of workers that waited.
+    /// Workers that waited.
     Crew(Crew),
 }
 
-/// One measurement, done.
+/// A finished measurement.
 #[derive(Debug)]
 pub struct Finished {
     /// What was to be done.
     pub plan: Plan,
-    /// What came of it.
+    /// The result.
     pub costs: Costs,
     laps: Laps,
-    /// Seconds of CPU time of one start: ours, and that of all workers and
-    /// servers, from their beginning.
+    /// CPU seconds per start: this process, and all workers and servers from
+    /// their start.
     cpu: f64,
 }
 
-/// Checks that every worker did its work, and tells what they cost.
+/// Checks that every worker did its work, and builds the outcome.
 ///
 /// # Errors
 ///
@@ -59,8 +59,8 @@ pub fn outcome(model: Model, finished: &[Finished]) -> Result<Outcome> {
 }
 
 impl Finished {
-    /// To be called when all is stopped: who is not reaped by then has used
-    /// no time that anybody knows of.
+    /// Call this when everything is stopped: the CPU time of a child that is
+    /// not reaped by then is unknown.
     pub fn new(plan: Plan, costs: Costs, laps: Laps) -> Self {
         let cpu = match &costs {
             Costs::Starts(Starts { cpu_here, cpu_before, .. }) => {
@@ -79,8 +79,7 @@ impl Finished {
         };
         ensure!(
             sum == expected,
-            "{}: the workers found {sum:#x}, and the serial reference is \
-             {expected:#x}",
+            "{}: wrong sum of answers: got {sum:#x}, expected {expected:#x}",
             self.plan.name()
         );
         Ok(())
@@ -96,34 +95,34 @@ impl Finished {
         metrics.into_iter().map(of_this).collect()
     }
 
-    /// What is judged is how long it takes in all.
+    /// The total time is judged.
     fn of_starts(&self, starts: &Starts) -> Vec<Metric> {
-        let mut metrics = starts.finish.metrics("finish", "finish");
-        let first_act = starts.first_act.metrics("first-act", "first act");
+        let mut metrics = starts.finish.metrics("finish", "done and gone");
+        let first_act = starts.first_act.metrics("first-act", "first action");
         metrics.extend(first_act.into_iter().map(Metric::detail));
-        let cpu = Metric::new("cpu", "CPU", "s", Better::Lower, self.cpu);
+        let cpu = Metric::new("cpu", "CPU time", "s", Better::Lower, self.cpu);
         metrics.push(cpu.detail());
         metrics
     }
 }
 
-/// What threads hold in common is private to their process. So of workers
-/// that share a table, only their part in everything can be compared.
+/// What threads share is private to their process. So for workers that share a
+/// table, only their proportional memory can be compared.
 fn of_crew(crew: &Crew, shares: bool) -> Vec<Metric> {
     let Footprint { private, proportional, page_tables, kernel_stack } =
         crew.each;
     let bytes = |id, label, value: Option<f64>| {
         Metric::new(id, label, "B", Better::Lower, value)
     };
-    let private = bytes("private", "private bytes", private);
-    // Of the whole machine, where others come and go: what they give back
-    // meanwhile may be more, and so this may be below zero.
+    let private = bytes("private", "private memory", private);
+    // A figure of the whole machine, where other programs come and go: they may
+    // give back more in the meantime, so this can be below zero.
     let neither = Better::Neither;
     let stack =
         Metric::new("kernel-stack", "kernel stack", "B", neither, kernel_stack);
     vec![
         if shares { private.detail() } else { private },
-        bytes("pss", "PSS", proportional),
+        bytes("pss", "memory with shared pages (PSS)", proportional),
         bytes("page-tables", "page tables", page_tables).detail(),
         stack.detail(),
     ]
@@ -187,19 +186,20 @@ fn story(model: Model, link: &str, finished: &[Finished]) -> Vec<String> {
     lines
 }
 
-/// A worker process is this program started again, and so costs what this one
-/// takes to start. Those of a reader are linked as programs usually are.
+/// A worker process is this program started again, so it costs what this
+/// program takes to start. A reader's programs are probably linked the usual
+/// way.
 fn remark_on_link(model: Model, link: &str) -> Option<String> {
     let words = match (model, link) {
         (Model::Threads, _) => return None,
         (Model::Processes, "static") => {
-            "This program is linked statically. One that is linked as usual \
-             takes longer\nto start: LINK=dynamic cargo run --release -p \
-             worker-cost-processes"
+            "This program is linked statically. A dynamically linked one, as \
+             is usual, takes\nlonger to start: LINK=dynamic cargo run \
+             --release -p worker-cost-processes"
         }
         (Model::Processes, _) => {
-            "This program is linked dynamically, as usual. One that is linked \
-             statically\nstarts sooner."
+            "This program is linked dynamically, as is usual. A statically \
+             linked one starts\nsooner."
         }
     };
     Some(words.into())
@@ -220,7 +220,7 @@ fn start_table(
         0 => "a small parent".into(),
         bytes => format!("a parent of {}", units::binary(bytes)),
     };
-    let headings = ["", "first act", "finish", "p99", "max", "CPU", "by"];
+    let headings = ["", "first act", "finish", "p99", "max", "CPU", "method"];
     let mut lines = vec![format!("An empty job, from {parent}")];
     lines.extend(table(headings, rows));
     lines.push(String::new());
@@ -228,9 +228,9 @@ fn start_table(
 }
 
 const REMARK: &str = "\
-All times run from the call: to the worker's first act, and until it is done,\n\
-and gone if it was started for this. CPU: of one start, both sides, and with\n\
-its share of what had to be set up.";
+All times run from the call: to the worker's first action, and until it is\n\
+done, and gone if it was started for the job. CPU: per start, both sides,\n\
+including a share of the setup.";
 
 fn start_row(model: Model, one: &Finished) -> Option<[String; 7]> {
     let Costs::Starts(starts) = &one.costs else { return None };
@@ -248,7 +248,7 @@ fn start_row(model: Model, one: &Finished) -> Option<[String; 7]> {
     ])
 }
 
-/// The last column is of words too.
+/// The last column is text too.
 fn table<const N: usize>(
     headings: [&str; N],
     rows: Vec<[String; N]>,
@@ -267,16 +267,16 @@ fn crew_table(model: Model, finished: &[Finished]) -> Vec<String> {
         return Vec::new();
     }
     let headings = ["", "private", "shares", "tables", "stack", ""];
-    let mut lines = vec![format!("One of so many {model} that wait holds")];
+    let mut lines = vec![format!("Memory held by each of N waiting {model}")];
     lines.extend(table(headings, rows));
     lines.extend([String::new(), CREW_REMARK.into()]);
     lines
 }
 
 const CREW_REMARK: &str = "\
-Private: pages of no file that it alone maps. Shares: these, and its part of\n\
-the others (PSS). Tables: the kernel's page tables. Stack: the kernel's, from\n\
-a count of the whole machine, which tells little of a small crew.";
+Private: anonymous pages that only it maps. Shares: these, and its share of\n\
+the other pages (PSS). Tables: the kernel's page tables. Stack: the kernel's,\n\
+from a count of the whole machine, which says little about a small crew.";
 
 fn crew_row(one: &Finished) -> Option<[String; 6]> {
     let Costs::Crew(crew) = &one.costs else { return None };
@@ -284,8 +284,8 @@ fn crew_row(one: &Finished) -> Option<[String; 6]> {
         crew.each;
     let bytes = |value| units::known(value, "B");
     let what = match one.plan.table {
-        0 => "having done nothing".into(),
-        table => format!("having read and copied {}", units::binary(table)),
+        0 => "idle from the start".into(),
+        table => format!("after copying a table of {}", units::binary(table)),
     };
     Some([
         format!(" {}", one.plan.count),
@@ -310,19 +310,19 @@ fn meaning(model: Model, finished: &[Finished]) -> String {
     let (Some(anew), Some(pool)) =
         (finish(StartMethod::Anew), finish(StartMethod::Pool))
     else {
-        return "Every worker did what it was given, and once.".into();
+        return "Every worker did its job, exactly once.".into();
     };
     let adopt = format!(
-        "Adopt the pool: a worker that is there already does a job in {}, \
-         and\nstarting one for it takes {}.",
+        "Use a pool: a worker that already runs does a job in {}, while \
+         starting\none for it takes {}.",
         seconds(pool),
         seconds(anew)
     );
     match (model, finish(StartMethod::Served), finish(StartMethod::Borrowed)) {
         (Model::Processes, Some(served), Some(forked)) => format!(
-            "{adopt} Where each job needs a process of its\nown, let a server \
-             fork that stays small: {} for each. A fork of ours\ntook {}, and \
-             takes the longer, the more its parent holds.",
+            "{adopt} If each job needs its own process,\nlet a server that \
+             stays small do the fork: {} each. A fork of this program\n\
+             took {}, and takes longer the more its parent holds.",
             seconds(served),
             seconds(forked)
         ),

@@ -1,4 +1,4 @@
-//! What a worker hands back, and the clock beside it.
+//! What a worker returns, and how it is timed.
 
 use std::time::Duration;
 
@@ -14,23 +14,23 @@ use crate::{
     resources::{cpu_of_reaped, cpu_of_this},
 };
 
-/// That a worker ran, and when: all that an empty worker has to say. It is
-/// written to a pipe or to shared memory as it stands.
+/// Proof that a worker ran, and when: all that an empty worker has to say. It
+/// is written to a pipe or to shared memory as it is.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable, Serialize, Deserialize,
 )]
 #[repr(C)]
 pub struct Stamp {
-    /// When it began, by the clock that all processes read alike.
+    /// When it started, on the clock that all processes share.
     pub began: u64,
-    /// What it made of its token.
+    /// What it computed from its token.
     pub answer: u64,
 }
 
 impl Stamp {
-    /// The first act of a worker is to look at the clock. What follows is its
-    /// work. Nothing here allocates or takes a lock, so that a forked child
-    /// may call it: see signal-safety(7).
+    /// The first action of a worker is to read the clock. The rest is its work.
+    /// Nothing here allocates or takes a lock, so that a forked child may call
+    /// it: see signal-safety(7).
     #[inline]
     pub fn now(token: u64) -> Self {
         let began = monotonic().as_nanos() as u64;
@@ -43,29 +43,29 @@ fn answer(token: u64) -> u64 {
     !token.rotate_left(32)
 }
 
-/// What many starts came to.
+/// The result of many starts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Starts {
-    /// From the call to the worker's first act.
+    /// From the call to the worker's first action.
     pub first_act: Quantiles,
-    /// From the call until the worker's answer is in, and the worker gone, if
-    /// it was started for this.
+    /// From the call until the worker's answer is in, and the worker gone if it
+    /// was started for this.
     pub finish: Quantiles,
     /// The sum of the answers.
     pub sum: u64,
-    /// Seconds of CPU time that this process has used for all of them.
+    /// CPU seconds that this process used for all of them.
     pub(super) cpu_here: f64,
-    /// Those of all children that were reaped before the first.
+    /// CPU seconds of all children that were reaped before the first start.
     pub(super) cpu_before: f64,
 }
 
-/// Has a worker do each of the plan's tokens, one after the other. `start`
+/// Gives each of the plan's tokens to a worker, one after another. `start`
 /// returns when the worker is done, and gone.
 ///
 /// # Errors
 ///
-/// As `start` does, and if a worker's answer is not that to its token, or if
-/// it says that it began before it was called, or after it was done.
+/// Fails if `start` does, if an answer does not match its token, or if a worker
+/// claims to have started before it was called or after it was done.
 pub fn measure(
     plan: &Plan,
     mut start: impl FnMut(u64) -> Result<Stamp>,
@@ -96,18 +96,18 @@ fn check(
     let began = Duration::from_nanos(stamp.began);
     ensure!(
         stamp.answer == answer(token),
-        "a worker was given {token:#x}, and answered {:#x}",
+        "wrong answer to {token:#x}: a worker answered {:#x}",
         stamp.answer
     );
     ensure!(
         (called..=done).contains(&began),
-        "a worker says that it began at {began:?}, and it was called at \
-         {called:?} and done at {done:?}"
+        "impossible time: a worker says that it began at {began:?}, but it was \
+         called at {called:?} and done at {done:?}"
     );
     Ok(began)
 }
 
-/// What the workers are given.
+/// The workers' tokens.
 fn tokens(plan: &Plan) -> impl Iterator<Item = u64> {
     let mut input = Input::new(plan.seed, plan.method as u64);
     (0..plan.count).map(move |_| {
@@ -116,7 +116,7 @@ fn tokens(plan: &Plan) -> impl Iterator<Item = u64> {
     })
 }
 
-/// The sum of the right answers.
+/// The sum of the correct answers.
 pub(super) fn reference(plan: &Plan) -> u64 {
     tokens(plan).map(answer).fold(0, u64::wrapping_add)
 }
@@ -143,7 +143,7 @@ mod tests {
     fn a_worker_that_did_nothing_is_found() {
         let idle = |token| Ok(Stamp { answer: token, ..Stamp::now(token) });
         let error = measure(&plan(), idle).unwrap_err().to_string();
-        assert!(error.contains("and answered"), "{error}");
+        assert!(error.contains("wrong answer"), "{error}");
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! A stream of long messages of which only the copies are measured.
+//! A stream of long messages, where only the copying is measured.
 //!
-//! All are alike, and made before the clock starts; each is given its number,
-//! by which the receiver knows that it is the next one. Of the rest nobody
-//! writes or reads a word: that a copy is whole was verified with the
-//! messages that warmed up.
+//! All messages are alike, and created before the clock starts. Each gets its
+//! number, by which the receiver recognizes the next one. Nobody writes or
+//! reads the other words: the warm-up has already verified that copies are
+//! complete.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use common::scenarios::ipc::{Message, Parcel, Plan, Receives, Sends};
 
 use crate::end::{acknowledge, wait_until_acknowledged};
 
-/// The near end: seconds for a message.
+/// The near end: seconds per message.
 pub fn pour<P: Parcel>(
     plan: &Plan,
     sender: &mut impl Sends<P>,
@@ -43,7 +43,7 @@ pub fn drain<P: Parcel>(
         let words = parcel.words();
         ensure!(
             words.len() == plan.words() && words[0] == u64::from(sequence),
-            "message {sequence} is not the one that came"
+            "expected message {sequence}, but got another one"
         );
     }
     acknowledge(plan, sender)

@@ -1,4 +1,4 @@
-//! What an end does, whichever way its messages take.
+//! What an end does, whatever the link.
 
 use anyhow::{Context as _, Result};
 use common::scenarios::ipc::{
@@ -11,8 +11,8 @@ use crate::{
     job::{FarEnd, Group, Job},
 };
 
-/// Starts the far end with what it is given, and plays the near one when both
-/// are ready. However it ends, the far end is reaped.
+/// Starts the far end with what it is given, and plays the near end when both
+/// are ready. The far end is reaped in any case.
 pub fn spawn_and_join(
     job: &Job,
     far_end: FarEnd,
@@ -30,7 +30,7 @@ pub fn spawn_and_join(
     })
 }
 
-/// The near end: seconds for a round trip, or for a message of a stream.
+/// The near end: seconds per round trip, or per message of a stream.
 pub fn near<P: Parcel>(
     job: &Job,
     sender: &mut impl Sends<P>,
@@ -44,7 +44,7 @@ pub fn near<P: Parcel>(
     let report = ipc::near(plan, Again(sender), Again(receiver))?;
     let trip = report.trips.map(|trips| trips.p50);
     let stream = report.stream.map(|all| all / f64::from(plan.messages));
-    trip.or(stream).context("the near end reports no time")
+    trip.or(stream).context("the near end reported no time")
 }
 
 /// The far end.
@@ -78,7 +78,7 @@ impl<P: Parcel, E: Receives<P>> Receives<P> for Again<'_, E> {
     }
 }
 
-/// Says that a whole stream has come.
+/// Reports that a whole stream has arrived.
 pub fn acknowledge<P: Parcel>(
     plan: &Plan,
     sender: &mut impl Sends<P>,
@@ -88,7 +88,7 @@ pub fn acknowledge<P: Parcel>(
     sender.send(&mut parcel)
 }
 
-/// Waits until the other end says so.
+/// Waits until the other end reports that.
 pub fn wait_until_acknowledged<P: Parcel>(
     plan: &Plan,
     receiver: &mut impl Receives<P>,

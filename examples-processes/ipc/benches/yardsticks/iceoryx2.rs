@@ -1,7 +1,7 @@
 //! iceoryx2: samples are lent from a pool in shared memory, and only their
-//! offsets travel, through a queue without locks.
+//! offsets travel, through a lock-free queue.
 //!
-//! Both ends poll: a subscriber by itself never sleeps.
+//! Both ends poll: a subscriber on its own never sleeps.
 
 use std::{
     fs,
@@ -37,11 +37,12 @@ use crate::{
     job::{FarEnd, Group, Job},
 };
 
-/// How long an end waits for the other before it takes it for dead. Nothing
-/// else tells: the queue of a killed process looks like one that is busy.
+/// How long an end waits for the other before it assumes that it is dead. There
+/// is no other sign: the queue of a killed process looks like that of a busy
+/// one.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Polls between two looks at the clock, which cost more than a poll does.
+/// Polls between two readings of the clock, which cost more than a poll.
 const POLLS: u32 = 1 << 16;
 
 /// The near end.
@@ -49,8 +50,8 @@ pub fn run(job: &Job) -> Result<f64> {
     let domain = Domain::new()?;
     let job = &job.at(domain.path()?);
     let (mut sender, mut receiver) = open(job, "there", "back")?;
-    let (let_go, stay) = io::pipe()?;
-    spawn_and_join(job, FarEnd::Iceoryx2(let_go), || {
+    let (release, hold) = io::pipe()?;
+    spawn_and_join(job, FarEnd::Iceoryx2(release), || {
         let mut hello = vec![1; job.plan.words()];
         sender.send(&mut hello)?;
         receiver.receive(&mut hello)?;
@@ -61,16 +62,16 @@ pub fn run(job: &Job) -> Result<f64> {
             }
             _ => near(job, &mut sender, &mut receiver),
         };
-        drop(stay);
+        drop(hold);
         seconds
     })
 }
 
-/// The far end. Its last message may lie in memory that goes with it, and so
-/// it stays until it is let go.
+/// The far end. Its last message may be in memory that disappears with it, so
+/// it stays until it is released.
 pub fn worker(
     job: &Job,
-    mut let_go: PipeReader,
+    mut release: PipeReader,
     parent: &Parent,
 ) -> Result<()> {
     let (mut sender, mut receiver) = open(job, "back", "there")?;
@@ -82,28 +83,28 @@ pub fn worker(
         Group::StreamInPlace => in_place::far(job, &mut receiver, &mut sender)?,
         _ => far(job, &mut receiver, &mut sender)?,
     }
-    let_go.read_to_end(&mut Vec::new())?;
+    release.read_to_end(&mut Vec::new())?;
     Ok(())
 }
 
-/// Names that belong to one measurement: files in a folder of its own, and
-/// shared memory, which has no folders, under a prefix of its own.
+/// The names of one measurement: files in a folder of its own, and shared
+/// memory, which has no folders, under a prefix of its own.
 ///
-/// iceoryx2 removes what a node has made when that node is dropped, but never
-/// the segment that counts the nodes, nor its folders; and a process that was
-/// killed removes nothing. So this is dropped when each end has received a
+/// iceoryx2 removes what a node has created when that node is dropped, but
+/// never the segment that counts the nodes, nor its folders; and a killed
+/// process removes nothing. So this is dropped when each end has received a
 /// message: what they have mapped stays, and nothing is left to clean up.
 struct Domain(TempDir);
 
 impl Domain {
     fn new() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("yardsticks").tempdir();
-        Ok(Domain(folder.context("no temporary folder")?))
+        Ok(Domain(folder.context("cannot create a temporary folder")?))
     }
 
     fn path(&self) -> Result<&str> {
         let path = self.0.path().to_str();
-        path.context("the temporary folder's name is no text")
+        path.context("the temporary folder's path is not UTF-8")
     }
 
     fn sweep(&self) -> Result<()> {
@@ -122,21 +123,20 @@ impl Drop for Domain {
     fn drop(&mut self) {
         if let Err(error) = self.sweep() {
             let path = self.0.path().display();
-            eprintln!("the names of {path} are left in /dev/shm: {error:#}");
+            eprintln!("names of {path} are left in /dev/shm: {error:#}");
         }
     }
 }
 
-/// What all names of shared memory begin with: the folder's name, which no
-/// other has.
+/// What all names of shared memory start with: the folder's name, which is
+/// unique.
 fn prefix(root: &str) -> Result<String> {
-    let name = Path::new(root).file_name().context("a folder has no name")?;
+    let name = Path::new(root).file_name().context("the folder has no name")?;
     Ok(format!("{}_", name.to_string_lossy()))
 }
 
 /// Both directions of an end. It does not matter which end opens first, but
-/// both must be open before one sends: what nobody has subscribed to goes
-/// nowhere.
+/// both must be open before one sends: a message without a subscriber is lost.
 fn open(job: &Job, out: &str, into: &str) -> Result<(Sender, Receiver)> {
     let node = NodeBuilder::new()
         .config(&config(&job.address)?)
@@ -153,7 +153,7 @@ fn open(job: &Job, out: &str, into: &str) -> Result<(Sender, Receiver)> {
     Ok((Sender(publisher), Receiver(subscriber)))
 }
 
-/// Settings of our own, not those of /etc or of the user's folder.
+/// Our own settings, not those in /etc or in the user's folder.
 fn config(root: &str) -> Result<Config> {
     let mut config = Config::default();
     config.global.set_root_path(&RootPath::new(root.as_bytes())?);
@@ -161,9 +161,9 @@ fn config(root: &str) -> Result<Config> {
     Ok(config)
 }
 
-/// One publisher, one subscriber, and a queue for as many messages as the
-/// ring has room for, that makes the publisher wait when it is full. By
-/// default the oldest message would be lost instead.
+/// One publisher, one subscriber, and a queue for as many messages as the ring
+/// has room for. When it is full, the publisher waits. By default the oldest
+/// message would be lost instead.
 fn service(
     node: &Node<ipc::Service>,
     name: &str,
@@ -182,8 +182,8 @@ fn service(
     Ok(service)
 }
 
-/// A publisher that waits for room, but not for ever: by default it would
-/// wait for a dead subscriber too.
+/// Makes a publisher wait for room, but not forever: by default it would wait
+/// for a dead subscriber too.
 fn retry_with_patience(full: &BackpressureInfo) -> BackpressureAction {
     match full.elapsed_time < PATIENCE {
         true => BackpressureAction::Retry,
@@ -193,10 +193,10 @@ fn retry_with_patience(full: &BackpressureInfo) -> BackpressureAction {
 
 struct Sender(Publisher<ipc::Service, [u64], ()>);
 
-/// Sends it to the one who has subscribed.
+/// Sends it to the one subscriber.
 fn send(sample: SampleMut<ipc::Service, [u64], ()>) -> Result<()> {
     let receivers = sample.send()?;
-    ensure!(receivers == 1, "a message was sent to {receivers}");
+    ensure!(receivers == 1, "a message was sent to {receivers} receivers");
     Ok(())
 }
 
@@ -211,8 +211,8 @@ impl Writes for Sender {
     fn write(&mut self, plan: &Plan, message: &Message) -> Result<()> {
         let mut sample = self.0.loan_slice_uninit(plan.words())?;
         let payload = ptr::from_mut(sample.payload_mut());
-        // SAFETY: these are bytes of a mapping, which have values from the
-        // start, and any value is an integer. Nobody else borrows them.
+        // SAFETY: these are bytes of a mapping, which are always initialized,
+        // and any value is a valid integer. Nobody else borrows them.
         let words = unsafe { &mut *(payload as *mut [u64]) };
         message.write(words);
         // SAFETY: all words were written.

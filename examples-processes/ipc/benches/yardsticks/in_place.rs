@@ -1,7 +1,7 @@
 //! A stream of messages that are written where they will be read.
 //!
-//! The work is the same by whichever way: each word is written by arithmetic,
-//! and each is read and summed.
+//! The work is the same for every link: each word is computed and written, and
+//! each is read and summed.
 
 use std::time::Instant;
 
@@ -15,19 +15,19 @@ use crate::{
     job::Job,
 };
 
-/// An end that lends the room for a message.
+/// An end that lends room for a message.
 pub trait Writes {
     /// Writes a message and sends it.
     fn write(&mut self, plan: &Plan, message: &Message) -> Result<()>;
 }
 
-/// An end that lends the message.
+/// An end that lends a message.
 pub trait Reads {
-    /// Reads the next message, and gives its room back.
+    /// Reads the next message, and returns its room.
     fn read(&mut self) -> Result<Reading>;
 }
 
-/// The near end: seconds for a message.
+/// The near end: seconds per message.
 pub fn near(
     job: &Job,
     sender: &mut impl Writes,

@@ -1,7 +1,7 @@
-//! Ctrl-C and SIGTERM, held back until the measurement at hand has ended.
+//! Ctrl-C and SIGTERM, held back until the current measurement has finished.
 //!
-//! That is soon. If they ended a process at once, the names by which the two
-//! ends of iceoryx2 find one another might stay behind.
+//! That is soon. If they killed a process at once, the names by which the two
+//! ends of iceoryx2 find each other might be left behind.
 
 use std::sync::{
     Arc,
@@ -14,22 +14,22 @@ use signal_hook::{
     flag,
 };
 
-/// Whether one of them has come.
+/// Whether one of them has arrived.
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
     /// Holds them back from now on. The far end does so too, because a
-    /// terminal sends them to both.
+    /// terminal sends Ctrl-C to both.
     pub fn hold() -> Result<Self> {
         let come = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             flag::register(signal, come.clone())
-                .context("no handler for SIGINT and SIGTERM could be set")?;
+                .context("cannot set a handler for SIGINT and SIGTERM")?;
         }
         Ok(Interrupt(come))
     }
 
-    /// Fails if one has come.
+    /// Fails if one has arrived.
     pub fn check(&self) -> Result<()> {
         ensure!(!self.0.load(Relaxed), "interrupted");
         Ok(())

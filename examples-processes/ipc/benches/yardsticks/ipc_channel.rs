@@ -1,5 +1,5 @@
-//! ipc-channel: what Servo sends between its processes. A message is copied
-//! into a socket and out of it; both ends sleep in the kernel while they
+//! ipc-channel, which Servo uses between its processes. A message is copied
+//! into a socket and out of it, and both ends sleep in the kernel while they
 //! wait.
 
 use ::ipc_channel::ipc::{
@@ -17,8 +17,8 @@ use crate::{
 };
 
 /// The near end. The library chooses the name by which it is found, a socket
-/// in a temporary folder, and removes both as it accepts: then the far end
-/// stands at the gate, and so it has been there.
+/// in a temporary folder, and removes both when it accepts. By then the far end
+/// is waiting at the gate, so it has already connected.
 pub fn run<K: Kind>(job: &Job, far_end: FarEnd) -> Result<f64> {
     let (server, name) = IpcOneShotServer::<Ends<K>>::new()?;
     spawn_and_join(&job.at(&name), far_end, || {
@@ -27,10 +27,10 @@ pub fn run<K: Kind>(job: &Job, far_end: FarEnd) -> Result<f64> {
     })
 }
 
-/// The far end: makes both channels, and sends the near ends there.
+/// The far end: creates both channels, and sends the near end its ends.
 pub fn worker<K: Kind>(job: &Job, parent: &Parent) -> Result<()> {
     let server = IpcSender::connect(job.address.clone())
-        .with_context(|| format!("nobody is at {}", job.address))?;
+        .with_context(|| format!("cannot connect to {}", job.address))?;
     let (there, mut receiver) = K::channel()?;
     let (mut sender, back) = K::channel()?;
     server.send((there, back))?;
@@ -38,10 +38,10 @@ pub fn worker<K: Kind>(job: &Job, parent: &Parent) -> Result<()> {
     far(job, &mut receiver, &mut sender)
 }
 
-/// What an end sends by, and what it receives from.
+/// What an end sends to, and what it receives from.
 type Ends<K> = (<K as Kind>::Sender, <K as Kind>::Receiver);
 
-/// What the messages of a channel are.
+/// The kind of a channel's messages.
 pub trait Kind {
     type Parcel: Parcel;
     type Sender: Sends<Self::Parcel> + Serialize + DeserializeOwned;
@@ -50,16 +50,16 @@ pub trait Kind {
     fn channel() -> Result<Ends<Self>>;
 }
 
-/// One of the library's ends, which can themselves be sent.
+/// One of the library's ends, which can themselves be sent as messages.
 #[derive(Serialize, Deserialize)]
 pub struct End<E>(E);
 
 /// Values, encoded by the library.
 pub enum Typed {}
 
-/// A line as serde has it: 64 bytes, and 64 on their way. As words it would
-/// be of any length, because the library writes small integers in fewer
-/// bytes; and serde knows no array of more than 32.
+/// A line, as serde can encode it: 64 bytes, and 64 in transit. As words its
+/// length would vary, because the library encodes small integers in fewer
+/// bytes; and serde supports no array of more than 32 elements.
 type Line = [[u8; 32]; 2];
 
 impl Kind for Typed {
@@ -86,12 +86,12 @@ impl Receives<[u64; 8]> for End<IpcReceiver<Line>> {
     }
 }
 
-/// Bytes, as they are.
+/// Raw bytes.
 ///
-/// What does not fit into the socket's buffer (some 200 kB) goes in pieces,
-/// through a socket pair made for this one message. Its sender holds both
-/// ends until the last piece is out: if the receiver dies in between, it
-/// waits for ever, and only the watchdog ends it.
+/// A message that does not fit into the socket's buffer (some 200 kB) is sent
+/// in pieces, through a socket pair created for this one message. The sender
+/// holds both ends until the last piece is out: if the receiver dies before
+/// that, the sender waits forever, and only the watchdog stops it.
 pub enum Bytes {}
 
 impl Kind for Bytes {
@@ -105,11 +105,11 @@ impl Kind for Bytes {
     }
 }
 
-/// Bytes as the library gives them, in memory that it has allocated for them.
+/// Bytes, in memory that the library has allocated for them.
 pub struct Packet(Vec<u8>);
 
-/// An allocation of the C library is aligned to its words, as it happens. If
-/// it were not, this would panic.
+/// An allocation of the C library happens to be aligned to its words. If it
+/// were not, this would panic.
 impl Parcel for Packet {
     fn with_words(words: usize) -> Self {
         Packet(vec![0; words * size_of::<u64>()])

@@ -1,4 +1,4 @@
-//! What is measured, and what a far end has to know of it.
+//! What is measured, and what the far end has to know about it.
 
 use std::io::PipeReader;
 
@@ -13,26 +13,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::duplex::Duplex;
 
-/// What is compared with one another, in a table of its own.
+/// The links that are compared with one another, in a table of their own.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Group {
-    /// Round trips between two that spin
+    /// Round trips between ends that spin
     RoundTripSpinning,
-    /// Round trips between two that sleep
+    /// Round trips between ends that sleep
     RoundTripSleeping,
-    /// Short messages, one after the other
+    /// A stream of short messages
     StreamShort,
-    /// Long messages, filled and read where they are
+    /// A stream of long messages, written and read in place
     StreamInPlace,
-    /// Long messages, copied in and out
+    /// A stream of long messages, copied in and out
     StreamCopied,
 }
 
 impl Group {
-    /// As the table names it.
+    /// Its name in the table.
     pub fn title(self) -> &'static str {
         match self {
             Group::RoundTripSpinning => "round trip, 64 B, both ends spin",
@@ -43,7 +43,7 @@ impl Group {
         }
     }
 
-    /// What each message does.
+    /// What the messages do.
     pub fn task(self) -> Task {
         match self {
             Group::RoundTripSpinning | Group::RoundTripSleeping => {
@@ -55,7 +55,7 @@ impl Group {
         }
     }
 
-    /// Bytes of a message.
+    /// Bytes per message.
     pub fn size(self) -> usize {
         match self {
             Group::StreamInPlace | Group::StreamCopied => 1 << 20,
@@ -76,14 +76,14 @@ impl Group {
 pub enum Link {
     /// Ours.
     Ring,
-    /// The line that says that a message is there, and holds it.
+    /// A cache line that announces the message and contains it.
     Line,
-    /// A slot, and a counter that says that it is full.
+    /// A slot, and a counter that says when it is full.
     Memcpy,
     Iceoryx2,
-    /// ipc-channel with values that it encodes.
+    /// ipc-channel, with values that it encodes.
     IpcTyped,
-    /// ipc-channel with bytes as they are.
+    /// ipc-channel, with raw bytes.
     IpcBytes,
 }
 
@@ -94,7 +94,7 @@ pub struct Row {
     pub link: Link,
 }
 
-/// The ring is the first of each group.
+/// The ring comes first in each group.
 pub const ROWS: [Row; 15] = [
     row(Group::RoundTripSpinning, Link::Ring),
     row(Group::RoundTripSpinning, Link::Line),
@@ -118,12 +118,12 @@ const fn row(group: Group, link: Link) -> Row {
 }
 
 impl Row {
-    /// For whoever waits for it.
+    /// Its name in progress and error messages.
     pub fn name(&self) -> String {
         format!("{}: {}", name(&self.group), self.label())
     }
 
-    /// As the table names it.
+    /// Its name in the table.
     pub fn label(&self) -> &'static str {
         match (self.link, self.group) {
             (Link::Ring, Group::RoundTripSpinning) => "ring, spin",
@@ -137,12 +137,13 @@ impl Row {
             (Link::Iceoryx2, _) => "iceoryx2, polling",
             (Link::IpcTyped, _) => "ipc-channel, typed",
             (Link::IpcBytes, Group::RoundTripSleeping) => "ipc-channel, bytes",
-            (Link::IpcBytes, _) => "ipc-channel, bytes (it sleeps)",
+            (Link::IpcBytes, _) => "ipc-channel, bytes (sleeps)",
         }
     }
 
-    /// What the ring is asked for beside this: in a round trip at most so
-    /// many times its time, in a stream at least so many times its rate.
+    /// The ring's goal, as a multiple of this link's figure: in a round trip at
+    /// most this multiple of its time, in a stream at least this multiple of
+    /// its rate.
     pub fn asked(&self) -> Option<f64> {
         match (self.group, self.link) {
             (Group::RoundTripSpinning, Link::Line) => Some(1.3),
@@ -153,7 +154,7 @@ impl Row {
         }
     }
 
-    /// As many as take about a tenth of a second on a server of 2023.
+    /// As many as take about a tenth of a second on a server from 2023.
     fn messages(&self) -> u32 {
         match (self.group, self.link) {
             (Group::RoundTripSpinning, _) => 200_000,
@@ -173,17 +174,17 @@ impl Row {
 pub struct Job {
     pub row: Row,
     pub plan: Plan,
-    /// Where the far end finds the near one, if it is known by a name.
+    /// The name by which the far end finds the near end, if it needs one.
     pub address: String,
 }
 
-/// What the far end of each link is given beside its job.
+/// What the far end of each link is given besides its job.
 #[derive(Serialize, Deserialize)]
 pub enum FarEnd {
     Ring(Duplex),
     Line(Duplex),
     Memcpy(Duplex),
-    /// When this is closed, it may end.
+    /// When this is closed, the far end may exit.
     Iceoryx2(#[serde(with = "descriptor")] PipeReader),
     IpcTyped,
     IpcBytes,
@@ -195,7 +196,7 @@ impl Job {
         let plan = Plan {
             task: group.task(),
             size: group.size(),
-            // Nothing depends on it: the link is in the row.
+            // Not used: the link is in the row.
             mechanism: Mechanism::Ring,
             waiting: group.waiting(),
             cores,
@@ -205,12 +206,12 @@ impl Job {
         Job { row, plan, address: String::new() }
     }
 
-    /// The same for a far end that has to know a name.
+    /// The same for a far end that needs a name.
     pub fn at(&self, address: &str) -> Self {
         Job { address: address.into(), ..self.clone() }
     }
 
-    /// The messages that come before those that count.
+    /// The messages of the warm-up.
     pub fn warm_up(&self) -> Plan {
         let messages = (self.plan.messages / 4).max(2);
         Plan { messages, ..self.plan }

@@ -1,5 +1,5 @@
-//! The bare limit of a round trip: the message stands in the line that says
-//! that it is there. Where both ends sleep, that line is a bare futex.
+//! The bare minimum of a round trip: the message is in the cache line that
+//! announces it. If both ends sleep, that line is a bare futex.
 
 use anyhow::Result;
 use common::ring::line::{Receiver, SIZE, Sender};

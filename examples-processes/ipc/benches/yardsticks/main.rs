@@ -1,15 +1,15 @@
-//! The ring beside what others have: `cargo bench -p ipc-processes`.
+//! The ring compared with other libraries: `cargo bench -p ipc-processes`.
 //!
-//! Two processes exchange the same messages by the ring, by iceoryx2, by
-//! ipc-channel, and by the bare limits: a cache line, a futex, `memcpy`. What
-//! is compared waits in the same way: who spins and who sleeps never share a
-//! table.
+//! Two processes exchange the same messages through the ring, iceoryx2 and
+//! ipc-channel, and through the bare minimum: a cache line, a futex, `memcpy`.
+//! A table of round trips compares only links that wait in the same way: all of
+//! them spin, or all of them sleep. In a stream, a link that sleeps is marked.
 //!
 //! A machine's speed drifts from minute to minute. So each round measures all
-//! of them, the next one in reverse, and a ratio is the median of the ratios
-//! of the rounds. In each measurement both processes are new, and go through
-//! the messages twice: once to warm up, with every message verified, and once
-//! for the clock.
+//! links, every other round in reverse order, and a ratio is the median of the
+//! rounds' ratios. Each measurement creates both ends anew and goes through the
+//! messages twice: once to warm up, with every message verified, and once
+//! against the clock.
 
 mod copied;
 #[path = "../../src/duplex.rs"]
@@ -44,24 +44,24 @@ use crate::{
     watchdog::Watchdog,
 };
 
-/// The ring beside what others have.
+/// Compare the ring with other libraries.
 #[derive(Debug, clap::Parser)]
 struct Options {
-    /// Rounds, after one that warms up
+    /// Rounds, after a warm-up
     #[arg(long, value_name = "N", default_value_t = 9,
           value_parser = value_parser!(u32).range(1..))]
     rounds: u32,
 
-    /// A tenth of the messages, and three rounds at most
+    /// Use a tenth of the messages, and at most three rounds
     #[arg(long)]
     quick: bool,
 
-    /// Only this table
+    /// Measure only this table
     #[arg(long, value_name = "NAME", value_enum)]
     only: Option<Group>,
 
-    /// Cargo says that it measures. Otherwise this is a test run, which only
-    /// wants to see that it works
+    /// Passed by cargo when it measures. Without it this is a test run, which
+    /// only checks that the bench works
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -80,9 +80,9 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<()> {
-    // Before this thread is pinned: then it has one core.
+    // Before this thread is pinned: after that it has one core.
     let machine = Machine::this();
-    // Where it is left to the kernel, two that sleep share a core in one run
+    // If it is left to the kernel, two ends that sleep share a core in one run
     // and not in the next.
     let cores = Cores::choose(Some(Pin::Different))?;
     placement::pin(cores.near)?;
@@ -105,9 +105,9 @@ fn measure(options: &Options, cores: Cores) -> Result<Samples> {
             watchdog.now(&name);
             progress.now(&name);
             let seconds = near(&Job::new(row, cores, divisor))
-                .with_context(|| format!("no figure of {name}"))?;
+                .with_context(|| format!("cannot measure {name}"))?;
             progress.step();
-            // The first round finds caches and clocks cold.
+            // Caches and clocks are cold in the first round.
             if round > 0 {
                 samples.add(row, seconds);
             }
@@ -122,7 +122,7 @@ impl Options {
         rows.filter(|row| self.only.is_none_or(|it| it == row.group)).collect()
     }
 
-    /// Rounds, and by what the number of messages is divided.
+    /// Rounds, and the divisor for the number of messages.
     fn effort(&self) -> (usize, u32) {
         match (self.bench, self.quick) {
             (false, _) => (1, 100),
@@ -132,7 +132,7 @@ impl Options {
     }
 }
 
-/// There and back again.
+/// The rows of a round: every other round reverses them.
 fn in_turn(round: usize, rows: &[Row]) -> Vec<Row> {
     let mut rows = rows.to_vec();
     if !round.is_multiple_of(2) {
@@ -141,7 +141,7 @@ fn in_turn(round: usize, rows: &[Row]) -> Vec<Row> {
     rows
 }
 
-/// The near end: seconds for a round trip, or for a message of a stream.
+/// The near end: seconds per round trip, or per message of a stream.
 fn near(job: &Job) -> Result<f64> {
     match job.row.link {
         Link::Ring => ring::run(job),
@@ -165,7 +165,7 @@ fn worker((job, far_end): (Job, FarEnd), parent: &mut Parent) -> Result<()> {
         FarEnd::Ring(duplex) => ring::worker(&job, &duplex, parent),
         FarEnd::Line(duplex) => line::worker(&job, &duplex, parent),
         FarEnd::Memcpy(duplex) => memcpy::worker(&job, &duplex, parent),
-        FarEnd::Iceoryx2(let_go) => iceoryx2::worker(&job, let_go, parent),
+        FarEnd::Iceoryx2(release) => iceoryx2::worker(&job, release, parent),
         FarEnd::IpcTyped => {
             ipc_channel::worker::<ipc_channel::Typed>(&job, parent)
         }

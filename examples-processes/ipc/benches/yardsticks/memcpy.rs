@@ -1,10 +1,10 @@
-//! The bare limit of copying: slots in memory that both ends map, the C
+//! The bare minimum of copying: slots in memory that both ends map, the C
 //! library's `memcpy` into them and out of them, and two counters.
 //!
-//! It is no channel. It trusts the other end with everything, knows one
-//! length only, and spins for ever where the other end is dead. Nor is it
-//! always the fastest copy: glibc moves this much by `rep movsb`, and an Intel
-//! Xeon takes 15 GB/s so and 18 with vectors (glibc.cpu.x86_rep_movsb_threshold
+//! It is not a channel. It trusts the other end with everything, supports only
+//! one length, and spins forever if the other end is dead. Nor is it always the
+//! fastest copy: glibc copies this much with `rep movsb`, which reaches 15 GB/s
+//! on an Intel Xeon, where vectors reach 18 (glibc.cpu.x86_rep_movsb_threshold
 //! in `GLIBC_TUNABLES`, 2026-11-23).
 
 use std::{
@@ -29,8 +29,8 @@ use crate::{
     job::{FarEnd, Job},
 };
 
-/// How many messages were put in, and how many were taken out, each on a pair
-/// of cache lines of its own.
+/// How many messages were put in, and how many were taken out, each count on
+/// its own pair of cache lines.
 #[repr(C, align(4096))]
 struct Header {
     sent: Counter,
@@ -62,7 +62,7 @@ fn size(plan: &Plan) -> usize {
     size_of::<Header>() + plan.room() * plan.size
 }
 
-/// Room for as many messages as the ring has room for.
+/// Room for as many messages as in the ring.
 struct Slots {
     header: NonNull<Header>,
     first: NonNull<u64>,
@@ -78,7 +78,7 @@ impl Slots {
         let bytes = memory.bytes();
         ensure!(bytes.len() == size(plan), "{} bytes", bytes.len());
         let header = bytes.cast::<Header>();
-        ensure!(header.is_aligned(), "the mapping is on no page");
+        ensure!(header.is_aligned(), "the mapping is not page-aligned");
         // SAFETY: the memory is longer than the header.
         let first = unsafe { header.add(1) }.cast();
         let (room, words) = (plan.room() as u64, plan.words());
@@ -87,26 +87,26 @@ impl Slots {
     }
 
     fn header(&self) -> &Header {
-        // SAFETY: the memory was found long enough and aligned, it lives as
-        // long as this, and a header is made of atomics.
+        // SAFETY: the memory was checked to be long enough and aligned, it
+        // lives as long as this, and a header consists of atomics.
         unsafe { self.header.as_ref() }
     }
 
     /// Where the next message goes, or is.
     fn slot(&self) -> *mut u64 {
         let index = (self.passed % self.room) as usize;
-        // SAFETY: there are so many slots in the memory.
+        // SAFETY: the memory has `room` slots, and the index is below that.
         unsafe { self.first.add(index * self.words) }.as_ptr()
     }
 
-    /// Tells the other end that one more has passed.
+    /// Tells the other end that one more message has passed.
     fn pass(&mut self, counter: fn(&Header) -> &Counter) {
         self.passed += 1;
         counter(self.header()).0.store(self.passed, Release);
     }
 }
 
-/// Waits until a counter has left this value.
+/// Waits while a counter has this value.
 fn wait_while(counter: &Counter, value: u64) {
     while counter.0.load(Acquire) == value {
         spin_loop();
@@ -119,7 +119,7 @@ impl Sends<Vec<u64>> for Sender {
     fn send(&mut self, parcel: &mut Vec<u64>) -> Result<()> {
         let slots = &mut self.0;
         ensure!(parcel.len() == slots.words, "{} words", parcel.len());
-        // The slots are full when so many are all that was taken out.
+        // The slots are full as long as only this many were taken out.
         if let Some(full) = slots.passed.checked_sub(slots.room) {
             wait_while(&slots.header().received, full);
         }

@@ -1,4 +1,4 @@
-//! What came out, as a page.
+//! The results, as a table.
 
 use comfy_table::{CellAlignment, Table, presets};
 use common::{
@@ -11,16 +11,16 @@ use common::{
 use crate::job::{Link, Row};
 
 const COLUMNS: [&str; 5] =
-    ["", "median", "ring / this", "of the rounds", "asked of the ring"];
+    ["", "median", "ring / this", "range", "goal for the ring"];
 
 const HOW_TO_READ: &str = "\
-ring / this: in a round trip, the ring's time over this one's, and the ring is
-faster below 1; in a stream, its rate over this one's, and it is faster above
-1. It is the median of the ratios of the rounds, and beside it are the least
-and the greatest.";
+ring / this: for a round trip, the ring's time divided by this link's time, and
+the ring is faster below 1; for a stream, the ring's rate divided by this
+link's rate, and the ring is faster above 1. It is the median of the rounds'
+ratios; the range is from the lowest of them to the highest.";
 
-/// Seconds for a round trip, or for a message of a stream: row by row, each
-/// round by round.
+/// Seconds per round trip, or per message of a stream: for each row, one figure
+/// per round.
 pub struct Samples(Vec<(Row, Vec<f64>)>);
 
 impl Samples {
@@ -29,7 +29,7 @@ impl Samples {
         Samples(rows.iter().map(|row| (*row, Vec::new())).collect())
     }
 
-    /// Takes in what a row has come to in the next round.
+    /// Adds the figure of a row in the next round.
     pub fn add(&mut self, row: Row, seconds: f64) {
         let found = self.0.iter_mut().find(|(other, _)| *other == row);
         if let Some((_, samples)) = found {
@@ -37,7 +37,7 @@ impl Samples {
         }
     }
 
-    /// The table, where it was made, and how to read it.
+    /// The table, the machine, and how to read it.
     pub fn report(&self, machine: &Machine) -> String {
         let rounds = self.0.first().map_or(0, |(_, samples)| samples.len());
         let table = self.table().trim_fmt();
@@ -65,8 +65,7 @@ fn heading(machine: &Machine, rounds: usize) -> String {
     format!(
         "cargo bench -p ipc-processes\n\
          {cpu}, {cores} cores, {kernel}, {rustc}, {profile}\n\
-         two processes, each on a core of its own; {rounds} rounds after one \
-         to warm up"
+         two processes, each on its own core; {rounds} rounds after a warm-up"
     )
 }
 
@@ -99,7 +98,7 @@ fn cells(row: &Row, samples: &[f64], ring: &[f64]) -> [String; 5] {
     [label, figure, three_digits(ratio), range, verdict(row, ratio)]
 }
 
-/// A time, a rate, or a flow.
+/// A time, messages per second, or bytes per second.
 fn figure(row: &Row, seconds: f64) -> String {
     let size = row.group.size();
     match row.group.task() {
@@ -109,7 +108,7 @@ fn figure(row: &Row, seconds: f64) -> String {
     }
 }
 
-/// The ring's figure over this one's, round by round.
+/// The ring's figure divided by this one's, round by round.
 fn ratios(row: &Row, samples: &[f64], ring: &[f64]) -> Vec<f64> {
     let pairs = ring.iter().zip(samples);
     let ratios = pairs.map(|(ring, this)| match row.group.task() {
@@ -127,11 +126,11 @@ fn verdict(row: &Row, ratio: f64) -> String {
         Task::RoundTrip => ("at most", ratio <= asked),
         Task::Stream => ("at least", ratio >= asked),
     };
-    let done = if done { "yes" } else { "no" };
+    let done = if done { "met" } else { "missed" };
     format!("{limit} {}: {done}", three_digits(asked))
 }
 
-/// Not a number for nothing.
+/// Not a number if there are no values.
 fn median(values: &[f64]) -> f64 {
     estimate::median(values).unwrap_or(f64::NAN)
 }

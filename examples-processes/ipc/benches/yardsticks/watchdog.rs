@@ -1,7 +1,7 @@
-//! Who ends the bench if a measurement hangs.
+//! Stops the bench if a measurement hangs.
 //!
-//! Not all that is measured notices the death of its peer: ipc-channel may
-//! wait for ever in `accept` and in `send`, and `memcpy` spins for ever.
+//! Not every link notices the death of its peer: ipc-channel may wait forever
+//! in `accept` and in `send`, and `memcpy` spins forever.
 
 use std::{
     process::exit,
@@ -10,10 +10,10 @@ use std::{
     time::Duration,
 };
 
-/// A measurement takes less than a second.
+/// How long a measurement may take. It normally takes less than a second.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A thread that waits for the next measurement to begin. It ends when this
+/// A thread that waits for the next measurement to start. It exits when this
 /// is dropped.
 pub struct Watchdog(Sender<String>);
 
@@ -24,14 +24,15 @@ impl Watchdog {
         Watchdog(sender)
     }
 
-    /// A measurement begins.
+    /// Reports that a measurement starts.
     pub fn now(&self, name: &str) {
         // It fails only if the thread is gone, and then so are we.
         let _ = self.0.send(name.to_owned());
     }
 }
 
-/// Workers die with this process: they hold a lifeline.
+/// On a timeout it exits, and workers die with this process: they hold a
+/// lifeline.
 fn watch(measurements: &Receiver<String>) {
     let mut name = String::from("the first measurement");
     loop {
@@ -39,7 +40,7 @@ fn watch(measurements: &Receiver<String>) {
             Ok(next) => name = next,
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
-                eprintln!("error: {name} has not ended after {PATIENCE:?}");
+                eprintln!("error: {name} is still running after {PATIENCE:?}");
                 exit(1);
             }
         }

@@ -1,5 +1,5 @@
-//! How an end crosses in a job or an answer: as its descriptor, which is
-//! [copied over](crate::descriptor), and looked at when it comes.
+//! How an end is sent in a job or an answer: as its descriptor, which is
+//! [duplicated](crate::descriptor), and checked on arrival.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -22,7 +22,7 @@ impl<T> Serialize for Sender<T> {
     }
 }
 
-/// Fails if what came is no sending end.
+/// Fails if the descriptor received is not a sending end.
 impl<'de, T> Deserialize<'de> for Sender<T> {
     fn deserialize<D: Deserializer<'de>>(
         deserializer: D,
@@ -31,8 +31,8 @@ impl<'de, T> Deserialize<'de> for Sender<T> {
     }
 }
 
-/// Fails if it has hung up. To be lent before it is used: it reads ahead, and
-/// that stays here.
+/// Fails if it has hung up. Send it before using it: it reads ahead, and those
+/// bytes stay here.
 impl<T> Serialize for Receiver<T> {
     fn serialize<S: Serializer>(
         &self,
@@ -42,7 +42,7 @@ impl<T> Serialize for Receiver<T> {
     }
 }
 
-/// Fails if what came is no receiving end.
+/// Fails if the descriptor received is not a receiving end.
 impl<'de, T> Deserialize<'de> for Receiver<T> {
     fn deserialize<D: Deserializer<'de>>(
         deserializer: D,
@@ -55,7 +55,7 @@ fn lend<S: Serializer>(
     end: Option<&impl AsFd>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let hung_up = || descriptor::refuse("an end of a channel hung up".into());
+    let hung_up = || descriptor::refuse("this end has hung up".into());
     let end = end.ok_or_else(|| S::Error::custom(hung_up()))?;
     descriptor::serialize(end, serializer)
 }
@@ -76,13 +76,10 @@ fn must_be_a_pipe(
     purpose: &str,
 ) -> anyhow::Result<()> {
     let kind = FileType::from_raw_mode(fstat(end)?.st_mode);
-    ensure!(
-        kind == FileType::Fifo,
-        "{kind:?} came, and a pipe's end was expected"
-    );
+    ensure!(kind == FileType::Fifo, "expected a pipe, got {kind:?}");
     ensure!(
         fcntl_getfl(end)? & OFlags::RWMODE == mode,
-        "a pipe's end came that is not open for {purpose}"
+        "the pipe received is not open for {purpose}"
     );
     Ok(())
 }

@@ -7,44 +7,44 @@ use crate::channel::frame::LONGEST_PAYLOAD;
 /// Why a message was not sent.
 #[derive(Debug)]
 pub enum SendError {
-    /// The receiver was dropped, or its process ended. Also after an error
-    /// in the middle of a message: then the sender has hung up.
+    /// The receiver was dropped, or its process exited. Also returned after an
+    /// error in the middle of a message: then the sender has hung up.
     Disconnected,
-    /// The message takes more bytes than any may. Nothing was sent, and the
-    /// channel can be used as before.
+    /// The message is too long. Nothing was sent, and the channel is still
+    /// usable.
     TooLong {
-        /// What it takes, in bytes.
+        /// Its length, in bytes.
         length: usize,
-        /// The most that this channel takes.
+        /// The maximum length for this channel.
         longest: usize,
     },
-    /// The message has no encoding, says its `Serialize`. Nothing was sent,
-    /// and the channel can be used as before.
+    /// The message's `Serialize` failed. Nothing was sent, and the channel is
+    /// still usable.
     Encode(postcard::Error),
-    /// A part of the message cannot be sent, and why. Nothing was sent, and
-    /// the channel can be used as before.
+    /// Part of the message cannot be sent, for this reason. Nothing was sent,
+    /// and the channel is still usable.
     Refused(String),
-    /// The kernel refuses.
+    /// The system call failed.
     Io(io::Error),
 }
 
 /// Why no message was received.
 #[derive(Debug)]
 pub enum RecvError {
-    /// All that was sent has been received, and the sender was dropped, or
-    /// its process ended. Also after [`Corrupt`](RecvError::Corrupt): then
-    /// the receiver has hung up.
+    /// Everything that was sent has been received, and the sender was dropped
+    /// or its process exited. Also returned after
+    /// [`Corrupt`](RecvError::Corrupt): then the receiver has hung up.
     Disconnected,
-    /// What came is no message of this channel.
+    /// The bytes received are not a message of this channel.
     Corrupt(Corrupt),
-    /// The kernel refuses.
+    /// The system call failed.
     Io(io::Error),
 }
 
 /// Why no message was received in time.
 #[derive(Debug)]
 pub enum RecvTimeoutError {
-    /// The time is up. What has come of a message is kept for the next call.
+    /// The time is up. A partly received message is kept for the next call.
     Timeout,
     /// As [`RecvError::Disconnected`].
     Disconnected,
@@ -54,33 +54,33 @@ pub enum RecvTimeoutError {
     Io(io::Error),
 }
 
-/// What is wrong with the bytes that came.
+/// What is wrong with the bytes received.
 #[derive(Debug)]
 pub enum Corrupt {
-    /// A frame announces a payload longer than any may be.
+    /// A frame announces a payload that is too long.
     TooLong {
-        /// What it announces, in bytes.
+        /// The announced length, in bytes.
         length: usize,
     },
-    /// The sender ended within a frame.
+    /// The sender exited in the middle of a frame.
     Cut {
-        /// How many bytes of the frame came.
+        /// How many bytes of the frame arrived.
         after: usize,
     },
     /// Bytes were changed, lost or mixed with others on the way.
     Checksum {
-        /// The checksum that came with the frame.
+        /// The checksum in the frame.
         announced: u32,
-        /// The checksum of what came.
+        /// The checksum of the bytes that arrived.
         found: u32,
     },
-    /// The frame came whole, and is no value of the receiver's type.
+    /// The frame arrived whole, but is not a value of the receiver's type.
     Decode(postcard::Error),
-    /// The frame came whole, and a part of it cannot be had here, and why.
+    /// The frame arrived whole, but part of it was refused, for this reason.
     Refused(String),
-    /// The frame goes on behind its message.
+    /// The frame has trailing bytes after its message.
     TooMany {
-        /// How many bytes there are too many.
+        /// How many trailing bytes there are.
         bytes: usize,
     },
 }
@@ -89,21 +89,21 @@ impl fmt::Display for SendError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SendError::Disconnected => {
-                formatter.write_str("the receiver is gone: nobody would read")
+                formatter.write_str("the receiver is gone")
             }
             SendError::TooLong { length, longest } => write!(
                 formatter,
-                "a message is {length} bytes long, and {longest} are the \
-                 most: send it in parts, or as a Mapping"
+                "a message of {length} bytes is too long, the maximum is \
+                 {longest}: send it in parts, or as a Mapping"
             ),
             SendError::Encode(error) => {
-                write!(formatter, "a message could not be encoded: {error}")
+                write!(formatter, "cannot encode a message: {error}")
             }
             SendError::Refused(reason) => {
-                write!(formatter, "a message could not be sent: {reason}")
+                write!(formatter, "cannot send a message: {reason}")
             }
             SendError::Io(error) => {
-                write!(formatter, "a message could not be sent: {error}")
+                write!(formatter, "cannot send a message: {error}")
             }
         }
     }
@@ -123,7 +123,7 @@ impl fmt::Display for RecvTimeoutError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RecvTimeoutError::Timeout => {
-                formatter.write_str("no whole message came in time")
+                formatter.write_str("no whole message arrived in time")
             }
             RecvTimeoutError::Disconnected => formatter.write_str(NO_MORE),
             RecvTimeoutError::Corrupt(corrupt) => corrupt.fmt(formatter),
@@ -132,13 +132,13 @@ impl fmt::Display for RecvTimeoutError {
     }
 }
 
-const NO_MORE: &str = "the sender is gone: no more will come";
+const NO_MORE: &str = "the sender is gone: no more messages will come";
 
 fn not_received(
     error: &io::Error,
     formatter: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
-    write!(formatter, "a message could not be received: {error}")
+    write!(formatter, "cannot receive a message: {error}")
 }
 
 impl fmt::Display for Corrupt {
@@ -146,29 +146,29 @@ impl fmt::Display for Corrupt {
         match self {
             Corrupt::TooLong { length } => write!(
                 formatter,
-                "a frame of {length} bytes was announced, and \
-                 {LONGEST_PAYLOAD} are the most"
+                "a frame announces {length} bytes, the maximum is \
+                 {LONGEST_PAYLOAD}"
             ),
             Corrupt::Cut { after } => write!(
                 formatter,
-                "a frame was cut after {after} bytes: its sender ended"
+                "a frame was cut off after {after} bytes: its sender exited"
             ),
             Corrupt::Checksum { announced, found } => write!(
                 formatter,
-                "a frame's checksum is {found:#010x}, and {announced:#010x} \
-                 was announced: has the channel more than one sender?"
+                "a frame announces the checksum {announced:#010x}, but has \
+                 {found:#010x}: does the channel have more than one sender?"
             ),
             Corrupt::Refused(reason) => {
                 write!(formatter, "a message was refused: {reason}")
             }
             Corrupt::Decode(error) => write!(
                 formatter,
-                "a frame could not be decoded: {error}: are both ends of the \
-                 same type?"
+                "cannot decode a frame: {error}: do both ends have the same \
+                 type?"
             ),
             Corrupt::TooMany { bytes } => write!(
                 formatter,
-                "a frame has {bytes} bytes too many: are both ends of the \
+                "a frame has {bytes} trailing bytes: do both ends have the \
                  same type?"
             ),
         }
@@ -203,8 +203,8 @@ impl From<RecvError> for RecvTimeoutError {
     }
 }
 
-// The texts name their causes, so none is given as a source: it would be
-// told twice.
+// The texts include their causes, so `source` returns none: they would be
+// printed twice.
 impl Error for SendError {}
 impl Error for RecvError {}
 impl Error for RecvTimeoutError {}

@@ -1,21 +1,21 @@
-//! What travels between processes: a message in its frame.
+//! What travels between processes: messages in frames.
 //!
-//! | bytes | hold |
+//! | bytes | contain |
 //! |---|---|
-//! | 4 | how many bytes the payload has, little-endian |
+//! | 4 | the length of the payload in bytes, little-endian |
 //! | 4 | the CRC-32 of these four bytes and the payload, little-endian |
 //! | … | the payload: the message as `postcard` encodes it |
 //!
-//! A frame is received as it was sent, or refused. The kernel garbles
-//! nothing, but a second sender on the same pipe tears frames apart.
+//! A frame is received as it was sent, or refused. The kernel does not corrupt
+//! data, but a second sender on the same pipe tears frames apart.
 //!
-//! What a frame announces allocates nothing: memory is had as bytes come, and
-//! `postcard` lets a sequence claim no more elements than there are bytes
-//! left, and a map no more than 1 MiB at first. Two things no frame can
-//! prevent: a sequence whose elements take no bytes, a `Vec<()>`, costs time
-//! without end if its length says so, and a type that contains itself is
-//! decoded as deep as the bytes say, beyond any stack. So do not send such
-//! types where the sender is not trusted.
+//! An announced length allocates nothing: memory is allocated as bytes arrive,
+//! and `postcard` lets a sequence claim no more elements than there are bytes
+//! left, and a map no more than 1 MiB at first. Two things no frame format can
+//! prevent: a sequence of elements that take no bytes, such as `Vec<()>`, takes
+//! as long to decode as its length says; and a recursive type is decoded as
+//! deep as the bytes say, beyond any stack. So do not use such types if you do
+//! not trust the sender.
 
 use std::{
     io::{self, ErrorKind, Read},
@@ -29,17 +29,15 @@ use crate::{
     share::descriptor,
 };
 
-/// In bytes. A longer payload is refused: it would be a fault, or an attack
-/// on memory.
+/// In bytes. A longer payload is refused as a fault, or an attack on memory.
 pub(crate) const LONGEST_PAYLOAD: usize = 64 << 20;
 
 const HEADER: usize = 8;
 
-/// How much memory a frame gets before any of its bytes came.
+/// How much memory a frame gets before any of its bytes have arrived.
 const LEAST_ROOM: usize = 4096;
 
-/// Makes the frame of `message` in the memory of `frame`, which an error
-/// leaves empty.
+/// Encodes the frame of `message` into `frame`, which is empty after an error.
 pub(crate) fn encode(
     message: &impl Serialize,
     frame: &mut Vec<u8>,
@@ -62,7 +60,7 @@ pub(crate) fn encode(
     Ok(())
 }
 
-/// Writes the header for the payload behind it.
+/// Writes the header for the payload after it.
 fn seal(frame: &mut [u8]) {
     let (header, payload) = frame.split_at_mut(HEADER);
     let length = (payload.len() as u32).to_le_bytes();
@@ -70,7 +68,7 @@ fn seal(frame: &mut [u8]) {
     header[4..].copy_from_slice(&checksum(length, payload).to_le_bytes());
 }
 
-/// The message of a whole frame.
+/// Decodes the message of a whole frame.
 pub(crate) fn decode<T: DeserializeOwned>(frame: &[u8]) -> Result<T, Corrupt> {
     let cut = Corrupt::Cut { after: frame.len() };
     let Some((header, payload)) = frame.split_first_chunk() else {
@@ -101,7 +99,7 @@ fn nothing_in(rest: &[u8]) -> Result<(), Corrupt> {
     }
 }
 
-/// The payload's length, if it may be as long.
+/// The payload's length, if it is allowed.
 fn length_in(header: &[u8; HEADER]) -> Result<usize, Corrupt> {
     let [a, b, c, d, ..] = *header;
     match u32::from_le_bytes([a, b, c, d]) as usize {
@@ -127,17 +125,17 @@ fn checksum(length: [u8; 4], payload: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// The frame that is coming in. It keeps what came of it when a read fails:
-/// the next call goes on there.
+/// The frame that is being received. It keeps the bytes that have arrived if a
+/// read fails, and the next call continues there.
 #[derive(Debug, Default)]
 pub(crate) struct Incoming {
-    /// Kept from frame to frame, and no shorter than what is filled of it.
+    /// Reused from frame to frame, and at least as long as `filled`.
     room: Vec<u8>,
     filled: usize,
 }
 
 impl Incoming {
-    /// The next message. Reads no further than its frame goes.
+    /// The next message. Reads no further than the end of its frame.
     ///
     /// The end of `source` between two frames is `Disconnected`.
     pub(crate) fn receive<T: DeserializeOwned>(
@@ -147,7 +145,7 @@ impl Incoming {
         Ok(decode(self.frame(source)?)?)
     }
 
-    /// The next frame, whole. Nothing but its length is looked at.
+    /// The next whole frame. Only its length is checked.
     pub(crate) fn frame(
         &mut self,
         source: &mut impl Read,
@@ -158,7 +156,7 @@ impl Incoming {
         Ok(&self.room[..mem::take(&mut self.filled)])
     }
 
-    /// How many bytes the header lacks, or else the payload.
+    /// How many bytes of the header are missing or, if none, of the payload.
     fn missing(&self) -> Result<usize, Corrupt> {
         match self.room[..self.filled].first_chunk() {
             None => Ok(HEADER - self.filled),
@@ -166,8 +164,8 @@ impl Incoming {
         }
     }
 
-    /// Some of the missing bytes: what one call gives. The next goes on
-    /// after a signal as after a short read.
+    /// Reads some of the missing bytes, in one call. After a signal the next
+    /// call continues, as after a short read.
     fn read(
         &mut self,
         missing: usize,
@@ -185,8 +183,8 @@ impl Incoming {
         }
     }
 
-    /// Room for some of the missing bytes: where there is none, for as many
-    /// as have come already.
+    /// Room for some of the missing bytes. If there is none, makes room for as
+    /// many bytes as have already arrived.
     fn room_for(&mut self, missing: usize) -> &mut [u8] {
         if self.filled == self.room.len() {
             let more = missing.min(self.filled.max(LEAST_ROOM));
@@ -197,8 +195,7 @@ impl Incoming {
     }
 }
 
-/// A sender that ended with something unread resets its socket, and is gone
-/// no less.
+/// A sender that exits with unread data resets its socket, and is just as gone.
 fn no_more_is_no_error(read: io::Result<usize>) -> io::Result<usize> {
     match read {
         Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(0),

@@ -1,4 +1,4 @@
-//! The sending end for one who must not wait.
+//! A sending end that never waits.
 
 use std::{
     collections::VecDeque,
@@ -12,39 +12,39 @@ use serde::Serialize;
 use super::{Receiver, SendError};
 use crate::channel::frame::{LONGEST_PAYLOAD, encode};
 
-/// A pipe whose sender never waits: what there is no room for is kept, and
-/// sent later.
+/// A channel over a pipe whose sender never waits: messages that do not fit are
+/// queued, and sent later.
 ///
 /// # Errors
 ///
-/// Fails if the kernel gives no pipe.
+/// Fails if the kernel cannot create a pipe.
 pub fn outbox<T>() -> io::Result<(Outbox<T>, Receiver<T>)> {
     let (reader, pipe) = io::pipe()?;
-    // A flag of this end alone: the other still waits for what comes.
+    // This flag is for this end alone: the receiver still waits for messages.
     ioctl_fionbio(&pipe, true)?;
     let (kept, frame) = (VecDeque::new(), Vec::new());
     let outbox = Outbox { pipe, kept, frame, message: PhantomData };
     Ok((outbox, Receiver::of(reader)))
 }
 
-/// The end that sends. It stays in the process that made it.
+/// The sending end. It stays in the process that created it.
 #[derive(Debug)]
 pub struct Outbox<T> {
     pipe: PipeWriter,
-    /// What there was no room for.
+    /// Bytes that did not fit into the pipe yet.
     kept: VecDeque<u8>,
-    /// Memory for the next frame.
+    /// Reused from message to message.
     frame: Vec<u8>,
     message: PhantomData<fn(&T)>,
 }
 
 impl<T: Serialize> Outbox<T> {
-    /// Sends a message, or keeps what there is no room for. A message is
-    /// refused while more is kept than the longest of them has.
+    /// Sends a message, or queues what does not fit. A message is refused while
+    /// more bytes are queued than the longest message has.
     ///
     /// # Errors
     ///
-    /// See [`SendError`]: a message that is refused is an `Io` of the kind
+    /// See [`SendError`]. The error of a refused message is `Io`, of the kind
     /// `WouldBlock`.
     pub fn send(&mut self, message: &T) -> Result<(), SendError> {
         if self.kept.len() > LONGEST_PAYLOAD {
@@ -57,7 +57,7 @@ impl<T: Serialize> Outbox<T> {
 }
 
 impl<T> Outbox<T> {
-    /// Sends as much of what is kept as there is room for by now.
+    /// Sends as much of the queue as fits into the pipe now.
     ///
     /// # Errors
     ///
@@ -89,7 +89,7 @@ mod tests {
         for message in [&long, &vec![1], &long] {
             outbox.send(message).unwrap();
         }
-        assert!(outbox.kept.len() > long.len(), "more than a pipe holds");
+        assert!(outbox.kept.len() > long.len(), "more than fits into a pipe");
         for message in [&long, &vec![1], &long] {
             let received = loop {
                 outbox.flush().unwrap();

@@ -1,4 +1,4 @@
-//! A receiver's end of a pipe: frames come in, in time or not.
+//! A receiver's end of a pipe: reads frames, with or without a deadline.
 
 use std::{
     io::{self, BufReader, ErrorKind, PipeReader, Read},
@@ -12,12 +12,11 @@ use serde::de::DeserializeOwned;
 use super::RecvError;
 use crate::channel::frame::Incoming;
 
-/// As much as a pipe holds, unless it is told otherwise (pipe(7)): so one
-/// read can empty it.
+/// The default capacity of a pipe (pipe(7)): so one read can empty it.
 const BUFFER: usize = 64 << 10;
 
-/// Frames that come one after the other, without borders. It reads ahead, or
-/// each message would cost two calls of the kernel: one for its header.
+/// A stream of frames. It reads ahead; otherwise each message would cost two
+/// system calls, one of them for its header.
 #[derive(Debug)]
 pub(super) struct Stream {
     reader: BufReader<PipeReader>,
@@ -30,8 +29,9 @@ impl Stream {
         Stream { reader, incoming: Incoming::default() }
     }
 
-    /// The next message. It is an `Io` error of the kind `TimedOut` if it has
-    /// not come whole by the deadline; without one, this waits forever.
+    /// The next message. Fails with an `Io` error of the kind `TimedOut` if the
+    /// message has not arrived whole by the deadline. Without a deadline, it
+    /// waits forever.
     pub(super) fn receive<T: DeserializeOwned>(
         &mut self,
         deadline: Option<Instant>,
@@ -47,13 +47,13 @@ impl AsFd for Stream {
     }
 }
 
-/// A stream whose reads fail with `TimedOut` from some time on.
+/// A stream whose reads fail with `TimedOut` after the deadline.
 #[derive(Debug)]
 struct Until<'a> {
     reader: &'a mut BufReader<PipeReader>,
     deadline: Option<Instant>,
-    /// When the time is up, one more read may take what is there; but no
-    /// sender is followed who adds to it again and again.
+    /// When the time is up, one more read may take what has arrived, but not
+    /// more: a sender that keeps adding data must not keep us here.
     is_last: bool,
 }
 
@@ -75,16 +75,16 @@ impl Until<'_> {
         if self.is_last || !is_ready(self.reader.get_ref(), left)? {
             return Err(ErrorKind::TimedOut.into());
         }
-        // Not before: a look that a signal interrupts is none.
+        // Only now: a poll that a signal interrupts does not count.
         self.is_last = left.is_zero();
         Ok(())
     }
 }
 
-/// Whether there is something to read within `limit`, be it the end.
+/// Whether there is something to read within `limit`, or the end of the stream.
 fn is_ready(pipe: &PipeReader, limit: Duration) -> io::Result<bool> {
     let mut ends = [PollFd::new(pipe, PollFlags::IN)];
-    // What no clock can count to is no limit.
+    // A time that the clock cannot represent is no limit.
     let limit = Timespec::try_from(limit).ok();
     Ok(poll(&mut ends, limit.as_ref())? > 0)
 }

@@ -14,13 +14,13 @@ use rustix::io::{ioctl_fionbio, write};
 use super::*;
 use crate::{guard::signal::interrupt, start::wire::Wire};
 
-/// Far beyond what anything here takes, also on a busy machine.
+/// Far longer than anything here takes, even on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// What no pipe has room for.
+/// More than fits into any pipe.
 const MUCH: usize = 4 << 20;
 
-/// A receiver of what is written by hand.
+/// A receiver of bytes that are written by hand.
 fn by_hand<T>() -> (PipeWriter, Receiver<T>) {
     let (reader, writer) = io::pipe().unwrap();
     (writer, Receiver::of(reader))
@@ -32,7 +32,7 @@ fn framed(message: &impl Serialize) -> Vec<u8> {
     frame
 }
 
-/// Does the work on a thread, so that a hang is an error.
+/// Runs `work` on a thread, so that a hang is an error.
 fn soon<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
     let (done, result) = mpsc::channel();
     let worker = thread::spawn(move || done.send(work()));
@@ -100,7 +100,7 @@ fn a_sender_that_waits_is_told_too() {
     assert!(matches!(sent, Err(SendError::Disconnected)), "{sent:?}");
 }
 
-/// To the last byte, so that not even part of a frame can follow.
+/// Fills the pipe to the last byte, so that not even part of a frame fits.
 fn fill(end: &PipeWriter) {
     ioctl_fionbio(end, true).unwrap();
     for bytes in [&[0; 1024][..], &[0]] {
@@ -144,7 +144,7 @@ fn half_a_message_is_cut_by_the_end() {
         writer.write_all(&frame[..half]).unwrap();
         drop(writer);
         let cut = receiver.recv().unwrap_err().to_string();
-        assert!(cut.contains(&format!("cut after {half} bytes")), "{cut}");
+        assert!(cut.contains(&format!("cut off after {half} bytes")), "{cut}");
         assert!(receiver.iter().next().is_none());
     }
 }
@@ -162,7 +162,7 @@ fn no_time_at_all_takes_what_is_there() {
     }
 }
 
-/// Each call takes what there is, until all is there.
+/// Each call takes what has arrived, until all has.
 #[test]
 fn a_long_message_comes_in_many_calls() {
     let (mut sender, mut receiver) = pipe().unwrap();
@@ -209,7 +209,7 @@ fn a_corrupt_stream_is_given_up() {
     assert_eq!(error.kind(), ErrorKind::BrokenPipe, "the sender is told");
 }
 
-/// Of a message that was sent in part, the rest can never follow.
+/// When part of a message was sent, the rest can never follow.
 #[test]
 fn a_torn_message_is_the_last() {
     let (mut sender, mut receiver) = pipe().unwrap();
@@ -219,7 +219,7 @@ fn a_torn_message_is_the_last() {
     let next = sender.send(&vec![]);
     assert!(matches!(next, Err(SendError::Disconnected)), "{next:?}");
     let cut = receiver.recv().unwrap_err().to_string();
-    assert!(cut.contains("cut after"), "{cut}");
+    assert!(cut.contains("cut off after"), "{cut}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! How each of two processes sees whether the other lives.
+//! How each of two processes can see whether the other is alive.
 
 use std::{
     io,
@@ -13,38 +13,40 @@ use serde::{Deserialize, Serialize};
 use crate::share::descriptor;
 
 /// One end of a pair of connected sockets on which nothing is ever sent.
-/// However a process ends, the kernel closes its end.
+/// However a process exits, the kernel closes its end.
 ///
-/// It is for processes that share memory: there, a peer that was killed falls
-/// silent and says nothing. A worker's own lifeline is another matter: by
-/// that one it *ends* with its parent.
+/// It is for processes that share memory: there, a peer that is killed just
+/// falls silent. Do not confuse it with a worker's own lifeline, through which
+/// the worker is *killed* when its parent dies.
 ///
-/// In a job it crosses by itself, as a copy: the sender has to drop its own,
-/// or it would never see the other end closed.
+/// In a job, it is sent as a duplicate. The sender must drop its own copy, or
+/// it would never see the other end closed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Lifeline(#[serde(with = "descriptor")] Arc<OwnedFd>);
 
 impl Lifeline {
-    /// Our end, and the one that a worker gets, to be dropped here then.
+    /// Our end, and the one for a worker, to be dropped here once it is sent.
     ///
     /// # Errors
     ///
-    /// Fails if the kernel gives no sockets.
+    /// Fails if the kernel cannot create the sockets.
     pub fn pair() -> io::Result<(Self, OwnedFd)> {
         let (ours, theirs) = UnixStream::pair()?;
         Ok((OwnedFd::from(ours).into(), theirs.into()))
     }
 
-    /// Whether the other end is closed everywhere. To send nothing shows it:
-    /// nothing crosses, and the one error of connected sockets is that nobody
-    /// is left. A poll(2) has others: it fails in a process that may open no
-    /// descriptors, and "cannot tell" is not "gone".
+    /// Whether the last copy of the other end is closed. An empty send shows
+    /// it: it transfers nothing, and on connected sockets its only error is
+    /// that the other end is gone. A poll(2) can fail for other reasons, for
+    /// example in a process that may open no descriptors, and "cannot tell" is
+    /// not "gone".
     pub fn is_cut(&self) -> bool {
         let quietly = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
         send(&*self.0, &[], quietly).is_err()
     }
 
-    /// How an end of a ring waits for the other, for as long as that lives.
+    /// How one end of a ring waits for the other, as long as the other is
+    /// alive.
     pub fn waiting(&self, manner: Manner) -> Waiting {
         let lifeline = self.clone();
         Waiting::new(manner).with_lifeline(move || !lifeline.is_cut())
@@ -85,7 +87,7 @@ mod tests {
         looking.join().unwrap();
     }
 
-    /// It should not, and that it did must not hide its end.
+    /// It should not send anything; if it does, that must not hide its exit.
     #[test]
     fn is_cut_also_after_the_other_sent_something() {
         let (ours, theirs) = Lifeline::pair().unwrap();

@@ -1,9 +1,8 @@
-//! Workers that are replaced when they die, by the rules of the caller.
+//! Workers that are replaced when they die, by rules of the caller.
 //!
-//! A [`Pool`](crate::Pool) is for many jobs that any of its workers can do,
-//! and has rules of its own. Here each worker has one job for all its life,
-//! and so its death is news to its caller, who decides what becomes of the
-//! job.
+//! A [`Pool`](crate::Pool) is for many jobs that any worker can do, and has its
+//! own rules. Here each worker has a single job for its whole life, so its
+//! death is reported to the caller, who decides what happens to the job.
 
 use std::{process::ExitStatus, time::Duration};
 
@@ -15,8 +14,8 @@ use crate::{
     start::scope::{JoinHandle, Scope},
 };
 
-/// A worker for each job. Of each worker it keeps what its heir would be
-/// told, the worker that takes its place if it dies.
+/// A worker for each job. For each worker, it keeps the job of its heir: the
+/// worker that will replace it if it dies.
 #[derive(Debug)]
 pub struct Supervisor<'scope, J, A> {
     scope: &'scope Scope,
@@ -25,22 +24,22 @@ pub struct Supervisor<'scope, J, A> {
     parked: Vec<Member<'scope, J, A>>,
 }
 
-/// What became of one worker, or of all.
+/// What happened to one worker, or to all.
 #[derive(Debug)]
 pub enum News<J> {
-    /// One has answered. It stays, parked, until all are joined.
+    /// A worker has answered. It stays parked until all are joined.
     Answered,
-    /// One died before it answered.
+    /// A worker died before it answered.
     Died {
-        /// The job of its heir, which is not spawned yet.
+        /// The job of its heir, which has not been spawned yet.
         heir: J,
-        /// How it died.
+        /// Its exit status.
         how: ExitStatus,
     },
-    /// All were silent for too long. They were killed, and so were those that
-    /// had answered.
+    /// All workers were silent for too long. They have been killed, including
+    /// those that had answered.
     Hung {
-        /// The jobs of their heirs, none of which is spawned yet.
+        /// The jobs of their heirs, which have not been spawned yet.
         heirs: Vec<J>,
     },
 }
@@ -49,14 +48,14 @@ pub enum News<J> {
 type Member<'scope, J, A> = (J, JoinHandle<'scope, A>);
 
 impl<'scope, J: Serialize, A: DeserializeOwned> Supervisor<'scope, J, A> {
-    /// A supervisor of no workers. `heir` turns the job of a worker that was
-    /// spawned into the job of its heir.
+    /// A supervisor without workers. `heir` turns the job of a spawned worker
+    /// into the job of its heir.
     pub fn new(scope: &'scope Scope, heir: fn(J) -> J) -> Self {
         let (running, parked) = (Vec::new(), Vec::new());
         Supervisor { scope, heir, running, parked }
     }
 
-    /// Starts a worker on `job`.
+    /// Starts a worker for `job`.
     ///
     /// # Errors
     ///
@@ -67,8 +66,8 @@ impl<'scope, J: Serialize, A: DeserializeOwned> Supervisor<'scope, J, A> {
         Ok(())
     }
 
-    /// Waits until a worker answers or dies, or until `patience` is over;
-    /// nothing once all have answered.
+    /// Waits until a worker answers or dies, at most for `patience`; `None`
+    /// once all have answered.
     ///
     /// # Errors
     ///
@@ -90,14 +89,14 @@ impl<'scope, J: Serialize, A: DeserializeOwned> Supervisor<'scope, J, A> {
         Ok(Some(News::Answered))
     }
 
-    /// The process ids of the workers that there are.
+    /// The process ids of the current workers.
     pub fn ids(&self) -> Vec<u32> {
         let all = self.running.iter().chain(&self.parked);
         all.map(|(_, handle)| handle.id()).collect()
     }
 
-    /// Lets the workers go that have answered, and reaps them: their answers,
-    /// in the order in which they came. The others are killed.
+    /// Tells the workers that have answered to exit, reaps them, and returns
+    /// their answers in order of arrival. The others are killed.
     ///
     /// # Errors
     ///
@@ -106,7 +105,7 @@ impl<'scope, J: Serialize, A: DeserializeOwned> Supervisor<'scope, J, A> {
         self.parked.into_iter().map(|(_, handle)| handle.join()).collect()
     }
 
-    /// A handle that is dropped kills its worker.
+    /// Dropping a handle kills its worker.
     fn kill_all(&mut self) -> Vec<J> {
         let all = self.parked.drain(..).chain(self.running.drain(..));
         all.map(|(heir, _handle)| heir).collect()

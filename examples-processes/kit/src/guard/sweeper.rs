@@ -1,30 +1,32 @@
-//! Who takes a segment's name away when its owner cannot.
+//! Removes a segment's name when its owner cannot.
 //!
-//! The name of shared memory outlives its owner: after a SIGKILL no drop and
-//! no handler runs, and /dev/shm keeps the memory until the next boot. So the
-//! owner holds a lock on the file (flock(2)) for as long as it lives, and the
-//! kernel takes the lock back, however the owner ends. There is one rule:
-//! **a name is removed only by a process that has the lock.** That is
+//! The name of shared memory outlives its owner: after a SIGKILL no drop and no
+//! handler runs, and /dev/shm keeps the memory until the next boot. So the
+//! owner holds a lock on the file (flock(2)) for as long as it lives, and
+//! however it exits, the kernel releases the lock. There is one rule: **only a
+//! process that holds the lock removes the name.** That is
 //!
 //! 1. the owner, when it drops the segment;
-//! 2. its sweeper, this program once more, which does nothing but wait for
-//!    the lock. It is in a process group of its own, and all signals are
-//!    blocked in it: it survives a Ctrl-C, a `kill` of the owner's group, and
-//!    the SIGTERM to all processes with which `systemctl stop` begins;
-//! 3. if the sweeper was killed as well, the next program to create a segment.
+//! 2. its sweeper, another process of this program that only waits for the
+//!    lock. It is in its own process group and blocks all signals: it survives
+//!    a Ctrl-C, a `kill` of the owner's group, and the SIGTERM to all processes
+//!    with which `systemctl stop` starts;
+//! 3. if the sweeper was killed as well, the next program that creates a
+//!    segment.
 //!
 //! A file that cannot be opened or locked is left alone: "cannot tell" is not
 //! "dead". A cleaner that is killed at any moment loses the lock and nothing
-//! else, and the next one goes on.
+//! else, and the next one takes over.
 //!
-//! What remains: where owner and sweeper are killed at once, as at the end of
-//! a container, the name and its memory stay until some program with the same
-//! /dev/shm, in whatever container, creates a segment.
+//! A gap remains: if owner and sweeper are killed together, as when a container
+//! exits, the name and its memory stay until a program with the same /dev/shm,
+//! in any container, creates a segment.
 //!
-//! The rejected alternative is a name that tells its owner's process id and
-//! time of birth: a process that cannot look them up, for lack of a descriptor
-//! or from another namespace, takes the living for dead. CPython's
-//! `multiprocessing.resource_tracker` has the sweeper, and not the lock.
+//! The rejected alternative is a name that contains its owner's process id and
+//! start time: a process that cannot look these up, because it has no
+//! descriptor left or is in another namespace, takes a live owner for dead.
+//! CPython's `multiprocessing.resource_tracker` has the sweeper, but not the
+//! lock.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -56,10 +58,10 @@ use crate::{share::room, share::segment::FOLDER, start::child::this_program};
 /// The first argument of a sweeper.
 pub(crate) const SWEEPER: &str = "process-kit-sweeper";
 
-/// What all names begin with.
+/// The prefix of all names.
 const PREFIX: &str = "process-kit.segment.";
 
-/// A file in /dev/shm with its name, and the lock by which they are ours.
+/// A file in /dev/shm with its name, and the lock that makes it ours.
 #[derive(Debug)]
 pub(crate) struct Claim {
     name: String,
@@ -70,16 +72,16 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// `size` bytes of zero, reserved, under a new name. They are locked and
-    /// watched before they have it, so there is no moment at which the name
-    /// could be left behind, or be taken for one that was.
+    /// `size` zeroed bytes, reserved, under a new name. The file is locked and
+    /// watched before it gets the name, so at no moment could the name be left
+    /// behind, or be mistaken for an orphan.
     pub(crate) fn new(size: usize) -> Result<Self> {
-        let file = nameless().context("no file can be made in /dev/shm")?;
+        let file = nameless().context("cannot create a file in /dev/shm")?;
         room::reserve(&file, size).with_context(|| {
-            format!("{size} bytes of shared memory do not fit into {FOLDER}")
+            format!("cannot reserve {size} bytes of shared memory in {FOLDER}")
         })?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)
-            .context("a file in /dev/shm cannot be locked")?;
+            .context("cannot lock a file in /dev/shm")?;
         let name = new_name();
         let sweeper = watch(&file, &name)?;
         let claim = Claim { name, file, sweeper };
@@ -92,8 +94,8 @@ impl Claim {
     }
 }
 
-/// Errors are ignored here: what cannot be done now, the next program to
-/// create a segment does.
+/// Errors are ignored: what cannot be cleaned up now, the next program that
+/// creates a segment cleans up.
 impl Drop for Claim {
     fn drop(&mut self) {
         let _ = remove(self.name.as_ref(), &self.file);
@@ -102,7 +104,7 @@ impl Drop for Claim {
     }
 }
 
-/// Plays the sweeper of the file on stdin, to the end.
+/// Runs the sweeper of the file on stdin, until it exits.
 pub(crate) fn sweep(mut arguments: impl Iterator<Item = OsString>) -> ! {
     let file = io::stdin();
     let lock = || flock(&file, FlockOperation::LockExclusive);
@@ -117,7 +119,7 @@ pub(crate) fn sweep_orphans() -> io::Result<()> {
     for entry in fs::read_dir(FOLDER)? {
         let name = entry?.file_name();
         if name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
-            // An error means that nothing is known of its owner.
+            // An error means that its owner may be alive.
             let _left_alone = sweep_orphan(&name);
         }
     }
@@ -132,8 +134,8 @@ fn sweep_orphan(name: &OsStr) -> io::Result<()> {
     remove(name, &file)
 }
 
-/// Removes the name of a file whose lock we have. If it is the name of
-/// another file by now, or of none, it is not ours.
+/// Removes the name of a file whose lock we hold. If the name now belongs to
+/// another file, or to none, it is not ours.
 fn remove(name: &OsStr, file: impl AsFd) -> io::Result<()> {
     let (path, ours) = (path(name), fstat(file)?);
     let found = lstat(&path)?;
@@ -147,14 +149,14 @@ fn path(name: &OsStr) -> PathBuf {
     Path::new(FOLDER).join(name)
 }
 
-/// A name that no segment has, or had. It tells people whose it is.
+/// A unique name. For people who read it, it shows the owner.
 fn new_name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let (count, now) = (COUNT.fetch_add(1, Relaxed), monotonic().as_nanos());
     format!("{PREFIX}{}.{now}.{count}", id())
 }
 
-/// A file without a name so far.
+/// A file that has no name yet.
 fn nameless() -> io::Result<File> {
     OpenOptions::new()
         .read(true)
@@ -164,40 +166,42 @@ fn nameless() -> io::Result<File> {
         .open(FOLDER)
 }
 
-/// Gives a file its name, if no other has it.
+/// Gives a file its name, if no other file has it.
 fn give(name: &str, file: &File) -> Result<()> {
     let name = path(name.as_ref());
     linkat(CWD, link_to(file), CWD, &name, AtFlags::SYMLINK_FOLLOW)
-        .with_context(|| format!("no file {}", name.display()))
+        .with_context(|| format!("cannot create {}", name.display()))
 }
 
-/// By which an open file can be opened once more, or be given a name.
+/// A path through which an open file can be reopened, or be given a name.
 fn link_to(file: &File) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
-/// Starts the sweeper of a file. The file that it gets is opened once more:
-/// the lock of ours would be its own.
+/// Starts the sweeper of a file. The sweeper gets the file reopened: if it
+/// shared our open file, it would already hold our lock.
 fn watch(file: &File, name: &str) -> Result<Child> {
     let theirs = File::open(link_to(file))
-        .context("a file in /dev/shm cannot be opened once more")?;
+        .context("cannot reopen a file in /dev/shm")?;
     let mut sweeper = this_program();
     sweeper
         .args([SWEEPER, name])
         .stdin(theirs)
         .stdout(Stdio::null())
         .process_group(0);
-    spawn_deaf(&mut sweeper).context("no sweeper can be started")
+    spawn_deaf(&mut sweeper).context("cannot start a sweeper")
 }
 
-/// Starts a process in which all signals are blocked, from its first
-/// instruction on: it inherits the mask of the thread that starts it.
+/// Starts a process that blocks all signals from its first instruction on: it
+/// inherits the signal mask of the thread that starts it.
 fn spawn_deaf(command: &mut Command) -> io::Result<Child> {
     let mut all = MaybeUninit::uninit();
-    // SAFETY: this fills the set, which is as large as it should be.
+    // SAFETY: the pointer is to a whole `sigset_t`, which `sigfillset` may
+    // write.
     unsafe { libc::sigfillset(all.as_mut_ptr()) };
     let mut before = MaybeUninit::uninit();
-    // SAFETY: the set was filled, and there is room for the one of before.
+    // SAFETY: the first set was filled above; the second has room for the old
+    // mask.
     unsafe {
         libc::pthread_sigmask(
             libc::SIG_SETMASK,
@@ -206,8 +210,8 @@ fn spawn_deaf(command: &mut Command) -> io::Result<Child> {
         )
     };
     let child = command.spawn();
-    // SAFETY: the set of before was filled above: `pthread_sigmask` fails for
-    // no `how` but one that it does not know.
+    // SAFETY: the old mask was filled above, because `pthread_sigmask` fails
+    // only for an unknown `how`.
     unsafe {
         libc::pthread_sigmask(
             libc::SIG_SETMASK,
@@ -225,7 +229,7 @@ mod tests {
 
     use super::*;
 
-    /// A file of this name, which nobody has locked.
+    /// A file with this name that no process has locked.
     fn named(name: &str) -> File {
         let file = nameless().unwrap();
         give(name, &file).unwrap();

@@ -1,11 +1,11 @@
-//! Faults on purpose: workers of a [`Pool`](crate::Pool) that are killed at
-//! the worst moments, by a seed.
+//! Fault injection: kills workers of a [`Pool`](crate::Pool) at the worst
+//! moments, chosen by a seed.
 //!
-//! Each worker is doomed when it is started: to die by SIGKILL as it starts,
-//! at one of three moments, or at one of its deliveries, at one of five. The
-//! supervisor knows the seed too, so it can tell a death that was planned from
-//! one that is the job's own fault, and counts no attempt against the job. It
-//! gets no other help: what it sees of a death is what it would see of any.
+//! Each worker's death by SIGKILL is decided when it is started: either during
+//! its start, at one of three moments, or at one of its deliveries, at one of
+//! five. The supervisor knows the seed, too, so it can tell a planned death
+//! from one that the job caused, and does not charge the job an attempt. It
+//! gets no other help: it sees the same of a planned death as of any other.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -24,37 +24,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::start::child::Child;
 
-/// Which faults, and how many.
+/// Which faults to inject, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chaos {
-    /// The same seed dooms the same workers to the same deaths.
+    /// The same seed gives the same workers the same deaths.
     pub seed: u64,
-    /// How many deliveries a worker lives to see, on average.
+    /// How many deliveries a worker survives, on average.
     pub life: u32,
 }
 
 /// When a worker dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {
-    /// The program is started, and was not told how to begin.
+    /// The program has started and has not been given its setup yet.
     BeforeHello,
-    /// It knows how to begin, and has not said that it is ready.
+    /// It has its setup and has not reported that it is ready.
     BeforeReady,
-    /// A part of that is said.
+    /// That report is partly written.
     MidReady,
-    /// A job is there, and not a byte of it is read.
+    /// A job has arrived, and none of it has been read.
     BeforeRead,
-    /// A part of the job is read.
+    /// The job is partly read.
     MidRead,
-    /// The job is being done.
+    /// The job is running.
     MidWork,
-    /// A part of the answer is written.
+    /// The answer is partly written.
     MidWrite,
-    /// The answer is written.
+    /// The answer is completely written.
     AfterWrite,
 }
 
-/// All moments, in their order.
+/// All moments, in order.
 pub const MOMENTS: [Moment; 8] = [
     Moment::BeforeHello,
     Moment::BeforeReady,
@@ -66,27 +66,27 @@ pub const MOMENTS: [Moment; 8] = [
     Moment::AfterWrite,
 ];
 
-/// What is in store for one worker.
+/// How and when one worker dies.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Doom {
-    /// At which of its deliveries, from 0; at none, if it dies as it starts.
+    /// At which of its deliveries, from 0; `None` if it dies during its start.
     pub(crate) delivery: Option<u64>,
     moment: Moment,
-    /// How far into that moment, in 0 ≤ x < 1.
+    /// How far into that moment, with 0 ≤ x < 1.
     within: f64,
 }
 
-/// The longest that a worker may go on after its work was begun. Work that
-/// is shorter ends, and no answer is sent.
+/// The longest a worker may live after its job has started. If the job finishes
+/// sooner, no answer is sent.
 const LONGEST_WORK: Duration = Duration::from_micros(400);
 
 impl Chaos {
-    /// Some, by this seed: one delivery in ten ends in a death.
+    /// Faults from this seed: one delivery in ten kills its worker.
     pub fn new(seed: u64) -> Self {
         Chaos { seed, life: 10 }
     }
 
-    /// What is in store for the worker that was started as number `serial`.
+    /// The fate of the worker that was started as number `serial`.
     pub(crate) fn doom(self, serial: u64) -> Doom {
         let mut input = Input::new(self.seed, serial);
         let delivery = input.below(self.life.saturating_mul(2)).into();
@@ -100,13 +100,13 @@ impl Chaos {
 }
 
 impl Doom {
-    /// Whether a worker is dead by it that was sent so many jobs.
+    /// Whether this kills a worker within its first `delivered` jobs.
     pub(crate) fn is_met(&self, delivered: u64) -> bool {
         self.delivery.is_none_or(|delivery| delivered > delivery)
     }
 
-    /// Where a worker is started: this is done by its supervisor. In half of
-    /// the cases the hello finds it dead; in the others it is dying.
+    /// Called by the supervisor where it starts a worker. In half of the cases
+    /// the setup arrives at a dead worker, in the others at a dying one.
     pub(crate) fn before_hello(&self, child: &Child) -> anyhow::Result<()> {
         if self.moment == Moment::BeforeHello {
             child.kill()?;
@@ -117,7 +117,7 @@ impl Doom {
         Ok(())
     }
 
-    /// Where a job is about to be read.
+    /// Called before a job is read.
     pub(crate) fn before_work(&self, socket: &UnixStream) -> io::Result<()> {
         match self.moment {
             Moment::BeforeRead => {
@@ -134,7 +134,7 @@ impl Doom {
         }
     }
 
-    /// Where the work begins.
+    /// Called before the job runs.
     pub(crate) fn in_work(&self) -> io::Result<()> {
         if self.moment == Moment::MidWork {
             let moment = LONGEST_WORK.mul_f64(self.within);
@@ -147,7 +147,7 @@ impl Doom {
         Ok(())
     }
 
-    /// Where a report is about to be written.
+    /// Called where a report would be written.
     pub(crate) fn last_words(
         &self,
         frame: &[u8],
@@ -165,7 +165,8 @@ impl Doom {
     }
 }
 
-/// For a job, or for the pool to let go: then it dies with nothing to lose.
+/// Waits for a job, or for the pool to close the socket: then there is no job
+/// to lose.
 fn wait(socket: &UnixStream) -> io::Result<()> {
     let mut ends = [PollFd::new(socket, PollFlags::IN)];
     retry_on_intr(|| poll(&mut ends, None))?;
@@ -173,7 +174,7 @@ fn wait(socket: &UnixStream) -> io::Result<()> {
 }
 
 fn die() -> ! {
-    // An error is impossible: everybody may kill themselves.
+    // This cannot fail: a process may always kill itself.
     let _ = kill_process(getpid(), Signal::KILL);
     loop {
         thread::park();

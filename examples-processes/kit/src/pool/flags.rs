@@ -1,6 +1,6 @@
-//! Two flags for each worker. One is raised by its supervisor, and the worker
-//! looks at it when it likes. The other is raised by the worker when it has a
-//! job, and its supervisor looks at it when the worker is dead.
+//! Two flags for each worker. The supervisor raises one to ask the worker to
+//! stop; the worker polls it. The worker raises the other when it has read a
+//! job; the supervisor looks at it when the worker is dead.
 
 use std::sync::atomic::{
     AtomicU32,
@@ -13,23 +13,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::share::shared::Shared;
 
-/// Flags in memory that the workers map. A look costs what a look at a
-/// thread's flag costs; a message on the wire would cost a call of the
-/// kernel each time that a job asks whether it should go on, and one more for
-/// each job to say that it is taken.
+/// Flags in memory that the workers map. Polling one costs the same as polling
+/// a thread's flag. With messages on the wire instead, a job would pay a system
+/// call each time it asks whether to continue, and another to report that it
+/// was read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Flags(Shared);
 
-/// A worker has a cache line for itself, or workers would slow each other.
+/// Each worker has its own cache line, or workers would slow each other down.
 const STRIDE: usize = LINE;
 
 impl Flags {
-    /// All of them lowered.
+    /// All flags, lowered.
     pub(crate) fn new(count: usize) -> Result<Self> {
         Ok(Flags(Shared::new(count * STRIDE)?))
     }
 
-    /// For how many workers they are.
+    /// The number of workers.
     pub(crate) fn count(&self) -> usize {
         self.0.bytes().len() / STRIDE
     }
@@ -46,19 +46,20 @@ impl Flags {
         stop.load(Acquire) != 0
     }
 
-    /// Says that a worker has its job: from now on, that may be what kills it.
+    /// Marks that a worker has read its job: from now on, the job may be what
+    /// kills the worker.
     pub(crate) fn take(&self, index: usize) {
         let [_, taken] = self.of(index);
         taken.store(1, Release);
     }
 
-    /// Whether a worker has got the job that it was sent last.
+    /// Whether a worker has read the job that it was sent last.
     pub(crate) fn is_taken(&self, index: usize) -> bool {
         let [_, taken] = self.of(index);
         taken.load(Acquire) != 0
     }
 
-    /// Lowers both of a worker that is about to be sent a job.
+    /// Lowers both flags of a worker, before it is sent a job.
     pub(crate) fn lower(&self, index: usize) {
         for flag in self.of(index) {
             flag.store(0, Release);
@@ -67,16 +68,17 @@ impl Flags {
 
     /// # Panics
     ///
-    /// Panics if there are not so many.
+    /// Panics if there is no such worker.
     fn of(&self, index: usize) -> &[AtomicU32; 2] {
         assert!(index < self.count(), "worker {index} of {}", self.count());
         let start = self.0.bytes().cast::<u8>();
-        // SAFETY: the memory has a stride for each worker, and this is one.
+        // SAFETY: the memory contains `count` strides, and `index` is less than
+        // that.
         let place = unsafe { start.add(index * STRIDE) };
-        // SAFETY: a stride holds both; they are aligned, as a mapping begins
-        // on a page, and live as long as `self`. Others who map it have
-        // nothing but this type to reach them by, and every value of their
-        // bytes is a number.
+        // SAFETY: a stride has room for both flags. They are aligned, because a
+        // mapping starts on a page boundary, and they live as long as `self`.
+        // Other processes that map the memory reach it only through this type,
+        // and every bit pattern is a valid `u32`.
         unsafe { place.cast::<[AtomicU32; 2]>().as_ref() }
     }
 }

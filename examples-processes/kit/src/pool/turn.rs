@@ -1,4 +1,4 @@
-//! A worker's side of a pool: one job after the other.
+//! A worker's side of a pool: it does one job after another.
 
 use std::{
     io::{self, BufReader, ErrorKind, Write as _},
@@ -20,59 +20,59 @@ use crate::{
     start::role::{Reply, take_stdin},
 };
 
-/// What a supervisor says to a worker first.
+/// The first message from a supervisor to a worker: its setup.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Hello {
-    /// One pair for each worker.
+    /// Two flags for each worker.
     pub(crate) flags: Flags,
-    /// How many were started before this one.
+    /// How many workers were started before this one.
     pub(crate) serial: u64,
     pub(crate) chaos: Option<Chaos>,
 }
 
 impl Hello {
-    /// What is in store for the worker that is told so.
+    /// The fate of the worker that receives this.
     pub(crate) fn doom(&self) -> Option<Doom> {
         self.chaos.map(|chaos| chaos.doom(self.serial))
     }
 }
 
-/// What it says from then on.
+/// Every later message: a job.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Delivery<J> {
     pub(crate) id: JobId,
-    /// How many attempts came to nothing.
+    /// How many attempts have failed so far.
     pub(crate) attempt: usize,
     pub(crate) job: J,
 }
 
-/// What a worker says.
+/// A message from a worker to its supervisor.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Report<A> {
     Ready,
     Done(JobId, Reply<A>),
 }
 
-/// A worker's turn at a job.
+/// One attempt at a job.
 #[derive(Debug)]
 pub struct Turn<'worker> {
-    /// Which job it is.
+    /// The id of the job.
     pub id: JobId,
-    /// How many attempts at it came to nothing, this worker's or others'.
+    /// How many attempts at it have failed so far, on any worker.
     pub attempt: usize,
     index: usize,
     flags: &'worker Flags,
 }
 
 impl Turn<'_> {
-    /// Whether the job should stop. It may then return an error, whatever
-    /// it says, and the worker stays.
+    /// Whether the job should stop. If it does, it may return any error, and
+    /// the worker stays.
     pub fn is_cancelled(&self) -> bool {
         self.flags.is_raised(self.index)
     }
 }
 
-/// What a worker has to serve with.
+/// What a worker needs for its jobs.
 struct Post {
     index: usize,
     flags: Flags,
@@ -81,12 +81,12 @@ struct Post {
 }
 
 impl Parent {
-    /// Plays the worker of a [`Pool`](crate::Pool): does each job that comes,
-    /// until the pool lets it go.
+    /// Runs as a worker of a [`Pool`](crate::Pool): does each job that arrives,
+    /// until the pool tells it to exit.
     ///
-    /// An error of `work` reaches the pool as its text. A panic ends the
-    /// worker. The worker ends with its parent, even in the middle of a job:
-    /// no destructor of its own runs then.
+    /// If `work` returns an error, the pool gets its text. A panic ends the
+    /// worker. If the parent dies, the worker is killed, even in the middle of
+    /// a job: then none of its destructors run.
     pub fn serve_each<J: DeserializeOwned, A: Serialize>(
         mut self,
         work: impl FnMut(J, &Turn) -> Result<A>,
@@ -96,19 +96,20 @@ impl Parent {
             Ok(None) => Ok(()),
             Err(error) => Err(error),
         };
-        demo::status(served.context("a worker lost its pool"))
+        demo::status(served.context("a worker cannot reach its pool"))
     }
 
     fn take_post(&mut self) -> Result<Option<Post>> {
-        let wire = take_stdin().context("stdin is not its wire")?;
+        let wire = take_stdin().context("stdin is not the wire")?;
         let Some(hello) = self.arrive::<Hello>(&wire)? else {
             return Ok(None);
         };
         let (doom, flags) = (hello.doom(), hello.flags);
         ensure!(self.index < flags.count(), "no such worker");
         let socket = UnixStream::from(OwnedFd::from(wire));
-        // A copy that only the kernel closes: or the pool would hear of a
-        // panic as it unwinds, and kill what is about to say how it ends.
+        // A duplicate that only the kernel closes: otherwise a panic would
+        // close the socket as it unwinds, and the pool would kill the worker
+        // before its own exit status could tell how it died.
         mem::forget(socket.try_clone()?);
         Ok(Some(Post { index: self.index, flags, socket, doom }))
     }
@@ -134,7 +135,7 @@ impl Post {
                 Err(RecvError::Disconnected) => return Ok(()),
                 received => received?,
             };
-            // From here on the job may be what kills this worker.
+            // From here on, the job may be what kills this worker.
             self.flags.take(self.index);
             let Delivery { id, attempt, job } = frame::decode(frame)?;
             doom.map_or(Ok(()), |doom| doom.in_work())?;
@@ -150,7 +151,7 @@ impl Post {
         Ok(())
     }
 
-    /// Whether there is still somebody to send to.
+    /// Returns whether the supervisor is still there.
     fn send<A: Serialize>(
         &self,
         report: &Report<A>,

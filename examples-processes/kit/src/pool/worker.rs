@@ -24,33 +24,33 @@ use crate::{
     start::role::{Assignment, POOL_WORKER},
 };
 
-/// A worker process, and what it is at.
+/// A worker process and its state.
 #[derive(Debug)]
 pub(super) struct Worker<J, A> {
-    /// How many were started before it, in all.
+    /// How many workers were started before it.
     pub(super) serial: u64,
-    /// How many jobs it was sent.
+    /// How many jobs it has been sent.
     pub(super) delivered: u64,
     pub(super) state: State<J>,
     pub(super) link: Link<Report<A>>,
     child: Child,
-    /// The worker is killed when this is closed.
+    /// Closing this kills the worker.
     _lifeline: PipeWriter,
 }
 
-/// What a worker is at.
+/// What a worker is doing.
 #[derive(Debug)]
 pub(super) enum State<J> {
-    /// It has until then to say that it is ready.
+    /// It has to report that it is ready by then.
     Starting(Option<Instant>),
     Idle,
     Busy(Attempt<J>),
-    /// It was killed, for this reason if one is known. Only its death is
-    /// waited for.
+    /// It was killed, for this reason if there is one. The pool only waits for
+    /// its death.
     Condemned(Option<Attempt<J>>, Option<String>),
 }
 
-/// A job in a worker's hands.
+/// A job that a worker is doing.
 #[derive(Debug)]
 pub(super) struct Attempt<J> {
     pub(super) entry: Entry<J>,
@@ -58,8 +58,8 @@ pub(super) struct Attempt<J> {
 }
 
 impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
-    /// Starts one. That it dies at once is no error here: its death is told
-    /// as any other.
+    /// Starts a worker. If it dies at once, that is not an error here: its
+    /// death is reported like any other.
     pub(super) fn start(
         index: usize,
         hello: Hello,
@@ -67,7 +67,7 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
     ) -> Result<Self> {
         let serial = hello.serial;
         let (child, wire) = start(POOL_WORKER)?;
-        let (line, lifeline) = io::pipe().context("no pipe for a lifeline")?;
+        let (line, lifeline) = io::pipe().context("cannot open a lifeline")?;
         if let Some(doom) = hello.doom() {
             doom.before_hello(&child)?;
         }
@@ -88,7 +88,7 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
         self.child.id()
     }
 
-    /// Whether it can be given jobs, sooner or later.
+    /// Whether it has started: it is idle or busy.
     pub(super) fn is_ready(&self) -> bool {
         matches!(self.state, State::Idle | State::Busy(_))
     }
@@ -101,7 +101,7 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
         matches!(self.state, State::Condemned(..))
     }
 
-    /// When it is time to stop it, or to try another way.
+    /// When to stop it, or to try the next way.
     pub(super) fn due(&self) -> Option<Instant> {
         match &self.state {
             State::Busy(attempt) => attempt.watch.due(),
@@ -110,8 +110,8 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
         }
     }
 
-    /// Two things to wait for: news, and its death. What the condemned say is
-    /// not heard.
+    /// The two events to wait for: news, and its death. A condemned worker's
+    /// messages are ignored.
     pub(super) fn ends(&self) -> [PollFd<'_>; 2] {
         let death = || death(self.child.pidfd(), &self.link);
         let news = match (self.is_condemned(), self.link.is_sending()) {
@@ -124,7 +124,7 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
         [news, death()]
     }
 
-    /// Sends a job; gives it back if it has no encoding.
+    /// Sends a job; returns it if it cannot be encoded.
     pub(super) fn deliver(
         &mut self,
         entry: Entry<J>,
@@ -148,21 +148,22 @@ impl<J: Serialize, A: DeserializeOwned> Worker<J, A> {
     }
 
     pub(super) fn terminate(&self) -> Result<()> {
-        self.child.signal(Signal::TERM).context("no SIGTERM can be sent")
+        self.child.signal(Signal::TERM).context("cannot send SIGTERM")
     }
 
-    /// Kills it, unless it is dead already, and what it has started. Its
-    /// death is for others to wait for.
+    /// Kills it, unless it is already dead, and the processes it started. Does
+    /// not wait for its death.
     pub(super) fn kill(&self) -> Result<()> {
-        self.child.kill().context("no SIGKILL can be sent")
+        self.child.kill().context("cannot send SIGKILL")
     }
 
-    /// Reaps it, which is dead.
+    /// Reaps it; it must be dead.
     pub(super) fn reap(&mut self) -> Result<ExitStatus> {
         self.child.reap()
     }
 
-    /// Lets a worker go that is idle. It has until then to end.
+    /// Reaps an idle worker that was told to exit. It is killed if it has not
+    /// exited by `deadline`.
     pub(super) fn release(&mut self, deadline: Option<Instant>) -> Result<()> {
         self.child.reap_until(deadline).map(drop)
     }

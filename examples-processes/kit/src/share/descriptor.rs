@@ -1,8 +1,8 @@
 //! Open descriptors as fields of a job or an answer.
 //!
-//! The number of a descriptor means nothing in another process: the kernel
-//! has to copy the descriptor over, beside the message (`SCM_RIGHTS`,
-//! unix(7)). A field that is marked with this module crosses in that way:
+//! The number of a descriptor means nothing in another process: the kernel has
+//! to duplicate the descriptor there, alongside the message (`SCM_RIGHTS`,
+//! unix(7)). A field marked with this module is sent that way:
 //!
 //! ```
 //! use std::io::PipeWriter;
@@ -15,13 +15,14 @@
 //! }
 //! ```
 //!
-//! In the bytes stands its place among those that go along, which the
-//! receiver checks: each can be taken once, and only if it came.
+//! The encoded bytes contain its position among the descriptors of the message,
+//! which the receiver checks: each descriptor can be taken once, and only if it
+//! arrived.
 //!
-//! An encoder has no room for them, so they wait in a table of this thread
-//! while one message is encoded or decoded. The rejected alternative is to
-//! have them taken by hand, in the order in which they were lent: nothing
-//! tells if two are mistaken for each other.
+//! An encoder cannot carry descriptors, so they wait in a thread-local table
+//! while a message is encoded or decoded. The rejected alternative is to take
+//! them by hand, in the order in which they were sent: then nothing notices
+//! when two of them are swapped.
 
 use std::{
     cell::RefCell,
@@ -37,20 +38,21 @@ use serde::{
 use crate::channel::{Corrupt, SendError};
 
 thread_local! {
-    /// What goes along with the message at hand, if anything can.
+    /// The descriptors of the current message; `None` if it cannot have any.
     static TABLE: RefCell<Option<Vec<Option<OwnedFd>>>> =
         const { RefCell::new(None) };
 
-    /// Why a part of it was refused. `postcard` keeps no text of an error.
+    /// Why part of it was refused. `postcard` does not keep the text of an
+    /// error.
     static REASON: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Sends a copy of the descriptor along.
+/// Sends a duplicate of the descriptor.
 ///
 /// # Errors
 ///
-/// Fails if nothing can go along with this message, as in a channel or to a
-/// pool, or if this process has too many descriptors.
+/// Fails if descriptors cannot be sent with this message, as in a channel or to
+/// a pool, or if this process has too many descriptors.
 pub fn serialize<S: Serializer>(
     end: &impl AsFd,
     serializer: S,
@@ -59,11 +61,11 @@ pub fn serialize<S: Serializer>(
     serializer.serialize_u8(place)
 }
 
-/// Takes the descriptor that came along.
+/// Takes the descriptor that arrived for this field.
 ///
 /// # Errors
 ///
-/// Fails if it did not come, or was taken already.
+/// Fails if it did not arrive, or was already taken.
 pub fn deserialize<'de, T: From<OwnedFd>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -83,7 +85,7 @@ pub mod optional {
 
     use super::{claim, lend, refuse};
 
-    /// Sends a copy of the descriptor along, if there is one.
+    /// Sends a duplicate of the descriptor, if there is one.
     ///
     /// # Errors
     ///
@@ -97,7 +99,7 @@ pub mod optional {
         place.serialize(serializer)
     }
 
-    /// Takes the descriptor, if one came along for this field.
+    /// Takes the descriptor, if one arrived for this field.
     ///
     /// # Errors
     ///
@@ -112,7 +114,7 @@ pub mod optional {
     }
 }
 
-/// What has to go along with a message, once `encode` is done with it.
+/// Runs `encode`, and returns the descriptors to send with the message.
 pub(crate) fn lent_by(
     encode: impl FnOnce() -> Result<(), SendError>,
 ) -> Result<Vec<OwnedFd>, SendError> {
@@ -122,8 +124,8 @@ pub(crate) fn lent_by(
     encoded.map(|()| lent.into_iter().flatten().collect())
 }
 
-/// What `decode` makes of a message with which these came. It has to take all
-/// of them.
+/// Runs `decode` on a message that these descriptors arrived with. It must take
+/// all of them.
 pub(crate) fn given_to<R>(
     came: Vec<OwnedFd>,
     decode: impl FnOnce() -> Result<R, Corrupt>,
@@ -135,23 +137,23 @@ pub(crate) fn given_to<R>(
     match left.into_iter().flatten().count() {
         0 => decoded,
         left => decoded.and(Err(Corrupt::Refused(format!(
-            "{left} descriptors came along that it does not name"
+            "{left} descriptors arrived that the message does not use"
         )))),
     }
 }
 
-/// Why what came in a field is refused.
+/// An error for a field whose contents are refused.
 pub(crate) fn refused<E: de::Error>(error: anyhow::Error) -> E {
     E::custom(refuse(format!("{error:#}")))
 }
 
-/// Notes why a part of the message at hand is refused.
+/// Records why part of the current message is refused.
 pub(crate) fn refuse(reason: String) -> String {
     REASON.set(Some(reason.clone()));
     reason
 }
 
-/// Why a part of it was refused, if that is why it failed.
+/// Why part of the message was refused, if that is why it failed.
 pub(crate) fn reason() -> Option<String> {
     REASON.take()
 }
@@ -160,13 +162,14 @@ fn lend(end: &impl AsFd) -> Result<u8, String> {
     let copy = end
         .as_fd()
         .try_clone_to_owned()
-        .map_err(|error| format!("no copy of a descriptor: {error}"))?;
+        .map_err(|error| format!("cannot duplicate a descriptor: {error}"))?;
     TABLE.with_borrow_mut(|table| {
         let table = table
             .as_mut()
-            .ok_or("no descriptor can go along with this message")?;
+            .ok_or("descriptors cannot be sent with this message")?;
         table.push(Some(copy));
-        u8::try_from(table.len() - 1).map_err(|_| "too many of them".into())
+        u8::try_from(table.len() - 1)
+            .map_err(|_| "too many descriptors in this message".into())
     })
 }
 
@@ -174,11 +177,11 @@ fn claim(place: u8) -> Result<OwnedFd, String> {
     let take = |table: &mut Option<Vec<Option<OwnedFd>>>| {
         table.as_mut()?.get_mut(usize::from(place))?.take()
     };
-    let none = || format!("no descriptor {place} came along");
+    let none = || format!("no descriptor {place} arrived");
     TABLE.with_borrow_mut(take).ok_or_else(none)
 }
 
-/// Whatever it is, as a field.
+/// Any descriptor, as a field.
 #[cfg(test)]
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct End(#[serde(with = "crate::descriptor")] pub(crate) OwnedFd);
@@ -221,8 +224,8 @@ mod tests {
         assert_eq!(text, "through");
     }
 
-    /// The bytes are another process's: they may name what is not there, or
-    /// one twice.
+    /// The bytes come from another process: they may name a descriptor that did
+    /// not arrive, or one twice.
     #[test]
     fn refuses_what_did_not_come_and_what_was_taken() {
         for (places, came) in [([0_u8, 1], 1), ([0, 0], 2), ([255, 0], 2)] {
@@ -273,6 +276,6 @@ mod tests {
     fn nothing_goes_along_where_nothing_can() {
         let (mut sender, _receiver) = channel::pipe::<Ends>().unwrap();
         let error = sender.send(&ends()).unwrap_err().to_string();
-        assert!(error.contains("can go along"), "{error}");
+        assert!(error.contains("descriptors cannot be sent"), "{error}");
     }
 }

@@ -1,14 +1,15 @@
 //! Memory that one process fills in place and another then reads in place.
 //!
-//! [`Mapping`] is memory without a name (memfd_create(2)) that its maker
-//! fills. Frozen, it can be sent to another process as a descriptor, and the
-//! *kernel* warrants that nobody writes to it any more, or makes it shorter
-//! (`F_ADD_SEALS`, fcntl(2)). So the receiver may treat it as plain memory
-//! without trusting the sender: a `&[f64]` over bytes that another process
-//! may still write would be undefined behaviour.
+//! [`Mapping`] is memory without a name (memfd_create(2)), which its creator
+//! fills. Once frozen, it can be sent to another process as a descriptor, and
+//! the *kernel* guarantees that no process writes to it or shortens it any more
+//! (`F_ADD_SEALS`, fcntl(2)). So the receiver can use it as plain memory
+//! without trusting the sender: a `&[f64]` over bytes that another process may
+//! still write would be undefined behaviour.
 //!
-//! The rejected alternative is a named segment: it must be sized by the
-//! parent before it knows how much there will be, and it has a name to leak.
+//! The rejected alternative is a named segment: the parent would have to choose
+//! its size before it knows how much data there will be, and its name could be
+//! leaked.
 
 use std::os::fd::OwnedFd;
 
@@ -22,13 +23,13 @@ use serde::{
 
 use crate::{share::descriptor, share::memfd};
 
-/// Nobody writes, shrinks or grows it any more, or lifts these seals.
+/// No process may write, shrink or grow it any more, or lift these seals.
 const FROZEN: SealFlags = SealFlags::WRITE
     .union(SealFlags::SHRINK)
     .union(SealFlags::GROW)
     .union(SealFlags::SEAL);
 
-/// Memory of this process alone, so far.
+/// Memory that so far only this process has.
 #[derive(Debug)]
 pub struct Mapping {
     file: OwnedFd,
@@ -36,36 +37,36 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// `length` bytes of zero, reserved: where memory is short, this fails,
-    /// and not a later write.
+    /// `length` zeroed bytes, reserved: if memory is short, this fails, not a
+    /// later write.
     ///
     /// # Errors
     ///
-    /// Fails if there is not so much memory.
+    /// Fails if there is not enough memory.
     pub fn new(length: usize) -> Result<Self> {
         Mapping::reserve(length)
-            .with_context(|| format!("no {length} bytes to share"))
+            .with_context(|| format!("cannot share {length} bytes"))
     }
 
-    /// The same for so many `T`, as `vec![0; count]` in memory that can be
-    /// sent.
+    /// Room for `count` values of `T`: like `vec![0; count]`, in memory that
+    /// can be sent.
     ///
     /// # Errors
     ///
-    /// As [`new`](Mapping::new), and if no memory holds so many.
+    /// As [`new`](Mapping::new), and if the size overflows.
     pub fn zeroed<T: NoUninit + AnyBitPattern>(count: usize) -> Result<Self> {
         let length = size_of::<T>().checked_mul(count);
-        let too_many = || format!("{count} numbers are beyond all memory");
+        let too_many = || format!("the size of {count} elements overflows");
         Mapping::new(length.with_context(too_many)?)
     }
 
     fn reserve(length: usize) -> Result<Self> {
         let file = memfd::create(length)?;
         let mut options = MmapOptions::new();
-        // All pages at once cost less than a fault for each.
+        // Mapping all pages at once costs less than a page fault for each.
         options.populate();
-        // SAFETY: the file has no name, and its one descriptor is ours: no
-        // other process can map it before `freeze` lets it go.
+        // SAFETY: the file has no name, and we own its only descriptor: no
+        // other process can map it before `freeze` gives the descriptor away.
         let memory = unsafe { options.map_mut(&file)? };
         Ok(Mapping { file, memory })
     }
@@ -76,61 +77,61 @@ impl Mapping {
         bytemuck::cast_slice_mut(&mut self.memory[..whole])
     }
 
-    /// Ends all writing and gives the descriptor to be sent.
+    /// Ends all writing, and returns the descriptor, for sending.
     ///
     /// # Errors
     ///
     /// Fails if the kernel refuses to seal it.
     pub fn freeze(self) -> Result<OwnedFd> {
         let Mapping { file, memory } = self;
-        // The kernel seals only what nobody has mapped for writing.
+        // The kernel does not seal memory that is mapped for writing.
         drop(memory);
-        fcntl_add_seals(&file, FROZEN).context("memory cannot be sealed")?;
+        fcntl_add_seals(&file, FROZEN).context("cannot seal memory")?;
         Ok(file)
     }
 
-    /// Ends all writing, and can then be sent in a job or an answer.
+    /// Ends all writing. The result can be sent in a job or an answer.
     ///
     /// # Errors
     ///
-    /// As [`freeze`](Mapping::freeze), and if it cannot be mapped once more.
+    /// As [`freeze`](Mapping::freeze), and if it cannot be mapped again.
     pub fn into_frozen(self) -> Result<Frozen> {
         let length = self.memory.len();
         let file = self.freeze()?;
-        // It is to be read elsewhere, so its pages need not be ready here.
+        // It will be read elsewhere, so its pages need not be ready here.
         let memory = map(&file, length, &MmapOptions::new())?;
         Ok(Frozen { memory, file: Some(file) })
     }
 }
 
-/// Memory that its maker filled and froze, in this process or another one.
+/// Memory that its creator filled and froze, in this process or another.
 ///
-/// In a job or an answer it crosses by itself: it is encoded as a descriptor,
-/// and decoded as checked and mapped.
+/// In a job or an answer, it is encoded as a descriptor; decoding checks and
+/// maps it.
 #[derive(Debug)]
 pub struct Frozen {
     memory: Mmap,
-    /// To be sent, by its maker alone. A receiver keeps only the memory: it
+    /// For sending, by its creator only. A receiver keeps just the memory: it
     /// may have more of these than descriptors.
     file: Option<OwnedFd>,
 }
 
 impl Frozen {
-    /// Maps what a worker sent. `length` is what it must hold, in bytes. It
-    /// costs this process no memory, even if the length is the sender's word:
-    /// the sender must have paid for all of it.
+    /// Maps memory that a worker sent. It must contain exactly `length` bytes.
+    /// This costs this process no memory, even if the sender chose `length`:
+    /// the sender must already have paid for all of it.
     ///
     /// # Errors
     ///
-    /// Fails if it is not frozen, of another length, or not all there:
-    /// whatever the sender says of it is checked.
+    /// Fails if it is not frozen, has another length, or has holes: every claim
+    /// of the sender is checked.
     pub fn open(file: OwnedFd, length: usize) -> Result<Self> {
         must_be_frozen(&file)?;
         memfd::must_hold(&file, length)?;
         Frozen::receive(&file, length)
     }
 
-    /// The same for as much as it holds.
+    /// As [`open`](Frozen::open), for its whole length.
     fn open_whole(file: OwnedFd) -> Result<Self> {
         must_be_frozen(&file)?;
         let length = usize::try_from(fstat(&file)?.st_size)?;
@@ -154,17 +155,18 @@ impl Frozen {
 
 fn must_be_frozen(file: &OwnedFd) -> Result<()> {
     let seals = memfd::seals(file)?;
-    ensure!(seals.contains(FROZEN), "what came is not frozen: {seals:?}");
+    ensure!(seals.contains(FROZEN), "the memory is not frozen: {seals:?}");
     Ok(())
 }
 
-/// Maps `length` bytes of a file that is frozen.
+/// Maps `length` bytes of a frozen file.
 fn map(file: &OwnedFd, length: usize, options: &MmapOptions) -> Result<Mmap> {
-    // SAFETY: the kernel lets nobody write to this file or shorten it, as its
-    // seals were read or set just now, and they cannot be lifted. A shared
-    // mapping of such a file, even to be read, is refused before 6.7.
+    // SAFETY: no process can write to this file or shorten it: its seals were
+    // just read or set, the kernel enforces them, and they cannot be lifted.
+    // The mapping is private, because kernels before 6.7 refuse a shared
+    // mapping of such a file, even for reading.
     let memory = unsafe { options.map_copy_read_only(file) };
-    memory.with_context(|| format!("{length} bytes cannot be mapped"))
+    memory.with_context(|| format!("cannot map {length} bytes"))
 }
 
 impl Serialize for Frozen {
@@ -173,7 +175,7 @@ impl Serialize for Frozen {
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         let Some(file) = &self.file else {
-            let reason = "frozen memory that was received cannot be sent on";
+            let reason = "received frozen memory cannot be sent on";
             return Err(S::Error::custom(descriptor::refuse(reason.into())));
         };
         descriptor::serialize(file, serializer)
@@ -251,7 +253,7 @@ mod tests {
         let file = Mapping::new(4096).unwrap().freeze().unwrap();
         assert!(write(&file, b"late").is_err());
         assert!(ftruncate(&file, 0).is_err());
-        // SAFETY: nothing is done with the memory; mapping it must fail.
+        // SAFETY: the memory is never accessed; mapping it must fail.
         assert!(unsafe { MmapMut::map_mut(&file) }.is_err());
         assert!(fcntl_add_seals(&file, SealFlags::FUTURE_WRITE).is_err());
     }
@@ -268,8 +270,8 @@ mod tests {
         assert!(Frozen::open(pipe, 0).is_err());
     }
 
-    /// Memory that nobody has written costs nothing until it is read: then
-    /// the reader would pay for it. What the sender claims beyond the end
+    /// Memory that was never written costs nothing until it is read: then the
+    /// reader would pay for it. Memory that the sender allocates beyond the end
     /// does not make up for a hole.
     #[test]
     fn refuses_holes() {
@@ -304,7 +306,7 @@ mod tests {
     }
 
     /// Kernels before 6.7 refuse a shared mapping of memory that is sealed
-    /// against writing (mmap(2)), and this one may be newer.
+    /// against writing (mmap(2)); the kernel of this test may be newer.
     #[test]
     fn is_mapped_as_every_kernel_allows() {
         let file = Mapping::new(4096).unwrap().freeze().unwrap();

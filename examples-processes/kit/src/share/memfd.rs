@@ -1,5 +1,5 @@
-//! Memory without a name (memfd_create(2)), and what is asked of it when it
-//! comes from another process: that one is not believed.
+//! Memory without a name (memfd_create(2)), and the checks on memory that
+//! arrives from another process, which is not trusted.
 
 use std::os::fd::OwnedFd;
 
@@ -10,7 +10,7 @@ use rustix::fs::{
 
 use crate::share::room;
 
-/// `size` bytes of zero, reserved, that can be sealed.
+/// `size` zeroed bytes, reserved, that can be sealed.
 pub(crate) fn create(size: usize) -> Result<OwnedFd> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let file = memfd_create("process-kit", flags)?;
@@ -18,30 +18,30 @@ pub(crate) fn create(size: usize) -> Result<OwnedFd> {
     Ok(file)
 }
 
-/// What nobody may do to it any more.
+/// Its seals: what no process may do to it any more.
 pub(crate) fn seals(file: &OwnedFd) -> Result<SealFlags> {
-    fcntl_get_seals(file).context("what came is not memory that can be sealed")
+    fcntl_get_seals(file).context("this is not memory that can be sealed")
 }
 
-/// Refuses what is not as large as it must be.
+/// Refuses memory that does not contain exactly `size` bytes.
 pub(crate) fn must_hold(file: &OwnedFd, size: usize) -> Result<()> {
     let found = fstat(file)?.st_size;
     ensure!(
         found as u64 == size as u64,
-        "what came holds {found} bytes, and {size} were expected"
+        "the memory has {found} bytes, expected {size}"
     );
     Ok(())
 }
 
-/// Refuses what has holes: its maker has not paid for them, and its reader
+/// Refuses memory with holes: its creator has not paid for them, and its reader
 /// would. It is `size` bytes long.
 pub(crate) fn must_be_whole(file: &OwnedFd, size: usize) -> Result<()> {
     if size > 0 {
         let hole = seek(file, SeekFrom::Hole(0))?;
         ensure!(
             hole == size as u64,
-            "of the {size} bytes that came, those from {hole} on were never \
-             written"
+            "the memory has {size} bytes, but from byte {hole} on they were \
+             never written"
         );
     }
     Ok(())

@@ -1,5 +1,6 @@
-//! Locks that processes share. One survives the death of its holder; the
-//! other is here to show why that is needed.
+//! Locks that processes share. [`Mutex`] survives the death of its holder; the
+//! raw lock also serves [`PlainMutex`](crate::PlainMutex), which shows why that
+//! matters.
 
 use std::{
     cell::UnsafeCell,
@@ -23,25 +24,25 @@ use libc::{
     pthread_mutexattr_t,
 };
 
-/// [`std::sync::Mutex`] for a [`Segment`](crate::Segment), with the same
-/// names and the same poison.
+/// [`std::sync::Mutex`] for a [`Segment`](crate::Segment), with the same names
+/// and the same poisoning.
 ///
-/// Std's lives on a futex that no other process would look for, and a holder
-/// that is killed would leave it locked for ever. This one is a *robust*
-/// pthread mutex: the kernel keeps a list of what each thread holds, and
-/// when the thread dies, in whatever way, the next one to lock is told
-/// (`EOWNERDEAD`, pthread_mutexattr_setrobust(3)). Here that is poison, as
-/// std's after a panic: [`lock`](Mutex::lock) returns the guard inside of a
+/// Std's mutex uses a futex that is private to its process, and if its holder
+/// were killed, it would stay locked forever. This one is a *robust* pthread
+/// mutex: the kernel keeps a list of the locks that each thread holds, and when
+/// the thread dies, in whatever way, the next thread that locks one gets
+/// `EOWNERDEAD` (pthread_mutexattr_setrobust(3)). Here that means poisoned, as
+/// after a panic with std's: [`lock`](Mutex::lock) returns the guard inside a
 /// [`PoisonError`], until someone repairs the value and calls
 /// [`clear_poison`](Mutex::clear_poison).
 ///
-/// The processes trust each other: one that writes to a segment without
-/// taking the lock breaks it, as `unsafe` code does with a thread's.
+/// The processes must trust each other: one that writes to a segment without
+/// the lock breaks it, as `unsafe` code in a thread can break a thread's.
 #[repr(C)]
 pub struct Mutex<T: ?Sized> {
     raw: RawMutex,
-    /// Zero or not. An `AtomicBool` would be undefined behaviour if another
-    /// process wrote anything but zero and one there.
+    /// Zero or non-zero. An `AtomicBool` would be undefined behaviour if
+    /// another process wrote anything but zero or one here.
     poisoned: AtomicU8,
     value: UnsafeCell<T>,
 }
@@ -50,8 +51,8 @@ pub struct Mutex<T: ?Sized> {
 #[repr(transparent)]
 pub(crate) struct RawMutex(UnsafeCell<pthread_mutex_t>);
 
-// SAFETY: the lock lets one thread of one process at a time reach the value,
-// so that sharing the mutex only ever sends the value.
+// SAFETY: the lock lets only one thread of one process at a time access the
+// value, so sharing the mutex only ever sends the value.
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 // SAFETY: as above; an unlocked pthread mutex belongs to no thread.
 unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
@@ -61,23 +62,22 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Errors
     ///
-    /// The error holds the lock too. It says that an earlier holder died or
-    /// panicked with the lock in its hands, so that the value may be half
-    /// changed.
+    /// The error holds the lock, too. It means that an earlier holder died or
+    /// panicked while it held the lock, so the value may be half changed.
     ///
     /// # Panics
     ///
-    /// Panics if the lock is none any more, because someone wrote over it.
+    /// Panics if the lock is broken because something overwrote it.
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         self.guard(self.raw.lock())
     }
 
-    /// Takes the lock, if nobody holds it.
+    /// Takes the lock, if it is free.
     ///
     /// # Errors
     ///
-    /// Fails while another thread of any process holds it, or holds the lock
-    /// as [`lock`](Mutex::lock)'s error does.
+    /// Fails while another thread of any process holds it. If it is poisoned,
+    /// the error holds the lock, as with [`lock`](Mutex::lock).
     ///
     /// # Panics
     ///
@@ -89,7 +89,7 @@ impl<T: ?Sized> Mutex<T> {
         }
     }
 
-    /// Whether a holder died or panicked since the last
+    /// Whether a holder has died or panicked since the last
     /// [`clear_poison`](Mutex::clear_poison).
     pub fn is_poisoned(&self) -> bool {
         self.poisoned.load(Relaxed) != 0
@@ -100,13 +100,13 @@ impl<T: ?Sized> Mutex<T> {
         self.poisoned.store(0, Relaxed);
     }
 
-    /// Whether somebody holds the lock: then its memory must stay, because
+    /// Whether the lock is held. If so, its memory must stay mapped, because
     /// the holder's list of robust mutexes leads through it.
     pub(crate) fn is_held(&self) -> bool {
         matches!(self.try_lock(), Err(TryLockError::WouldBlock))
     }
 
-    /// The guard, by what `pthread_mutex_lock` or `_trylock` returned.
+    /// Turns the result of `pthread_mutex_lock` or `_trylock` into a guard.
     fn guard(&self, result: c_int) -> LockResult<MutexGuard<'_, T>> {
         match result {
             0 => {}
@@ -124,22 +124,22 @@ impl<T: ?Sized> Mutex<T> {
         }
     }
 
-    /// From the dead holder to this thread. The pthread mutex is declared
-    /// consistent at once, and the poison is a flag of our own: pthread's
-    /// own way lets the lock become unusable for ever if this thread drops
-    /// the guard without a repair, which std's poison does not.
+    /// Takes the lock over from its dead holder. The pthread mutex is declared
+    /// consistent at once, and the poison is a flag of our own: pthread's own
+    /// way makes the lock unusable forever if this thread drops the guard
+    /// without a repair, which std's poisoning does not.
     fn inherit(&self) {
         self.poisoned.store(1, Relaxed);
-        // SAFETY: this thread holds the lock, and was told `EOWNERDEAD`.
+        // SAFETY: this thread holds the lock, and got `EOWNERDEAD`.
         unsafe { pthread_mutex_consistent(self.raw.0.get()) };
     }
 }
 
 impl RawMutex {
-    /// Whoever has a reference got it after [`initialise`].
+    /// Every reference to this was created after [`initialise`].
     pub(crate) fn lock(&self) -> c_int {
-        // SAFETY: the mutex was initialised where it is, before anyone could
-        // have a reference to it.
+        // SAFETY: the mutex was initialised in place, before any reference to
+        // it could exist.
         unsafe { pthread_mutex_lock(self.0.get()) }
     }
 
@@ -148,18 +148,19 @@ impl RawMutex {
         unsafe { pthread_mutex_trylock(self.0.get()) }
     }
 
-    /// Gives it back.
+    /// Releases the lock.
     ///
     /// # Safety
     ///
-    /// This thread holds it.
+    /// This thread holds the lock.
     pub(crate) unsafe fn unlock(&self) {
-        // SAFETY: as in `lock`, and as the caller promises.
+        // SAFETY: as in `lock`; the caller guarantees that this thread holds
+        // the lock.
         unsafe { pthread_mutex_unlock(self.0.get()) };
     }
 }
 
-/// No lock any more, because someone wrote over it.
+/// Panics about a lock that something overwrote.
 pub(crate) fn broken(error: c_int) -> ! {
     let error = io::Error::from_raw_os_error(error);
     panic!("a shared mutex is broken: {error}")
@@ -174,24 +175,26 @@ impl<T: ?Sized> fmt::Debug for Mutex<T> {
     }
 }
 
-/// Makes a mutex in place: unlocked, robust, for all processes that map it.
+/// Initialises a mutex in place: unlocked, robust, for all processes that map
+/// it.
 ///
 /// # Safety
 ///
-/// `mutex` points to memory for a `Mutex` that nobody uses yet, and that
-/// stays where it is.
+/// `mutex` points to memory for a `Mutex` that nothing uses yet, and that does
+/// not move.
 pub(crate) unsafe fn initialise<T: ?Sized>(mutex: *mut Mutex<T>) {
-    // SAFETY: both lie in the memory that the caller promises.
+    // SAFETY: the caller guarantees memory for the whole mutex; this field is
+    // in it.
     let raw = unsafe { &raw mut (*mutex).raw };
     // SAFETY: as above.
     let poisoned = unsafe { &raw mut (*mutex).poisoned };
-    // SAFETY: nobody uses them yet, says the caller.
+    // SAFETY: the caller guarantees that nothing uses this memory yet.
     unsafe { initialise_raw(raw, PTHREAD_MUTEX_ROBUST) };
     // SAFETY: as above.
     unsafe { poisoned.write(AtomicU8::new(0)) };
 }
 
-/// Makes the part of it that is pthread's. `robust` is `PTHREAD_MUTEX_ROBUST`
+/// Initialises the pthread part of a mutex. `robust` is `PTHREAD_MUTEX_ROBUST`
 /// or `_STALLED`.
 ///
 /// # Safety
@@ -200,10 +203,11 @@ pub(crate) unsafe fn initialise<T: ?Sized>(mutex: *mut Mutex<T>) {
 pub(crate) unsafe fn initialise_raw(mutex: *mut RawMutex, robust: c_int) {
     let mut attributes = MaybeUninit::<pthread_mutexattr_t>::uninit();
     let attributes = attributes.as_mut_ptr();
-    // SAFETY: the attributes are initialised by the first call and live to
-    // the last. The mutex is nobody's but ours, says the caller. None of the
-    // calls can fail with these arguments: their errors are for values that
-    // they do not know (pthread_mutexattr_init(3) and its siblings).
+    // SAFETY: the attributes are initialised by the first call and stay valid
+    // until the last one. The caller guarantees that nothing else uses the
+    // mutex. None of the calls can fail with these arguments: they fail only
+    // for values that they do not know (pthread_mutexattr_init(3) and its
+    // siblings).
     #[expect(clippy::multiple_unsafe_ops_per_block, reason = "one argument")]
     unsafe {
         pthread_mutexattr_init(attributes);
@@ -214,8 +218,8 @@ pub(crate) unsafe fn initialise_raw(mutex: *mut RawMutex, robust: c_int) {
     }
 }
 
-/// The right to the value, until it is dropped.
-#[must_use = "the lock is given back when the guard is dropped"]
+/// Gives access to the value. Dropping it releases the lock.
+#[must_use = "dropping the guard releases the lock"]
 pub struct MutexGuard<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,
     panicking: bool,
@@ -223,14 +227,15 @@ pub struct MutexGuard<'a, T: ?Sized> {
     _not_send: PhantomData<*const ()>,
 }
 
-// SAFETY: a shared guard gives nothing but `&T`.
+// SAFETY: a shared guard gives access to nothing but `&T`.
 unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
 
 impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: while the guard lives, nobody else reaches the value.
+        // SAFETY: while the guard lives, no other thread of any process
+        // accesses the value.
         unsafe { &*self.mutex.value.get() }
     }
 }
@@ -247,7 +252,8 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
         if !self.panicking && thread::panicking() {
             self.mutex.poisoned.store(1, Relaxed);
         }
-        // SAFETY: this thread holds the lock: guards do not change threads.
+        // SAFETY: this thread holds the lock: a guard cannot move to another
+        // thread.
         unsafe { self.mutex.raw.unlock() };
     }
 }

@@ -1,4 +1,4 @@
-//! A lock that processes share, and that is lost with its holder.
+//! A lock that processes share, and that is lost if its holder dies.
 
 use std::{
     cell::UnsafeCell,
@@ -11,28 +11,28 @@ use libc::PTHREAD_MUTEX_STALLED;
 
 use crate::share::mutex::{RawMutex, broken, initialise_raw};
 
-/// A pthread mutex that is shared and nothing else, as most programs in C
-/// have it: **here to show why [`Mutex`](crate::Mutex) is robust**. If its
-/// holder dies, whoever locks it waits for ever.
+/// A shared pthread mutex and nothing more, as most C programs use it: **here
+/// to show why [`Mutex`](crate::Mutex) is robust**. If its holder dies, the
+/// next thread that locks it waits forever.
 #[repr(C)]
 pub struct PlainMutex<T: ?Sized> {
     raw: RawMutex,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the lock lets one thread of one process at a time reach the value,
-// so that sharing the mutex only ever sends the value.
+// SAFETY: the lock lets only one thread of one process at a time access the
+// value, so sharing the mutex only ever sends the value.
 unsafe impl<T: ?Sized + Send> Sync for PlainMutex<T> {}
 // SAFETY: as above; an unlocked pthread mutex belongs to no thread.
 unsafe impl<T: ?Sized + Send> Send for PlainMutex<T> {}
 
 impl<T: ?Sized> PlainMutex<T> {
-    /// Takes the lock; waits while another thread of any process holds it,
-    /// also if that thread is no more.
+    /// Takes the lock; waits while another thread of any process holds it, even
+    /// if that thread is dead.
     ///
     /// # Panics
     ///
-    /// Panics if the lock is none any more, because someone wrote over it.
+    /// Panics if the lock is broken because something overwrote it.
     pub fn lock(&self) -> PlainMutexGuard<'_, T> {
         match self.raw.lock() {
             0 => PlainMutexGuard { mutex: self, _not_send: PhantomData },
@@ -47,39 +47,41 @@ impl<T: ?Sized> fmt::Debug for PlainMutex<T> {
     }
 }
 
-/// Makes a mutex in place: unlocked, for all processes that map it.
+/// Initialises a mutex in place: unlocked, for all processes that map it.
 ///
 /// # Safety
 ///
-/// `mutex` points to memory for a `PlainMutex` that nobody uses yet, and that
-/// stays where it is.
+/// `mutex` points to memory for a `PlainMutex` that nothing uses yet, and that
+/// does not move.
 pub(crate) unsafe fn initialise<T>(mutex: *mut PlainMutex<T>, value: T) {
-    // SAFETY: both lie in the memory that the caller promises.
+    // SAFETY: the caller guarantees memory for the whole mutex; this field is
+    // in it.
     let raw = unsafe { &raw mut (*mutex).raw };
     // SAFETY: as above.
     let place = unsafe { &raw mut (*mutex).value };
-    // SAFETY: nobody uses them yet, says the caller.
+    // SAFETY: the caller guarantees that nothing uses this memory yet.
     unsafe { initialise_raw(raw, PTHREAD_MUTEX_STALLED) };
     // SAFETY: as above.
     unsafe { place.write(UnsafeCell::new(value)) };
 }
 
-/// The right to the value, until it is dropped.
-#[must_use = "the lock is given back when the guard is dropped"]
+/// Gives access to the value. Dropping it releases the lock.
+#[must_use = "dropping the guard releases the lock"]
 pub struct PlainMutexGuard<'a, T: ?Sized> {
     mutex: &'a PlainMutex<T>,
     /// A pthread mutex must be unlocked by the thread that locked it.
     _not_send: PhantomData<*const ()>,
 }
 
-// SAFETY: a shared guard gives nothing but `&T`.
+// SAFETY: a shared guard gives access to nothing but `&T`.
 unsafe impl<T: ?Sized + Sync> Sync for PlainMutexGuard<'_, T> {}
 
 impl<T: ?Sized> Deref for PlainMutexGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: while the guard lives, nobody else reaches the value.
+        // SAFETY: while the guard lives, no other thread of any process
+        // accesses the value.
         unsafe { &*self.mutex.value.get() }
     }
 }
@@ -93,7 +95,8 @@ impl<T: ?Sized> DerefMut for PlainMutexGuard<'_, T> {
 
 impl<T: ?Sized> Drop for PlainMutexGuard<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: this thread holds the lock: guards do not change threads.
+        // SAFETY: this thread holds the lock: a guard cannot move to another
+        // thread.
         unsafe { self.mutex.raw.unlock() };
     }
 }

@@ -1,8 +1,8 @@
-//! Claiming shared memory before it is used.
+//! Reserving shared memory before it is used.
 //!
-//! A mapping promises memory that need not be there: then the first write to
-//! a page is a SIGBUS, in the middle of somebody's work. So every byte is
-//! claimed at the start, where there is an error to return.
+//! A mapping can promise memory that does not exist: then the first write to a
+//! page raises SIGBUS, in the middle of some work. So every byte is reserved at
+//! the start, where there is an error to return.
 
 use std::os::fd::AsFd;
 
@@ -10,19 +10,20 @@ use anyhow::{Result, ensure};
 use common::machine;
 use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
 
-/// Claims `size` bytes for a file in memory. What is obviously too much is
-/// refused without a try: the kernel would first fill all memory with it.
+/// Reserves `size` bytes for a file in memory. If that is obviously too much,
+/// it is refused without trying: the kernel would first fill all memory.
 pub(crate) fn reserve(file: impl AsFd, size: usize) -> Result<()> {
     let (size, free) = (size as u64, free(&file)?);
-    ensure!(size <= free, "{size} bytes are asked for, and {free} are free");
+    ensure!(size <= free, "{size} bytes are needed, only {free} are free");
     if size > 0 {
         fallocate(file, FallocateFlags::empty(), 0, size)?;
     }
     Ok(())
 }
 
-/// What the machine or our container has, and the file system if it has a limit: that of
-/// memory without a name has none, and says so by having no blocks.
+/// The free memory of the machine or our container, and of the file system if
+/// it has a limit: the one of memory without a name has none, and reports zero
+/// blocks.
 fn free(file: impl AsFd) -> Result<u64> {
     let files = fstatvfs(file)?;
     let memory = machine::memory_left();
@@ -42,7 +43,7 @@ mod tests {
 
     use super::*;
 
-    /// A file that never has a name.
+    /// A file that never gets a name.
     fn nameless() -> File {
         OpenOptions::new()
             .write(true)
@@ -57,7 +58,7 @@ mod tests {
         reserve(&file, 12345).unwrap();
         let found = file.metadata().unwrap();
         assert_eq!(found.len(), 12345);
-        // Of 512 bytes each, whatever the file system has (stat(2)).
+        // A block has 512 bytes here, whatever the file system uses (stat(2)).
         assert!(found.blocks() * 512 >= 12345, "{found:?}");
     }
 

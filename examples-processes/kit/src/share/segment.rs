@@ -1,4 +1,4 @@
-//! Named memory that several processes map and all may write to.
+//! Named memory that several processes map and may all write.
 
 use std::{
     alloc::{Layout, LayoutError},
@@ -32,25 +32,26 @@ pub(crate) const FOLDER: &str = "/dev/shm";
 /// Marks a segment as ours, and as complete: it is written last.
 const MAGIC: u64 = u64::from_le_bytes(*b"segment2");
 
-/// The smallest page that Linux has. Mapped memory begins on one.
+/// The smallest page size of Linux. Mappings start on a page boundary.
 const PAGE: usize = 4096;
 
-/// What an element of a segment can be: memory that any process may change
-/// at any time, and still every value of its bytes is a valid one.
+/// An element of a segment: memory that any process may change at any time, and
+/// whose bytes are still always a valid value.
 ///
 /// # Safety
 ///
-/// All bytes lie in an `UnsafeCell`, none is a pointer, every bit pattern
-/// that `initialise` and safe code produce means the same in every process.
+/// All bytes are in an `UnsafeCell`, none belongs to a pointer, and every bit
+/// pattern that `initialise` and safe code produce means the same in every
+/// process.
 pub unsafe trait Element: 'static {
-    /// What it is made from.
+    /// The value that initialises it.
     type Value: Copy;
 
-    /// Makes the element in place.
+    /// Initialises the element in place.
     ///
     /// # Safety
     ///
-    /// `place` is aligned, can be written, and nobody uses it yet.
+    /// `place` is aligned and writable, and nothing uses it yet.
     unsafe fn initialise(place: *mut Self, value: Self::Value);
 
     /// See [`Contents::is_held`].
@@ -59,25 +60,27 @@ pub unsafe trait Element: 'static {
     }
 }
 
-// SAFETY: an atomic is one cell, of which every bit pattern is a number.
+// SAFETY: an atomic is a single cell, and each of its bit patterns is a number.
 unsafe impl Element for AtomicI64 {
     type Value = i64;
 
     unsafe fn initialise(place: *mut Self, value: i64) {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller guarantees that `place` is aligned, writable and
+        // unused.
         unsafe { place.write(AtomicI64::new(value)) };
     }
 }
 
-// SAFETY: an array of elements is nothing but elements.
+// SAFETY: an array of elements consists of nothing but elements.
 unsafe impl<E: Element, const N: usize> Element for [E; N] {
     type Value = [E::Value; N];
 
     unsafe fn initialise(place: *mut Self, values: Self::Value) {
         for (index, value) in values.into_iter().enumerate() {
-            // SAFETY: the caller's place has room for N elements.
+            // SAFETY: the place has room for N elements, and `index` is less
+            // than N.
             let element = unsafe { place.cast::<E>().add(index) };
-            // SAFETY: as the caller promises for the whole.
+            // SAFETY: the caller's guarantee for the whole covers each element.
             unsafe { E::initialise(element, value) };
         }
     }
@@ -87,15 +90,16 @@ unsafe impl<E: Element, const N: usize> Element for [E; N] {
     }
 }
 
-// SAFETY: the value lies in a cell and is reached under the lock only; it is
-// plain data. A pthread mutex made for it works from every process.
+// SAFETY: the value is in a cell, is accessed only under the lock, and is plain
+// data. A pthread mutex initialised for it works from every process.
 unsafe impl<T: Pod> Element for Mutex<T> {
     type Value = T;
 
     unsafe fn initialise(place: *mut Self, value: T) {
-        // SAFETY: as the caller promises; segments do not move.
+        // SAFETY: the caller guarantees that the memory is aligned, writable
+        // and unused; segments do not move.
         unsafe { mutex::initialise(place) };
-        // SAFETY: the mutex is initialised and nobody else knows it.
+        // SAFETY: the mutex is initialised, and nothing else uses it yet.
         if let Ok(mut guard) = unsafe { &*place }.lock() {
             *guard = value;
         }
@@ -106,47 +110,48 @@ unsafe impl<T: Pod> Element for Mutex<T> {
     }
 }
 
-// SAFETY: as for `Mutex`. No list leads through one that is held, so that its
-// memory may go.
+// SAFETY: as for `Mutex`. No list of robust mutexes leads through a plain one,
+// so the memory may be unmapped while it is held.
 unsafe impl<T: Pod> Element for PlainMutex<T> {
     type Value = T;
 
     unsafe fn initialise(place: *mut Self, value: T) {
-        // SAFETY: as the caller promises; segments do not move.
+        // SAFETY: the caller guarantees that the memory is aligned, writable
+        // and unused; segments do not move.
         unsafe { plain_mutex::initialise(place, value) };
     }
 }
 
-/// What a whole segment can be: a slice of elements, or one lock around a
+/// The contents of a whole segment: a slice of elements, or one lock around a
 /// slice of plain data.
 ///
 /// # Safety
 ///
 /// `layout` describes the memory that `at` refers to, or more.
 pub unsafe trait Contents: 'static {
-    /// What it is made from, a slice of it.
+    /// A slice of these initialises it.
     type Value: Copy;
 
-    /// The memory it takes.
+    /// The memory that it needs.
     ///
     /// # Errors
     ///
-    /// Fails if the size is beyond all memory.
+    /// Fails if the size overflows.
     fn layout(length: usize) -> Result<Layout, LayoutError>;
 
     /// The contents at `base`, which is aligned for them.
     fn at(base: *mut u8, length: usize) -> *mut Self;
 
-    /// Makes the contents in place.
+    /// Initialises the contents in place.
     ///
     /// # Safety
     ///
-    /// `contents` came from `at`, with the length of `values`; the memory
-    /// can be written and nobody uses it yet.
+    /// `contents` is from `at`, with the length of `values`; the memory is
+    /// writable, and nothing uses it yet.
     unsafe fn initialise(contents: *mut Self, values: &[Self::Value]);
 
-    /// Whether the memory must stay mapped after the segment's drop, because
-    /// a thread's list of robust mutexes may lead through it.
+    /// Whether the memory must stay mapped after the segment is dropped,
+    /// because a thread's list of robust mutexes may lead through it.
     fn is_held(&self) -> bool;
 }
 
@@ -164,9 +169,10 @@ unsafe impl<E: Element> Contents for [E] {
 
     unsafe fn initialise(contents: *mut Self, values: &[E::Value]) {
         for (index, &value) in values.iter().enumerate() {
-            // SAFETY: the caller's memory holds as many elements.
+            // SAFETY: the memory has room for as many elements as there are
+            // values.
             let element = unsafe { contents.cast::<E>().add(index) };
-            // SAFETY: as the caller promises for the whole.
+            // SAFETY: the caller's guarantee for the whole covers each element.
             unsafe { E::initialise(element, value) };
         }
     }
@@ -191,9 +197,10 @@ unsafe impl<T: Pod> Contents for Mutex<[T]> {
     }
 
     unsafe fn initialise(contents: *mut Self, values: &[T]) {
-        // SAFETY: as the caller promises; segments do not move.
+        // SAFETY: the caller guarantees that the memory is aligned, writable
+        // and unused; segments do not move.
         unsafe { mutex::initialise(contents) };
-        // SAFETY: the mutex is initialised and nobody else knows it.
+        // SAFETY: the mutex is initialised, and nothing else uses it yet.
         if let Ok(mut guard) = unsafe { &*contents }.lock() {
             guard.copy_from_slice(values);
         }
@@ -204,8 +211,8 @@ unsafe impl<T: Pod> Contents for Mutex<[T]> {
     }
 }
 
-/// What stands at the start of a segment. Each field is an atomic, because
-/// another process may write to it at any time.
+/// The start of a segment. Each field is an atomic, because another process may
+/// write it at any time.
 #[repr(C, align(64))]
 struct Header {
     magic: AtomicU64,
@@ -214,62 +221,65 @@ struct Header {
     kind: AtomicU64,
 }
 
-/// Shared memory under a name: an `Arc` between processes. It derefs to its
+/// Shared memory with a name: an `Arc` between processes. It derefs to its
 /// contents, `[AtomicI64]`, `[Mutex<i64>]`, `Mutex<[i64]>`, ….
 ///
-/// It has one owner, who [creates](Segment::create) it; others
-/// [open](Segment::open) it by its [name](Segment::name). The name goes with
-/// the owner, however that ends: a [sweeper] sees to it. Who has it open may
-/// go on using the memory.
+/// It has one owner, which [creates](Segment::create) it; other processes
+/// [open](Segment::open) it by its [name](Segment::name). When the owner is
+/// gone, in whatever way, a [sweeper] removes the name. Processes that have
+/// opened the segment can keep using the memory.
 ///
-/// `shared_memory` maps it, and leaves three things to do, which are done
-/// here: nothing is reserved by it, so that a full /dev/shm would be a SIGBUS
-/// at the first write; who opens it early would see it unfinished; the name
-/// of a killed owner stays. So it opens what was made here.
+/// The crate `shared_memory` maps it, but leaves three problems, which are
+/// solved here: it reserves nothing, so with a full /dev/shm the first write
+/// would raise SIGBUS; a process that opens the segment early would see it
+/// unfinished; and the name of a killed owner stays. So the crate only opens
+/// what is created here.
 ///
-/// A clone is the same segment, and the name goes with the last one. In a job
-/// it crosses by itself: it is encoded as its name, and decoded as opened.
+/// A clone is the same segment, and the name is removed with the last clone. In
+/// a job, the segment is encoded as its name, and opened when the job is
+/// decoded.
 pub struct Segment<C: ?Sized + Contents>(Arc<Mapped<C>>);
 
-/// A segment in the memory of this process.
+/// A segment, mapped in this process.
 struct Mapped<C: ?Sized + Contents> {
     contents: NonNull<C>,
     memory: Option<Shmem>,
     name: String,
-    /// The owner's.
+    /// Only the owner has one.
     _claim: Option<Claim>,
 }
 
 impl<C: ?Sized + Contents> Segment<C> {
-    /// A new segment, made from `values`.
+    /// Creates a segment from `values`.
     ///
     /// # Errors
     ///
-    /// Fails if /dev/shm has no room for it; the error names both sizes. Also
+    /// Fails if /dev/shm has no room for it (the error contains both sizes), or
     /// if its contents are aligned to more than a page.
     pub fn create(values: &[C::Value]) -> Result<Self> {
-        sweeper::sweep_orphans().context("/dev/shm cannot be swept")?;
+        sweeper::sweep_orphans().context("cannot sweep /dev/shm")?;
         let (size, _) = size_and_offset::<C>(values.len())?;
         let claim = Claim::new(size)?;
         let memory = map(claim.name())?;
         let contents = contents_of::<C>(&memory, values.len())?;
-        // SAFETY: the memory is mapped, as long as `size` says, aligned to a
-        // page, and nobody uses it before the magic is written, below.
+        // SAFETY: the memory is mapped, has `size` bytes, and is aligned to a
+        // page, and nothing uses it before the magic number is written, below.
         unsafe { C::initialise(contents, values) };
         header_of(&memory)?.complete::<C>(size, values.len());
         let name = claim.name().to_owned();
         Segment::new(contents, memory, name, Some(claim))
     }
 
-    /// Opens a segment that another process created: one of this program,
-    /// because only for the same program a type is surely the same.
+    /// Opens a segment that another process created. Both must run the same
+    /// program: only then is a type certain to be the same.
     ///
     /// # Errors
     ///
-    /// Fails if there is none of this name, or if it holds something else.
+    /// Fails if there is no segment of this name, or if its contents have
+    /// another type.
     pub fn open(name: &str) -> Result<Self> {
         let memory = map(name)?;
-        let is_not = || format!("{name} is not the segment expected");
+        let is_not = || format!("{name} is not the expected segment");
         let length = header_of(&memory)
             .and_then(|header| header.check::<C>(memory.len()))
             .with_context(is_not)?;
@@ -277,7 +287,7 @@ impl<C: ?Sized + Contents> Segment<C> {
         Segment::new(contents, memory, name.to_owned(), None)
     }
 
-    /// What another process opens it by.
+    /// The name, with which another process can open it.
     pub fn name(&self) -> &str {
         &self.0.name
     }
@@ -334,16 +344,17 @@ impl<'de, C: ?Sized + Contents> Deserialize<'de> for Segment<C> {
 
 impl<C: ?Sized + Contents> Mapped<C> {
     fn contents(&self) -> &C {
-        // SAFETY: the memory is mapped as long as this lives, holds `C` as
-        // was made or checked, and all that others may change in it lies in
-        // cells, as `Element` and `Mutex` warrant.
+        // SAFETY: the memory stays mapped as long as `self` lives, and contains
+        // a `C`, as `create` made it or `open` checked. Everything in it that
+        // other processes may change is in cells, as `Element` and `Mutex`
+        // guarantee.
         unsafe { self.contents.as_ref() }
     }
 }
 
-/// A lock that is still held keeps the memory mapped: if it was this thread
-/// who forgot the guard, its list of robust mutexes leads through it. Whether
-/// it was, nobody can tell. The name goes all the same.
+/// A lock that is still held keeps the memory mapped: if this thread leaked the
+/// guard, the thread's list of robust mutexes leads through the memory, and
+/// there is no way to tell. The name is removed all the same.
 impl<C: ?Sized + Contents> Drop for Mapped<C> {
     fn drop(&mut self) {
         if self.contents().is_held() {
@@ -359,7 +370,8 @@ impl<C: ?Sized + Contents> fmt::Debug for Segment<C> {
 }
 
 impl Header {
-    /// Declares the contents complete; whoever sees the magic sees them.
+    /// Marks the contents as complete: a process that sees the magic number
+    /// also sees them.
     fn complete<C: ?Sized + Contents>(&self, size: usize, length: usize) {
         self.bytes.store(size as u64, Ordering::Relaxed);
         self.length.store(length as u64, Ordering::Relaxed);
@@ -368,14 +380,15 @@ impl Header {
     }
 
     /// The length of the contents, if this header describes a `C` that fits
-    /// into the `mapped` bytes. Each field is read once: it may change.
+    /// into the `mapped` bytes. Each field is read only once, because it may
+    /// change.
     fn check<C: ?Sized + Contents>(&self, mapped: usize) -> Result<usize> {
         let magic = self.magic.load(Ordering::Acquire);
         ensure!(magic == MAGIC, "it starts with {magic:#018x}");
         let kind = self.kind.load(Ordering::Relaxed);
         ensure!(
             kind == self::kind::<C>(),
-            "it holds no {}, or was made by another program",
+            "it contains no {}, or another program created it",
             type_name::<C>()
         );
         let bytes = self.bytes.load(Ordering::Relaxed);
@@ -383,7 +396,7 @@ impl Header {
         let (needed, _) = size_and_offset::<C>(length)?;
         if needed as u64 != bytes || needed > mapped {
             bail!(
-                "{length} elements take {needed} bytes; its header says \
+                "{length} elements need {needed} bytes; the header says \
                  {bytes}, and {mapped} are mapped"
             );
         }
@@ -391,23 +404,23 @@ impl Header {
     }
 }
 
-/// What tells one type from another of the same size. The compiler gives each
-/// type of a program an identity, and the opener of a segment runs the same
-/// program as its owner. A type's name would not do: two types may share one.
+/// Distinguishes types of the same size. The compiler gives each type of a
+/// program an identity, and the process that opens a segment runs the same
+/// program as its owner. A type's name would not do: two types may share it.
 fn kind<C: ?Sized + Contents>() -> u64 {
-    // Its keys are fixed, and so it gives the same in every process.
+    // Its keys are fixed, so the result is the same in every process.
     let hasher = BuildHasherDefault::<DefaultHasher>::new();
     hasher.hash_one(TypeId::of::<C>())
 }
 
-/// The bytes of a whole segment, and at which of them the contents begin.
+/// The size of a whole segment in bytes, and the offset of the contents.
 fn size_and_offset<C: ?Sized + Contents>(
     length: usize,
 ) -> Result<(usize, usize)> {
     let contents = C::layout(length)?;
     ensure!(
         contents.align() <= PAGE,
-        "{} is aligned to {} bytes, and {PAGE} are the most in a segment",
+        "{} is aligned to {} bytes, the maximum in a segment is {PAGE}",
         type_name::<C>(),
         contents.align()
     );
@@ -417,10 +430,10 @@ fn size_and_offset<C: ?Sized + Contents>(
 
 fn map(name: &str) -> Result<Shmem> {
     let memory = ShmemConf::new().os_id(name).open().map_err(cause);
-    memory.with_context(|| format!("no shared memory called {name}"))
+    memory.with_context(|| format!("cannot map shared memory {name}"))
 }
 
-/// What the kernel said, which the library keeps as a bare number.
+/// The error of the kernel, which the library keeps as a bare number.
 fn cause(error: ShmemError) -> anyhow::Error {
     match error {
         ShmemError::MapCreateFailed(number)
@@ -434,20 +447,20 @@ fn cause(error: ShmemError) -> anyhow::Error {
 
 fn header_of(memory: &Shmem) -> Result<&Header> {
     let mapped = memory.len();
-    ensure!(mapped >= size_of::<Header>(), "{mapped} bytes are too short");
-    // SAFETY: at least a header is mapped, as was just made sure, aligned to
-    // a page, and it consists of atomics.
+    ensure!(mapped >= size_of::<Header>(), "{mapped} bytes are too few");
+    // SAFETY: at least a header is mapped, as was just checked; it is aligned
+    // to a page, and consists of atomics.
     Ok(unsafe { &*memory.as_ptr().cast() })
 }
 
-/// The contents behind the header, where their alignment puts them.
+/// The contents after the header, at the offset that their alignment requires.
 fn contents_of<C: ?Sized + Contents>(
     memory: &Shmem,
     length: usize,
 ) -> Result<*mut C> {
     let (size, offset) = size_and_offset::<C>(length)?;
-    ensure!(size <= memory.len(), "{size} bytes are not all mapped");
-    // SAFETY: the offset is within the size, and so much is mapped.
+    ensure!(size <= memory.len(), "not all of {size} bytes are mapped");
+    // SAFETY: the offset is within `size`, and that many bytes are mapped.
     let base = unsafe { memory.as_ptr().add(offset) };
     Ok(C::at(base, length))
 }

@@ -1,10 +1,11 @@
-//! Memory that two processes map, and both may write.
+//! Memory that two processes map and may both write.
 //!
-//! It has no name (memfd_create(2)): it crosses as a descriptor, and is gone
-//! with the last process that holds it. Its size is sealed, so that no access
-//! can be a SIGBUS because the other has cut it short (`F_SEAL_SHRINK`,
-//! fcntl(2)); its contents are not, and so nobody may trust them. It cannot be
-//! borrowed as a slice: what can be made of it is a [ring](common::ring).
+//! It has no name (memfd_create(2)): it is sent as a descriptor, and disappears
+//! with the last process that holds it. Its size is sealed, so the other
+//! process cannot truncate it and turn an access into a SIGBUS
+//! (`F_SEAL_SHRINK`, fcntl(2)). Its contents are not sealed, so neither side
+//! may trust them. It cannot be borrowed as a slice; it can be used as a
+//! [ring](common::ring).
 
 use std::{os::fd::OwnedFd, ptr::NonNull, sync::Arc};
 
@@ -16,15 +17,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{share::descriptor, share::memfd};
 
-/// Nobody makes it shorter or longer, or lifts these seals.
+/// No process may shorten or grow it, or lift these seals.
 const SIZED: SealFlags =
     SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
 /// Memory that is mapped here, and may be mapped elsewhere.
 ///
-/// A clone is the same mapping. In a job it crosses by itself: its size and a
-/// copy of its descriptor go along, and the worker checks and maps it as the
-/// job is decoded.
+/// A clone is the same mapping. In a job, its size and a duplicate of its
+/// descriptor are sent; the worker checks and maps it when it decodes the job.
 #[derive(Debug, Clone)]
 pub struct Shared(Arc<Mapped>);
 
@@ -35,7 +35,7 @@ struct Mapped {
     memory: MmapRaw,
 }
 
-/// What is sent of it.
+/// What is sent.
 #[derive(Serialize)]
 struct Sent<'shared> {
     size: usize,
@@ -43,7 +43,7 @@ struct Sent<'shared> {
     file: &'shared OwnedFd,
 }
 
-/// What came of it, and is not believed yet.
+/// What arrived, not checked yet.
 #[derive(Deserialize)]
 struct Received {
     size: usize,
@@ -52,15 +52,15 @@ struct Received {
 }
 
 impl Shared {
-    /// `size` bytes of zero, reserved: where memory is short, this fails,
-    /// and not a later write.
+    /// `size` zeroed bytes, reserved: if memory is short, this fails, not a
+    /// later write.
     ///
     /// # Errors
     ///
-    /// Fails if there is not so much memory.
+    /// Fails if there is not enough memory.
     pub fn new(size: usize) -> Result<Self> {
         Shared::reserve(size)
-            .with_context(|| format!("no {size} bytes to share"))
+            .with_context(|| format!("cannot share {size} bytes"))
     }
 
     fn reserve(size: usize) -> Result<Self> {
@@ -69,23 +69,22 @@ impl Shared {
         Shared::map(file)
     }
 
-    /// Maps what another process has made. It is refused if its size is not
-    /// sealed, or is not `size`, if it is not all there, or if it cannot be
-    /// written: whatever the other says of it is checked.
+    /// Maps memory that another process created. Refuses it if its size is not
+    /// sealed or is not `size`, if it has holes, or if it cannot be written:
+    /// every claim of the sender is checked.
     fn open(file: OwnedFd, size: usize) -> Result<Self> {
         let seals = memfd::seals(&file)?;
-        ensure!(seals.contains(SIZED), "what came can be cut: {seals:?}");
-        ensure!(!seals.contains(SealFlags::WRITE), "what came is frozen");
+        ensure!(seals.contains(SIZED), "the memory can be resized: {seals:?}");
+        ensure!(!seals.contains(SealFlags::WRITE), "the memory is frozen");
         memfd::must_hold(&file, size)?;
         memfd::must_be_whole(&file, size)?;
-        Shared::map(file)
-            .with_context(|| format!("{size} bytes cannot be mapped"))
+        Shared::map(file).with_context(|| format!("cannot map {size} bytes"))
     }
 
     /// Its size is sealed.
     fn map(file: OwnedFd) -> Result<Self> {
         let mut options = MmapOptions::new();
-        // All pages at once cost less than a fault for each.
+        // Mapping all pages at once costs less than a page fault for each.
         options.populate();
         let memory = options.map_raw(&file)?;
         Ok(Shared(Arc::new(Mapped { file, memory })))
@@ -111,11 +110,12 @@ impl<'de> Deserialize<'de> for Shared {
     }
 }
 
-// SAFETY: a mapping stays where it is until it is dropped, and begins on a
-// page. The file cannot become shorter than it. Nothing else here touches it.
+// SAFETY: a mapping does not move until it is dropped, and starts on a page
+// boundary. The file cannot become shorter than the mapping, because its size
+// is sealed. Nothing else here accesses the memory.
 unsafe impl Memory for Shared {
     fn bytes(&self) -> NonNull<[u8]> {
-        // No mapping lies at address zero.
+        // No mapping has the address zero.
         let start = NonNull::new(self.0.memory.as_mut_ptr());
         let start = start.unwrap_or(NonNull::dangling());
         NonNull::slice_from_raw_parts(start, self.0.memory.len())
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(one.bytes(), one.clone().bytes());
     }
 
-    /// Which size it has is the sender's word.
+    /// The sender chooses the size that it claims.
     #[test]
     fn what_is_of_another_size_is_refused_as_it_comes() {
         let shared = Shared::new(8192).unwrap();
@@ -161,7 +161,7 @@ mod tests {
             let (here, there) = Wire::pair().unwrap();
             here.send(&Sent { size, file: &shared.0.file }).unwrap();
             let error = there.receive::<Shared>().unwrap_err().to_string();
-            assert!(error.contains("holds 8192 bytes"), "{size}: {error}");
+            assert!(error.contains("has 8192 bytes"), "{size}: {error}");
         }
     }
 
@@ -171,7 +171,7 @@ mod tests {
         let file = &memfd::create(8192).unwrap();
         here.send(&Sent { size: 8192, file }).unwrap();
         let error = there.receive::<Shared>().unwrap_err().to_string();
-        assert!(error.contains("can be cut"), "{error}");
+        assert!(error.contains("can be resized"), "{error}");
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
         let soft = memfd_create("test", flags).unwrap();
         ftruncate(&soft, 8192).unwrap();
         let error = Shared::open(soft, 8192).unwrap_err();
-        assert!(error.to_string().contains("can be cut"), "{error}");
+        assert!(error.to_string().contains("can be resized"), "{error}");
         let holes = memfd_create("test", flags).unwrap();
         ftruncate(&holes, 64 << 20).unwrap();
         fcntl_add_seals(&holes, SIZED).unwrap();

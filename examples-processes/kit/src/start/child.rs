@@ -1,21 +1,21 @@
-//! A child process that is owned: it does not outlive its owner, and what it
-//! has started does not outlive it.
+//! A child process with an owner: it does not outlive its owner, and the
+//! processes it starts do not outlive it.
 //!
-//! Its death is told by a pidfd (pidfd_open(2)), not by the end of its
-//! streams: a child that forked and died has left them open in its own child.
-//! That is a third descriptor for each worker, beside its socket and its
-//! lifeline: with the usual limit of 1024 a program has 340 workers rather
-//! than 510. It pays for that: nothing waits for a worker that is dead, and
-//! killing one needs no descriptor when there are none left. Where the kernel
-//! refuses a pidfd, the streams have to tell.
+//! Its death is detected through a pidfd (pidfd_open(2)), not through the end
+//! of its streams: a child that forked and died has left them open in its own
+//! child. This takes a third descriptor per worker, besides the socket and the
+//! lifeline: with the usual limit of 1024, a program can have 340 workers
+//! instead of 510. In return, nothing waits for a dead worker, and killing one
+//! needs no descriptor when none are left. Where the kernel refuses a pidfd,
+//! the streams have to report the death.
 //!
-//! Each child leads a process group, and what it starts belongs to that. The
-//! whole group is killed with its leader, and before the leader is reaped:
-//! until then nobody else can be given the group's number. What leaves the
-//! group (setsid(2), setpgid(2)) escapes this. A group of its own has a price
-//! too: what a terminal sends to the program, it sends to the program alone.
-//! By Ctrl-C the program ends, and its workers end by their lifelines. By
-//! Ctrl-Z it stops; its workers finish what they have, and wait.
+//! Each child leads a process group, and the processes it starts belong to it.
+//! The whole group is killed with its leader, and before the leader is reaped:
+//! until then no other group can get its number. Processes that leave the group
+//! (setsid(2), setpgid(2)) escape. A group of its own also has a price: signals
+//! from the terminal reach only the main program. On Ctrl-C the program exits,
+//! and its workers die through their lifelines. On Ctrl-Z it stops; its workers
+//! finish what they have, and wait.
 
 use std::{
     env, io,
@@ -41,19 +41,19 @@ use serde::Serialize;
 
 use crate::start::wire::Wire;
 
-/// How long a worker may take to end that has nothing to do any more, also on
-/// a busy machine.
+/// How long a worker with nothing left to do may take to exit, even on a busy
+/// machine.
 pub(crate) const PARTING: Duration = Duration::from_secs(5);
 
-/// How often to look for a death that no pidfd tells of.
+/// How often to check for a death where there is no pidfd.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// Kills and reaps on drop. To kill what is reaped already does nothing.
+/// Killed and reaped on drop. Killing one that is already reaped does nothing.
 #[derive(Debug)]
 pub(crate) struct Child {
     process: process::Child,
     pidfd: Option<Arc<OwnedFd>>,
-    /// Set when it is reaped.
+    /// Set when the child is reaped.
     status: Option<ExitStatus>,
 }
 
@@ -62,26 +62,27 @@ impl Child {
         let mut child = Child { process, pidfd: None, status: None };
         match pidfd_open(child.pid(), PidfdFlags::empty()) {
             Ok(pidfd) => child.pidfd = Some(Arc::new(pidfd)),
-            // There could be one, so not to have one is no way out.
+            // Pidfds exist, and only a limit was reached: report it.
             Err(error @ (Errno::MFILE | Errno::NFILE)) => Err(error)?,
-            // The kernel has none, or a sandbox does not let us.
+            // The kernel has no pidfds, or a sandbox forbids them.
             Err(_) => {}
         }
         Ok(child)
     }
 
-    /// Its process id.
+    /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// Readable as soon as it is dead; nothing where the kernel refuses it.
+    /// Readable as soon as the child is dead; `None` where the kernel refuses
+    /// pidfds.
     pub(crate) fn pidfd(&self) -> Option<&Arc<OwnedFd>> {
         self.pidfd.as_ref()
     }
 
-    /// Sends a signal to a child that is not reaped yet, and so still has its
-    /// number, which a pidfd checks once more.
+    /// Sends a signal. The child must not be reaped yet, so it still has its
+    /// process id; a pidfd makes doubly sure.
     pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
         match &self.pidfd {
             Some(pidfd) => pidfd_send_signal(pidfd, signal)?,
@@ -90,54 +91,55 @@ impl Child {
         Ok(())
     }
 
-    /// Kills it, unless it is dead already, and what it has started. Its
-    /// death is not waited for: that may take long, in the kernel.
+    /// Kills the child, unless it is already dead, and the processes it
+    /// started. Does not wait for its death: that may take long, in the kernel.
     pub(crate) fn kill(&self) -> io::Result<()> {
         if self.status.is_none() {
             self.kill_group();
-            // Once more, because it may have left its group.
+            // Again, because the child may have left its group.
             self.signal(Signal::KILL)?;
         }
         Ok(())
     }
 
-    /// Kills it, unless it is dead already, and reaps it.
+    /// Kills the child, unless it is already dead, and reaps it.
     pub(crate) fn end(&mut self) -> Result<ExitStatus> {
         self.kill()?;
         self.reap()
     }
 
-    /// Kills it, unless it is dead already, and waits for nothing: how it
-    /// ended, if it has.
+    /// Kills the child, unless it is already dead, without waiting. Returns its
+    /// exit status if it is dead by now.
     pub(crate) fn try_end(&mut self) -> Result<Option<ExitStatus>> {
         self.kill()?;
         self.is_dead().then(|| self.reap()).transpose()
     }
 
-    /// Waits for its end, however long.
+    /// Waits until the child exits, however long that takes, and reaps it.
     pub(crate) fn reap(&mut self) -> Result<ExitStatus> {
         if let Some(status) = self.status {
             return Ok(status);
         }
-        self.wait_for_death().context("a worker could not be waited for")?;
+        self.wait_for_death().context("cannot wait for a worker")?;
         self.kill_group();
         let status = self.process.wait();
-        let status = status.context("a worker could not be reaped")?;
+        let status = status.context("cannot reap a worker")?;
         self.status = Some(status);
         Ok(status)
     }
 
-    /// Waits until it is dead. It can be reaped then.
+    /// Waits until the child is dead, without reaping it.
     pub(crate) fn wait_for_death(&self) -> io::Result<()> {
         self.look_for_death(WaitIdOptions::empty()).map(drop)
     }
 
-    /// Whether it is dead. Where the kernel cannot tell, to reap it says why.
+    /// Whether the child is dead. If the kernel cannot tell, `reap` reports
+    /// why.
     pub(crate) fn is_dead(&self) -> bool {
         self.look_for_death(WaitIdOptions::NOHANG).unwrap_or(false)
     }
 
-    /// Waits for its end until then, and kills it if it has not come.
+    /// Waits until the child exits, and kills it if it has not by `deadline`.
     pub(crate) fn reap_until(
         &mut self,
         deadline: Option<Instant>,
@@ -167,7 +169,7 @@ impl Child {
         }
     }
 
-    /// Whether it is dead. It is not reaped by that.
+    /// Whether the child is dead, without reaping it.
     fn look_for_death(&self, options: WaitIdOptions) -> io::Result<bool> {
         let death = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         loop {
@@ -178,7 +180,7 @@ impl Child {
         }
     }
 
-    /// An error means that none is left, or none that we may kill.
+    /// An error means that no process is left, or none that we may kill.
     fn kill_group(&self) {
         let _ = kill_process_group(self.pid(), Signal::KILL);
     }
@@ -190,13 +192,13 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // An error here means that it is gone already.
+        // An error here means that the child is already gone.
         let _ = self.end();
     }
 }
 
-/// To wait for a death along with other things: by a pidfd, or, where there
-/// is none, by the end of `stream`, of which poll(2) tells in any case.
+/// For waiting for a death together with other events: through a pidfd or,
+/// where there is none, the end of `stream`, which poll(2) always reports.
 pub(crate) fn death<'a>(
     pidfd: Option<&'a Arc<OwnedFd>>,
     stream: &'a impl AsFd,
@@ -207,8 +209,8 @@ pub(crate) fn death<'a>(
     }
 }
 
-/// Sends to a process that may be dead, which is no error: a worker's death is
-/// told as any other, and a worker ends with its parent.
+/// Sends to a process that may be dead, which is not an error: a worker's death
+/// is reported like any other, and a worker dies with its parent.
 pub(crate) fn hand_over(wire: &Wire, message: &impl Serialize) -> Result<()> {
     let is_gone = |error: &anyhow::Error| {
         let call = error.downcast_ref::<Errno>().copied();
@@ -222,30 +224,30 @@ pub(crate) fn hand_over(wire: &Wire, message: &impl Serialize) -> Result<()> {
     }
 }
 
-/// Waits for any of these for so long; without end, if that is nothing. It
-/// may be over sooner, by a signal.
+/// Waits for any of these events, at most for `patience`, or without limit if
+/// that is `None`. A signal can end the wait early.
 pub(crate) fn wait_for_any(
     ends: &mut [PollFd<'_>],
     patience: Option<Duration>,
 ) -> io::Result<()> {
-    // What is beyond poll's clock is without end.
+    // A time that `poll` cannot represent is no limit.
     let patience = patience.and_then(|time| Timespec::try_from(time).ok());
     match poll(ends, patience.as_ref()) {
-        // A handler has run. What it has left in `ends` means nothing.
+        // A signal handler has run. The contents of `ends` mean nothing now.
         Err(Errno::INTR) => ends.iter_mut().for_each(PollFd::clear_revents),
         polled => drop(polled?),
     }
     Ok(())
 }
 
-/// How much time there is until then.
+/// How much time is left until then.
 pub(crate) fn time_left(deadline: Option<Instant>) -> Option<Duration> {
     Some(deadline?.saturating_duration_since(Instant::now()))
 }
 
-/// This program in one of the roles of a worker. Its stdin is the wire. Its
-/// stdout is *our stderr*, from its first instruction on, so that nothing it
-/// prints can corrupt our JSON.
+/// Starts this program in one of the roles of a worker. Its stdin is the wire.
+/// Its stdout is *our stderr*, from its first instruction on, so that nothing
+/// it prints can corrupt our JSON.
 pub(crate) fn start(role: &str) -> io::Result<(Child, Wire)> {
     let (ours, theirs) = Wire::pair()?;
     let child = this_program()
@@ -257,8 +259,8 @@ pub(crate) fn start(role: &str) -> io::Result<(Child, Wire)> {
     Ok((Child::new(child)?, ours))
 }
 
-/// This program, to be started again: by its open file and not by its path,
-/// under which a build may have put another meanwhile.
+/// This program, to be started again: from its open executable, not from its
+/// path, where a build may have put another one by now.
 pub(crate) fn this_program() -> Command {
     let mut command = Command::new("/proc/self/exe");
     if let Some(name) = env::args_os().next() {
@@ -272,7 +274,7 @@ pub(crate) fn this_program() -> Command {
 mod tests {
     use super::*;
 
-    /// Whichever of the two is gone: its death is told elsewhere.
+    /// Whichever of the two is gone: its death is reported elsewhere.
     #[test]
     fn what_is_sent_to_the_dead_is_no_error() {
         let (here, there) = Wire::pair().unwrap();

@@ -1,4 +1,4 @@
-//! The start gate: every worker stands at it, then all are released at once.
+//! The start gate: all workers wait at it, then they are released at once.
 
 use std::{
     cell::RefCell,
@@ -15,21 +15,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::start::child::{Child, death, wait_for_any};
 
-/// The worker's side of the gate. It is made of two pipes.
+/// The worker's side of the gate. The gate consists of two pipes.
 ///
 /// Each worker holds a writer of the pipe `standing`. When it arrives, it
-/// writes its id and drops the writer, so the parent reads the end when all
-/// have. A worker that dies on the way drops it too: where threads would wait
-/// at a `Barrier` without end, the parent goes on, and learns of the death as
-/// it collects the answers. If a worker's own child holds the writer as well,
-/// the end does not come: then the ids and the deaths tell who is missing.
+/// writes its id and drops the writer, so the parent reads end-of-file when all
+/// have arrived. A worker that dies before it arrives drops it, too: where
+/// threads would wait at a `Barrier` forever, the parent continues, and learns
+/// of the death when it collects the answers. If a child of a worker also holds
+/// the writer, there is no end-of-file: then the ids and the deaths show which
+/// workers are missing.
 ///
-/// On the pipe `opened` nothing is ever written. The parent holds its one
-/// writer and drops it to release all workers in one moment.
+/// Nothing is ever written to the pipe `opened`. The parent holds its only
+/// writer, and drops it to release all workers at the same moment.
 #[derive(Debug, Default)]
 pub struct Gate(RefCell<Option<Pipes>>);
 
-/// What a worker holds of it.
+/// The ends that a worker holds.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Pipes {
     #[serde(with = "crate::descriptor")]
@@ -39,8 +40,8 @@ pub(crate) struct Pipes {
 }
 
 impl Gate {
-    /// Stands at the gate until the parent opens it. A worker that was
-    /// spawned after that finds it open.
+    /// Waits at the gate until the parent opens it. For a worker that was
+    /// spawned after that, it is already open.
     ///
     /// # Errors
     ///
@@ -52,15 +53,16 @@ impl Gate {
         }
     }
 
-    /// Has this worker no longer waited for.
+    /// Counts this worker as arrived.
     pub(crate) fn arrive(&self) -> Option<PipeReader> {
         let Pipes { mut standing, opened } = self.0.take()?;
-        // An error means that nobody counts: the gate is open already.
+        // An error means that the parent no longer counts: the gate is already
+        // open.
         let _ = standing.write(&process::id().to_ne_bytes());
         Some(opened)
     }
 
-    /// The gate whose pipes came with the job.
+    /// The gate whose pipes arrived with the job.
     pub(crate) fn of(pipes: Option<Pipes>) -> Self {
         Gate(RefCell::new(pipes))
     }
@@ -69,17 +71,17 @@ impl Gate {
 /// The parent's side of the gate.
 #[derive(Debug)]
 pub(crate) struct GateKeeper {
-    /// What workers get, until they are waited for.
+    /// What workers get, until the parent waits for them.
     pipes: Option<Pipes>,
     standing: PipeReader,
     open: PipeWriter,
-    /// Who is not known to stand at the gate or to be dead: by their ids,
-    /// what tells of their deaths.
+    /// Workers that are neither known to have arrived nor known to be dead:
+    /// their ids, and the pidfds that report their deaths.
     missing: BTreeMap<u32, Option<Arc<OwnedFd>>>,
 }
 
-/// For so long the parent is not woken by each worker that arrives: it would
-/// take the time of those that are still on their way.
+/// For this long, arrivals do not wake the parent: it would take CPU time from
+/// the workers that have not arrived yet.
 const QUIET: Duration = Duration::from_secs(1);
 
 impl GateKeeper {
@@ -91,22 +93,22 @@ impl GateKeeper {
         Ok(GateKeeper { pipes, standing: here, open, missing })
     }
 
-    /// What [`Gate::of`] takes.
+    /// The argument for [`Gate::of`].
     pub(crate) fn pipes(&self) -> Option<&Pipes> {
         self.pipes.as_ref()
     }
 
-    /// One more will come, if it has got the pipes.
+    /// Expects one more worker, if it got the pipes.
     pub(crate) fn expect(&mut self, child: &Child) {
         if self.pipes.is_some() {
             self.missing.insert(child.id(), child.pidfd().cloned());
         }
     }
 
-    /// Waits until every worker stands at the gate, or is dead.
+    /// Waits until every worker has arrived at the gate or is dead.
     pub(crate) fn wait_for_all(&mut self) -> io::Result<()> {
         self.pipes = None;
-        // Of the pipe's end poll(2) tells in any case.
+        // Poll(2) always reports the end of a pipe.
         let mut news = PollFlags::empty();
         let mut patience = Some(QUIET);
         while !self.missing.is_empty() {
@@ -127,7 +129,7 @@ impl GateKeeper {
         drop(self.open);
     }
 
-    /// Waits for deaths, and for what the pipe tells.
+    /// Waits for deaths, and for events of the pipe.
     fn wait_for_news(
         &mut self,
         news: PollFlags,
@@ -145,7 +147,7 @@ impl GateKeeper {
         Ok(told[0])
     }
 
-    /// Each says so in one write, which no other's can get into (pipe(7)).
+    /// Each worker writes its id in one write, which is atomic (pipe(7)).
     fn hear_who_stands(&mut self) -> io::Result<()> {
         let mut ids = [[0; 4]; 1024];
         let read = self.standing.read(ids.as_flattened_mut())?;

@@ -1,4 +1,4 @@
-//! More jobs than there may be workers at once.
+//! Running more jobs than there may be workers at once.
 
 use std::{
     iter::Enumerate,
@@ -16,29 +16,29 @@ use crate::{
     start::scope::{JoinHandle, Scope},
 };
 
-/// A worker process for each job, and only so many at once: when one is done,
-/// it is reaped and the next one is spawned. The name, and that of
-/// [`join_next`](JoinSet::join_next), are tokio's.
+/// A worker process for each job, with a limit on how many run at once: when
+/// one has answered, it is reaped and the next is spawned. The name, and that
+/// of [`join_next`](JoinSet::join_next), are tokio's.
 #[derive(Debug)]
 pub struct JoinSet<'scope, J, A> {
     scope: &'scope Scope,
     jobs: Enumerate<IntoIter<J>>,
     running: Vec<Member<'scope, A>>,
     parked: Vec<JoinHandle<'scope, A>>,
-    /// Let go, and not yet seen to end.
+    /// Told to exit, and not known to be dead yet.
     leaving: Vec<JoinHandle<'scope, A>>,
 }
 
-/// An answer, and where it belongs.
+/// An answer, and the job it belongs to.
 #[derive(Debug)]
 pub struct Answer<A> {
-    /// The place of its job among the jobs.
+    /// The position of its job in the list of jobs.
     pub place: usize,
-    /// What the worker found.
+    /// The answer.
     pub value: A,
 }
 
-/// A worker, and the place of its job.
+/// A worker, and the position of its job.
 #[derive(Debug)]
 struct Member<'scope, A> {
     place: usize,
@@ -46,7 +46,7 @@ struct Member<'scope, A> {
 }
 
 impl<'scope, J: Serialize, A: DeserializeOwned> JoinSet<'scope, J, A> {
-    /// Starts workers on the first jobs, at most `at_once`.
+    /// Starts workers for the first jobs, at most `at_once`.
     ///
     /// # Errors
     ///
@@ -65,8 +65,8 @@ impl<'scope, J: Serialize, A: DeserializeOwned> JoinSet<'scope, J, A> {
         Ok(set)
     }
 
-    /// Waits for the next answer, of whichever worker is first; nothing when
-    /// all are in. The last workers stay parked, until all are joined.
+    /// Waits for the next answer, from whichever worker is first; `None` once
+    /// all have arrived. The last workers stay parked until all are joined.
     ///
     /// # Errors
     ///
@@ -76,15 +76,15 @@ impl<'scope, J: Serialize, A: DeserializeOwned> JoinSet<'scope, J, A> {
             return Ok(None);
         }
         let handles = self.running.iter().map(|member| &member.handle);
-        let ready = first_ready(handles, None)?.context("nobody is ready")?;
+        let ready = first_ready(handles, None)?.context("no worker ready")?;
         let Member { place, mut handle } = self.running.swap_remove(ready);
         let value = handle.take_answer()?;
         let index = handle.index();
         if self.jobs.len() == 0 {
             self.parked.push(handle);
         } else {
-            // The next one starts while this one, idle now, takes itself
-            // apart: that is not waited for.
+            // The next worker starts while this one, now idle, tears itself
+            // down: nothing waits for that.
             handle.let_go();
             self.leaving.push(handle);
             self.replace(index)?;
@@ -93,13 +93,13 @@ impl<'scope, J: Serialize, A: DeserializeOwned> JoinSet<'scope, J, A> {
         Ok(Some(Answer { place, value }))
     }
 
-    /// The process ids of the workers that there are.
+    /// The process ids of the current workers.
     pub fn ids(&self) -> Vec<u32> {
         let running = self.running.iter().map(|member| &member.handle);
         running.chain(&self.parked).map(JoinHandle::id).collect()
     }
 
-    /// Lets the parked workers go and reaps them.
+    /// Tells the parked workers to exit, and reaps them.
     ///
     /// # Errors
     ///
@@ -111,7 +111,7 @@ impl<'scope, J: Serialize, A: DeserializeOwned> JoinSet<'scope, J, A> {
         all.into_iter().try_for_each(JoinHandle::release)
     }
 
-    /// Of the workers that were let go.
+    /// Reaps the dead among the workers that were told to exit.
     fn reap_the_dead(&mut self) -> Result<()> {
         let is_alive = |handle: &JoinHandle<'_, A>| !handle.is_dead();
         let (leaving, dead): (Vec<_>, Vec<_>) =
@@ -130,9 +130,8 @@ impl<'scope, J: Serialize, A: DeserializeOwned> JoinSet<'scope, J, A> {
     }
 }
 
-/// Waits until one of the workers has answered, or died: the place of the
-/// first that has, or nothing if none has when the time is up. Half an answer
-/// is none.
+/// Waits until a worker has answered or died. Returns the position of the first
+/// one that has, or `None` if the time is up. Half an answer does not count.
 ///
 /// # Errors
 ///
@@ -142,7 +141,7 @@ pub fn first_ready<'scope, A: DeserializeOwned + 'scope>(
     patience: Option<Duration>,
 ) -> Result<Option<usize>> {
     let workers: Vec<_> = workers.into_iter().collect();
-    // A time beyond the clock's is without end.
+    // A time that the clock cannot represent is no limit.
     let deadline = patience.and_then(|time| Instant::now().checked_add(time));
     let mut left = Some(Duration::ZERO);
     loop {
@@ -156,8 +155,9 @@ pub fn first_ready<'scope, A: DeserializeOwned + 'scope>(
     }
 }
 
-/// Waits until one of the workers has something to say or is dead, or for so
-/// long: of each, whether it has, and whether it is.
+/// Waits until a worker has sent something or died, at most for `patience`.
+/// Returns for each worker whether it has sent something, and whether it is
+/// dead.
 fn wait<A: DeserializeOwned>(
     workers: &[&JoinHandle<'_, A>],
     patience: Option<Duration>,
@@ -168,8 +168,7 @@ fn wait<A: DeserializeOwned>(
         .zip(&heard)
         .flat_map(|(worker, heard)| worker.ends(heard))
         .collect();
-    wait_for_any(&mut ends, patience)
-        .context("the workers cannot be watched")?;
+    wait_for_any(&mut ends, patience).context("cannot watch the workers")?;
     let (ends, _) = ends.as_chunks();
     let is_told = |end: &PollFd<'_>| !end.revents().is_empty();
     Ok(ends.iter().map(|[link, death]| [link, death].map(is_told)).collect())

@@ -1,5 +1,5 @@
 //! A parent's end of a worker's socket. It never waits: a worker that stops in
-//! the middle of a message holds up nobody but itself.
+//! the middle of a message delays no one but itself.
 
 use std::{
     io::{self, BufReader, ErrorKind},
@@ -21,20 +21,20 @@ use crate::{
     start::wire::{Source, Wire},
 };
 
-/// Frames out and in, as far as they can go at once.
+/// Sends and receives frames, as far as that is possible without waiting.
 #[derive(Debug)]
 pub(crate) struct Link<R> {
-    /// Reads ahead, or each message would cost a call of the kernel more.
+    /// Reads ahead; otherwise each message would cost another system call.
     source: BufReader<Source<Wire>>,
     incoming: Incoming,
     frame: Vec<u8>,
-    /// How much of the frame is sent.
+    /// How much of the frame has been sent.
     sent: usize,
     report: PhantomData<fn() -> R>,
 }
 
 impl<R: DeserializeOwned> Link<R> {
-    /// The next message, if it has come whole.
+    /// The next message, if it has arrived whole.
     pub(crate) fn receive(&mut self) -> Result<Option<R>, RecvError> {
         let frame = match self.incoming.frame(&mut self.source) {
             Err(RecvError::Io(error))
@@ -50,7 +50,7 @@ impl<R: DeserializeOwned> Link<R> {
 }
 
 impl<R> Link<R> {
-    /// What the wire is, once the worker was told how to begin.
+    /// The link over a wire, once the worker has its setup.
     pub(crate) fn new(wire: Wire) -> io::Result<Self> {
         ioctl_fionbio(&wire, true)?;
         Ok(Link {
@@ -62,7 +62,7 @@ impl<R> Link<R> {
         })
     }
 
-    /// Begins to send a message. A worker has one at a time.
+    /// Starts to send a message. A worker has one at a time.
     pub(crate) fn send(
         &mut self,
         message: &impl Serialize,
@@ -73,8 +73,8 @@ impl<R> Link<R> {
         Ok(())
     }
 
-    /// Sends what can be sent now. That a worker is gone is no error here:
-    /// its death is told in other ways.
+    /// Sends what can be sent now. If the worker is gone, that is not an error
+    /// here: its death is reported in other ways.
     pub(crate) fn flush(&mut self) {
         while self.is_sending() {
             let rest = &self.frame[self.sent..];
@@ -86,12 +86,12 @@ impl<R> Link<R> {
         }
     }
 
-    /// Whether a part of a message is not yet sent.
+    /// Whether part of a message is still to be sent.
     pub(crate) fn is_sending(&self) -> bool {
         self.sent < self.frame.len()
     }
 
-    /// Lets the worker go: it finds the end of what it has to do.
+    /// Tells the worker to exit: it finds the end of its input.
     pub(crate) fn close(&self) {
         // An error means that the worker is gone.
         let _ = shutdown(self, Shutdown::Both);

@@ -1,4 +1,4 @@
-//! Which part of the program this process plays.
+//! The role that this process plays.
 
 use std::{
     env,
@@ -23,28 +23,27 @@ use crate::{
     start::wire::Wire,
 };
 
-/// The first argument of a worker. A person sees it in `ps`, and never types
-/// it.
+/// The first argument of a worker. People see it in `ps`, and never type it.
 pub(crate) const WORKER: &str = "process-kit-worker";
 
-/// The same of a worker of a [`Pool`](crate::Pool).
+/// The first argument of a worker of a [`Pool`](crate::Pool).
 pub(crate) const POOL_WORKER: &str = "process-kit-worker-of-pool";
 
-/// The part of the program that this process plays.
+/// The role that this process plays.
 #[derive(Debug)]
 pub enum Role {
-    /// The process that a person started.
+    /// The main program.
     Main,
-    /// A worker that such a process spawned.
+    /// A worker, spawned by another process of this program.
     Worker(Parent),
 }
 
-/// Finds out which part to play, from the first argument: before anything
-/// else is done, so that a worker costs no more than it must.
+/// Determines the role from the first argument. Call it first, so that a worker
+/// costs no more than necessary.
 ///
-/// In a [sweeper] and in a [keeper](terminal) of the terminal it does not
-/// return: there is nothing to do for the program. They keep what they
-/// inherit: a sweeper is deaf to signals from its start, on purpose.
+/// In a [sweeper] or a [keeper](terminal) of the terminal it does not return:
+/// the program has nothing to do there. These two keep what they inherit: a
+/// sweeper blocks all signals from its start, on purpose.
 pub fn role() -> Role {
     let mut arguments = env::args_os().skip(1);
     let role = arguments.next().unwrap_or_default();
@@ -64,7 +63,7 @@ pub fn role() -> Role {
     }
 }
 
-/// What a parent says to its worker.
+/// The message from a parent to its worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Assignment<J, P = Pipes> {
     pub(crate) job: J,
@@ -74,20 +73,20 @@ pub(crate) struct Assignment<J, P = Pipes> {
     pub(crate) gate: Option<P>,
 }
 
-/// What a worker says to its parent.
+/// The message from a worker to its parent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply<A> {
     Answer(A),
-    /// An error's text: the error itself cannot cross.
+    /// The text of an error: the error itself cannot be sent.
     Failed(String),
 }
 
-/// A worker's view of the process that spawned it.
+/// The process that spawned this worker, as the worker sees it.
 #[derive(Debug)]
 pub struct Parent {
-    /// Which of the workers at once this one is, from 0.
+    /// The index of this worker among those that run at once, from 0.
     pub index: usize,
-    /// Where the workers of one scope start together.
+    /// The gate at which the workers of a scope start together.
     pub gate: Gate,
     pooled: bool,
     lifeline: Option<PipeReader>,
@@ -98,31 +97,33 @@ impl Parent {
         Parent { index: 0, gate: Gate::default(), pooled, lifeline: None }
     }
 
-    /// Whether it has a [`Pool`](crate::Pool), for programs that have workers
-    /// of both kinds. Then it is for [`serve_each`](Parent::serve_each), and
-    /// otherwise for [`serve`](Parent::serve).
+    /// Whether the worker belongs to a [`Pool`](crate::Pool), for programs that
+    /// have both kinds of workers. If so, call
+    /// [`serve_each`](Parent::serve_each), otherwise [`serve`](Parent::serve).
     pub fn has_a_pool(&self) -> bool {
         self.pooled
     }
 
-    /// Plays the worker: receives the job, does it, sends the answer, and
-    /// stays, parked, until the parent lets it go.
+    /// Runs as a worker: receives the job, does it, sends the answer, and stays
+    /// parked until the parent tells it to exit.
     ///
-    /// An error of `work` reaches the parent as its text, in place of the
-    /// answer. The worker ends with its parent, even in the middle of
-    /// `work`: no destructor of its own runs then.
+    /// If `work` returns an error, the parent gets its text instead of the
+    /// answer. If the parent dies, the worker is killed, even in the middle of
+    /// `work`: then none of its destructors run.
     pub fn serve<J: DeserializeOwned, A: Serialize>(
         mut self,
         work: impl FnOnce(J, &mut Parent) -> Result<A>,
     ) -> ExitCode {
-        demo::status(self.converse(work).context("a worker lost its parent"))
+        demo::status(
+            self.converse(work).context("a worker cannot reach its parent"),
+        )
     }
 
     fn converse<J: DeserializeOwned, A: Serialize>(
         &mut self,
         work: impl FnOnce(J, &mut Parent) -> Result<A>,
     ) -> Result<()> {
-        let wire = take_stdin().context("stdin is not its wire")?;
+        let wire = take_stdin().context("stdin is not the wire")?;
         let reply = match self.arrive(&wire) {
             Ok(None) => return Ok(()),
             Ok(Some(job)) => work(job, self),
@@ -132,15 +133,15 @@ impl Parent {
             Ok(answer) => Reply::Answer(answer),
             Err(error) => Reply::Failed(inherited::in_words(&error)),
         };
-        // A worker that never went to the gate is not waited for there.
+        // A worker that never waited at the gate does not hold up the others.
         self.gate.arrive();
         hand_over(&wire, &reply)?;
         wire.receive::<()>()?;
         Ok(())
     }
 
-    /// Receives the job, and ties this process to its parent. No job means
-    /// that the parent is gone already.
+    /// Receives the job, and ties this process to its parent. No job means that
+    /// the parent is already gone.
     pub(crate) fn arrive<J: DeserializeOwned>(
         &mut self,
         wire: &Wire,
@@ -156,20 +157,20 @@ impl Parent {
     }
 }
 
-/// A worker is in a process group of its own, so a terminal takes it for a
-/// background job: with `stty tostop` it would stop one that writes to it,
-/// and any that reads. Nobody would know to continue it, so it writes all the
-/// same, and finds nothing to read.
+/// A worker is in its own process group, so a terminal treats it as a
+/// background job: it would stop the worker on a read and, after `stty tostop`,
+/// on a write. Nothing would continue it. With these signals ignored, its
+/// writes succeed and its reads find nothing.
 fn ignore_job_control() {
     for signal in [libc::SIGTTOU, libc::SIGTTIN] {
-        // SAFETY: to ignore a signal runs no code of ours.
+        // SAFETY: ignoring a signal runs no code of ours.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
 }
 
-/// The wire to the parent comes as stdin, because `Command` can pass no
-/// other descriptor without a `pre_exec`. It is moved away, so that whatever
-/// reads stdin finds it empty and cannot eat a message.
+/// The wire to the parent arrives as stdin, because `Command` cannot pass any
+/// other descriptor without `pre_exec`. It is moved away, so that code that
+/// reads stdin finds it empty and cannot consume a message.
 pub(crate) fn take_stdin() -> Result<Wire> {
     let wire = fcntl_dupfd_cloexec(io::stdin(), 3)?;
     dup2_stdin(open("/dev/null", OFlags::RDONLY, Mode::empty())?)?;

@@ -21,23 +21,23 @@ use crate::{
     start::role::{Assignment, Reply, WORKER},
 };
 
-/// Runs `body`, in which workers can be spawned, and returns when all of
-/// them are gone: those that were joined because they were done, the others
-/// because they were killed. A thread can only be waited for; a process can
-/// be ended. So an early `?` in `body` waits for nobody.
+/// Runs `body`, which can spawn workers, and returns when all of them are gone:
+/// the joined ones because they have finished, the others because they were
+/// killed. A thread can only be waited for; a process can be killed. So after
+/// an early `?` in `body`, this waits for no worker.
 ///
 /// # Errors
 ///
-/// Fails if the gate cannot be made, or as `body` does.
+/// Fails if the gate cannot be created, or if `body` does.
 pub fn scope<T>(
     body: impl for<'scope> FnOnce(&'scope Scope) -> Result<T>,
 ) -> Result<T> {
-    let gate = GateKeeper::new().context("no pipe for the start gate")?;
+    let gate = GateKeeper::new().context("cannot create the start gate")?;
     let gate = RefCell::new(Some(gate));
     body(&Scope { gate, spawned: Cell::new(0) })
 }
 
-/// Where workers can be spawned that share one start gate.
+/// Spawns workers that share one start gate.
 #[derive(Debug)]
 pub struct Scope {
     gate: RefCell<Option<GateKeeper>>,
@@ -45,12 +45,12 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Starts this program again as a worker on `job`. The handle cannot
-    /// leave the scope.
+    /// Starts this program again as a worker for `job`. The handle cannot leave
+    /// the scope.
     ///
     /// # Errors
     ///
-    /// Fails if no process can be had, or if the job cannot be encoded.
+    /// Fails if a process cannot be started, or if the job cannot be encoded.
     pub fn spawn<J: Serialize, A: DeserializeOwned>(
         &self,
         job: &J,
@@ -60,20 +60,19 @@ impl Scope {
         self.spawn_as(index, job)
     }
 
-    /// The same for a worker that takes another's place.
+    /// Spawns a worker that takes another's place.
     pub(crate) fn spawn_as<J: Serialize, A: DeserializeOwned>(
         &self,
         index: usize,
         job: &J,
     ) -> Result<JoinHandle<'_, A>> {
-        let (child, wire) =
-            start(WORKER).context("no worker can be started")?;
-        let (line, lifeline) = io::pipe().context("no pipe for a lifeline")?;
+        let (child, wire) = start(WORKER).context("cannot start a worker")?;
+        let (line, lifeline) = io::pipe().context("cannot open a lifeline")?;
         let mut keeper = self.gate.borrow_mut();
         let gate = keeper.as_ref().and_then(GateKeeper::pipes);
         let assignment = Assignment { job, index, lifeline: line, gate };
         hand_over(&wire, &assignment)
-            .context("a worker did not take its job")?;
+            .context("cannot hand a job to a worker")?;
         if let Some(keeper) = keeper.as_mut() {
             keeper.expect(&child);
         }
@@ -86,21 +85,21 @@ impl Scope {
         })
     }
 
-    /// Waits until every worker spawned so far stands at the gate, or is
-    /// dead. Now is the time to start the clock: once the gate is open, the
-    /// workers may have the cores before we do.
+    /// Waits until every worker spawned so far has arrived at the gate or died.
+    /// This is the time to start the clock: once the gate is open, the workers
+    /// may get the cores before the parent does.
     ///
     /// # Errors
     ///
-    /// Fails if the gate is open already, or cannot be watched.
+    /// Fails if the gate is already open, or cannot be watched.
     pub fn wait_for_all(&self) -> Result<()> {
         let mut gate = self.gate.borrow_mut();
-        let gate = gate.as_mut().context("the gate is open already")?;
-        gate.wait_for_all().context("the gate cannot be watched")
+        let gate = gate.as_mut().context("the gate is already open")?;
+        gate.wait_for_all().context("cannot watch the gate")
     }
 
-    /// Releases all who stand at the gate at once. Workers that are spawned
-    /// later find it open.
+    /// Releases all workers at the gate at once. Workers spawned later find it
+    /// open.
     pub fn open_gate(&self) {
         if let Some(gate) = self.gate.take() {
             gate.open();
@@ -108,29 +107,29 @@ impl Scope {
     }
 }
 
-/// A worker that was spawned. Dropped without [`join`](JoinHandle::join), it
-/// kills the worker and what that has started, and reaps it.
+/// A spawned worker. Dropping the handle without [`join`](JoinHandle::join)
+/// kills and reaps the worker, and kills the processes that it started.
 #[derive(Debug)]
 pub struct JoinHandle<'scope, A> {
     index: usize,
     child: Child,
     heard: RefCell<Heard<A>>,
-    /// The worker is killed when this is closed: by drop, or by the kernel
-    /// when this process ends.
+    /// Closing this kills the worker: on drop, or when this process exits and
+    /// the kernel closes it.
     _lifeline: PipeWriter,
     _scope: PhantomData<&'scope Scope>,
 }
 
-/// What has come from a worker.
+/// What a worker has sent so far.
 #[derive(Debug)]
 pub(crate) struct Heard<A> {
     link: Link<Reply<A>>,
-    /// Its whole answer, or why there will be none.
+    /// Its whole answer, or the reason why there will be none.
     word: Option<Result<Reply<A>, RecvError>>,
 }
 
 impl<A: DeserializeOwned> JoinHandle<'_, A> {
-    /// Which of the workers at once it is, from 0.
+    /// The index of the worker among those that run at once, from 0.
     pub(crate) fn index(&self) -> usize {
         self.index
     }
@@ -140,13 +139,13 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
         self.child.id()
     }
 
-    /// Waits until the answer is in. The worker stays, parked, until it is
-    /// joined: so the time it takes to end can be told from its work.
+    /// Waits for the answer. The worker stays parked until it is joined, so the
+    /// time that it takes to exit can be measured separately from its work.
     ///
     /// # Errors
     ///
-    /// Fails with the text of the worker's error, or, if it died before it
-    /// answered, with how it died.
+    /// Fails with the text of the worker's error or, if it died before it
+    /// answered, with its exit status.
     pub fn wait_for_answer(&mut self) -> Result<&A> {
         if let Some(how) = self.wait_for_answer_or_death()? {
             let id = self.id();
@@ -154,13 +153,13 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
         }
         match &self.heard.get_mut().word {
             Some(Ok(Reply::Answer(answer))) => Ok(answer),
-            _ => bail!("the answer was taken before"),
+            _ => bail!("the answer was already taken"),
         }
     }
 
-    /// Waits until the answer is in, for who can do without: a worker that
-    /// died before it answered is reaped, and how it died is no error. One
-    /// that has hung up and goes on is killed.
+    /// Waits for the answer, where a death is not an error: a worker that died
+    /// before it answered is reaped, and its exit status is returned. A worker
+    /// that has hung up but keeps running is killed.
     ///
     /// # Errors
     ///
@@ -171,52 +170,52 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
             Some(Ok(Reply::Answer(_))) => Ok(None),
             Some(Ok(Reply::Failed(error))) => bail!("{error}"),
             Some(Err(error)) if !is_an_end(error) => bail!("{error}"),
-            None => bail!("the answer was taken before"),
+            None => bail!("the answer was already taken"),
             _ => self.child.reap_until(soon()).map(Some),
         }
     }
 
-    /// Waits for the answer, lets the worker go, and reaps it. A worker that
-    /// does not end is killed after a while.
+    /// Waits for the answer, tells the worker to exit, and reaps it. A worker
+    /// that does not exit is killed after a while.
     ///
     /// # Errors
     ///
     /// As [`wait_for_answer`](JoinHandle::wait_for_answer), and if the worker
-    /// did not end well afterwards.
+    /// then did not exit cleanly.
     pub fn join(mut self) -> Result<A> {
         let answer = self.take_answer()?;
         self.release()?;
         Ok(answer)
     }
 
-    /// The answer of a worker that stays parked.
+    /// Takes the answer of a worker, which stays parked.
     pub(crate) fn take_answer(&mut self) -> Result<A> {
         self.wait_for_answer()?;
         match self.heard.get_mut().word.take() {
             Some(Ok(Reply::Answer(answer))) => Ok(answer),
-            _ => bail!("the answer was taken before"),
+            _ => bail!("the answer was already taken"),
         }
     }
 
-    /// Lets a worker go whose answer was taken.
+    /// Tells a worker whose answer was taken to exit.
     pub(crate) fn let_go(&self) {
         self.heard.borrow().link.close();
     }
 
-    /// Whether it is dead, and only to be reaped.
+    /// Whether it is dead and only has to be reaped.
     pub(crate) fn is_dead(&self) -> bool {
         self.child.is_dead()
     }
 
-    /// Lets a worker go whose answer was taken, and reaps it.
+    /// Tells a worker whose answer was taken to exit, and reaps it.
     pub(crate) fn release(mut self) -> Result<()> {
         self.let_go();
         let (id, status) = (self.id(), self.child.reap_until(soon())?);
-        ensure!(status.success(), "worker {id} ended badly: {status}");
+        ensure!(status.success(), "worker {id} exited badly: {status}");
         Ok(())
     }
 
-    /// Ends the worker at once, whatever it does, and reaps it.
+    /// Kills the worker, whatever it is doing, and reaps it.
     ///
     /// # Errors
     ///
@@ -225,9 +224,9 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
         self.child.end()
     }
 
-    /// The same for one who must not wait: how the worker ended, if it is
-    /// gone. It takes a moment to go, or longer if it is stuck in the kernel,
-    /// so this is to be called again until then.
+    /// As [`kill`](JoinHandle::kill), without waiting: returns the worker's
+    /// exit status if it is gone. It takes a moment to die, or longer if it is
+    /// stuck in the kernel, so call this again until then.
     ///
     /// # Errors
     ///
@@ -236,8 +235,9 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
         self.child.try_end()
     }
 
-    /// Takes what has come, if it has something to say or is dead. Whether
-    /// that is all: a whole answer, or the news that there will be none.
+    /// Takes what the worker has sent, if it has sent something or died.
+    /// Returns whether that is final: a whole answer, or the news that there
+    /// will be none.
     pub(crate) fn hear(&self, [speaks, is_dead]: [bool; 2]) -> bool {
         let Heard { link, word } = &mut *self.heard.borrow_mut();
         if word.is_none() && (speaks || is_dead) {
@@ -249,12 +249,12 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
         word.is_some()
     }
 
-    /// What has come so far, to wait for more of it.
+    /// What the worker has sent so far, for waiting for more.
     pub(crate) fn heard(&self) -> Ref<'_, Heard<A>> {
         self.heard.borrow()
     }
 
-    /// Two things to wait for: more from the worker, and its death.
+    /// The two events to wait for: more from the worker, and its death.
     pub(crate) fn ends<'a>(&'a self, heard: &'a Heard<A>) -> [PollFd<'a>; 2] {
         let Heard { link, .. } = heard;
         let death = death(self.child.pidfd(), link);
@@ -262,7 +262,7 @@ impl<A: DeserializeOwned> JoinHandle<'_, A> {
     }
 }
 
-/// Whether the worker has ended, or hung up, before its answer was whole.
+/// Whether the worker exited or hung up before its answer was whole.
 fn is_an_end(error: &RecvError) -> bool {
     use RecvError::{Corrupt, Disconnected};
     matches!(error, Disconnected | Corrupt(error::Corrupt::Cut { .. }))
@@ -273,7 +273,7 @@ pub fn ids<A>(workers: &[JoinHandle<'_, A>]) -> Vec<u32> {
     workers.iter().map(|worker| worker.child.id()).collect()
 }
 
-/// By then a worker has ended that is about to.
+/// By then, a worker that is about to exit has exited.
 fn soon() -> Option<Instant> {
     Instant::now().checked_add(PARTING)
 }

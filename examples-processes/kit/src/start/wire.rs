@@ -1,5 +1,5 @@
-//! Messages between a parent and one worker, and open descriptors beside
-//! them (`SCM_RIGHTS`, unix(7)), which a pipe cannot carry: hence a socket
+//! Messages between a parent and one worker, with open descriptors attached
+//! (`SCM_RIGHTS`, unix(7)). A pipe cannot carry descriptors, hence a socket
 //! pair. The messages are framed as everywhere, see [`frame`].
 
 use std::{
@@ -28,8 +28,8 @@ use crate::{
     share::descriptor,
 };
 
-/// More descriptors with a message than any job here has. The kernel's own
-/// limit is 253 for each part that is sent of it, and parts may be many.
+/// More descriptors than any job here has. The kernel's own limit is 253 for
+/// each part of a message that is sent separately, and there may be many parts.
 const MOST_DESCRIPTORS: usize = 8;
 
 /// One end of the socket pair.
@@ -43,7 +43,7 @@ impl Wire {
         Ok((Wire(one), Wire(other)))
     }
 
-    /// Sends one message. The receiver gets copies of the descriptors in it.
+    /// Sends a message. The receiver gets duplicates of the descriptors in it.
     pub(crate) fn send(&self, message: &impl Serialize) -> Result<()> {
         let mut frame = Vec::new();
         let lent = descriptor::lent_by(|| frame::encode(message, &mut frame))?;
@@ -53,7 +53,7 @@ impl Wire {
         Ok(())
     }
 
-    /// The next message; nothing if the other end is closed.
+    /// The next message; `None` if the other end is closed.
     pub(crate) fn receive<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         let mut source = Source { wire: self, descriptors: Vec::new() };
         let mut incoming = Incoming::default();
@@ -75,8 +75,8 @@ impl Wire {
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         ensure!(
             descriptors.len() <= MOST_DESCRIPTORS,
-            "{} descriptors were to be sent, and {MOST_DESCRIPTORS} are the \
-             most",
+            "too many descriptors in a message: {}, the maximum is \
+             {MOST_DESCRIPTORS}",
             descriptors.len()
         );
         if !descriptors.is_empty() {
@@ -90,7 +90,7 @@ impl Wire {
     }
 }
 
-/// Reads a wire, and collects the descriptors that come beside the bytes.
+/// Reads from a wire, and collects the descriptors that arrive with the bytes.
 #[derive(Debug)]
 pub(crate) struct Source<W> {
     pub(crate) wire: W,
@@ -110,8 +110,8 @@ impl<W: Borrow<Wire>> Read for Source<W> {
         )?;
         if received.flags.contains(ReturnFlags::CTRUNC) {
             return Err(io::Error::other(format!(
-                "descriptors of a message are lost: more than \
-                 {MOST_DESCRIPTORS} came, or no more may be open"
+                "descriptors of a message were lost: more than \
+                 {MOST_DESCRIPTORS} arrived, or no more may be open"
             )));
         }
         let came = ancillary.drain().flat_map(|message| match message {
@@ -220,17 +220,17 @@ mod tests {
         (&here.0).write_all(&[1, 0]).unwrap();
         drop(here);
         let error = there.receive::<u16>().unwrap_err().to_string();
-        assert!(error.contains("was cut after 2"), "{error}");
+        assert!(error.contains("was cut off after 2"), "{error}");
     }
 
-    /// Of too many the kernel hands over some, and says that it did not hand
-    /// over all.
+    /// If there are too many, the kernel delivers some, and reports that it did
+    /// not deliver all.
     #[test]
     fn refuses_a_message_of_whose_descriptors_some_are_lost() {
         let (here, there) = Wire::pair().unwrap();
         send_raw(&here, &frame_of(&7_u8), MOST_DESCRIPTORS + 4);
         let error = there.receive::<u8>().unwrap_err().to_string();
-        assert!(error.contains("are lost"), "{error}");
+        assert!(error.contains("were lost"), "{error}");
     }
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
         let (here, there) = Wire::pair().unwrap();
         send_raw(&here, &frame_of(&(7_u8, 0_u8)), 3);
         let error = there.receive::<(u8, End)>().unwrap_err().to_string();
-        assert!(error.contains("2 descriptors came along"), "{error}");
+        assert!(error.contains("2 descriptors arrived"), "{error}");
     }
 
     #[test]
@@ -267,7 +267,7 @@ mod tests {
         frame
     }
 
-    /// What a peer can send that does not keep to the rules.
+    /// Sends what a peer that breaks the rules can send.
     fn send_raw(wire: &Wire, bytes: &[u8], count: usize) {
         let descriptors = vec![wire.as_fd(); count];
         let mut space =
@@ -286,7 +286,7 @@ mod tests {
         let many: Vec<_> = (0..=MOST_DESCRIPTORS).map(copy).collect();
         for refused in [here.send(&long), here.send(&many)] {
             let error = refused.unwrap_err().to_string();
-            assert!(error.contains("the most"), "{error}");
+            assert!(error.contains("the maximum is"), "{error}");
         }
     }
 }

@@ -18,40 +18,40 @@ use crate::{
     play::Pace,
 };
 
-/// Of a ring, in bytes. It holds a few messages only, so that it is full as
-/// often as empty.
+/// The capacity of a ring, in bytes. It has room for only a few messages, so
+/// that it is full as often as empty.
 const CAPACITY: usize = 16 << 10;
 
-/// Who fills an outbox slows down at so many messages that are under way.
-/// They are more than a pipe holds: so some are kept.
+/// The sender of an outbox slows down at this many messages in transit. This is
+/// more than a pipe holds, so some are queued.
 const MANY: u64 = 30;
 
-/// Between two of them then.
+/// The time between two messages then.
 const A_WHILE: Duration = Duration::from_millis(1);
 
 /// What carries the messages.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Transport {
     Pipe,
-    /// It stays where it was made: with us.
+    /// It stays in the process that created it: ours.
     Outbox,
     RawRing(Manner, Access),
 }
 
-/// How a message gets into a ring, and out of it.
+/// How a message gets into and out of a ring.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Access {
     Copied,
     InPlace,
 }
 
-/// One end.
+/// One end of a channel.
 pub enum End {
     Sends(Sending),
     Receives(Receiving),
 }
 
-/// One that can still cross.
+/// An end that can still be sent to a worker.
 #[derive(Serialize, Deserialize)]
 pub enum Unused {
     Sends(Sender<String>),
@@ -70,20 +70,20 @@ pub enum Receiving {
     Raw(ring::Receiver<Shared>, Access),
 }
 
-/// What came of an attempt. Nothing at all, if the time was up.
+/// The result of an attempt; `None` if the time was up.
 pub type Attempt<T> = Result<Option<Step<T>>>;
 
 pub enum Step<T> {
     Done(T),
-    /// The other end is gone, and may have left a message in part.
+    /// The other end is gone, and may have left part of a message.
     Gone {
         is_cut: bool,
     },
 }
 
 impl Transport {
-    /// Of a message, in bytes. What the kernel carries may be longer than
-    /// what it has room for: so a kill cuts some.
+    /// The longest message, in bytes. A message that the kernel carries may be
+    /// longer than its buffer, so a kill cuts some off.
     pub fn longest(self) -> usize {
         match self {
             Transport::Pipe | Transport::Outbox => 100_000,
@@ -91,7 +91,7 @@ impl Transport {
         }
     }
 
-    /// Whether who waits at it may sleep in a futex.
+    /// Whether a waiting end may sleep in a futex.
     pub fn parks(self) -> bool {
         match self {
             Transport::Pipe | Transport::Outbox => false,
@@ -99,7 +99,7 @@ impl Transport {
         }
     }
 
-    /// Whether an end waits for the other in this call of the kernel.
+    /// Whether an end waits for the other in this system call.
     pub fn waits_in(self, call: i64) -> bool {
         match self {
             Transport::RawRing(..) => call == libc::SYS_futex,
@@ -139,7 +139,7 @@ impl Transport {
 }
 
 impl Unused {
-    /// What the one at it makes of it.
+    /// Turns it into an end in use.
     pub fn into_end(self, sends: bool) -> Result<End> {
         Ok(match self {
             Unused::Sends(sender) => End::Sends(Sending::Pipe(sender)),
@@ -174,7 +174,7 @@ impl End {
 }
 
 impl Sending {
-    /// Sends a message. Who sends by a pipe has all the time that it wants.
+    /// Sends a message. On a pipe, `patience` is ignored.
     pub fn send(
         &mut self,
         message: &Message,
@@ -189,7 +189,8 @@ impl Sending {
                     if patience.is_zero() {
                         return Ok(None);
                     }
-                    // Not for long: nobody but who sends is told of the end.
+                    // Only briefly: just a send or a flush notices that the
+                    // receiver is gone.
                     thread::sleep(A_WHILE);
                 }
                 let flushed = outbox.flush();
@@ -251,7 +252,8 @@ fn attempt<T>(done: Result<T, Error>) -> Attempt<T> {
     }
 }
 
-/// In place a message is held at times, half done: nobody may touch it then.
+/// In place, this sometimes pauses with a half-written message, which the other
+/// end must not touch.
 fn send_raw(
     ring: &mut ring::Sender<Shared>,
     access: Access,
@@ -272,7 +274,7 @@ fn send_raw(
     Ok(())
 }
 
-/// The same the other way round.
+/// The same in the other direction.
 fn receive_raw(
     ring: &mut ring::Receiver<Shared>,
     access: Access,

@@ -1,30 +1,30 @@
-//! Soak: an end of a channel is stopped (SIGSTOP) and continued again and
-//! again, at random moments, while messages flow; then it is killed while it
-//! is stopped. Nothing may be lost, doubled or torn, nothing may hang, and
-//! the other end must be told.
+//! Soak test: one end of a channel is stopped (SIGSTOP) and continued again and
+//! again, at random moments, while messages flow; then it is killed while it is
+//! stopped. No message may be lost, duplicated or torn, nothing may hang, and
+//! the other end must learn that its peer is gone.
 //!
-//! One end is this test's, the other a worker's: in every other round the
-//! worker sends, otherwise it receives, and from an outbox in all. It is hit
-//! wherever it happens to be: in the middle of a copy, asleep in the kernel,
-//! at a channel that is full or empty. In half of the rounds our end is hit
-//! too, by signals that interrupt it while it waits (signal(7)).
+//! One end belongs to this test, the other to a worker. In every other round
+//! the worker sends, otherwise it receives; with an outbox it always receives.
+//! It is hit at arbitrary points: in the middle of a copy, asleep in the
+//! kernel, at a full or an empty channel. In half of the rounds our end is hit,
+//! too, by signals that interrupt its waits (signal(7)).
 //!
-//! What is sent, and who pauses when, follows from a seed; what the scheduler
-//! makes of it does not. In CI it takes some seconds. For an hour:
+//! The messages, and the pauses of each end, follow from a seed; the scheduling
+//! does not. In CI this takes a few seconds. For an hour:
 //!
 //! ```text
 //! SOAK_SEED=$RANDOM SOAK_SECONDS=3600 \
 //!     cargo test --release -p process-kit --test soak
 //! ```
 //!
-//! | module | holds |
+//! | module | contains |
 //! |---|---|
 //! | this | the trials, and the worker |
-//! | `round` | who stops, continues and kills |
+//! | `round` | stopping, continuing and killing |
 //! | `play` | what each end does |
-//! | `ends` | how it is done at an end of each transport |
-//! | `message` | what is sent |
-//! | `meter`, `tally` | what is counted |
+//! | `ends` | sending and receiving over each transport |
+//! | `message` | the messages |
+//! | `meter`, `tally` | the counts |
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -57,11 +57,11 @@ use meter::Meter;
 use support::{DEADLINE, no_child_is_left, run, trial};
 use tally::Tally;
 
-/// For all transports together, if that is not too short for rounds of all
-/// kinds that meet all that they are to meet.
+/// For all transports together; more, if rounds of all kinds need more time to
+/// meet everything they should.
 const SECONDS: f64 = 6.0;
 
-/// So many rounds, whose seeds follow each other, are of all kinds.
+/// This many rounds with consecutive seeds cover all kinds.
 const KINDS: u64 = 4;
 
 const TRANSPORTS: [(&str, Transport); 8] = [
@@ -88,7 +88,7 @@ fn main() -> ExitCode {
     run(trials.into())
 }
 
-/// What the worker of a round is to do.
+/// What the worker of a round does.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Part {
     transport: Transport,
@@ -97,7 +97,7 @@ struct Part {
 }
 
 impl Part {
-    /// The lowest bits of the seed say of which kind the round is.
+    /// The lowest bits of the seed determine the kind of the round.
     fn new(transport: Transport, seed: u64) -> Self {
         let sends = seed & 1 == 0 && transport != Transport::Outbox;
         Part { transport, seed, sends }
@@ -119,8 +119,9 @@ fn worker((part, meter, end): Job, _parent: &mut Parent) -> Result<()> {
     play::play(end, part.flow(), &meter).map(|_| ())
 }
 
-/// Rounds of each kind at least, as many as there is time for, and as many as
-/// it takes, within reason, to meet all that was to be met.
+/// Runs at least one round of each kind, as many rounds as there is time for,
+/// and, within reason, as many as it takes to meet everything that should be
+/// met.
 fn soak(name: &str, transport: Transport) -> Result<()> {
     let first: u64 = variable("SOAK_SEED")?.unwrap_or_default();
     let seconds: Option<f64> = variable("SOAK_SECONDS")?;
@@ -152,7 +153,7 @@ fn rounds(transport: Transport, first: u64, seconds: f64) -> Result<Tally> {
     Ok(tally)
 }
 
-/// What the environment says, if it does.
+/// The value of an environment variable, if it is set.
 fn variable<T: FromStr>(name: &str) -> Result<Option<T>> {
     let Some(text) = env::var_os(name) else { return Ok(None) };
     let text = text.to_string_lossy();

@@ -1,29 +1,30 @@
-//! What is sent: each message is a function of its number, so that who
-//! receives it knows every byte that it must have.
+//! The messages: each is a function of its number, so the receiver knows every
+//! byte to expect.
 
 use anyhow::{Result, bail};
 use common::input::Input;
 
-/// From one word to the next: an odd number, by Knuth's golden ratio.
+/// The difference of adjacent words: an odd number, from the golden ratio
+/// (Knuth).
 const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// Every byte is ASCII, so that a message can also travel as a `String`.
+/// Makes every byte ASCII, so that a message can also be sent as a `String`.
 const ASCII: u64 = 0x7F7F_7F7F_7F7F_7F7F;
 
-/// In which neighbourhood a message is looked for that came in the place of
-/// another.
+/// How far from the expected number to look for a message that arrived in its
+/// place.
 const NEIGHBOURS: u64 = 1000;
 
 /// The messages of one seed, numbered from 1.
 #[derive(Debug, Clone, Copy)]
 pub struct Flow {
     pub seed: u64,
-    /// In bytes.
+    /// The longest message, in bytes.
     pub longest: usize,
 }
 
 impl Flow {
-    /// Most are short, and so are told from each other by their first word;
+    /// Most messages are short, and can be told apart by their first word;
     /// every 32nd leaves hardly any room for another.
     pub fn message(&self, number: u64) -> Message {
         let seed = self.seed ^ number.wrapping_mul(STEP);
@@ -38,7 +39,7 @@ impl Flow {
         Message { length, base: half() << 32 | half() }
     }
 
-    /// Whether this is the message of that number, whole.
+    /// Checks that this is the whole message of that number.
     pub fn check(&self, number: u64, found: &[u8]) -> Result<()> {
         let is = |number| self.message(number).bytes() == found;
         if is(number) {
@@ -56,7 +57,7 @@ impl Flow {
     }
 }
 
-/// A message that need not be held to be known.
+/// A message, computed when needed instead of stored.
 #[derive(Debug, Clone, Copy)]
 pub struct Message {
     pub length: usize,
@@ -64,12 +65,13 @@ pub struct Message {
 }
 
 impl Message {
-    /// How many words it fills, or begins.
+    /// How many words it has, counting the last one if it is incomplete.
     pub fn words(&self) -> usize {
         self.length.div_ceil(size_of::<u64>())
     }
 
-    /// The word at that place. What lies beyond the message does not count.
+    /// The word at that position. Bytes beyond the end of the message do not
+    /// count.
     pub fn word(&self, at: usize) -> u64 {
         self.base.wrapping_add((at as u64).wrapping_mul(STEP)) & ASCII
     }
@@ -83,7 +85,7 @@ impl Message {
     }
 }
 
-/// So many bytes of these words.
+/// The first `length` bytes of these words.
 pub fn bytes(length: usize, word: impl Fn(usize) -> u64) -> Vec<u8> {
     let mut bytes = vec![0; length.next_multiple_of(size_of::<u64>())];
     let (words, _) = bytes.as_chunks_mut();

@@ -1,8 +1,8 @@
-//! What both ends say of themselves while they run, and also when they were
-//! killed: counts in memory that the test and its worker share.
+//! Progress of both ends while they run, readable even after a kill: counts in
+//! memory that the test and its worker share.
 //!
-//! It has no name, unlike a `Segment`: so two soaks on one machine, or
-//! another test that looks for names, do not meet.
+//! It has no name, unlike a `Segment`, so two soak tests on one machine do not
+//! interfere, nor does a test that looks for names.
 
 use std::sync::atomic::{
     AtomicU64,
@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize};
 
 const SIZE: usize = size_of::<[AtomicU64; 4]>();
 
-/// What is counted. Each has one writer.
+/// The counts. Each has a single writer.
 #[derive(Debug, Clone, Copy)]
 pub enum Count {
     /// Messages whose `send` has returned.
     Sent,
-    /// Messages that came, and were checked.
+    /// Messages that arrived and were checked.
     Received,
     /// How often there was no room for the next message.
     Full,
@@ -29,7 +29,7 @@ pub enum Count {
     Empty,
 }
 
-/// The counts, as one of those who share them sees them.
+/// The counts, as mapped by one of the processes that share them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Meter(Shared);
 
@@ -47,7 +47,7 @@ impl Meter {
         self.counts()[count as usize].load(Acquire)
     }
 
-    /// Messages that are under way.
+    /// Messages in transit.
     pub fn outstanding(&self) -> u64 {
         let received = self.get(Count::Received);
         self.get(Count::Sent).saturating_sub(received)
@@ -56,9 +56,9 @@ impl Meter {
     fn counts(&self) -> &[AtomicU64; 4] {
         let memory = self.0.bytes();
         assert_eq!(memory.len(), SIZE);
-        // SAFETY: the memory begins on a page, is as long as the counts, and
-        // lives as long as this. Nobody makes a ring of it, and atomics may
-        // be written by others.
+        // SAFETY: the memory starts on a page boundary, is exactly as long as
+        // the counts, and lives as long as `self`. It is not used as a ring,
+        // and other processes may write to atomics.
         unsafe { memory.cast().as_ref() }
     }
 }

@@ -1,5 +1,5 @@
-//! What an end does: it sends or receives one message after the other until
-//! the other end is gone, and pauses now and then.
+//! What an end does: it sends or receives one message after another until the
+//! other end is gone, and pauses now and then.
 
 use std::{
     thread,
@@ -16,18 +16,18 @@ use crate::{
     support::DEADLINE,
 };
 
-/// Of a pause.
+/// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(2);
 
-/// From one pause to the next.
+/// The longest time between pauses.
 const LONGEST_RUN: Duration = Duration::from_millis(8);
 
-/// Who waits as long does so for one that was stopped or that pauses, or
-/// sleeps.
+/// A wait of this length means that the other end was stopped, paused, or
+/// asleep.
 const LONG: Duration = Duration::from_millis(1);
 
-/// For so long nobody is stopped, and nobody pauses. It is half of the time
-/// after which a sleeper that nobody wakes looks for himself.
+/// No stop and no pause lasts this long. It is half of the time after which a
+/// sleeper that nothing wakes checks by itself.
 const SLOW: Duration = Duration::from_millis(10);
 
 /// One end at work.
@@ -42,7 +42,7 @@ pub struct Player<'a> {
 /// What an end has seen by the time the other is gone.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Played {
-    /// Whether the last message came in part.
+    /// Whether the last message was cut off.
     pub is_cut: bool,
     /// Waits longer than [`LONG`].
     pub long: u64,
@@ -50,12 +50,12 @@ pub struct Played {
     pub slow: u64,
 }
 
-/// Sends or receives all that there is.
+/// Sends or receives messages until the other end is gone.
 ///
 /// # Errors
 ///
-/// Fails if a message is lost, doubled or torn, if nothing moves for too
-/// long, and if the end is not one.
+/// Fails if a message is lost, duplicated or torn, if nothing moves for too
+/// long, or if the end cannot be used.
 pub fn play(end: End, flow: Flow, meter: &Meter) -> Result<Played> {
     let pace = Pace::new(flow.seed, matches!(end, End::Sends(_)));
     let mut player = Player { flow, meter, pace, played: Played::default() };
@@ -103,8 +103,8 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// Every other message is tried without patience first: who comes too
-    /// early has to find all as it was.
+    /// Every other message is first tried with zero patience: an attempt that
+    /// is too early must change nothing.
     fn wait<T>(
         &mut self,
         number: u64,
@@ -133,8 +133,8 @@ impl Played {
     }
 }
 
-/// Has one end pause now and then, so that the other drains the channel, or
-/// fills it.
+/// Makes an end pause now and then, so that the other drains or fills the
+/// channel.
 #[derive(Debug)]
 pub struct Pace {
     input: Input,
@@ -161,13 +161,13 @@ impl Pace {
         }
     }
 
-    /// What is worked and waited, pauses not counted.
+    /// The time spent working and waiting, without pauses.
     fn clock(&self) -> Duration {
         self.start.elapsed() - self.paused
     }
 }
 
-/// Some time between none and that.
+/// A random time from zero to `most`.
 pub fn up_to(most: Duration, input: &mut Input) -> Duration {
     most.mul_f64(input.uniform())
 }

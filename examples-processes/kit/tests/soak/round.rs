@@ -26,24 +26,24 @@ use crate::{
     tally::Tally,
 };
 
-/// For how long the worker is stopped again and again.
+/// How long the worker is stopped again and again.
 const LENGTH: Duration = Duration::from_millis(150);
 
-/// Of a stop, and of the time from one to the next.
+/// The longest stop, and the longest time between stops.
 const LONGEST_STOP: Duration = Duration::from_millis(3);
 
-/// Messages that must pass before the first stop, and after the last.
+/// How many messages must pass before the first stop, and after the last.
 const ENOUGH: u64 = 50;
 
-/// Our end, on a thread of its own.
+/// Our end, on its own thread.
 type Near = thread::JoinHandle<Result<Played>>;
 
-/// Both ends at work, and what becomes of it.
+/// Runs both ends, and returns what they met.
 ///
 /// # Errors
 ///
-/// Fails as [`play`] does at either end; and if one of them hangs, comes to
-/// an end before the worker is killed, or misses what was sent before.
+/// Fails if [`play`] fails at either end; and if one of them hangs, finishes
+/// before the worker is killed, or misses a message that was sent before.
 pub fn round(transport: Transport, seed: u64) -> Result<Tally> {
     let part = Part::new(transport, seed);
     let meter = Meter::new()?;
@@ -69,7 +69,7 @@ fn start(end: End, flow: Flow, meter: Meter) -> Near {
     thread::spawn(move || play(end, flow, &meter))
 }
 
-/// Who stops the worker, and interrupts our end.
+/// Stops the worker, and interrupts our end.
 struct Storm<'a> {
     part: &'a Part,
     worker: Pid,
@@ -80,8 +80,7 @@ struct Storm<'a> {
 }
 
 impl Storm<'_> {
-    /// Leaves the worker stopped. That one end came to its end before, is
-    /// for others to notice.
+    /// Leaves the worker stopped. If an end finishes early, others notice that.
     fn rage(mut self) -> Result<Tally> {
         self.messages_flow().context("before the first stop")?;
         let start = Instant::now();
@@ -100,14 +99,14 @@ impl Storm<'_> {
         Ok(self.tally)
     }
 
-    /// Waits for some messages more: what hangs for ever, hangs here.
+    /// Waits for some more messages: an end that hangs forever is caught here.
     fn messages_flow(&self) -> Result<()> {
         let received = || self.meter.get(Count::Received);
         let (start, goal) = (Instant::now(), received() + ENOUGH);
         while received() < goal && !self.near.is_finished() {
             ensure!(
                 start.elapsed() < DEADLINE,
-                "it hangs: {} messages are sent, {} received",
+                "it hangs: {} messages sent, {} received",
                 self.meter.get(Count::Sent),
                 received()
             );
@@ -120,7 +119,7 @@ impl Storm<'_> {
         thread::sleep(up_to(LONGEST_STOP, &mut self.input));
     }
 
-    /// Stops the worker, and sees where it was hit. One that has ended is
+    /// Stops the worker, and records where it was hit. If it has exited, it is
     /// not reaped here.
     fn stop(&mut self) -> Result<()> {
         kill_process(self.worker, Signal::STOP)?;
@@ -140,7 +139,7 @@ impl Storm<'_> {
     }
 }
 
-/// In which call of the kernel a stopped process is, if in any (proc(5)).
+/// The system call that a stopped process is in, if any (proc(5)).
 fn system_call(process: Pid) -> io::Result<Option<i64>> {
     let path = format!("/proc/{}/syscall", process.as_raw_pid());
     let line = fs::read_to_string(path)?;
@@ -148,8 +147,8 @@ fn system_call(process: Pid) -> io::Result<Option<i64>> {
     Ok(number.filter(|&number| number >= 0))
 }
 
-/// Kills the worker, which is stopped: our end must come to the end of what
-/// was sent, and no further.
+/// Kills the stopped worker: our end must reach the end of what was sent, and
+/// get no more.
 fn end_round(
     part: &Part,
     worker: JoinHandle<'_, ()>,
@@ -161,14 +160,14 @@ fn end_round(
         return Err(early(worker, near));
     }
     let status = worker.kill()?;
-    ensure!(status.signal() == Some(9), "the worker had ended: {status}");
+    ensure!(status.signal() == Some(9), "the worker had exited: {status}");
     let played = result(near).context("after the worker was killed")?;
     nothing_is_lost(part, meter, &played)?;
     tally.add_round(part, meter, &played);
     Ok(tally)
 }
 
-/// What both ends have to say, if one ended while the other lived.
+/// The reports of both ends, if one finished while the other was alive.
 fn early(worker: JoinHandle<'_, ()>, near: Near) -> Error {
     let near = said(result(near));
     let id = Pid::from_raw(worker.id() as i32);
@@ -177,7 +176,7 @@ fn early(worker: JoinHandle<'_, ()>, near: Near) -> Error {
         true => said(worker.join()),
         false => "it hangs".into(),
     };
-    anyhow!("an end before the kill. Our end: {near}. The worker: {worker}")
+    anyhow!("one end finished before the kill. Ours: {near}. Worker: {worker}")
 }
 
 fn said<T>(result: Result<T>) -> String {
@@ -191,7 +190,8 @@ fn is_answered(worker: &JoinHandle<'_, ()>, patience: Duration) -> bool {
     !matches!(first_ready([worker], Some(patience)), Ok(None))
 }
 
-/// What our end has seen. It gives up by itself, if it is not to blame.
+/// What our end has seen. It gives up by itself, unless it is the one that
+/// hangs.
 fn result(near: Near) -> Result<Played> {
     let start = Instant::now();
     while !near.is_finished() {
@@ -201,19 +201,19 @@ fn result(near: Near) -> Result<Played> {
     near.join().map_err(|_| anyhow!("our end panicked"))?
 }
 
-/// A worker that sends may be killed after a message has gone and before it
-/// is counted. Of one that receives, what was under way is lost with it.
+/// A sending worker may be killed after a message is sent and before it is
+/// counted. With a receiving worker, the messages in transit are lost with it.
 fn nothing_is_lost(part: &Part, meter: &Meter, played: &Played) -> Result<()> {
     let (sent, received) = (meter.get(Count::Sent), meter.get(Count::Received));
     let possible = match (part.sends, played.is_cut) {
         (true, false) => sent..=sent + 1,
         (true, true) if part.transport == Transport::Pipe => sent..=sent,
         (false, false) => 0..=sent,
-        _ => bail!("a message was cut, and cannot be"),
+        _ => bail!("a message was cut off, which is impossible"),
     };
     ensure!(
         possible.contains(&received),
-        "of {sent} messages that were sent, {received} were received"
+        "{sent} messages were sent, but {received} were received"
     );
     Ok(())
 }

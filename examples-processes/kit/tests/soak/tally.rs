@@ -1,5 +1,5 @@
-//! What a soak has met. To find nothing wrong means little if nothing of what
-//! could go wrong has happened.
+//! What a soak test has met. Finding no fault means little if nothing happened
+//! that could cause one.
 
 use std::{fmt, ops::AddAssign};
 
@@ -12,34 +12,34 @@ use crate::{
     play::Played,
 };
 
-/// Counts of rounds.
+/// Counts over all rounds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tally {
     pub rounds: u64,
     pub messages: u64,
-    /// How often there was no room for a message. Who sends by a pipe waits,
-    /// and does not say so.
+    /// How often there was no room for a message. The sender of a pipe waits
+    /// and does not report it.
     pub full: u64,
     /// How often there was no message.
     pub empty: u64,
     /// How often the worker was stopped.
     pub stops: u64,
-    /// Of these, while it was in the program: it copied, checked or spun.
+    /// Of these, while it was running in user space: it copied, checked or
+    /// spun.
     pub awake: u64,
     /// Of these, while it slept in the kernel: at an empty channel, and at a
     /// full one.
     pub asleep: [u64; 2],
-    /// Of these, how many the kernel does not tell of.
+    /// Of these, the ones that the kernel did not report.
     pub unseen: u64,
-    /// Our waits that nothing interrupted, see [`Played`]: for a receiver,
-    /// and for a sender.
+    /// Our uninterrupted waits, see [`Played`]: of a receiver, and of a sender.
     pub long: [u64; 2],
     /// As above.
     pub slow: [u64; 2],
 }
 
 impl Tally {
-    /// A round is over. Interrupted waits say nothing of who wakes whom.
+    /// Adds a round. Interrupted waits show nothing about who wakes whom.
     pub fn add_round(&mut self, part: &Part, meter: &Meter, played: &Played) {
         self.rounds += 1;
         self.messages += meter.get(Count::Received);
@@ -51,7 +51,7 @@ impl Tally {
         }
     }
 
-    /// Whether the soak was worth it, and nobody had to sleep on.
+    /// Checks that the test met enough, and that every sleeper was woken.
     pub fn check(&self, transport: Transport) -> Result<()> {
         let is_pipe = transport == Transport::Pipe;
         ensure!(is_pipe || self.full > 0, "it was never full: {self}");
@@ -66,8 +66,8 @@ impl Tally {
         Ok(())
     }
 
-    /// If nobody is woken, all long waits are slow. On a machine that is busy
-    /// with other things, some are; there have been three of nine.
+    /// If no sleeper is woken, all long waits are slow. On a machine that is
+    /// busy with other things, some are; three of nine have been seen.
     fn are_woken(&self) -> bool {
         let mut waits = self.slow.iter().zip(self.long);
         waits.all(|(slow, long)| slow * 4 <= long * 3)
@@ -98,10 +98,10 @@ impl fmt::Display for Tally {
         write!(
             formatter,
             "{rounds} rounds, {messages} messages, {full} times full, \
-             {empty} times empty; {stops} stops, of which {awake} in the \
-             program, {asleep:?} asleep at an empty channel and at a full \
-             one, {unseen} not seen; of our long waits {slow:?} of {long:?} \
-             slow, for a receiver and for a sender"
+             {empty} times empty; {stops} stops: {awake} in user space, \
+             {asleep:?} asleep at an [empty, full] channel, {unseen} not \
+             seen; our slow waits {slow:?} of our long waits {long:?}, as \
+             [receiver, sender]"
         )
     }
 }

@@ -1,8 +1,8 @@
-//! What the test programs with workers share.
+//! Shared by the test programs with workers.
 //!
-//! Such a program is a subreaper: whatever a test leaves behind becomes its
-//! child (prctl(2), PR_SET_CHILD_SUBREAPER). So after each test it can prove
-//! that no process is left.
+//! Such a program is a subreaper: processes that a test leaves behind become
+//! its children (prctl(2), PR_SET_CHILD_SUBREAPER). So after each test it can
+//! prove that no process is left.
 
 use std::{
     process::ExitCode,
@@ -14,10 +14,10 @@ use anyhow::{Result, bail};
 use libtest_mimic::{Arguments, Failed, Trial};
 use rustix::process::{Pid, WaitOptions, set_child_subreaper, wait};
 
-/// Far beyond what anything here takes, also on a busy machine.
+/// Far longer than anything here takes, even on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A test that fails with all that its error says.
+/// A test whose failure prints the whole error chain.
 pub fn trial(
     name: impl Into<String>,
     test: impl FnOnce() -> Result<()> + Send + 'static,
@@ -27,7 +27,7 @@ pub fn trial(
     })
 }
 
-/// Runs the tests one after the other, or one would look at the children of
+/// Runs the tests one after another; otherwise one would see the children of
 /// another.
 pub fn run(tests: Vec<Trial>) -> ExitCode {
     set_child_subreaper(Some(Pid::INIT)).unwrap();
@@ -36,7 +36,8 @@ pub fn run(tests: Vec<Trial>) -> ExitCode {
     libtest_mimic::run(&arguments, tests).exit_code()
 }
 
-/// Reaps what others left to this subreaper, which must end by itself.
+/// Reaps the processes that this subreaper has inherited; they must exit by
+/// themselves.
 pub fn no_child_is_left(patience: Duration) -> Result<()> {
     let start = Instant::now();
     loop {

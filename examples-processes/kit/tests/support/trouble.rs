@@ -1,4 +1,4 @@
-//! Workers that make trouble, and what the tests need against it.
+//! Misbehaviour of workers, and what the tests need against it.
 
 use std::{
     fs,
@@ -15,37 +15,37 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::DEADLINE;
 
-/// Has a child that holds all that this process holds, and waits. One that
-/// escapes has left the process group when this returns.
+/// Forks a child that holds everything that this process holds, and waits. If
+/// it escapes, it has left the process group when this returns.
 pub fn fork(escapes: bool) -> Result<()> {
     let (mut reader, writer) = io::pipe()?;
     let here = writer.as_raw_fd();
-    // SAFETY: the child, which may be that of a process with threads, makes
-    // no calls but such as are safe then (signal-safety(7)).
+    // SAFETY: the child, whose parent may have several threads, only makes
+    // calls that are safe there (signal-safety(7)).
     let child = unsafe { libc::fork() };
     ensure!(child >= 0, "no child can be had");
     if child > 0 {
         return Ok(reader.read_exact(&mut [0])?);
     }
     if escapes {
-        // SAFETY: it touches no memory.
+        // SAFETY: `setsid` accesses no memory.
         unsafe { libc::setsid() };
     }
-    // SAFETY: the byte lives, and the descriptor is open.
+    // SAFETY: the byte is alive during the call, and the descriptor is open.
     unsafe { libc::write(here, [0_u8].as_ptr().cast(), 1) };
     loop {
-        // SAFETY: it only waits.
+        // SAFETY: `pause` only waits.
         unsafe { libc::pause() };
     }
 }
 
-/// Has a child that is another program, and holds nothing of this process.
+/// Starts another program as a child, which holds nothing of this process.
 pub fn start_another() -> Result<()> {
     forget(Command::new("sleep").arg("infinity").spawn()?);
     Ok(())
 }
 
-/// Has this process never come to the end of its exit.
+/// Makes this process hang during its exit.
 pub fn linger_in_exit() {
     extern "C" fn linger() {
         loop {
@@ -56,7 +56,7 @@ pub fn linger_in_exit() {
     assert_eq!(unsafe { libc::atexit(linger) }, 0);
 }
 
-/// Kills all children of this subreaper, among which are no workers then.
+/// Kills all children of this subreaper; none of them is a worker then.
 pub fn kill_the_escaped() -> Result<()> {
     for task in fs::read_dir("/proc/self/task")? {
         let list = fs::read_to_string(task?.path().join("children"))?;
@@ -69,7 +69,7 @@ pub fn kill_the_escaped() -> Result<()> {
     Ok(())
 }
 
-/// Ends a test that hangs.
+/// Exits if a test hangs.
 pub struct Watchdog {
     _alive: Sender<()>,
 }

@@ -1,13 +1,13 @@
-//! The claims, by what they are about.
+//! The claims, by topic.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
 //! | [`memory`] | memory, and handing over what is in it |
-//! | [`sharing`] | what several write to |
+//! | [`sharing`] | shared writes |
 //! | [`cores`] | the use of cores, and the GIL |
-//! | [`waiting`] | those who wait: users and clients |
-//! | [`ending`] | killing and dying |
-//! | [`cost`] | what messages, starts and system calls take |
+//! | [`waiting`] | users and clients that wait |
+//! | [`ending`] | killing and crashing |
+//! | [`cost`] | the cost of messages, starts and system calls |
 //! | [`code`] | the programs' text |
 
 pub mod code;

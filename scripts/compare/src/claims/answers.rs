@@ -1,5 +1,5 @@
-//! Every quantity that a rule can ask for, from what was measured, from what
-//! became of workers, or from the sources.
+//! Every quantity that a rule can ask for: from the measurements, from what
+//! happened to workers, or from the sources.
 
 use common::estimate::Estimate;
 

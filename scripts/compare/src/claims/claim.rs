@@ -4,26 +4,26 @@ use serde::Serialize;
 
 use crate::claims::{rule::Rule, ruling::Ruling};
 
-/// What one notices, and might choose by: a quarter more. The judge's own
-/// [`CLEAR`](crate::judge::finding::CLEAR) tells that there is a difference at
-/// all, and claims say more than that.
+/// A difference that people notice and might choose by: a quarter more. The
+/// judge's own [`CLEAR`](crate::judge::finding::CLEAR) only means that there is
+/// a difference at all; claims say more than that.
 pub const NOTICED: f64 = 1.25;
 
-/// The same the other way round.
+/// The same in the other direction.
 pub const UNNOTICED: f64 = 1.0 / NOTICED;
 
-/// A statement on threads and processes, and how it is judged.
+/// A statement about threads and processes, and how it is judged.
 #[derive(Debug)]
 pub struct Claim {
     /// `C17`.
     pub id: &'static str,
-    /// In a few words, so that its figure stands beside it.
+    /// Short, so that its figure fits beside it.
     pub statement: &'static str,
-    /// Where a reader sees it.
+    /// Where readers can see it.
     pub place: Place,
-    /// What figures of the Rust pairs say of it.
+    /// The rule for the figures of the Rust pairs.
     pub rust: Rule,
-    /// What those of CPython say.
+    /// The rule for those of CPython.
     pub cpython: Rule,
 }
 
@@ -49,16 +49,16 @@ impl Place {
     }
 }
 
-/// Claims on one matter.
+/// Claims on one topic.
 #[derive(Debug)]
 pub struct Group {
-    /// What they are about.
+    /// The topic.
     pub title: &'static str,
-    /// In the order in which they are shown.
+    /// In the order shown.
     pub claims: Vec<Claim>,
 }
 
-/// A claim, and how it stands here.
+/// A claim and its verdicts.
 #[derive(Debug, Serialize)]
 pub struct Judged {
     /// [`Claim::id`].
@@ -70,9 +70,9 @@ pub struct Judged {
     /// [`Claim::place`].
     #[serde(flatten)]
     pub place: Place,
-    /// How it stands in Rust.
+    /// The verdict for Rust.
     pub rust: Ruling,
-    /// How it stands in CPython, by each of the interpreters.
+    /// The verdict for CPython, by interpreter.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cpython: Vec<Ruling>,
 }

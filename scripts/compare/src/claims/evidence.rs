@@ -1,7 +1,7 @@
-//! What was measured, as rules see it: a quantity is there, or a reason why it
-//! is not.
+//! What was measured, as rules see it: a quantity, or the reason why it is
+//! missing.
 //!
-//! All access to measurements goes through here, and through these few:
+//! All access to measurements goes through these methods:
 //! [`figure`](Evidence::figure), [`ratio`](Evidence::ratio),
 //! [`speed_up`](Evidence::speed_up), [`busy_cores`](Evidence::busy_cores),
 //! [`setting`](Evidence::setting), [`summaries`](Evidence::summaries) and
@@ -25,25 +25,25 @@ use crate::{
     run::measured::Measured,
 };
 
-/// If others took more of the cores' time than this, a speed-up says more of
-/// them than of threads or processes.
+/// If other programs took more of the CPU time than this, a speed-up says more
+/// about them than about threads or processes.
 const MOST_TAKEN: f64 = 0.1;
 
-/// Of the pairs, or of CPython.
+/// The measurements of the Rust pairs or of CPython.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'all> {
     results: &'all Results,
-    /// The number of the interpreter, if it is of CPython.
+    /// The number of the interpreter, for CPython.
     interpreter: Option<usize>,
 }
 
 impl<'all> Evidence<'all> {
-    /// Of the pairs.
+    /// For the Rust pairs.
     pub fn of_rust(results: &'all Results) -> Self {
         Evidence { results, interpreter: None }
     }
 
-    /// Of CPython, by the interpreter of this number.
+    /// For CPython, with the interpreter of this number.
     pub fn of_cpython(results: &'all Results, interpreter: usize) -> Self {
         Evidence { results, interpreter: Some(interpreter) }
     }
@@ -56,12 +56,12 @@ impl<'all> Evidence<'all> {
         interpreter.is_some_and(|one| one.has_gil)
     }
 
-    /// A figure of one side, value by value.
+    /// A figure of one side, pair by pair.
     ///
     /// # Errors
     ///
-    /// It is missing if its scenario was not compared, or refused, or if the
-    /// programs had no such figure.
+    /// It is missing if its scenario was not compared or was refused, or if the
+    /// programs have no such figure.
     pub fn figure(self, figure: Figure) -> Result<Vec<f64>, Missing> {
         let measured = self.sound(figure.scenario)?;
         let id = match figure.id.strip_suffix('*') {
@@ -73,12 +73,12 @@ impl<'all> Evidence<'all> {
             .ok_or_else(|| absent(measured, figure, &id))
     }
 
-    /// How many times the one figure is the other. Both must be of one
-    /// scenario, so that each value of the one has its counterpart.
+    /// The ratio of two figures. Both must come from one scenario, so that
+    /// their values can be paired.
     ///
     /// # Errors
     ///
-    /// As [`Evidence::figure`].
+    /// See [`Evidence::figure`].
     pub fn ratio(
         self,
         above: Figure,
@@ -93,8 +93,8 @@ impl<'all> Evidence<'all> {
     ///
     /// # Errors
     ///
-    /// It is missing if only one worker was tried, if others took the cores,
-    /// or as above.
+    /// It is missing if only one worker was tried, if other programs took the
+    /// cores, or as above.
     pub fn speed_up(
         self,
         model: Model,
@@ -111,26 +111,26 @@ impl<'all> Evidence<'all> {
         Ok(ratio(&one, &all))
     }
 
-    /// Fails if others took a good share of the cores: then how many a scenario
-    /// used says nothing of its programs.
+    /// Fails if other programs took much of the CPU time: then the number of
+    /// cores used says nothing about the scenario's programs.
     fn has_its_cores(self, scenario: &str) -> Result<(), Missing> {
         let environment = self.results.environment.as_ref();
         match environment.and_then(|it| disturbance::taken(it, scenario)) {
             Some(share) if share > MOST_TAKEN => Err(Missing(format!(
-                "{scenario}: others took {:.0} % of the cores' time: end them, \
-                 and measure again",
+                "{scenario}: other programs took {:.0} % of the CPU time: \
+                 stop them and measure again",
                 100.0 * share
             ))),
             _ => Ok(()),
         }
     }
 
-    /// How many cores all workers kept busy: CPU seconds a second.
+    /// How many cores all workers kept busy: CPU seconds per second.
     ///
     /// # Errors
     ///
-    /// It is missing if the scenario was not compared, or refused, or if others
-    /// took the cores.
+    /// It is missing if the scenario was not compared or was refused, or if
+    /// other programs took the cores.
     pub fn busy_cores(self, model: Model) -> Result<Estimate, Missing> {
         let measured = self.sound(MATRIX)?;
         self.has_its_cores(MATRIX)?;
@@ -142,13 +142,13 @@ impl<'all> Evidence<'all> {
         Ok(stopping::estimate(&busy.unwrap_or_default()))
     }
 
-    /// What stayed the same. A job is not divided: with six for four workers,
-    /// two idle while the last two are done.
+    /// What stayed the same in all slices. Jobs are not divided: with six jobs
+    /// for four workers, two workers idle while the last two jobs run.
     ///
     /// # Errors
     ///
-    /// It is missing if the scenario was not compared, or refused, or if
-    /// nothing was done.
+    /// It is missing if the scenario was not compared or was refused, or if no
+    /// job ran.
     pub fn setting(self, setting: Setting) -> Result<f64, Missing> {
         if setting == Setting::Others {
             return self.others("crash").map(|others| others as f64);
@@ -172,11 +172,11 @@ impl<'all> Evidence<'all> {
         Ok(number as f64)
     }
 
-    /// How many workers there are beside each.
+    /// How many other workers each worker has.
     ///
     /// # Errors
     ///
-    /// It is missing if the scenario was not compared, or refused.
+    /// It is missing if the scenario was not compared or was refused.
     pub fn others(self, scenario: &str) -> Result<usize, Missing> {
         Ok(self.sound(scenario)?.plan.workers.saturating_sub(1))
     }
@@ -198,16 +198,16 @@ impl<'all> Evidence<'all> {
             }
         });
         match jobs {
-            0 => Err(Missing(format!("{MATRIX}: no job was done"))),
+            0 => Err(Missing(format!("{MATRIX}: no job ran"))),
             jobs => Ok(jobs),
         }
     }
 
-    /// What a side calls its result, in each slice.
+    /// A side's result in each slice.
     ///
     /// # Errors
     ///
-    /// It is missing if some slice has another result, or as above.
+    /// It is missing if a slice has a result of a different form, or as above.
     pub fn summaries<T: DeserializeOwned>(
         self,
         scenario: &'static str,
@@ -219,12 +219,12 @@ impl<'all> Evidence<'all> {
             .map(|sample| T::deserialize(&sample.outcome.result))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| {
-                let words = format!("have another result: {error}");
+                let words = format!("have an unknown kind of result: {error}");
                 Missing(format!("{scenario}: {model} {words}"))
             })
     }
 
-    /// That a scenario has nothing of this kind, in words.
+    /// That a scenario lacks something, in these words.
     pub fn lacks(self, scenario: &str, words: String) -> Missing {
         match self.sound(scenario) {
             Ok(measured) => lacking(measured, words),
@@ -237,7 +237,7 @@ impl<'all> Evidence<'all> {
             Some(measured) if measured.is_sound() => return Ok(measured),
             Some(_) => "was refused",
             None if self.interpreter.is_some() && !has_script(scenario) => {
-                "is not there on CPython"
+                "does not exist on CPython"
             }
             None => "was not compared",
         };
@@ -262,7 +262,7 @@ fn has_script(scenario: &str) -> bool {
     ALL.iter().any(|one| one.name == scenario && one.cpython_run.is_some())
 }
 
-/// A figure, value by value. None if one of them is not known.
+/// A figure, pair by pair. None if a value is unknown.
 fn values(
     measured: &Measured,
     model: Model,
@@ -276,7 +276,7 @@ fn values(
     values.filter(|values| !values.is_empty())
 }
 
-/// What these parts of the work take together, value by value.
+/// The time of these parts of the work together, pair by pair.
 fn time(
     measured: &Measured,
     model: Model,
@@ -300,7 +300,8 @@ fn time(
     Ok(time)
 }
 
-/// Of the ids that both sides have, that with the greatest number after this.
+/// The id that both sides have with this prefix and the greatest number after
+/// it.
 fn most(measured: &Measured, begin: &str) -> Option<String> {
     let ids = |model| -> BTreeSet<&str> {
         measured
@@ -321,7 +322,7 @@ fn absent(measured: &Measured, figure: Figure, id: &str) -> Missing {
     lacking(measured, format!("{scenario}: {model} have no figure {id}"))
 }
 
-/// Says how to see it, if it was only left out.
+/// Adds how to see it, if `--quick` left it out.
 fn lacking(measured: &Measured, words: String) -> Missing {
     Missing(match measured.plan.quick {
         true => format!("{words}; --quick leaves it out"),
@@ -390,7 +391,8 @@ mod tests {
         assert_eq!(found(&torn, Quantity::Most(trip)), Ok([6.0; 3]));
     }
 
-    /// Both sides have it, and no other tables in their hands.
+    /// Both sides have it; the ids with a suffix or of one side only do not
+    /// count.
     #[test]
     fn the_largest_crew_of_both_sides_is_asked() {
         let planted = Planted::nothing()
@@ -474,7 +476,7 @@ mod tests {
         };
         assert_eq!(speed_up(1.0), Ok(1.0));
         let Missing(words) = speed_up(10.0).unwrap_err();
-        assert!(words.contains("others took 50 %"), "{words}");
+        assert!(words.contains("other programs took 50 %"), "{words}");
     }
 
     #[test]

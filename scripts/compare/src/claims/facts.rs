@@ -1,5 +1,5 @@
-//! What became of workers, and of what they wrote: counted over all slices, as
-//! the programs' results have it.
+//! What happened to workers and to what they wrote: counted over all slices,
+//! from the results of the programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,12 +18,12 @@ use crate::claims::{
     ruling::Missing,
 };
 
-/// The number.
+/// Counts it.
 ///
 /// # Errors
 ///
-/// It is missing if the scenario was not compared, or refused, or if its
-/// programs have another result.
+/// It is missing if the scenario was not compared or was refused, or if its
+/// programs have a different kind of result.
 pub fn count(fact: Fact, evidence: &Evidence<'_>) -> Result<f64, Missing> {
     Ok(match fact {
         Fact::Seen(model) => sightings(evidence, model, true)? as f64,
@@ -69,7 +69,7 @@ fn lost(
     })
 }
 
-/// What came of each kind of hang, slice by slice.
+/// The attempts on each kind of hang, slice by slice.
 struct Hangs(BTreeMap<String, Vec<kill_workers::Ways>>);
 
 impl Hangs {
@@ -82,7 +82,7 @@ impl Hangs {
         }
         match kinds.is_empty() {
             true => {
-                let words = "kill-workers: nobody was stuck";
+                let words = "kill-workers: no worker hung";
                 Err(evidence.lacks("kill-workers", words.into()))
             }
             false => Ok(Hangs(kinds)),
@@ -120,13 +120,13 @@ fn is_true(what: Hanging, rounds: &[kill_workers::Ways]) -> bool {
     }
 }
 
-/// Those of all slices, by the way to die.
+/// The deaths of all slices, by the way to die.
 struct Deaths {
     ways: BTreeMap<String, Vec<crash::Death>>,
     others: usize,
 }
 
-/// What a victim may hold of which others learn when it is gone.
+/// What a victim may hold whose loss the others are told about.
 const TOLD: [Hold; 3] = [Hold::Nothing, Hold::Lock, Hold::Message];
 
 impl Deaths {
@@ -140,7 +140,7 @@ impl Deaths {
         }
         match ways.is_empty() {
             true => {
-                let words = "crash: nobody died";
+                let words = "crash: no worker died";
                 Err(evidence.lacks("crash", words.into()))
             }
             false => Ok(Deaths { ways, others }),
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(count(&planted, Fact::Lost(Threads, "owner")), Err(words));
     }
 
-    /// One kind of hang, of which so many were interrupted, killed, and
+    /// One kind of hang, with the numbers of workers interrupted, killed and
     /// abandoned.
     fn hung([interrupted, killed, abandoned]: [usize; 3]) -> Value {
         let tried = |stopped, abandoned, p99| {
@@ -280,8 +280,8 @@ mod tests {
         }
     }
 
-    /// Survivors of two ways to die, of one other: while nothing is held, a
-    /// lock, a plain lock, a message.
+    /// Survivors of two ways to die, with one other worker: while the victim
+    /// holds nothing, a lock, a plain lock, a message.
     fn deaths(survivors: [[usize; 4]; 2]) -> Value {
         let holds = ["nothing", "lock", "plain-lock", "message"];
         let of_way = |(way, survivors): (&str, [usize; 4])| {

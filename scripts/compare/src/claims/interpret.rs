@@ -1,4 +1,4 @@
-//! From a rule and the evidence to a ruling.
+//! Applies a rule to the evidence, which gives a ruling.
 
 use common::{estimate::Estimate, units};
 
@@ -12,13 +12,13 @@ use crate::{
     run::plan::count,
 };
 
-/// What knows the quantities: the evidence, or a test.
+/// What provides the quantities: the evidence, or a test.
 pub trait Source {
-    /// One of them.
+    /// The value of one.
     ///
     /// # Errors
     ///
-    /// It is missing, and why.
+    /// It is missing, with the reason.
     fn estimate(&self, quantity: &Quantity) -> Result<Estimate, Missing>;
 }
 
@@ -74,7 +74,8 @@ fn conclude(
     })
 }
 
-/// Of several, what cannot be told matters only if it could turn the whole.
+/// Among several conditions, an unknown one matters only if it could change the
+/// result.
 fn is_so(when: &When, source: &dyn Source) -> Result<bool, Missing> {
     match when {
         When::Exceeds(quantity, threshold) => {
@@ -86,7 +87,7 @@ fn is_so(when: &When, source: &dyn Source) -> Result<bool, Missing> {
     }
 }
 
-/// This, if one of them is; or else the opposite, if all can be told.
+/// `decisive` if any of them is; the opposite if all are known.
 fn unless(
     decisive: bool,
     conditions: &[When],
@@ -103,12 +104,12 @@ fn unless(
     unknown.map_or(Ok(!decisive), Err)
 }
 
-/// Whether an estimate is above a threshold, all of its interval.
+/// Whether an estimate exceeds a threshold with its whole interval.
 ///
 /// # Errors
 ///
-/// The evidence is missing if the threshold lies within the interval: a guess
-/// would be as good.
+/// The evidence is missing if the threshold lies within the interval: any
+/// answer would be a guess.
 fn exceeds(estimate: Estimate, threshold: f64) -> Result<bool, Missing> {
     if estimate.low > threshold {
         Ok(true)
@@ -118,13 +119,13 @@ fn exceeds(estimate: Estimate, threshold: f64) -> Result<bool, Missing> {
         let [threshold, low, high] =
             [threshold, estimate.low, estimate.high].map(significant);
         Err(Missing(format!(
-            "too noisy to tell from {threshold}: [{low}, {high}]"
+            "too noisy: the interval [{low}, {high}] includes {threshold}"
         )))
     }
 }
 
-/// Three digits, also of what is far below one: a threshold may be a time, and
-/// what its unit is nobody says here.
+/// Three significant digits, even far below one: a threshold may be a time, and
+/// its unit is not known here.
 fn significant(value: f64) -> String {
     if value == 0.0 {
         return "0".into();
@@ -168,7 +169,7 @@ fn filled(gap: &Gap, source: &dyn Source) -> Result<String, Missing> {
     }))
 }
 
-/// What would be rounded to no per cent at all.
+/// Smaller shares would be rounded to 0 %.
 const FEW: f64 = 1e-4;
 
 fn written(estimate: Estimate, form: Form) -> String {
@@ -184,7 +185,7 @@ fn written(estimate: Estimate, form: Form) -> String {
         Form::Number => times(median),
         Form::In(unit) => units::human(median, unit),
         Form::Share if 0.0 < median && median < FEW => {
-            format!("{:.1} of a million", 1e6 * median)
+            format!("{:.1} in a million", 1e6 * median)
         }
         Form::Share => units::human(median, "share"),
         Form::Of(noun) => count(median as usize, noun),
@@ -200,8 +201,8 @@ mod tests {
 
     struct Nobody;
 
-    /// The thresholds are the figures: what is above 1 is so, what is below is
-    /// not, and 1 cannot be told.
+    /// Only the threshold varies: the interval [0.9, 1.1] is above 0.5, below
+    /// 2.0, and undecided at 1.0.
     impl Source for Nobody {
         fn estimate(&self, quantity: &Quantity) -> Result<Estimate, Missing> {
             match quantity {
@@ -230,7 +231,8 @@ mod tests {
         let estimate = Estimate { median: 2.0, low: 1.5, high: 2.5 };
         let ruling = exceeds(estimate, 2.0).map_err(Ruling::from).unwrap_err();
         assert_eq!(ruling.standing, Standing::NotMeasured);
-        assert_eq!(ruling.figure, "too noisy to tell from 2.00: [1.50, 2.50]");
+        let words = "too noisy: the interval [1.50, 2.50] includes 2.00";
+        assert_eq!(ruling.figure, words);
         let [frame, all, none] = [0.016_667, 123.4, 0.0].map(significant);
         assert_eq!([&*frame, &*all, &*none], ["0.0167", "123", "0"]);
     }
@@ -274,7 +276,7 @@ mod tests {
             assert_eq!(written(two, form), words);
         }
         let share = |median| written(Estimate { median, ..two }, Form::Share);
-        assert_eq!(share(7.5e-6), "7.5 of a million");
+        assert_eq!(share(7.5e-6), "7.5 in a million");
         assert_eq!(share(0.02), "2.00 %");
     }
 }

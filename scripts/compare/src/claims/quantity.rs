@@ -4,7 +4,7 @@ use common::outcome::Model;
 
 use crate::claims::sources::counts::Means;
 
-/// The scenario that tells how work scales.
+/// The scenario that shows how work scales.
 pub const MATRIX: &str = "matrix";
 
 /// A number with its interval.
@@ -12,61 +12,61 @@ pub const MATRIX: &str = "matrix";
 pub enum Quantity {
     /// A figure over the pairs.
     Figure(Figure),
-    /// Its greatest value in any run. What was seen once can be seen.
+    /// Its greatest value in any run. What was seen once can happen.
     Most(Figure),
-    /// How many times the one is the other, both of one scenario.
+    /// The ratio of two figures of one scenario.
     Ratio(Figure, Figure),
     /// How many times faster all workers are than one at these parts of the
-    /// work together: at all of it, if none is named.
+    /// work together, or at all of it if none is named.
     SpeedUp(Model, &'static [&'static str]),
-    /// The same over the most that cores and jobs admit.
+    /// The speed-up over the most that cores and jobs allow.
     Efficiency(Model, &'static [&'static str]),
-    /// CPU seconds a second, of all workers.
+    /// CPU seconds per second, of all workers.
     BusyCores(Model),
-    /// Who works at what, on how many cores.
+    /// The numbers of workers, jobs and cores.
     Setting(Setting),
-    /// What became of workers, or of what they wrote: of all slices together.
+    /// What happened to workers or to what they wrote, in all slices together.
     Seen(Fact),
-    /// What is counted in the sources.
+    /// Counted in the sources.
     Count(Count),
-    /// 1 if the interpreter has a GIL, or else 0.
+    /// 1 if the interpreter has a GIL, else 0.
     Gil,
 }
 
 /// A figure of one side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Figure {
-    /// Whose.
+    /// The side.
     pub model: Model,
-    /// Of which scenario.
+    /// The scenario.
     pub scenario: &'static str,
-    /// Which. A `*` at the end stands for the greatest number that both sides
-    /// have there.
+    /// The id of the metric. A `*` at the end stands for the greatest number
+    /// that both sides have there.
     pub id: &'static str,
 }
 
 /// What stays the same in all slices of [`MATRIX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {
-    /// How many there are.
+    /// The number of cores.
     Cores,
-    /// How many there are to be done.
+    /// The number of jobs.
     Jobs,
-    /// Cores that a worker is there for.
+    /// Cores with a worker.
     UsableCores,
-    /// Cores that no worker is there for.
+    /// Cores without a worker.
     IdleCores,
-    /// Jobs for which there is no core of their own.
+    /// Jobs without a core of their own.
     JobsWithoutCore,
-    /// The same of workers.
+    /// Jobs without a worker of their own.
     JobsWithoutWorker,
-    /// How many times faster than one worker all can be at most.
+    /// The greatest possible speed-up over one worker.
     Limit,
-    /// Not of that scenario: who is there beside each worker that crashes.
+    /// In the crash scenario: how many other workers each worker has.
     Others,
 }
 
-/// A number that is counted and not estimated.
+/// A number that is counted, not estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fact {
     /// Rounds in which a side saw a worker's write to a global.
@@ -75,89 +75,89 @@ pub enum Fact {
     Unseen(Model),
     /// Updates that a variant of a side lost.
     Lost(Model, &'static str),
-    /// Of kinds of hang, how many it is true of.
+    /// How many kinds of hang this is true of.
     Hanging(Model, Hanging),
-    /// Of ways to die, how many it is true of.
+    /// How many ways to die this is true of.
     Dying(Model, Dying),
 }
 
 /// What is true of a kind of hang.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hanging {
-    /// Some were in it.
+    /// It occurred.
     Kinds,
-    /// Some went on in spite of all that was tried.
+    /// Some workers kept running, whatever was tried.
     GoesOn,
-    /// Some ended, and none went on.
+    /// Some were stopped, and none kept running.
     EndsAlways,
-    /// None was seen to end, and none to go on.
+    /// None was seen to stop, and none to keep running.
     Open,
     /// Some were interrupted.
     Interrupted,
-    /// None was.
+    /// None was interrupted.
     NotInterrupted,
-    /// In some slice it was tried on some, and ended none.
+    /// In some slice, interruption was tried and stopped none.
     Deaf,
     /// Some were killed.
     Killed,
-    /// None was.
+    /// None was killed.
     NotKilled,
-    /// Not a number of kinds: how long it took to end those that it took
-    /// longest, in seconds.
+    /// Not a number of kinds: the longest time that stopping took, in seconds.
     Longest,
 }
 
 /// What is true of a way to die. Some things that a victim may hold tell the
-/// others that it is gone, and some do not.
+/// others that it died, and some do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dying {
-    /// Somebody died so.
+    /// It occurred.
     Ways,
-    /// All others lived on, whatever that tells was held.
+    /// All others survived, whenever the victim held something that tells them.
     Spared,
-    /// Some other died with it, although what was held tells.
+    /// Some other died with it, although what the victim held tells.
     Felled,
-    /// Some other was never heard of again where what was held does not tell.
+    /// Some other was never heard of again, where what the victim held does not
+    /// tell.
     Stalled,
-    /// Not all that tells was held.
+    /// Not everything that tells was tried.
     Untried,
 }
 
-/// What is counted.
+/// What is counted in the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
-    /// How many times what threads take of this processes take.
+    /// What processes need, relative to threads.
     Effort {
-        /// Of what.
+        /// The kind of effort.
         effort: Effort,
-        /// Each side with its kit.
+        /// Whether each side is counted with its kit.
         with_kits: bool,
     },
-    /// The share of all lines that the siblings have in common.
+    /// The share of lines that the siblings have in common.
     LinesInCommon,
-    /// The names of this origin that only processes need.
+    /// The names from this crate or module that only processes need.
     NamesOf(&'static str),
-    /// How many more of them are of a kit than of std.
+    /// How many more of them come from a kit than from std.
     MoreNamesOfKit,
-    /// What guards the ledger in these variants of a side.
+    /// The primitives that guard the ledger in these variants of a side.
     Guards {
-        /// Whose.
+        /// The side.
         model: Model,
-        /// By what means.
+        /// How the primitives work.
         means: Means,
         /// Each has a file of its name.
         variants: &'static [&'static str],
     },
     /// How often the script takes a lock in these variants.
     LocksTaken(&'static [&'static str]),
-    /// Of this file on both sides.
+    /// The `unsafe` blocks of this file on both sides.
     UnsafeBlocks(&'static str),
-    /// How many times the lines that a script needs for one model it has for
-    /// both.
+    /// The lines of a script for both models, relative to those it needs for
+    /// one.
     ScriptLines,
     /// The share of a script's lines that serve both models.
     SharedLines,
-    /// What is to be known for processes alone in the scripts.
+    /// Names in the scripts to know for processes only.
     NamesToKnow,
 }
 
@@ -187,12 +187,12 @@ pub const fn threads(scenario: &'static str, id: &'static str) -> Figure {
     Figure { model: Model::Threads, scenario, id }
 }
 
-/// The same of processes.
+/// A figure of processes.
 pub const fn processes(scenario: &'static str, id: &'static str) -> Figure {
     Figure { model: Model::Processes, scenario, id }
 }
 
-/// How many times processes have what threads have of this.
+/// The figure of processes over that of threads.
 pub const fn by_processes(
     scenario: &'static str,
     id: &'static str,
@@ -208,7 +208,7 @@ impl Figure {
 }
 
 impl Quantity {
-    /// The figures that it is made of.
+    /// The figures it is made of.
     pub fn figures(self) -> Vec<Figure> {
         match self {
             Quantity::Figure(figure) | Quantity::Most(figure) => vec![figure],

@@ -1,12 +1,12 @@
-//! What a rule is made of: quantities, what they are held against, and what
-//! then becomes of the claim. It is data, which [`interpret`] makes a ruling
-//! of, and which a test can go through.
+//! What a rule is made of: quantities, the thresholds they are compared with,
+//! and the consequence for the claim. It is data, which [`interpret`] turns
+//! into a ruling and which a test can enumerate.
 //!
-//! A rule has cases that are tried in order. The first that applies decides.
-//! What confirms the claim, and what refutes it, is each a case; what did not
-//! show is none, and so leads to [`Rule::otherwise`], which tells how to see
-//! it. A case that cannot be told, for a figure is missing or too noisy, ends
-//! it as well: nothing is decided by luck.
+//! A rule has cases that are tried in order; the first that applies decides.
+//! Confirmation and refutation are cases. If no case applies, nothing was
+//! shown, and [`Rule::otherwise`] explains how to see it. A case that cannot be
+//! decided, because a figure is missing or too noisy, also stops the
+//! evaluation: no verdict is a matter of luck.
 //!
 //! [`interpret`]: super::interpret
 
@@ -24,52 +24,52 @@ pub struct Rule {
     pub shown: Shown,
     /// Tried in order.
     pub cases: Vec<Case>,
-    /// What to say where no case applies: how to see it.
+    /// What to report if no case applies: how to see it.
     pub otherwise: &'static str,
 }
 
-/// What becomes of the claim, and when.
+/// When it applies, and what it means for the claim.
 #[derive(Debug, Clone)]
 pub struct Case {
     /// When it applies.
     pub when: When,
     /// How the claim stands then.
     pub standing: Standing,
-    /// What to say instead, or why nothing was measured.
+    /// The correction, or why nothing was measured.
     pub words: Option<&'static str>,
-    /// What was measured, if it is not what the rule shows.
+    /// What was measured, if different from what the rule shows.
     pub shown: Option<Shown>,
 }
 
-/// A condition. It holds, or it does not, or it cannot be told.
+/// A condition. It is true, false or unknown.
 #[derive(Debug, Clone)]
 pub enum When {
-    /// The quantity is above the threshold, with its whole interval. It is
-    /// not if the whole interval is at or below it.
+    /// True if the quantity's whole interval is above the threshold, false if
+    /// it is at or below.
     Exceeds(Quantity, f64),
-    /// The condition does not hold.
+    /// The negation.
     Not(Box<When>),
-    /// All hold.
+    /// All are true.
     All(Vec<When>),
-    /// One holds, whatever the others do.
+    /// At least one is true, whatever the others are.
     Any(Vec<When>),
 }
 
-/// Words with gaps, `{}`, for what was measured.
+/// Text with gaps, `{}`, for what was measured.
 #[derive(Debug, Clone)]
 pub struct Shown {
-    /// The words.
+    /// The text.
     pub text: &'static str,
-    /// What goes into the gaps.
+    /// What fills the gaps.
     pub gaps: Vec<Gap>,
 }
 
-/// What goes into a gap.
+/// What fills a gap.
 #[derive(Debug, Clone)]
 pub enum Gap {
     /// A quantity.
     One(Quantity, Form),
-    /// Of these that with the highest interval, by its name.
+    /// The one with the highest interval, with its name.
     Highest(Vec<(&'static str, Quantity)>),
 }
 
@@ -87,11 +87,11 @@ pub enum Form {
     Number,
     /// In this unit.
     In(&'static str),
-    /// A share that may be tiny.
+    /// A share, possibly tiny.
     Share,
-    /// So many of this: `2 locks`.
+    /// With a noun: `2 locks`.
     Of(&'static str),
-    /// So many.
+    /// A whole number.
     Plain,
 }
 
@@ -100,17 +100,17 @@ pub fn exceeds(quantity: Quantity, threshold: f64) -> When {
     When::Exceeds(quantity, threshold)
 }
 
-/// The other way round.
+/// The opposite.
 pub fn at_most(quantity: Quantity, threshold: f64) -> When {
     not(exceeds(quantity, threshold))
 }
 
-/// There is some of it.
+/// There is some.
 pub fn some(quantity: Quantity) -> When {
     exceeds(quantity, 0.0)
 }
 
-/// There is none of it.
+/// There is none.
 pub fn none(quantity: Quantity) -> When {
     at_most(quantity, 0.0)
 }
@@ -130,33 +130,33 @@ pub fn any(conditions: impl IntoIterator<Item = When>) -> When {
     When::Any(conditions.into_iter().collect())
 }
 
-/// The last case: whatever it is.
+/// The last case, which always applies.
 pub fn else_() -> When {
     When::All(Vec::new())
 }
 
 impl When {
-    /// Confirmed.
+    /// Confirms the claim.
     pub fn holds(self) -> Case {
         self.is(Standing::Holds, None)
     }
 
-    /// Refuted.
+    /// Refutes the claim.
     pub fn refutes(self) -> Case {
         self.is(Standing::DoesNotHold, None)
     }
 
-    /// Void in Rust.
+    /// Does not apply to Rust.
     pub fn only_in_cpython(self) -> Case {
         self.is(Standing::OnlyInCPython, None)
     }
 
-    /// Confirmed, if one says it so.
+    /// Confirms the claim with this correction.
     pub fn rewords(self, words: &'static str) -> Case {
         self.is(Standing::Reworded, Some(words))
     }
 
-    /// Neither, for this reason.
+    /// Decides nothing, for this reason.
     pub fn tells_nothing(self, words: &'static str) -> Case {
         self.is(Standing::NotMeasured, Some(words))
     }
@@ -173,7 +173,7 @@ impl Case {
     }
 }
 
-/// These words, with these quantities.
+/// This text, with these quantities.
 pub fn show<const N: usize>(
     text: &'static str,
     gaps: [(Quantity, Form); N],
@@ -191,12 +191,12 @@ impl Shown {
 }
 
 impl Rule {
-    /// With these words where no case applies.
+    /// With this text where no case applies.
     pub fn or(self, otherwise: &'static str) -> Self {
         Rule { otherwise, ..self }
     }
 
-    /// Every figure that it asks for.
+    /// Every figure it asks for.
     pub fn figures(&self) -> Vec<Figure> {
         let mut quantities = self.shown.quantities();
         for Case { when, shown, .. } in &self.cases {
@@ -219,7 +219,7 @@ impl Shown {
 }
 
 impl When {
-    /// Every quantity, and what it is held against.
+    /// Every quantity and its threshold.
     pub fn thresholds(&self) -> Vec<(Quantity, f64)> {
         match self {
             When::Exceeds(quantity, threshold) => vec![(*quantity, *threshold)],

@@ -10,11 +10,11 @@ use serde::Serialize;
 pub enum Standing {
     /// Measured, and as stated.
     Holds,
-    /// True after a correction.
+    /// True with a correction.
     Reworded,
-    /// True of a default build of CPython, and void in Rust.
+    /// True for a default build of CPython, not applicable to Rust.
     OnlyInCPython,
-    /// Measured, and otherwise.
+    /// Measured, and not as stated.
     DoesNotHold,
     /// The evidence is missing.
     NotMeasured,
@@ -32,14 +32,14 @@ impl fmt::Display for Standing {
     }
 }
 
-/// The verdict on a claim in one language, and what it rests on.
+/// The verdict on a claim in one language, and its basis.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ruling {
     /// How it stands.
     pub standing: Standing,
-    /// What was measured; or why it was not.
+    /// What was measured, or why it was not.
     pub figure: String,
-    /// What to say instead. None if the claim needs no other words.
+    /// The corrected statement. None if it needs no correction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correction: Option<&'static str>,
 }

@@ -1,10 +1,10 @@
-//! The sources of every pair and the scripts for CPython, as they were when
-//! this program was built.
+//! The sources of every pair and the scripts for CPython, as of the build of
+//! this program.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
 //! | [`counts`] | what they are made of, in numbers |
-//! | [`scripts`](mod@scripts) | the same of those for CPython |
+//! | [`scripts`](mod@scripts) | the same for the CPython scripts |
 
 pub mod counts;
 pub mod scripts;
@@ -14,7 +14,8 @@ use common::{outcome::Model, scenarios::Scenario};
 /// One file of a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Source {
-    /// From the root of the workspace: `examples-threads/ipc/src/main.rs`.
+    /// Relative to the root of the workspace:
+    /// `examples-threads/ipc/src/main.rs`.
     pub path: &'static str,
     /// Its text.
     pub text: &'static str,
@@ -37,7 +38,7 @@ pub struct Pair {
     pub processes: Source,
 }
 
-/// A file that one side has alone.
+/// A file that only one side has.
 #[derive(Debug, Clone, Copy)]
 pub struct Single {
     /// The side that has it.
@@ -49,7 +50,7 @@ pub struct Single {
 const REASON: &str = "//! It has no twin: ";
 
 impl Single {
-    /// Why the other side has none, as the file itself says.
+    /// Why the other side has none, in the file's own words.
     pub fn reason(&self) -> String {
         let text = self.source.text;
         let start =
@@ -63,11 +64,12 @@ impl Single {
     }
 }
 
-/// All files of all packages, kits included, sorted by path; and all scripts.
+/// All files of all packages, including the kits, sorted by path; and all
+/// scripts.
 static ALL: &[Source] = include!(concat!(env!("OUT_DIR"), "/sources.rs"));
 
 /// The files of a scenario on both sides, `src/main.rs` first, the manifest
-/// last. What one side has alone is among its [`singles`].
+/// last. Files of only one side are its [`singles`].
 pub fn pairs(scenario: &Scenario) -> Vec<Pair> {
     let mut pairs: Vec<Pair> = files(scenario.name, Model::Threads)
         .filter_map(|threads| {

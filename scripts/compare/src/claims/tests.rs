@@ -1,4 +1,4 @@
-//! Each rule is seen to come out each way it can, and none by luck.
+//! Every rule can have each of its outcomes, and none by luck.
 #![expect(clippy::expect_used, reason = "a test may panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{claims::sources, judge::planted::Planted, show::report::listing};
 
-/// How many columns a statement may take.
+/// The most columns a statement may take.
 const STATEMENT: usize = 36;
 
 fn all() -> impl Iterator<Item = &'static Claim> {
@@ -57,7 +57,7 @@ fn rule_of(id: &str, language: Language) -> &'static Rule {
     }
 }
 
-/// Quantities that nobody measured.
+/// Invented quantities.
 #[derive(Debug, Clone, Default)]
 struct Invented(Vec<(Quantity, [f64; 2])>);
 
@@ -72,13 +72,13 @@ impl Source for Invented {
 }
 
 impl Invented {
-    /// Whatever else the rule asks for is 1.
+    /// With all other quantities of the rule set to 1.
     fn standing(&self, rule: &Rule) -> Standing {
         ruling(rule, &Completed(self)).standing
     }
 }
 
-/// What is not in any condition only fills a gap.
+/// Quantities that are in no condition only fill gaps.
 struct Completed<'all>(&'all Invented);
 
 impl Source for Completed<'_> {
@@ -92,7 +92,7 @@ impl Source for Completed<'_> {
     }
 }
 
-/// What is held against thresholds, and at which.
+/// Every quantity with its thresholds.
 fn thresholds(rule: &Rule) -> Vec<(Quantity, Vec<f64>)> {
     let mut all: Vec<(Quantity, Vec<f64>)> = Vec::new();
     let cases = rule.cases.iter();
@@ -116,7 +116,7 @@ fn settled(thresholds: &[f64]) -> Vec<[f64; 2]> {
     sides
 }
 
-/// Every combination, or as many as can be tried, in a fixed order.
+/// Every combination, or as many as are feasible, in a fixed order.
 fn combinations(rule: &Rule) -> Vec<Invented> {
     const MOST: usize = 3000;
     let all: Vec<_> = thresholds(rule)
@@ -151,7 +151,7 @@ fn combinations(rule: &Rule) -> Vec<Invented> {
     }
 }
 
-/// How each can come out, if nothing is noisy or missing. The letters: holds,
+/// The possible outcomes if nothing is noisy or missing. The letters: holds,
 /// reworded, only in CPython, does not hold, not measured.
 const WAYS: [(&str, &str, &str); 31] = [
     ("C01", "HD", "HD"),
@@ -213,8 +213,8 @@ fn each_rule_comes_out_each_way_it_can() {
     }
 }
 
-/// What is decided although a figure is noisy, or missing, is what would be
-/// decided if it were known, whatever it is.
+/// A decision made although a figure is noisy or missing must be the one that
+/// any known value would give.
 #[test]
 fn no_verdict_is_a_matter_of_luck() {
     for claim in all() {
@@ -317,8 +317,8 @@ fn named(name: &str) -> Quantity {
     }
 }
 
-/// A claim, its language, what else is given (all else is 1), and the ladder
-/// of one quantity: how the claim stands up to each threshold and above it.
+/// A claim, its language, what else is given (the rest is 1), and the ladder of
+/// one quantity: how the claim stands up to each threshold and above it.
 const LADDERS: &str = "
 C01 rust processes-see=0: threads-miss H 0 D
 C01 python threads-miss=0: processes-see H 0 D
@@ -409,7 +409,7 @@ fn each_threshold_is_where_the_words_say() {
     }
 }
 
-/// Without locks elsewhere, and with updates that can be lost.
+/// No locks elsewhere, and updates that can be lost.
 #[test]
 fn locks_are_chosen_if_nothing_else_will_do() {
     let rule = rule_of("C18", Rust);
@@ -458,7 +458,7 @@ fn messages_cost_more_if_all_do() {
             let mut noisy = all(mechanisms, 99, [9.0, 0.0]);
             noisy.0.push((mechanisms[one], [1.0, 1.5]));
             assert_eq!(noisy.standing(rule), NotMeasured, "{one}");
-            // It matters no more if others differ.
+            // It no longer matters if others differ.
             let other = (one + 1) % mechanisms.len();
             noisy.0.push((mechanisms[other], [0.5, 0.5]));
             assert_eq!(noisy.standing(rule), Reworded, "{one}");
@@ -476,11 +476,12 @@ fn one_operation_is_enough_and_the_clearest_is_named() {
     gains[10].1 = [9.0, 9.0];
     let found = ruling(rule, &Invented(gains));
     assert_eq!(found.standing, Holds);
-    assert_eq!(found.figure, "processes gain most by files 9.0× [9.0, 9.0]");
+    let words = "largest gain of processes: files 9.0× [9.0, 9.0]";
+    assert_eq!(found.figure, words);
 }
 
-/// Nothing lost, by force or by luck, says how to see it; one update that was
-/// lost, by either, is enough.
+/// If no update is lost, whether forced or by chance, the verdict explains how
+/// to see it; one lost update is enough.
 #[test]
 fn what_did_not_show_neither_confirms_nor_refutes() {
     let (held, none) = ([0.02, 0.02], [0.0, 0.0]);
@@ -518,10 +519,10 @@ fn what_did_not_show_neither_confirms_nor_refutes() {
     }
     let free = Invented(vec![(Quantity::Gil, none)]);
     let free = ruling(rule_of("C22", Python), &free);
-    assert_eq!(free.figure, "there is no GIL in this build");
+    assert_eq!(free.figure, "this build has no GIL");
 }
 
-/// By what was tried, and by what came of it.
+/// By what was tried, and with what result.
 #[test]
 fn a_hang_that_was_not_tried_says_nothing() {
     let of = |model, all: &[(Hanging, f64)]| {
@@ -601,7 +602,7 @@ fn a_statement_fits_its_column() {
     }
 }
 
-/// Those on the sources alone are judged by them, whatever was compared.
+/// Claims about the sources alone are judged by them, whatever was compared.
 #[test]
 fn without_evidence_nothing_is_said() {
     for claim in judge(&Planted::nothing().results()) {

@@ -18,7 +18,7 @@ const SCENARIO: &str = "shared-state";
 /// The same for CPython.
 const SCRIPT: &str = "shared_state.py";
 
-/// The number.
+/// Counts it.
 ///
 /// # Errors
 ///
@@ -82,8 +82,8 @@ fn counted(effort: Effort, counts: &Counts) -> usize {
     }
 }
 
-/// Both sides, threads first, with their kits or without. To read all sources
-/// takes a while, and what they are does not change.
+/// Both sides, threads first, with or without their kits. Cached, because
+/// reading all sources takes a while and they do not change.
 fn sides(with_kits: bool) -> Result<&'static [Counts; 2], Missing> {
     type Sides = LazyLock<Result<[Counts; 2], Missing>>;
     fn both(
@@ -97,14 +97,14 @@ fn sides(with_kits: bool) -> Result<&'static [Counts; 2], Missing> {
     sides.as_ref().map_err(Clone::clone)
 }
 
-/// What both sides import is no interface to processes.
+/// What both sides import is no interface specific to processes.
 fn names_of(origin: &str) -> Result<f64, Missing> {
     let [threads, processes] = sides(false)?;
     let own = processes.concepts.difference(&threads.concepts);
     Ok(own.filter(|concept| concept.starts_with(origin)).count() as f64)
 }
 
-/// The owner is a function of its own.
+/// The owner is a separate function.
 fn locks_taken(variant: &str) -> Result<usize, Missing> {
     let functions = match variant {
         "owner" => &["owner", "own"][..],
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
     use crate::claims::sources::{self, counts::Means};
 
-    /// Held against the sources as they are.
+    /// Checked against the sources as they are.
     #[test]
     fn a_variant_spares_locks_if_it_names_none() {
         let locks = |variants| {
@@ -141,7 +141,7 @@ mod tests {
         assert!(locks(&["message"]).is_err());
     }
 
-    /// The compiler let them.
+    /// It compiles without one.
     #[test]
     fn racy_has_no_unsafe_block() {
         assert_eq!(number(Count::UnsafeBlocks("src/racy.rs")), Ok(0.0));

@@ -1,9 +1,9 @@
 //! A scenario in two languages, at one size.
 //!
-//! CPython takes tens of times as long as Rust for what is pure Python. So
-//! the pair is run once more, at a size that suits CPython, and all programs
-//! take turns: each language's two sides are compared by the judge as ever,
-//! and the figures of both languages are of the same work.
+//! Pure Python in CPython is tens of times slower than Rust. So the pair runs
+//! once more, at a size that suits CPython, and all programs take turns: the
+//! judge compares each language's two sides as usual, and the figures of both
+//! languages are of the same work.
 
 use common::outcome::Model;
 
@@ -19,17 +19,17 @@ use crate::{
     },
 };
 
-/// What came of one scenario in two languages.
+/// The measurements of one scenario in two languages.
 #[derive(Debug)]
 pub struct Beside {
     /// The pair.
     pub rust: Measured,
-    /// CPython, by each of the interpreters.
+    /// CPython, by interpreter.
     pub cpython: Vec<Measured>,
 }
 
 impl Beside {
-    /// Of nothing yet: as the plan has it, but in this size and for so many
+    /// Nothing measured yet: as planned, but at this size and for this many
     /// interpreters.
     pub fn empty(plan: &Plan, interpreters: usize) -> Self {
         let of = |series| Measured::empty(Plan { series, ..*plan });
@@ -44,8 +44,8 @@ impl Beside {
         [&self.rust].into_iter().chain(&self.cpython)
     }
 
-    /// The figures that an interpreter has, beside those of Rust. Where Rust
-    /// has one way to do it and CPython several, each stands beside that one.
+    /// The figures of an interpreter, beside those of Rust. Where Rust has one
+    /// variant and CPython several, each stands beside that one.
     pub fn rows(&self, interpreter: usize) -> Vec<Row> {
         let rust = verdict::verdicts(&self.rust);
         let cpython = self.cpython.get(interpreter);
@@ -68,7 +68,8 @@ impl Beside {
         verdicts.into_iter().map(row).collect()
     }
 
-    /// Why what this interpreter has is missing, or is compared with nothing.
+    /// Why this interpreter's figures are missing, or have nothing to be
+    /// compared with.
     pub fn refusals(
         &self,
         interpreter: usize,
@@ -78,7 +79,7 @@ impl Beside {
         both.flat_map(|measured| &measured.refusals)
     }
 
-    /// That of a series, if it is one of these.
+    /// The measurements of a series, if it is one of these.
     pub fn find_mut(&mut self, series: Series) -> Option<&mut Measured> {
         match series {
             Series::Pair => None,
@@ -88,7 +89,7 @@ impl Beside {
     }
 }
 
-/// A figure in two languages: threads first, each as people write it.
+/// A figure in two languages: threads first, with units.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// What was measured.
@@ -97,7 +98,7 @@ pub struct Row {
     pub rust: [String; 2],
     /// Empty where a side of CPython has none.
     pub cpython: [String; 2],
-    /// What the two sides of CPython are to one another.
+    /// The verdict on the two sides of CPython.
     pub words: Words,
 }
 

@@ -1,16 +1,15 @@
-//! The judge, judged: what it says of pairs whose truth is known.
+//! Calibration: the verdicts on pairs with a known truth.
 //!
 //! Each program of the quick comparison is compared with itself, where any
-//! difference is a false one. Then once more, with the ratio of every row that
-//! is judged made worse by a few per cent. Then "no clear difference" is false
-//! too, unless what was planted is below [`NEAR`]: a difference of that size
-//! may be called none. The noise is that of this machine at this hour, and it
-//! goes through pairs, slices, looks and the schedule as that of a comparison
-//! does.
+//! difference found is wrong. Then again, with the ratio of every judged row
+//! made worse by a few per cent. Then "no clear difference" is wrong too,
+//! unless the planted difference is below [`NEAR`]: a difference of that size
+//! may be called none. The noise is that of this machine at this hour, and
+//! passes through pairs, slices, looks and the schedule as in a comparison.
 //!
-//! What is planted is planted in the ratios. The rejected alternative is work
-//! that is longer by so much: of a round trip, of memory, or of a thread's
-//! start there is no work that could be made 3 % longer.
+//! The difference is planted in the ratios. The rejected alternative is work
+//! that takes that much longer: for a round trip, for memory or for starting a
+//! thread there is no work that could be made 3 % longer.
 
 use std::time::Duration;
 
@@ -30,52 +29,52 @@ use crate::{
     },
 };
 
-/// In percent of the rows: more than the looks' own 5 % of false answers, and
-/// the judge is wrong. "Too noisy to tell" is no false answer.
+/// In percent of the rows: with more wrong verdicts than the 5 % that the looks
+/// allow, the judge is wrong. "Too noisy to tell" is not a wrong verdict.
 const MOST_WRONG: usize = 5;
 
-/// What is planted, in per cent, and how many seconds a row may take.
+/// The planted difference in per cent, and the seconds allowed per row.
 const TRIALS: [(u32, u64); 3] = [(0, 3), (3, 10), (10, 3)];
 
-/// What came of it.
+/// The result of a calibration.
 #[derive(Debug)]
 pub struct Calibration {
-    /// The per cent planted, and how often the judge was right.
+    /// The planted per cent, and how often the judge was right.
     pub trials: Vec<(u32, Tally)>,
     /// Why programs do not count.
     pub refusals: Vec<Refusal>,
-    /// What went on around.
+    /// The readings of the surroundings.
     pub environment: Environment,
 }
 
-/// What the judge said.
+/// The verdicts of one trial.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// The truth.
+    /// Correct.
     pub right: usize,
-    /// Something else.
+    /// Wrong.
     pub wrong: usize,
-    /// That it cannot tell.
+    /// Too noisy to tell.
     pub too_noisy: usize,
-    /// That there is no clear difference, where that is not false: see
-    /// [`NEAR`].
+    /// No clear difference, where that is not wrong: see [`NEAR`].
     pub not_found: usize,
 }
 
 /// What the tallies mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// The judge is right.
+    /// The verdicts are right.
     Trusted,
-    /// It cannot tell, too often.
+    /// Too often too noisy to tell.
     TooNoisy,
-    /// It said what is false, too often.
+    /// Too often wrong.
     Wrong,
     /// No row was judged.
     Untried,
 }
 
-/// Lets the judge judge what is known: the programs of these plans.
+/// Runs the judge on pairs with a known truth, made of the programs of these
+/// plans.
 ///
 /// # Errors
 ///
@@ -92,7 +91,7 @@ pub fn calibrate(bench: &Bench, plans: &[Plan]) -> anyhow::Result<Calibration> {
         let rows: usize = rows.map(|it| it.plan.headlines()).sum();
         let budget = Duration::from_secs(seconds * rows as u64);
         demo::tell(format_args!(
-            "{}, made worse by {percent} %: at most {} s",
+            "{}, made worse by {percent} %: up to {} s",
             count(rows, "row"),
             budget.as_secs()
         ));
@@ -114,7 +113,7 @@ fn planted(percent: u32) -> f64 {
     1.0 + f64::from(percent) / 100.0
 }
 
-/// Each program against itself, in all that answers a question.
+/// Each program against itself, in every headline figure.
 fn sessions(bench: &Bench, plans: &[Plan], percent: u32) -> Vec<Session> {
     let planted = planted(percent);
     let plans = plans.iter().flat_map(|plan| {
@@ -129,7 +128,7 @@ fn sessions(bench: &Bench, plans: &[Plan], percent: u32) -> Vec<Session> {
 }
 
 impl Tally {
-    /// If something is planted, the first side is the better one.
+    /// If a difference is planted, the first side is the better one.
     fn add(&mut self, finding: Finding, planted: f64) {
         let truth = match planted > 1.0 {
             true => Finding::Better(Model::Threads),
@@ -158,8 +157,8 @@ impl Tally {
 }
 
 impl Calibration {
-    /// Whether the judge said what is false, too often, or nothing at all, or a
-    /// program failed.
+    /// Whether the verdicts are too often wrong, there are none, or a program
+    /// failed.
     pub fn is_wrong(&self) -> bool {
         let is_wrong = [Trust::Wrong, Trust::Untried].contains(&self.trust());
         is_wrong || !self.refusals.is_empty()

@@ -1,10 +1,10 @@
-//! What changed from one comparison to another: each side against itself,
-//! by the judge that elsewhere sets the sides against one another.
+//! What changed between two comparisons: each side against its own older
+//! figures, with the judge that otherwise compares the two sides.
 //!
-//! The figures of two programs of the same number are a pair here too, but the
-//! programs of two files did not take turns. A machine that has become slower
-//! in between looks like a program that has: the interval covers what changed
-//! from pair to pair, and not what changed from one day to the next.
+//! Programs with the same pair number form a pair here too, but programs from
+//! two files did not take turns. So a machine that has become slower looks like
+//! a program that has: the interval covers the variation between pairs, not the
+//! variation from one day to the next.
 
 use std::fmt;
 
@@ -25,12 +25,12 @@ use crate::{
 
 const BOTH: [Model; 2] = [Model::Threads, Model::Processes];
 
-/// Which of the two files.
+/// One of the two files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Age {
-    /// What is compared with.
+    /// The baseline.
     Old,
-    /// What is compared.
+    /// The one compared with it.
     New,
 }
 
@@ -46,17 +46,17 @@ impl fmt::Display for Age {
 /// One row.
 #[derive(Debug)]
 pub struct Change {
-    /// Whose figure it is, and which.
+    /// The side and the metric.
     pub name: String,
-    /// In what, see [`Metric::unit`].
+    /// See [`Metric::unit`].
     pub unit: String,
     /// The median of the old pairs.
     pub old: Option<f64>,
     /// The median of the new pairs.
     pub new: Option<f64>,
-    /// None if there is nothing to compare, or no better and worse.
+    /// None if there is nothing to compare, or if neither direction is better.
     pub finding: Option<Finding<Age>>,
-    /// What a person reads.
+    /// The verdict as text.
     pub words: String,
 }
 
@@ -70,17 +70,17 @@ impl Change {
 /// What became of one scenario.
 #[derive(Debug)]
 pub enum Changed {
-    /// It can be compared.
+    /// Comparable.
     Rows(Vec<Change>),
-    /// The other file does not have it.
+    /// Missing in the other file.
     OnlyIn(Age),
-    /// It is in both, and is not the same work; or it was refused already.
+    /// In both, but not the same work, or already refused in one of them.
     Refused(String),
 }
 
 impl Changed {
-    /// Whether a guard should raise the alarm: what cannot be compared may be
-    /// anything.
+    /// Whether a script should raise the alarm. What cannot be compared might
+    /// hide anything.
     pub fn is_for_the_worse(&self) -> bool {
         match self {
             Changed::Rows(rows) => rows.iter().any(Change::is_for_the_worse),
@@ -90,20 +90,20 @@ impl Changed {
     }
 }
 
-/// Of every scenario that either file has, in the order of the new one.
+/// The changes of every scenario in either file, in the order of the new one.
 ///
 /// # Errors
 ///
-/// Fails if no scenario is in both, or if only one of them was measured with
-/// `--quick`, which not every program tells among its parameters.
+/// Fails if the files have no scenario in common, or if only one was measured
+/// with `--quick`, which not every program reports among its parameters.
 pub fn changes(
     old: &Results,
     new: &Results,
 ) -> anyhow::Result<Vec<(&'static str, Changed)>> {
     ensure!(
         old.heading.is_quick() == new.heading.is_quick(),
-        "it is not the same work: only one of the two files was measured \
-         with --quick; measure both with it or both without"
+        "not the same work: only one of the two files was measured with \
+         --quick; measure both with it or both without"
     );
     let mut changes: Vec<(&str, Changed)> = Vec::new();
     for measured in new.scenarios.iter().chain(&old.scenarios) {
@@ -115,7 +115,7 @@ pub fn changes(
     let in_both = |(_, it): &(_, Changed)| !matches!(it, Changed::OnlyIn(_));
     ensure!(
         changes.iter().any(in_both),
-        "there is nothing to compare: no scenario is in both files"
+        "nothing to compare: no scenario is in both files"
     );
     Ok(changes)
 }
@@ -143,7 +143,7 @@ fn objection(old: &Measured, new: &Measured) -> Option<String> {
     BOTH.into_iter().find_map(|model| unlike(old, new, model))
 }
 
-/// What a side was asked, what it answered, and how it was built.
+/// Compares a side's parameters, answer and build.
 fn unlike(old: &Measured, new: &Measured, model: Model) -> Option<String> {
     let of = |measured: &Measured, part: &str| {
         let mut samples = measured.of(model);
@@ -160,8 +160,8 @@ fn unlike(old: &Measured, new: &Measured, model: Model) -> Option<String> {
         let ((what, old), (_, new)) =
             pairs.into_iter().find(|(a, b)| a != b)?;
         Some(format!(
-            "it is not the same work: the {what} of {model}, {}, was {old}, \
-             and is {new} now; measure both with the same arguments",
+            "not the same work: the {what} of {model}, {}, was {old} and is \
+             now {new}; measure both with the same arguments",
             part.name
         ))
     })
@@ -196,16 +196,16 @@ fn change(
         words: match ratio {
             _ if !has(old, model, metric) => "only in the new file".into(),
             _ if !has(new, model, metric) => "only in the old file".into(),
-            _ if before.is_empty() => "not known in the old file".into(),
-            _ if now.is_empty() => "not known in the new file".into(),
+            _ if before.is_empty() => "not available in the old file".into(),
+            _ if now.is_empty() => "not available in the new file".into(),
             Some(ratio) => words(ratio, metric),
             None => "shown, not judged".into(),
         },
     }
 }
 
-/// The figure of each pair. Empty if there is none, or if it is not known. A
-/// figure that is now in another unit is another.
+/// The figure of each pair. Empty if there is none or it is unknown. In a
+/// different unit, it is a different figure.
 fn pairs(measured: &Measured, model: Model, metric: &Metric) -> Vec<f64> {
     let figure = measured.by_pair(model, measured.plan.workers, |sample| {
         let figure = figures::find(metric, &sample.figures)?;
@@ -222,8 +222,8 @@ fn has(measured: &Measured, model: Model, metric: &Metric) -> bool {
     })
 }
 
-/// How many times better it is now, over the pairs that both files have. None
-/// if there are none, or no better and worse.
+/// How many times better it is now, over the pairs in both files. None if there
+/// are none, or if neither direction is better.
 fn advantage(before: &[f64], now: &[f64], better: Better) -> Option<Estimate> {
     let both = before.len().min(now.len());
     match both {

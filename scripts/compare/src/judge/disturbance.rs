@@ -1,10 +1,10 @@
-//! What may have disturbed the figures: each thing with its figure, and with
-//! what to do. Pure functions of what was read in [`environment`] and of what
-//! the programs said of themselves.
+//! What may have disturbed the figures: each disturbance with its size and a
+//! remedy. Pure functions of the readings in [`environment`] and of what the
+//! programs reported about themselves.
 //!
-//! A disturbance is no refusal. The programs took turns and the judge
-//! looks at their spread, so most of them make an interval wider and no
-//! verdict wrong; but whoever reads "too noisy to tell" wants to know why.
+//! A disturbance is no refusal. The programs took turns and the judge looks at
+//! their spread, so most disturbances widen an interval rather than falsify a
+//! verdict. But a reader of "too noisy to tell" wants to know why.
 //!
 //! [`environment`]: crate::run::environment
 
@@ -18,32 +18,32 @@ use crate::{
     },
 };
 
-/// Others took so much of all cores' time: a worker then waits for its core,
-/// and a side with one worker more would lose to the other. An idle desktop
+/// Above this share of all cores' time used by others, workers wait for a core,
+/// and a side with one more worker would lose to the other. An idle desktop
 /// stays below 2 %.
 const LOAD: f64 = 0.05;
 
-/// The host took so much of it. A guest can do nothing about it and cannot
-/// see what for, and a host that is not overcommitted takes nothing.
+/// The same for time stolen by the hypervisor. A guest can neither prevent nor
+/// explain it, and a host that is not overcommitted steals nothing.
 const STOLEN: f64 = 0.01;
 
-/// Somebody waited for memory for so much of the time. With memory to spare
-/// nobody ever does.
+/// The same for time in which a program waited for memory. With memory to
+/// spare, none does.
 const STALLED: f64 = 0.01;
 
-/// The kernel counts in ticks of a hundredth of a second, on each core: less
-/// than these tells nothing, however short the scenario.
+/// The kernel counts in ticks of a hundredth of a second on each core: less
+/// than this means nothing, however short the scenario.
 const TICKS: f64 = 0.05;
 
-/// The slowest spin over the fastest. Within a pair drift cancels; beyond half
-/// of what [`finding`](crate::judge::finding) calls near, the figures of a
-/// side are those of no one machine.
+/// The slowest spin over the fastest. Within a pair, drift cancels out; beyond
+/// half of what [`finding`](crate::judge::finding) calls near, a side's figures
+/// no longer describe one machine.
 const DRIFT: f64 = 1.05;
 
 /// Something that may have disturbed the figures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Disturbance {
-    /// What it was, with its figure.
+    /// What it was, with its size.
     pub what: String,
     /// What to do about it.
     pub remedy: String,
@@ -55,14 +55,14 @@ impl Disturbance {
     }
 }
 
-/// All that there is to say of these results, the worst first.
+/// All disturbances of these results, the worst first.
 pub fn of(results: &Results) -> Vec<Disturbance> {
     let programs = [debug_build(results), one_core(results)];
     let around = results.environment.iter().flat_map(around);
     programs.into_iter().flatten().chain(around).collect()
 }
 
-/// The same of the surroundings alone.
+/// Those of the surroundings alone.
 pub fn around(environment: &Environment) -> Vec<Disturbance> {
     let Environment { place, readings, .. } = environment;
     let spans = spans(environment);
@@ -82,7 +82,7 @@ pub fn around(environment: &Environment) -> Vec<Disturbance> {
     .collect()
 }
 
-/// The programs may come from elsewhere: what counts is what they say.
+/// The programs may come from elsewhere, so what they report counts.
 fn debug_build(results: &Results) -> Option<Disturbance> {
     let scenarios = results.scenarios.iter();
     let mut samples = scenarios.flat_map(|scenario| &scenario.samples);
@@ -90,7 +90,7 @@ fn debug_build(results: &Results) -> Option<Disturbance> {
         Disturbance::new(
             "DEBUG BUILD: these times say nothing about threads or \
                  processes",
-            "use scripts/compare.sh, which builds in release",
+            "use scripts/compare.sh, which builds in release mode",
         )
     })
 }
@@ -98,23 +98,23 @@ fn debug_build(results: &Results) -> Option<Disturbance> {
 fn one_core(results: &Results) -> Option<Disturbance> {
     (results.heading.machine.cores == 1).then(|| {
         Disturbance::new(
-            "one core only: nothing ran at the same time as anything else, \
-             and no speed-up can be seen",
-            "measure where there are two or more, or look whether taskset \
-             or a container leaves only one",
+            "one core only: nothing ran in parallel, and no speed-up is \
+             possible",
+            "measure on two or more cores, or check whether taskset or a \
+             container leaves only one",
         )
     })
 }
 
-/// Of all cores' time while the programs of a scenario ran, the share that was
-/// not left to them. None if the kernel does not tell.
+/// The share of all cores' time that was not available to a scenario's programs
+/// while they ran. None if the kernel does not report it.
 pub fn taken(environment: &Environment, scenario: &str) -> Option<f64> {
     let spans = spans(environment);
     let span = spans.iter().find(|span| span.scenario == scenario)?;
     Some((span.others? + span.stolen.unwrap_or(0.0)) / span.cores?)
 }
 
-/// What passed during each scenario, however often its turn came.
+/// What passed during each scenario, summed over all its turns.
 fn spans(environment: &Environment) -> Vec<Span<'_>> {
     let Environment { place, readings, .. } = environment;
     let mut spans: Vec<Span<'_>> = Vec::new();
@@ -129,7 +129,7 @@ fn spans(environment: &Environment) -> Vec<Span<'_>> {
     spans
 }
 
-/// What passed between two readings. None for what the kernel does not tell.
+/// What passed between two readings. None where the kernel does not report it.
 struct Span<'all> {
     scenario: &'all str,
     seconds: f64,
@@ -174,14 +174,14 @@ impl<'all> Span<'all> {
     }
 }
 
-/// Where nothing is counted, it must not look as if nothing had disturbed.
+/// If nothing is counted, it must not look as if there had been no disturbance.
 fn unknown(spans: &[Span<'_>]) -> Option<Disturbance> {
     let is_unknown = |span: &Span<'_>| span.others.is_none();
     spans.iter().any(is_unknown).then(|| {
         Disturbance::new(
-            "the kernel does not tell how busy the cores are: whether other \
+            "the kernel does not report how busy the cores are: whether other \
              programs ran meanwhile is not known",
-            "measure where /proc is whole: not mounted with subset=pid",
+            "measure where /proc is complete: not mounted with subset=pid",
         )
     })
 }
@@ -189,16 +189,16 @@ fn unknown(spans: &[Span<'_>]) -> Option<Disturbance> {
 fn load(spans: &[Span<'_>]) -> Option<Disturbance> {
     let shares = above(spans, LOAD, |span| span.others.zip(span.cores))?;
     Some(Disturbance::new(
-        format!("other programs took of the cores' time {shares}"),
-        "end them, or measure again when they are done: top shows which they are",
+        format!("other programs took CPU time: {shares}"),
+        "stop them, or measure again later; top shows which they are",
     ))
 }
 
 fn stolen(spans: &[Span<'_>]) -> Option<Disturbance> {
     let shares = above(spans, STOLEN, |span| span.stolen.zip(span.cores))?;
     Some(Disturbance::new(
-        format!("the host of this virtual machine took of it {shares}"),
-        "measure at another hour, or on a machine whose cores are its own",
+        format!("the hypervisor took CPU time: {shares}"),
+        "measure at another time, or on a machine with dedicated cores",
     ))
 }
 
@@ -212,10 +212,10 @@ fn dropped(environment: &Environment) -> Option<Disturbance> {
     (!words.is_empty()).then(|| {
         Disturbance::new(
             format!(
-                "left out, because the host took their time: {}",
+                "pairs dropped, because the hypervisor took their CPU time: {}",
                 words.join(", ")
             ),
-            "nothing needs to be done: others were measured in their place",
+            "nothing to do: other pairs were measured instead",
         )
     })
 }
@@ -224,13 +224,13 @@ fn stalled(spans: &[Span<'_>]) -> Option<Disturbance> {
     let shares =
         above(spans, STALLED, |span| Some((span.stalled?, span.seconds)))?;
     Some(Disturbance::new(
-        format!("memory was short, and waited for {shares} of the time"),
-        "end what fills the memory: free shows how much is left",
+        format!("memory was short; share of time spent waiting: {shares}"),
+        "stop the programs that fill the memory; free shows how much is left",
     ))
 }
 
-/// Where the share lies above the limit, the largest first: `31 % during
-/// matrix, 12 % during ipc`.
+/// Where the share exceeds the limit, the largest first: `31 % during matrix,
+/// 12 % during ipc`.
 fn above(
     spans: &[Span<'_>],
     limit: f64,
@@ -252,7 +252,7 @@ fn above(
     (!words.is_empty()).then(|| words.join(", "))
 }
 
-/// A quota of as many cores as there are limits nothing.
+/// A quota of at least all cores limits nothing.
 fn quota(place: &Place, spans: &[Span<'_>]) -> Option<Disturbance> {
     let online = place.cores_online;
     let is_limit = |cores: &f64| online.is_none_or(|all| *cores < all as f64);
@@ -261,20 +261,20 @@ fn quota(place: &Place, spans: &[Span<'_>]) -> Option<Disturbance> {
         .iter()
         .try_fold(0_u64, |sum, span| Some(sum.saturating_add(span.pauses?)));
     let paused = match pauses {
-        None => "how often it was used up is not known".into(),
-        Some(0) => "it was never used up".into(),
-        Some(1) => "the programs were stopped once, when it was used up".into(),
+        None => "how often it was exhausted is not known".into(),
+        Some(0) => "it was never exhausted".into(),
+        Some(1) => "it was exhausted once, which stopped the programs".into(),
         Some(pauses) => format!(
-            "the programs were stopped {pauses} times, as it was used up"
+            "it was exhausted {pauses} times, which stopped the programs"
         ),
     };
     Some(Disturbance::new(
         format!(
-            "a quota of {cores:.2} of {}: {paused}",
+            "a CPU quota of {cores:.2} of {}: {paused}",
             online.map_or("all cores".into(), |all| count(all, "core"))
         ),
-        "run the container without a limit on its CPU (docker run without \
-         --cpus), or give no more --workers than its cores",
+        "run the container without a CPU limit (docker run without --cpus), \
+         or use no more --workers than the quota has cores",
     ))
 }
 
@@ -285,11 +285,11 @@ fn drift(readings: &[Reading]) -> Option<Disturbance> {
     (drift > DRIFT).then(|| {
         Disturbance::new(
             format!(
-                "the speed of a core drifted: the same multiplications took \
-                 {drift:.2} times as long at worst as at best"
+                "the CPU clock drifted: the same multiplications took up to \
+                 {drift:.2} times as long"
             ),
-            "let it cool down, plug it in, turn the boost of its clock off; \
-             on a virtual machine, measure at another hour",
+            "let it cool down, plug it in, disable turbo boost; on a virtual \
+             machine, measure at another time",
         )
     })
 }
@@ -305,7 +305,7 @@ fn governor(place: &Place) -> Option<Disturbance> {
     (!others.is_empty()).then(|| {
         Disturbance::new(
             format!(
-                "the clock may follow the load: its governor is {}",
+                "the clock may follow the load: the governor is {}",
                 others.join(", ")
             ),
             "sudo cpupower frequency-set --governor performance",
@@ -319,12 +319,12 @@ fn not_pinned(place: &Place) -> Option<Disturbance> {
     (place.core_kinds > 1 && is_free).then(|| {
         Disturbance::new(
             format!(
-                "the cores are of {} kinds, and the kernel may move a worker \
+                "there are {} kinds of core, and the kernel may move workers \
                  from one kind to another",
                 place.core_kinds
             ),
-            "choose cores of one kind: taskset --cpu-list 0,1 \
-             scripts/compare.sh (lscpu --extended lists them)",
+            "choose cores of one kind (lscpu --extended lists them): \
+             taskset --cpu-list 0,1 scripts/compare.sh",
         )
     })
 }
@@ -336,7 +336,7 @@ mod tests {
 
     use super::*;
 
-    /// Ten seconds on two cores, with nothing to say of them.
+    /// Ten seconds on two cores, with nothing to report.
     fn quiet() -> Environment {
         let first = Reading {
             busy: Some(100.0),
@@ -363,7 +363,7 @@ mod tests {
         Environment { place, readings: vec![first, last], dropped }
     }
 
-    /// What is said when one thing is other than usual.
+    /// What is reported when one thing is unusual.
     fn said(change: impl Fn(&mut Place, &mut Reading)) -> Vec<String> {
         let mut environment = quiet();
         let Environment { place, readings, .. } = &mut environment;
@@ -386,13 +386,13 @@ mod tests {
         assert_eq!(others(0.9), [""; 0]);
         assert_eq!(
             others(6.2),
-            ["other programs took of the cores' time 31 % during matrix"]
+            ["other programs took CPU time: 31 % during matrix"]
         );
         let own = said(|_, last| (last.busy, last.own) = (Some(120.0), 60.0));
         assert_eq!(own, [""; 0]);
     }
 
-    /// It came twice: for ten seconds, and for thirty.
+    /// Two turns: ten seconds and thirty.
     #[test]
     fn the_turns_of_a_scenario_are_told_as_one() {
         let mut environment = quiet();
@@ -402,7 +402,7 @@ mod tests {
         environment.readings.push(last);
         let words = around(&environment).into_iter().map(|it| it.what);
         let words: Vec<String> = words.collect();
-        let one = "other programs took of the cores' time 10 % during matrix";
+        let one = "other programs took CPU time: 10 % during matrix";
         assert_eq!(words, [one]);
         assert_eq!(taken(&environment, "matrix"), Some(0.1));
         assert_eq!(taken(&environment, "ipc"), None);
@@ -415,7 +415,7 @@ mod tests {
         assert_eq!(stolen(0.1), [""; 0]);
         let words = stolen(1.0);
         assert!(
-            words[0].ends_with("took of it 5 % during matrix"),
+            words[0].ends_with("took CPU time: 5 % during matrix"),
             "{words:?}"
         );
     }
@@ -470,19 +470,19 @@ mod tests {
         assert_eq!(quota(2.0, Some(0)), [""; 0]);
         assert_eq!(
             quota(1.5, Some(0)),
-            ["a quota of 1.50 of 2 cores: it was never used up"]
+            ["a CPU quota of 1.50 of 2 cores: it was never exhausted"]
         );
-        assert!(quota(1.5, Some(1))[0].contains("stopped once"));
-        assert!(quota(1.5, Some(17))[0].contains("stopped 17 times"));
-        assert!(quota(1.5, None)[0].ends_with("used up is not known"));
+        assert!(quota(1.5, Some(1))[0].contains("exhausted once"));
+        assert!(quota(1.5, Some(17))[0].contains("exhausted 17 times"));
+        assert!(quota(1.5, None)[0].ends_with("exhausted is not known"));
     }
 
     #[test]
     fn a_clock_that_drifts_is_told_by_its_factor() {
         let spin = |factor| said(move |_, last| last.spin = 2e-3 * factor);
         assert_eq!(spin(1.04), [""; 0]);
-        assert!(spin(1.25)[0].contains("took 1.25 times as long"));
-        assert!(spin(0.8)[0].contains("took 1.25 times as long"));
+        assert!(spin(1.25)[0].contains("up to 1.25 times as long"));
+        assert!(spin(0.8)[0].contains("up to 1.25 times as long"));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What a ratio means. Pure functions of numbers; how the ratio comes about
-//! is in [`common::estimate`].
+//! What a ratio means. Pure functions of numbers; [`common::estimate`] computes
+//! the ratio.
 
 use common::{
     estimate::Estimate,
@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use crate::{judge::stopping, run::figures::advantages};
 
-/// A difference that lies within 2 % is none: nobody should choose by it, and
-/// a program against itself differs by as much, by the order of the runs and
-/// by where its code and data come to lie.
+/// Differences within 2 % do not count: nobody should choose by them, and a
+/// program compared with itself differs by as much, through the order of the
+/// runs and the placement of its code and data.
 pub const CLEAR: f64 = 1.02;
 
-/// If the interval reaches beyond 10 %, a difference that some would choose
-/// by could hide in it, and "no difference" would be a bold claim.
+/// If the interval extends beyond 10 %, it could hide a difference that matters
+/// to some, and "no difference" would be a bold claim.
 pub const NEAR: f64 = 1.10;
 
 /// What an estimate means.
@@ -24,21 +24,21 @@ pub const NEAR: f64 = 1.10;
 pub enum Finding<Side = Model> {
     /// This side is better.
     Better(Side),
-    /// The sides are alike, for all practical purposes.
+    /// The sides are equal, for all practical purposes.
     NoClearDifference,
-    /// The pairs differ too much from one another.
+    /// The pairs vary too much.
     TooNoisy,
 }
 
 impl Finding {
-    /// What a ratio means that is above 1 where threads are better.
+    /// For a ratio above 1 where threads are better.
     pub fn of(ratio: Estimate) -> Self {
         Finding::between(ratio, [Model::Threads, Model::Processes])
     }
 }
 
 impl<Side> Finding<Side> {
-    /// What a ratio means that is above 1 where the first side is better.
+    /// For a ratio above 1 where the first side is better.
     pub fn between(ratio: Estimate, [first, second]: [Side; 2]) -> Self {
         let Estimate { low, high, .. } = ratio;
         if low > CLEAR {
@@ -53,8 +53,8 @@ impl<Side> Finding<Side> {
     }
 }
 
-/// How many times better the first did than the second, which were taken in
-/// pairs. None for a figure that has no better and worse.
+/// How many times better the first did than the second, as measured in pairs.
+/// None for a metric without better and worse.
 pub fn advantage(
     first: &[f64],
     second: &[f64],
@@ -105,7 +105,8 @@ mod tests {
         }
     }
 
-    /// Figures as machines give them: positive, over many orders.
+    /// Figures as machines produce them: positive, over many orders of
+    /// magnitude.
     fn figures() -> impl Strategy<Value = Vec<(f64, f64)>> {
         let figure = (-9.0..12.0).prop_map(|power| 10_f64.powf(power));
         prop::collection::vec((figure.clone(), figure), FEWEST..60)
@@ -125,8 +126,8 @@ mod tests {
             prop_assert_eq!(finding, Some(Finding::NoClearDifference));
         }
 
-        /// A machine whose speed drifts by a factor of two disturbs nothing,
-        /// because both slices of a pair feel it.
+        /// A machine whose speed drifts by a factor of two does no harm,
+        /// because the drift affects both slices of a pair.
         #[test]
         fn a_planted_slow_down_of_ten_per_cent_is_found(
             rounds in prop::collection::vec(

@@ -1,5 +1,5 @@
 //! A look at what a session has measured: which of its parts are decided, and
-//! how many slices of the others the next pair does.
+//! how many slices of the others the next pair runs.
 
 use std::time::Duration;
 
@@ -17,29 +17,28 @@ use crate::{
     },
 };
 
-/// For how long a pair does slices of a part at least, and at most, whatever
+/// The least and the most time a pair spends on slices of one part, whatever
 /// they would gain.
 const TIME: [Duration; 2] =
     [Duration::from_millis(60), Duration::from_millis(300)];
 
-/// The same as long as it is not known how they vary.
+/// The same while their variation is still unknown.
 const FIRST_PAIRS: Duration = Duration::from_millis(150);
 
 /// The most slices of a part.
 const MOST: usize = 5;
 
-/// After so many pairs it is.
+/// It is known after this many pairs.
 const KNOWN: usize = 3;
 
-/// How many times as many pairs as there were it takes at least to decide what
-/// was not decided.
+/// Deciding an undecided row takes at least this many times the pairs so far.
 const LITTLE_MORE: f64 = 1.01;
 
-/// After a pair: how many slices the next one does, and, if this was a look,
-/// which parts are decided.
+/// After a pair: sets how many slices the next one runs and, if this was a
+/// look, which parts are decided.
 pub fn look(session: &mut Session) {
     let (start, pairs) = (session.start, session.pairs);
-    // CPython takes its time, and what is found there differs by much.
+    // CPython is slow, and its differences are large.
     let first_pairs = match session.measured.len() {
         1 => FIRST_PAIRS,
         _ => TIME[0],
@@ -67,8 +66,8 @@ pub fn look(session: &mut Session) {
     }
 }
 
-/// What is still to be found out of the rows of a part. In a first look only
-/// what answers a question matters.
+/// What remains to be found out about the rows of a part. In a quick run, only
+/// headline rows matter.
 fn need(measured: &Measured, part: &str) -> Need {
     let rows = judged(measured, part).filter_map(|metric| {
         let is_headline = measured.plan.is_headline(&metric.id);
@@ -79,7 +78,7 @@ fn need(measured: &Measured, part: &str) -> Need {
         };
         let ratio = ratio(measured, metric)?;
         Some(match Finding::of(ratio) {
-            // Nobody can say how near to a threshold the truth lies.
+            // Nobody knows how close to a threshold the truth is.
             Finding::TooNoisy => {
                 let times = aim.effort(ratio).max(LITTLE_MORE);
                 if is_headline {
@@ -94,7 +93,7 @@ fn need(measured: &Measured, part: &str) -> Need {
     });
     let speed_ups = speed_ups(measured).filter(|row| row.is_headline);
     let ratios = speed_ups.filter_map(|row| row.ratio);
-    // Whether the cores are used is a matter of how large it is.
+    // Whether the cores are used depends on how large the speed-up is.
     let speed_ups = ratios.map(|ratio| match size(ratio, Aim::HEADLINE) {
         Need::Size(times) => Need::Answer(times),
         need => need,
@@ -109,22 +108,22 @@ fn size(ratio: Estimate, aim: Aim) -> Need {
     }
 }
 
-/// How many slices there is time for, one of them in any case.
+/// How many slices fit into the time, at least one.
 fn fitting(slice: Duration, time: Duration) -> usize {
     let fit = time.div_duration_f64(slice.max(Duration::from_micros(1)));
     (fit as usize).clamp(1, MOST)
 }
 
-/// How a figure varies, as the variances of its logarithm.
+/// How a figure varies, as variances of its logarithm.
 struct Spread {
     within: f64,
     between: f64,
 }
 
 impl Spread {
-    /// How many slices of a pair are worth their time: the more, the more a
-    /// new pair costs, and the less it varies (T. Kalibera and R. Jones,
-    /// Rigorous benchmarking in reasonable time, ISMM 2013, section 6).
+    /// How many slices per pair are worth their time: the more, the more
+    /// expensive a new pair is and the less pairs vary (T. Kalibera and R.
+    /// Jones, Rigorous benchmarking in reasonable time, ISMM 2013, section 6).
     fn slices(&self, start: Duration, slice: Duration) -> usize {
         let cost = start.div_duration_f64(slice.max(Duration::from_micros(1)));
         let slices = (cost * self.within / self.between).sqrt();
@@ -136,8 +135,8 @@ impl Spread {
     }
 }
 
-/// Of the row that varies most from slice to slice. None if there was one
-/// slice a pair.
+/// Of the row that varies most between slices. None if there was one slice per
+/// pair.
 fn spread(measured: &Measured, part: &str) -> Option<Spread> {
     let rows = judged(measured, part);
     let spreads = rows.filter_map(|metric| {
@@ -197,7 +196,7 @@ mod tests {
         assert_eq!(slices(4.0, 1.0, 70, 70), 2);
         assert_eq!(slices(4.0, 1.0, 280, 70), 4);
         assert_eq!(slices(1.0, 9.0, 70, 70), 1);
-        // At least as many as there is time for in any case, and not too many.
+        // At least as many as fit anyway, and not too many.
         assert_eq!(slices(1.0, 9.0, 1, 20), 3);
         assert_eq!(slices(9.0, 0.0, 1, 20), 3);
         assert_eq!(slices(1e6, 1.0, 400, 100), 3);
@@ -228,7 +227,7 @@ mod tests {
             let after: Vec<_> =
                 session.parts.iter().map(|it| it.need).collect();
             let is_look = LOOKS.iter().any(|(look, _)| *look == pairs);
-            // There is no row, and so none that is open.
+            // There is no row, so none is open.
             assert_eq!(before != after, is_look && pairs == FEWEST);
         }
         assert_eq!(schedule::next_stage(&session), None);

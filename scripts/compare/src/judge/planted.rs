@@ -1,4 +1,4 @@
-//! Results that nobody measured, by which evidence is tried.
+//! Invented results, to test the evidence with.
 #![expect(clippy::expect_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
@@ -23,10 +23,10 @@ use crate::{
 
 const WORKERS: usize = 2;
 
-/// Figures pair by pair: of one program with that many workers.
+/// The figures, pair by pair, of one program with that many workers.
 type Key = (&'static str, Model, usize);
 
-/// What is to be found.
+/// What the results are to contain.
 #[derive(Debug, Default)]
 pub struct Planted {
     metrics: BTreeMap<Key, Vec<(Metric, Vec<f64>)>>,
@@ -59,8 +59,7 @@ impl Planted {
         )
     }
 
-    /// A figure of one side, pair by pair. If there are fewer than [`FEWEST`],
-    /// they begin again.
+    /// A figure of one side, pair by pair. Fewer than [`FEWEST`] are repeated.
     pub fn rounds(
         self,
         scenario: &'static str,
@@ -102,8 +101,8 @@ impl Planted {
         self
     }
 
-    /// How many times faster two workers are than one at this part of the
-    /// work, pair by pair: with two, it takes so long.
+    /// How many times faster two workers are than one at this part of the work,
+    /// pair by pair, and how long two workers take.
     pub fn speed_ups_of(
         self,
         scenario: &'static str,
@@ -130,13 +129,13 @@ impl Planted {
         self
     }
 
-    /// There were so many workers, and so many cores: two of each otherwise.
+    /// The number of workers and of cores; the default is two of each.
     pub fn on(self, workers: usize, cores: usize) -> Self {
         let workers_and_cores = Some([workers, cores]);
         Planted { workers_and_cores, ..self }
     }
 
-    /// What one side called its result, in all pairs.
+    /// What one side returned as its result, in all pairs.
     pub fn result(
         self,
         scenario: &'static str,
@@ -157,13 +156,13 @@ impl Planted {
         self
     }
 
-    /// The scenario was refused for what this side did.
+    /// The scenario was refused because of this side.
     pub fn refused(mut self, scenario: &'static str, model: Model) -> Self {
         self.refused.push((scenario, model));
         self
     }
 
-    /// The interpreter of CPython has no GIL: otherwise it has one.
+    /// CPython has no GIL; by default it has one.
     pub fn without_gil(self) -> Self {
         Planted { has_no_gil: true, ..self }
     }
@@ -178,7 +177,7 @@ impl Planted {
         }
     }
 
-    /// As if it had been measured in CPython, and nothing in Rust.
+    /// As if it had been measured in CPython, with nothing in Rust.
     pub fn results_in_cpython(&self) -> Results {
         let beside = self.all_measured(Series::CPython(0)).map(|measured| {
             let rust = Plan { series: Series::Beside, ..measured.plan };

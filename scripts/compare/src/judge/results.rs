@@ -1,6 +1,6 @@
-//! What a comparison came to: just measured, or read back from its file of
-//! samples. Whatever is said of figures is said of this, and so it can be said
-//! again of a file that came from another day or another machine.
+//! The results of a comparison, just measured or read back from its file of
+//! samples. All judgements are made from this, so they can be repeated for a
+//! file from another day or another machine.
 
 use std::{fs, path::Path};
 
@@ -28,21 +28,22 @@ use crate::{
     },
 };
 
-/// All scenarios that were compared, and where and when that was.
+/// All scenarios that were compared, with when and where.
 #[derive(Debug)]
 pub struct Results {
-    /// Where and when.
+    /// When and where.
     pub heading: Heading,
     /// In the order of the list.
     pub scenarios: Vec<Measured>,
-    /// Those that were run in two languages, in the same order.
+    /// Those run in two languages, in the same order.
     pub beside: Vec<Beside>,
-    /// What went on around. None if the comparison did not come to its end.
+    /// The readings of the surroundings. None if the comparison was
+    /// interrupted.
     pub environment: Option<Environment>,
 }
 
 impl Results {
-    /// Of what was measured just now.
+    /// From what was measured just now.
     pub fn of_sessions(
         heading: Heading,
         sessions: Vec<Session>,
@@ -68,8 +69,8 @@ impl Results {
     ///
     /// # Errors
     ///
-    /// Fails if there is no such file, or if it is not what a comparison of
-    /// this version writes.
+    /// Fails if the file does not exist, or was not written by a comparison of
+    /// this version.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         fs::read_to_string(path)
             .map_err(anyhow::Error::from)
@@ -77,7 +78,7 @@ impl Results {
             .with_context(|| format!("no results in {}", Escaped(path)))
     }
 
-    /// The same of its text.
+    /// Parses the text of such a file.
     ///
     /// # Errors
     ///
@@ -86,7 +87,7 @@ impl Results {
         let schema = serde_json::from_str::<Version>(text)?.schema;
         ensure!(
             schema == SCHEMA,
-            "it has schema {schema}, and {SCHEMA} is what can be read: \
+            "it has schema {schema}, but this version reads schema {SCHEMA}: \
              measure again"
         );
         let document: Document = serde_json::from_str(text)?;
@@ -114,25 +115,25 @@ impl Results {
         let measured = self.of(slice.series, &sample.outcome.scenario)?;
         ensure!(
             (1..=MOST).contains(&slice.pair),
-            "pair is {}, which is not within 1..={MOST}",
+            "pair is {}, which is not in 1..={MOST}",
             slice.pair
         );
         ensure!(
             WORKERS.contains(&slice.workers),
-            "workers is {}, which is not within {WORKERS:?}",
+            "workers is {}, which is not in {WORKERS:?}",
             slice.workers
         );
         ensure!(
             measured.samples.iter().all(|other| other.slice != slice),
-            "it is the second of {slice}, slice {}",
+            "duplicate of {slice}, slice {}",
             slice.slice
         );
         measured.samples.push(sample);
         Ok(())
     }
 
-    /// A run that was found wrong is kept, with the reason why it does not
-    /// count. All others must be such that something can be made of them.
+    /// A faulty run is kept along with the reason why it does not count. All
+    /// others must be usable.
     fn check(&self) -> anyhow::Result<()> {
         let beside = self.beside.iter().flat_map(Beside::all);
         let sound = |measured: &&Measured| measured.is_sound();
@@ -163,19 +164,19 @@ impl Results {
         self.scenarios.iter().chain(beside).flat_map(|one| &one.refusals)
     }
 
-    /// The scenario of this name, if it was compared, or refused.
+    /// The scenario of this name, if it was compared or refused.
     pub fn find(&self, scenario: &str) -> Option<&Measured> {
         let mut scenarios = self.scenarios.iter();
         scenarios.find(|measured| measured.plan.scenario.name == scenario)
     }
 
-    /// The scenario of this name in two languages, if it was compared so.
+    /// The scenario of this name in two languages, if it was compared in both.
     pub fn find_beside(&self, scenario: &str) -> Option<&Beside> {
         let mut beside = self.beside.iter();
         beside.find(|beside| beside.rust.plan.scenario.name == scenario)
     }
 
-    /// The series of this scenario, which comes in now if it is not there yet.
+    /// The series of this scenario, added if it is new.
     fn of(
         &mut self,
         series: Series,
@@ -184,7 +185,7 @@ impl Results {
         match series {
             Series::Pair => self.pair_of(name),
             _ => self.beside_of(name)?.find_mut(series).with_context(|| {
-                format!("it has {series}and no such interpreter")
+                format!("it has {series}but no such interpreter")
             }),
         }
     }
@@ -231,10 +232,10 @@ struct Document {
     #[serde(flatten)]
     heading: Heading,
     samples: Vec<Kept>,
-    /// None if the comparison did not come to its end.
+    /// None if the comparison was interrupted.
     #[serde(default)]
     refusals: Vec<Refusal>,
-    /// None then as well.
+    /// The same.
     #[serde(default)]
     environment: Option<Environment>,
 }
@@ -243,7 +244,7 @@ fn scenario(name: &str) -> anyhow::Result<&'static Scenario> {
     let known = scenarios::ALL.iter().find(|scenario| scenario.name == name);
     match known {
         Some(scenario) => Ok(scenario),
-        None => bail!("it has a scenario {name}, which is not known here"),
+        None => bail!("unknown scenario: {name}"),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Which pair comes next: every row has its first look, and then the time that
-//! is left goes to where it decides most.
+//! Decides which pair comes next: every row gets its first look, then the
+//! remaining time goes where it decides most.
 
 use std::{
     cmp::Reverse,
@@ -17,11 +17,11 @@ use crate::{
     },
 };
 
-/// Measures until all is decided, or until the time is over.
+/// Measures until everything is decided or the time is up.
 ///
 /// # Errors
 ///
-/// Fails if a sample cannot be kept.
+/// Fails if a sample cannot be saved.
 pub fn measure(
     bench: &Bench,
     sessions: &mut [Session],
@@ -69,8 +69,9 @@ fn keep_last_pair(
     Ok(())
 }
 
-/// Of those whose next look comes in time, the one that answers a question
-/// soonest; if there is none, decides something; and else, knows it better.
+/// Of the sessions whose next look fits into the time left, the one that will
+/// answer a question soonest; if none can, the one that will decide a row;
+/// otherwise the one that will become more precise.
 fn most_promising(
     sessions: &mut [Session],
     end: Instant,
@@ -90,15 +91,14 @@ fn most_promising(
 }
 
 /// How many seconds the pairs up to the next look will take. None if there is
-/// none, or nothing to look for.
+/// no further look, or nothing left to find out.
 pub fn next_stage(session: &Session) -> Option<f64> {
     let pairs = next_look(session.pairs)? - session.pairs;
     let is_open = session.is_sound() && session.open().next().is_some();
     is_open.then(|| pairs as f64 * session.pair().as_secs_f64())
 }
 
-/// How many seconds it takes to find out what is found out soonest, as far as
-/// one can tell.
+/// Estimated seconds until the next thing is found out.
 fn until_next_gain(session: &Session) -> f64 {
     let need = session.need();
     if need == Need::Nothing {

@@ -1,17 +1,18 @@
-//! When a row is decided, although one looks again and again.
+//! When a row is decided, although it is looked at repeatedly.
 //!
-//! After so many pairs of programs there is a look: [`LOOKS`]. The interval of
-//! a look lies between two of the ratios, counted from either end, and misses
-//! the true median if fewer than that many of them lie on one side of it: so
-//! many throws of a coin. The ranks are such that all looks together miss it
-//! with a probability of 4.6 %, whatever the ratios are drawn from: each look
-//! spends a part of that which grows with the number of pairs (K. K. G. Lan
-//! and D. L. DeMets, Discrete sequential boundaries for clinical trials,
-//! Biometrika 70, 1983). A test counts it out.
+//! After certain numbers of pairs there is a look: [`LOOKS`]. The interval of a
+//! look lies between two of the sorted ratios, at the same rank from either
+//! end. It misses the true median if fewer ratios than that rank lie on one
+//! side of it, which has the probability of as many heads in that many tosses
+//! of a coin. The ranks are chosen so that all looks together miss it with a
+//! probability of 4.6 %, whatever the distribution of the ratios: each look
+//! spends a part of that which grows with the number of pairs (K. K. G. Lan and
+//! D. L. DeMets, Discrete sequential boundaries for clinical trials, Biometrika
+//! 70, 1983). A test computes it exactly.
 //!
-//! The rejected alternatives: an interval of 95 % at each look, which misses
-//! three times as often; a number of pairs that is fixed beforehand, which is
-//! too large for what is plain, and too small for what is not.
+//! The rejected alternatives: a 95 % interval at each look, which misses three
+//! times as often; a fixed number of pairs, which is too large for clear cases
+//! and too small for others.
 
 use common::estimate::Estimate;
 
@@ -23,29 +24,29 @@ pub const LOOKS: [(usize, usize); 6] =
 #[cfg(test)]
 pub const FEWEST: usize = LOOKS[0].0;
 
-/// The most that are run.
+/// The most pairs that are run.
 pub const MOST: usize = LOOKS[LOOKS.len() - 1].0;
 
-/// How wide the interval of a ratio may be that is known well enough, as the
+/// How wide the interval of a sufficiently precise ratio may be, as the
 /// quotient of its ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Aim(f64);
 
 impl Aim {
-    /// Of a row that answers its scenario's question.
+    /// For a row that answers its scenario's question.
     pub const HEADLINE: Aim = Aim(1.2);
-    /// Of one that has no clear difference: what is left of it to be found.
+    /// For one without a clear difference, where a small one might remain.
     pub const ALIKE: Aim = Aim(1.06);
-    /// Of any other row.
+    /// For any other row.
     pub const OTHER: Aim = Aim(1.5);
 
-    /// Whether a ratio is known well enough.
+    /// Whether a ratio is precise enough.
     pub fn is_met(self, ratio: Estimate) -> bool {
         ratio.low > 0.0 && ratio.high <= self.0 * ratio.low
     }
 
-    /// How many times as many pairs would do, if the interval grows narrower
-    /// as that of a mean does: with the root of their number.
+    /// How many times as many pairs are needed, assuming that the interval
+    /// narrows like that of a mean, with the square root of their number.
     pub fn effort(self, ratio: Estimate) -> f64 {
         let width = (ratio.high / ratio.low).ln();
         match width.is_finite() {
@@ -55,9 +56,9 @@ impl Aim {
     }
 }
 
-/// The estimate of the last look that the ratios are enough for, which must be
-/// in the order in which they were taken: those since then do not count, for
-/// nobody has looked at them yet.
+/// The estimate at the last look that there are enough ratios for. The ratios
+/// must be in the order in which they were taken: later ones do not count until
+/// the next look.
 pub fn estimate(ratios: &[f64]) -> Estimate {
     let looks = LOOKS.iter().rev();
     match looks.copied().find(|(pairs, _)| *pairs <= ratios.len()) {
@@ -66,7 +67,7 @@ pub fn estimate(ratios: &[f64]) -> Estimate {
     }
 }
 
-/// How many pairs there are at the look after so many.
+/// How many pairs the next look needs.
 pub fn next_look(pairs: usize) -> Option<usize> {
     let mut looks = LOOKS.iter().map(|(look, _)| *look);
     looks.find(|look| *look > pairs)
@@ -76,8 +77,8 @@ pub fn next_look(pairs: usize) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// All sequences of ratios above and below the true median, without those
-    /// that some look's interval has missed, by how many of them lie above.
+    /// Counts all sequences of ratios above and below the true median by how
+    /// many lie above, leaving out those whose interval missed at some look.
     /// Nothing is approximated: a probability is a sum of powers of two.
     #[test]
     fn all_looks_together_miss_the_median_with_less_than_five_per_cent() {

@@ -1,4 +1,4 @@
-//! What the figures of a scenario say, in words.
+//! What the figures of a scenario mean, in words.
 
 use common::{
     estimate::{self, Estimate},
@@ -21,33 +21,33 @@ use crate::{
 pub struct Verdict {
     /// The scenario's name.
     pub scenario: &'static str,
-    /// The key of what was measured, see [`Metric::id`].
+    /// The key of the metric, see [`Metric::id`].
     pub id: String,
-    /// What was measured, for a person.
+    /// What was measured, for people.
     pub label: String,
-    /// Of which variant, where the scenario has variants, for a person.
+    /// The variant, for people, if the scenario has any.
     pub variant: Option<String>,
-    /// In what, see [`Metric::unit`].
+    /// See [`Metric::unit`].
     pub unit: String,
     /// Whether it answers its scenario's question.
     pub is_headline: bool,
-    /// The median of threads, if the row has a figure of theirs.
+    /// The median of threads, if they have this figure.
     pub threads: Option<f64>,
-    /// The median of processes, if the row has a figure of theirs.
+    /// The median of processes, if they have this figure.
     pub processes: Option<f64>,
-    /// How many times better threads are; in the row of a speed-up, the
-    /// speed-up. None if nothing is judged.
+    /// How many times better threads are; in a speed-up row, the speed-up. None
+    /// if nothing is judged.
     pub ratio: Option<Estimate>,
     /// What the ratio means, if it compares the sides.
     pub finding: Option<Finding>,
-    /// The one side that can have such a figure, if not both can.
+    /// The side that alone can have such a figure, if any.
     pub only: Option<Model>,
-    /// What a person reads.
+    /// The verdict as text.
     pub words: Words,
 }
 
 impl Verdict {
-    /// As people call what was measured.
+    /// What people call it.
     pub fn name(&self) -> String {
         match &self.variant {
             Some(variant) => format!("{}, {variant}", self.label),
@@ -55,7 +55,7 @@ impl Verdict {
         }
     }
 
-    /// One side's figure, as people write it. Empty if it has none.
+    /// One side's figure with its unit. Empty if it has none.
     pub fn figure(&self, model: Model) -> String {
         let value = match model {
             Model::Threads => self.threads,
@@ -69,7 +69,7 @@ impl Verdict {
     }
 }
 
-/// The rows of a scenario. None if it was refused: of sides that did not do
+/// The rows of a scenario. Empty if it was refused: about sides that did not do
 /// the same work, nothing is said.
 pub fn verdicts(measured: &Measured) -> Vec<Verdict> {
     if !measured.is_sound() {
@@ -82,7 +82,7 @@ pub fn verdicts(measured: &Measured) -> Vec<Verdict> {
         .collect()
 }
 
-/// What is shown, in its order. All slices of a part have the same metrics.
+/// The rows shown, in order. All slices of a part have the same metrics.
 fn rows(measured: &Measured) -> Vec<&Metric> {
     let [threads, processes] =
         [Model::Threads, Model::Processes].map(|model| measured.metrics(model));
@@ -111,7 +111,7 @@ fn row(measured: &Measured, metric: &Metric) -> Verdict {
         only: metric.only,
         words: match is_known {
             true => conclusion(metric, ratio),
-            false => Words::plain("not known here"),
+            false => Words::plain("not available"),
         },
     }
 }
@@ -136,7 +136,7 @@ pub fn judged<'all>(
     })
 }
 
-/// What was found of all rows that are judged and answer a question.
+/// The findings of all judged rows that answer a question.
 pub fn findings(measured: &Measured) -> Vec<Finding> {
     let parts = measured.plan.parts();
     let rows = parts.flat_map(|part| judged(measured, part.name));
@@ -153,8 +153,8 @@ fn conclusion(metric: &Metric, ratio: Option<Estimate>) -> Words {
     }
 }
 
-/// What one worker took over what all took, for each side; part by part, if
-/// the programs tell what each part of the work took.
+/// The time of one worker over that of all, for each side; for each part of the
+/// work, if the programs report its times.
 pub fn speed_ups(measured: &Measured) -> impl Iterator<Item = Verdict> {
     let parts: Vec<Option<&Metric>> = match parts(measured) {
         _ if !measured.plan.scenario.scales => Vec::new(),
@@ -167,10 +167,10 @@ pub fn speed_ups(measured: &Measured) -> impl Iterator<Item = Verdict> {
         .flat_map(move |part| sides.map(|side| speed_up(measured, side, part)))
 }
 
-/// How the id of a metric begins that tells what a part of the work took.
+/// The prefix of the ids of metrics that time a part of the work.
 pub const WORK: &str = "work.";
 
-/// The parts of the work, in their order.
+/// The parts of the work, in order.
 fn parts(measured: &Measured) -> Vec<&Metric> {
     let first = measured.samples.first();
     first
@@ -214,13 +214,13 @@ fn speed_up(
         finding: None,
         only: None,
         words: match speed_up {
-            None => Words::plain("not measured: one worker"),
+            None => Words::plain("not measured: only one worker"),
             Some(it) => Words::of_speed_up(it, plan.workers, measured.cores()),
         },
     }
 }
 
-/// What the work took, or a part of it.
+/// The time of the work, or of a part of it.
 fn work(sample: &Sample, part: Option<&Metric>) -> Option<f64> {
     match part {
         None => Some(sample.outcome.laps.work),

@@ -1,4 +1,4 @@
-//! What a ratio means, in words.
+//! What a ratio means, as text.
 
 use std::fmt;
 
@@ -13,12 +13,12 @@ use crate::{judge::finding::Finding, run::plan::count};
 /// The unit of a speed-up.
 pub const TIMES: &str = "×";
 
-/// What is said of a row: `threads 14× faster [13, 15]`.
+/// The text of a row's verdict: `threads 14× faster [13, 15]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Words {
     /// Without its interval.
     pub verdict: String,
-    /// The interval, in brackets, if there is one.
+    /// The interval in brackets, if any.
     pub interval: Option<String>,
 }
 
@@ -44,7 +44,7 @@ impl Words {
         Words { verdict: verdict.into(), interval: None }
     }
 
-    /// Of a ratio that is above 1 where threads are better.
+    /// For a ratio above 1 where threads are better.
     pub fn of(ratio: Estimate, unit: &str, better: Better) -> Self {
         let finding = Finding::of(ratio);
         let ratio = match finding {
@@ -63,8 +63,8 @@ impl Words {
         Words { verdict, interval: Some(interval(ratio)) }
     }
 
-    /// The share of the cores that was put to use. Workers beyond the number
-    /// of cores cannot make anything faster, and are not held against a side.
+    /// The share of the cores that was used. Workers beyond the number of cores
+    /// cannot make anything faster, and do not count against a side.
     pub fn of_speed_up(
         speed_up: Estimate,
         workers: usize,
@@ -82,7 +82,7 @@ impl Words {
     }
 }
 
-/// The word for being better at this.
+/// The word for better, for this unit.
 pub fn comparative(unit: &str, better: Better) -> &'static str {
     match (unit, better) {
         ("s", Better::Lower) => "faster",
@@ -93,12 +93,12 @@ pub fn comparative(unit: &str, better: Better) -> &'static str {
     }
 }
 
-/// As it stands behind a median.
+/// As shown behind a median.
 pub fn interval(ratio: Estimate) -> String {
     format!("[{}, {}]", times(ratio.low), times(ratio.high))
 }
 
-/// Two decimals where a per cent matters, and fewer where it does not.
+/// Two decimals where one per cent matters, fewer otherwise.
 pub fn times(ratio: f64) -> String {
     match ratio {
         f64::INFINITY => "∞".into(),

@@ -7,22 +7,22 @@ use serde_json::Value;
 
 use crate::run::{figures, plan::Slice, samples::Sample};
 
-/// Why an outcome cannot be compared with those before it.
+/// Why an outcome cannot be compared with earlier ones.
 #[derive(Debug)]
 pub enum Disagreement {
     /// It has no answer, so nothing proves what was done.
     NoAnswer,
     /// Two of its metrics have this name.
     SameName(String),
-    /// No ratio can be made of a figure that is negative or infinite.
+    /// No ratio can be computed from a negative or infinite figure.
     NoFigure(String, f64),
-    /// It has a metric that, as it says itself, only the other side has.
+    /// It has a metric that, according to itself, only the other side has.
     OfTheOtherSide(String, Model),
-    /// Both sides must be alike in something, and are not.
+    /// Both sides must agree in something, and do not.
     Unlike {
         /// What this run did.
         this: String,
-        /// What an earlier one did.
+        /// What an earlier run did.
         that: String,
         /// The earlier one.
         earlier: Slice,
@@ -40,7 +40,7 @@ impl fmt::Display for Disagreement {
                 format!("its {what} is {value}")
             }
             Disagreement::OfTheOtherSide(metric, model) => {
-                format!("it has {metric}, and says that only {model} have it")
+                format!("it has {metric}, but says that only {model} have it")
             }
             Disagreement::Unlike { this, that, earlier } => {
                 format!("it {this}, but {earlier}, {that}")
@@ -50,12 +50,12 @@ impl fmt::Display for Disagreement {
     }
 }
 
-/// Holds a sample against what came before it of the same part.
+/// Compares a sample with earlier ones of the same part.
 ///
-/// The answer must be the same in all slices: one worker and many share out
-/// the same work, where a scenario is run with both. What may depend on the
-/// number of workers is held against a slice with as many: of the other side,
-/// and of its own, which alone has what only one side can do.
+/// The answer must be the same in all slices: one worker and many share out the
+/// same work in scenarios that run with both. What may depend on the number of
+/// workers is compared with a slice of as many: with the other side's, and with
+/// its own, because only its own has what only one side can do.
 pub fn check(sample: &Sample, earlier: &[Sample]) -> Result<(), Disagreement> {
     check_alone(sample)?;
     let is_like = |other: &&Sample| other.slice.part == sample.slice.part;
@@ -78,9 +78,9 @@ pub fn check(sample: &Sample, earlier: &[Sample]) -> Result<(), Disagreement> {
     Ok(())
 }
 
-/// Holds a run in one language against one of the same work in another. What
-/// an answer owes to the last bits of floats is left out, where the outcome
-/// says how: see [`Portable`](common::outcome::Portable).
+/// Compares a run in one language with one of the same work in another. If the
+/// outcome says how, the last bits of floats in an answer are ignored: see
+/// [`Portable`](common::outcome::Portable).
 pub fn check_across(
     sample: &Sample,
     pair: &Sample,
@@ -92,7 +92,7 @@ pub fn check_across(
     };
     let answered = |outcome: &Outcome| match &outcome.portable {
         Some(portable) => format!("answered {}", beginning(&portable.answer)),
-        None => "gave no answer that other languages have".into(),
+        None => "gave no portable answer".into(),
     };
     if this.answer != that.answer {
         return Err(unlike(sample, pair, answered));
@@ -109,7 +109,7 @@ pub fn check_across(
     }
 }
 
-/// Libraries add up in different orders: then results differ by rounding, in
+/// Libraries sum in different orders: results then differ by rounding, in
 /// proportion to the largest of them.
 fn first_difference(these: &[f64], those: &[f64]) -> Option<usize> {
     const SHARE: f64 = 1e-9;
@@ -117,7 +117,7 @@ fn first_difference(these: &[f64], those: &[f64]) -> Option<usize> {
     let differs = |index: &usize| match (these.get(*index), those.get(*index)) {
         (Some(this), Some(that)) => {
             let difference = (this - that).abs();
-            // Not a number is near to nothing.
+            // NaN is close to nothing.
             let is_near = difference <= SHARE * largest;
             !is_near
         }
@@ -130,8 +130,7 @@ fn beginning(answer: &str) -> String {
     answer.chars().take(8).collect()
 }
 
-/// Looks at one sample alone: at all of which something is made without
-/// another.
+/// Checks one sample alone: everything that needs no other sample.
 pub fn check_alone(sample: &Sample) -> Result<(), Disagreement> {
     let Outcome { answer, laps, resources, .. } = &sample.outcome;
     if answer.is_empty() {
@@ -181,7 +180,7 @@ fn check_answer(sample: &Sample, first: &Sample) -> Result<(), Disagreement> {
     Err(unlike(sample, first, answered))
 }
 
-/// A debug build against a release build compares no models.
+/// Comparing a debug build with a release build compares no models.
 fn check_build(sample: &Sample, first: &Sample) -> Result<(), Disagreement> {
     let built = |outcome: &Outcome| {
         let machine = &outcome.machine;
@@ -220,7 +219,7 @@ fn different_key(these: &Value, those: &Value) -> Option<String> {
 }
 
 /// A metric that one side lacks would be a gap in the table, unless the other
-/// says why: only it can have one.
+/// says that only it can have one.
 fn check_metrics(sample: &Sample, first: &Sample) -> Result<(), Disagreement> {
     let mut all = sample.figures.iter().chain(&first.figures);
     let has = |sample: &Sample, metric| match figures::find(
@@ -241,8 +240,8 @@ fn check_metrics(sample: &Sample, first: &Sample) -> Result<(), Disagreement> {
 }
 
 /// Whether both have it in the same sense, or one lacks what it cannot have.
-/// Two sides never share the sense of a metric that one of them calls its
-/// own: the other would have to call it that side's, and was refused for it.
+/// Two sides never agree on a metric that one calls its own: the other would
+/// have to call it that side's too, and was refused for it.
 fn is_in_order(metric: &Metric, sample: &Sample, first: &Sample) -> bool {
     let [this, that] =
         [sample, first].map(|one| figures::find(metric, &one.figures));
@@ -275,8 +274,8 @@ fn name(metric: &Metric) -> String {
 /// What its value means, and to whom.
 fn sense(metric: &Metric) -> String {
     let better = match metric.better {
-        Better::Higher => ", the higher the better",
-        Better::Lower => ", the lower the better",
+        Better::Higher => ", higher is better",
+        Better::Lower => ", lower is better",
         Better::Neither => "",
     };
     let detail = match metric.detail {
@@ -364,7 +363,7 @@ mod tests {
         runs.map(|(model, metrics)| sample(model, metrics)).collect()
     }
 
-    /// One of the ways to be unlike the others.
+    /// One of the ways to differ from the others.
     fn spoil(metrics: &mut Vec<Metric>, which: usize, how: usize) {
         let metric = &mut metrics[which];
         match how {

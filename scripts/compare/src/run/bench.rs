@@ -1,10 +1,10 @@
-//! Pairs of programs: started, asked slice by slice, and ended.
+//! Pairs of programs: started, asked slice by slice, and stopped.
 //!
 //! Both programs of a pair stay alive and take turns. The order in which they
-//! are asked is drawn anew for each slice, and each starts with an environment
-//! of another size: where that pushes the stack, and with it what lies where
-//! in the caches, is a matter of chance from pair to pair, and no advantage of
-//! one side (T. Mytkowicz et al., Producing wrong data without doing anything
+//! are asked is random for each slice, and each starts with an environment of a
+//! different size. The size shifts the stack, and with it what lies where in
+//! the caches: that becomes chance from pair to pair, not an advantage of one
+//! side (T. Mytkowicz et al., Producing wrong data without doing anything
 //! obviously wrong!, ASPLOS 2009).
 
 use std::{
@@ -32,8 +32,7 @@ use crate::run::{
 
 const BOTH: [Model; 2] = [Model::Threads, Model::Processes];
 
-/// The variable that makes the environment of a program larger, and by how
-/// much at most.
+/// The variable that enlarges a program's environment, and the most it adds.
 const PADDING: (&str, u32) = ("COMPARE_PADDING", 4096);
 
 /// Where and how programs are run.
@@ -43,19 +42,19 @@ pub struct Bench {
     pub programs: PathBuf,
     /// The folder of the scripts for CPython.
     pub scripts: PathBuf,
-    /// Those that scripts are run by.
+    /// The interpreters to run them with.
     pub interpreters: Interpreters,
-    /// Of all input.
+    /// The seed of all input.
     pub seed: u64,
     /// How long one slice may take.
     pub patience: Duration,
-    /// Whether a pair counts however much of its time the host took.
+    /// Whether a pair counts however much CPU time the hypervisor took.
     pub keeps_disturbed: bool,
 }
 
 impl Bench {
-    /// What is compared of a scenario: the pair, and what is compared with
-    /// CPython. Programs that are missing are found out here, all at once.
+    /// What is compared of a scenario: the pair, and the comparison with
+    /// CPython. All missing programs are found here at once.
     pub fn sessions(&self, plan: Plan) -> Vec<Session> {
         let interpreters = self.interpreters.all.len();
         let mut sessions = Vec::new();
@@ -73,8 +72,8 @@ impl Bench {
         sessions
     }
 
-    /// Both sides are looked for at once, so that who forgot to build learns
-    /// of all that is missing.
+    /// Both sides are looked up together: after a forgotten build, all missing
+    /// programs are reported at once.
     fn look_for_programs(&self, measured: &mut Measured) {
         let Plan { scenario, series, sides, .. } = measured.plan;
         let missing = sides
@@ -88,9 +87,9 @@ impl Bench {
         measured.refusals.extend(missing);
     }
 
-    /// Has one more pair of programs do its slices of all parts that are open.
-    /// If it was disturbed, it is dropped as a whole, and counted: then this is
-    /// false. What a program does wrong is no error but a refusal.
+    /// Runs one more pair of programs on its slices of all open parts. If it
+    /// was disturbed, the whole pair is dropped and counted, and this returns
+    /// false. A program's fault is not an error but a refusal.
     pub fn pair(&self, session: &mut Session) -> bool {
         let number = session.pairs + 1;
         let stolen = environment::Stolen::begin();
@@ -114,7 +113,7 @@ impl Bench {
                 let interpreter = &self.interpreters.all[number];
                 let mut command =
                     interpreter.stay(scenario, &self.scripts, model);
-                // There it finds the databases that the pair has.
+                // Where it finds the databases of the pair.
                 let target = self.programs.parent();
                 command
                     .env("CARGO_TARGET_DIR", target.unwrap_or(&self.programs));
@@ -145,19 +144,19 @@ impl Bench {
     }
 }
 
-/// Programs that are alive: of both sides, in one language or several.
+/// The running programs: both sides, in one language or several.
 struct Pair<'bench> {
     bench: &'bench Bench,
     number: usize,
-    /// How many slices it has been asked for.
+    /// How many slices have been asked for.
     turn: usize,
     random: Input,
-    /// For each of the session's series, threads first. Empty where the series
-    /// was refused.
+    /// For each series of the session, threads first. Empty if the series was
+    /// refused.
     programs: Vec<Vec<Living>>,
 }
 
-/// Who is asked: the number of the series in its session, and so on.
+/// Which program is asked. The series is its number in the session.
 #[derive(Clone, Copy)]
 struct Turn {
     series: usize,
@@ -204,7 +203,7 @@ impl<'bench> Pair<'bench> {
         Living::start(&mut command, self.bench.patience)
     }
 
-    /// All slices of all open parts, a slice of each after the other.
+    /// All slices of all open parts, one slice of each at a time.
     fn work(&mut self, session: &mut Session) {
         let most = session.open().map(|(_, part)| part.slices).max();
         for slice in 1..=most.unwrap_or(0) {
@@ -220,7 +219,7 @@ impl<'bench> Pair<'bench> {
         }
     }
 
-    /// The same slice of everybody, in an order that is drawn.
+    /// The same slice on every program, in random order.
     fn one_slice(
         &mut self,
         session: &mut Session,
@@ -254,8 +253,8 @@ impl<'bench> Pair<'bench> {
         }
     }
 
-    /// Asks for one slice, which adds a sample, or a refusal, or both: an
-    /// outcome that disagrees with an earlier one is worth keeping.
+    /// Asks for one slice, which adds a sample, a refusal or both: an outcome
+    /// that disagrees with an earlier one is worth keeping.
     fn take(
         &mut self,
         session: &mut Session,
@@ -286,7 +285,7 @@ impl<'bench> Pair<'bench> {
         }
     }
 
-    /// A program that was left with what nothing ends is good for no other
+    /// A program left with threads that nothing can stop is unfit for another
     /// slice.
     fn replace(&mut self, measured: &mut Measured, series: usize, side: Model) {
         let index = usize::from(side == Model::Processes);
@@ -299,8 +298,8 @@ impl<'bench> Pair<'bench> {
         }
     }
 
-    /// Why a program did wrong, and what it has written of that. It is ended:
-    /// it may do so because it has crashed.
+    /// The reason for a program's fault, and what it wrote about it. The
+    /// program is stopped: it may have crashed.
     fn last_words(
         &mut self,
         series: usize,
@@ -313,7 +312,7 @@ impl<'bench> Pair<'bench> {
         living.last_words(reason)
     }
 
-    /// Lets all programs end, which must be in order too.
+    /// Lets all programs exit; their exit is checked too.
     fn finish(self, session: &mut Session) {
         for (programs, measured) in
             self.programs.into_iter().zip(&mut session.measured)
@@ -337,8 +336,8 @@ impl<'bench> Pair<'bench> {
 }
 
 impl Bench {
-    /// Every side has to find out by itself what is right, once. From then on
-    /// it is held against that.
+    /// Each side has to find the right answer by itself once. From then on, it
+    /// is given that answer.
     fn flags(
         &self,
         measured: &Measured,

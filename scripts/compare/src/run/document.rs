@@ -1,4 +1,5 @@
-//! From what a program printed to its outcome, or to the reason why not.
+//! From the output of a program to its outcome, or to the reason why there is
+//! none.
 
 use std::fmt;
 
@@ -15,15 +16,15 @@ use serde_json::{Deserializer, Error, value::RawValue};
 pub enum NoOutcome {
     /// It printed nothing.
     Silence,
-    /// It printed something else than JSON.
+    /// It printed something other than JSON.
     NotJson(Error),
-    /// It printed a document, and more.
+    /// It printed a document and more.
     MoreThanOne,
-    /// It printed a document of another time.
+    /// It printed a document of another version.
     Schema(u32),
-    /// It printed a document that lacks a part, or has a wrong one.
+    /// It printed a document with a missing or wrong part.
     Malformed(Error),
-    /// It says that it is another program.
+    /// It identifies itself as another program.
     Impostor(String),
 }
 
@@ -34,26 +35,26 @@ impl fmt::Display for NoOutcome {
             NoOutcome::NotJson(error) => {
                 format!("it did not print JSON: {error}")
             }
-            NoOutcome::MoreThanOne => "it printed more than a document".into(),
+            NoOutcome::MoreThanOne => "it printed several documents".into(),
             NoOutcome::Schema(schema) => {
-                format!("it printed schema {schema}, not {SCHEMA}")
+                format!("it printed schema {schema}, expected {SCHEMA}")
             }
             NoOutcome::Malformed(error) => {
                 format!("it did not print an outcome: {error}")
             }
             NoOutcome::Impostor(name) => {
-                format!("it says that it is {}", Escaped(name))
+                format!("it identifies itself as {}", Escaped(name))
             }
         };
         formatter.write_str(&words)
     }
 }
 
-/// The outcome that a program printed which was run once.
+/// The outcome printed by a program that was run once.
 ///
 /// # Errors
 ///
-/// Fails if it is none of this program.
+/// Fails if it is not an outcome of this program.
 pub fn read(
     stdout: &[u8],
     scenario: &Scenario,
@@ -62,11 +63,11 @@ pub fn read(
     outcome(&only_document(stdout)?, scenario, model)
 }
 
-/// The outcome that stands in a document.
+/// The outcome in a document.
 ///
 /// # Errors
 ///
-/// Fails if it is none of this program.
+/// Fails if it is not an outcome of this program.
 pub fn outcome(
     document: &RawValue,
     scenario: &Scenario,
@@ -95,7 +96,7 @@ fn only_document(stdout: &[u8]) -> Result<Box<RawValue>, NoOutcome> {
     }
 }
 
-/// Read apart, because the rest of another schema may have another shape.
+/// Read separately, because the rest of another schema may have another shape.
 fn schema(document: &RawValue) -> Result<u32, NoOutcome> {
     #[derive(Deserialize)]
     struct Head {
@@ -123,9 +124,10 @@ mod tests {
     #[test]
     fn tells_apart_what_is_wrong() {
         assert_eq!(words(""), "it printed nothing");
-        assert_eq!(words("{}{}"), "it printed more than a document");
-        assert_eq!(words("{} done"), "it printed more than a document");
-        assert_eq!(words(r#"{"schema": 7}"#), "it printed schema 7, not 2");
+        assert_eq!(words("{}{}"), "it printed several documents");
+        assert_eq!(words("{} done"), "it printed several documents");
+        let schema = words(r#"{"schema": 7}"#);
+        assert_eq!(schema, "it printed schema 7, expected 2");
         assert!(words("Hello").starts_with("it did not print JSON: "));
         assert!(words("{").starts_with("it did not print JSON: "));
         assert!(words("{}").contains("missing field `schema`"));

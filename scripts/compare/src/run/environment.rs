@@ -1,12 +1,11 @@
-//! What else went on while the programs ran: read between the scenarios, and
-//! never beside a run. Linux only.
+//! What else happened while the programs ran: read between the scenarios, never
+//! during a run. Linux only.
 //!
-//! What is read here is what can be told apart. The load average is not read:
-//! it counts the build that ended a moment ago, and the programs themselves;
-//! nor is the pressure on the cores, which rises with every worker that waits
-//! for its turn. The kernel's count of busy time, less what our own programs
-//! used, is what others took. Whether it disturbs is for [`disturbance`] to
-//! say.
+//! Only distinguishable causes are read. The load average is not: it includes
+//! the build that finished a moment ago, and the programs themselves. Nor is
+//! the pressure on the cores, which rises with every worker that waits for its
+//! turn. The kernel's count of busy time, minus what our own programs used, is
+//! what others took. [`disturbance`] decides whether it matters.
 //!
 //! [`disturbance`]: crate::judge::disturbance
 
@@ -26,15 +25,15 @@ use procfs::{
 use rustix::thread::{CpuSet, sched_getaffinity};
 use serde::{Deserialize, Serialize};
 
-/// The place, and what was read there.
+/// The machine, and the readings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Environment {
-    /// What does not change while we measure.
+    /// What does not change during the measurement.
     pub place: Place,
-    /// The first before anything ran, the others after a scenario each.
+    /// The first before anything ran, each other one after a scenario.
     pub readings: Vec<Reading>,
-    /// How many pairs of programs were left out, by scenario, because the host
-    /// took their time.
+    /// How many pairs of programs were dropped, by scenario, because the
+    /// hypervisor took their CPU time.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dropped: BTreeMap<String, usize>,
 }
@@ -49,28 +48,28 @@ impl Environment {
         }
     }
 
-    /// So many pairs of a scenario were left out.
+    /// Records that pairs of a scenario were dropped.
     pub fn drop_pairs(&mut self, scenario: &str, pairs: usize) {
         *self.dropped.entry(scenario.into()).or_default() += pairs;
     }
 
-    /// After the runs of a scenario.
+    /// Reads after the runs of a scenario.
     pub fn read_after(&mut self, scenario: &str) {
         self.readings.push(Reading::now(scenario));
     }
 }
 
-/// What a process may use here. None for what the kernel does not tell.
+/// What a process may use here. None for what the kernel does not report.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Place {
-    /// Cores that are switched on.
+    /// Cores that are online.
     pub cores_online: Option<usize>,
     /// Cores that this process may run on.
     pub cores_allowed: Option<usize>,
-    /// How many cores' worth of time a container leaves us.
+    /// How many cores' worth of time the container allows.
     pub quota: Option<f64>,
-    /// How many cores each policy governs the clock of. None in most virtual
-    /// machines, whose host decides.
+    /// The number of cores by clock governor. None in most virtual machines,
+    /// where the host decides.
     pub governors: BTreeMap<String, usize>,
     /// How many kinds of core there are: by speed and by socket. An older file
     /// of samples does not say.
@@ -90,25 +89,25 @@ impl Place {
     }
 }
 
-/// What the kernel has counted so far, in seconds unless it says otherwise.
-/// None for what this kernel does not count.
+/// What the kernel has counted so far, in seconds unless stated otherwise. None
+/// for what this kernel does not count.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     /// What had just been measured.
     pub after: String,
-    /// When, on the clock that only moves forward.
+    /// The time on the monotonic clock.
     pub time: f64,
-    /// What all cores together were busy for.
+    /// The busy time of all cores together.
     pub busy: Option<f64>,
-    /// What the host of a virtual machine gave to others.
+    /// The time that the hypervisor gave to others.
     pub stolen: Option<f64>,
-    /// What this process and all that it reaped took of it.
+    /// The part of it used by this process and all that it reaped.
     pub own: f64,
-    /// How long somebody waited for memory to be made free.
+    /// How long some process waited for memory to be freed.
     pub memory_stall: Option<f64>,
-    /// How often the quota was used up.
+    /// How often the quota was exhausted.
     pub pauses: Option<u64>,
-    /// What the same little work took, see [`spin`].
+    /// The time of a fixed small calculation, see [`spin`].
     pub spin: f64,
 }
 
@@ -128,29 +127,29 @@ impl Reading {
     }
 }
 
-/// What the host of a virtual machine takes meanwhile.
+/// The CPU time that the hypervisor takes during a pair.
 #[derive(Debug)]
 pub struct Stolen {
     begin: Instant,
     before: Option<f64>,
 }
 
-/// More of the cores' time than this disturbs a pair: what is left to compare
-/// is what the host has left to each side. Fixed here, before anything is
-/// measured, so that nobody drops what does not please.
+/// A pair that loses more of the CPU time than this is disturbed: what it would
+/// compare is what the hypervisor left to each side. Fixed here, before
+/// anything is measured, so that nobody drops unwelcome results.
 const MOST_STOLEN: f64 = 0.15;
 
-/// The kernel counts in ticks of a hundredth of a second: fewer than these
-/// tell nothing of a pair, however short.
+/// The kernel counts in ticks of a hundredth of a second: less than this says
+/// nothing about a pair, however short.
 const FEWEST_TICKS: f64 = 0.02;
 
 impl Stolen {
-    /// From now on.
+    /// Starts counting.
     pub fn begin() -> Self {
         Stolen { begin: Instant::now(), before: stolen_so_far() }
     }
 
-    /// Whether it was so much that what ran meanwhile must not count.
+    /// Whether so much was stolen that what ran meanwhile must not count.
     pub fn disturbs(&self) -> bool {
         let stolen = stolen_so_far().zip(self.before);
         let stolen = stolen.map_or(0.0, |(now, before)| now - before);
@@ -164,7 +163,7 @@ fn stolen_so_far() -> Option<f64> {
     stolen(&KernelStats::current().ok()?.total)
 }
 
-/// A guest's time is in the user's already (proc_stat(5)).
+/// A guest's time is already included in the user's (proc_stat(5)).
 fn busy(cores: &CpuTime) -> f64 {
     let interrupts =
         cores.irq_ms().unwrap_or(0) + cores.softirq_ms().unwrap_or(0);
@@ -181,10 +180,9 @@ fn memory_stall() -> Option<f64> {
     Some(pressure.some.total as f64 / 1e6)
 }
 
-/// Seconds of CPU time for a chain of multiplications, each of which waits for
-/// the one before: it depends on the core's clock and on nothing else that a
-/// program can do. The best of a few, in CPU time, so that what it was
-/// interrupted by does not count.
+/// CPU seconds for a chain of multiplications, each of which depends on the
+/// previous one: it depends on the core's clock and on nothing else a program
+/// can do. The best of a few, in CPU time, so that interruptions do not count.
 fn spin() -> f64 {
     const ATTEMPTS: usize = 8;
     (0..ATTEMPTS).map(|_| spin_once()).fold(f64::INFINITY, f64::min)
@@ -283,7 +281,7 @@ procs_blocked 0
         assert!(allowed.contains(&cores_allowed.unwrap()));
     }
 
-    /// Or the load of the programs would pass for that of others.
+    /// Otherwise the load of our programs would pass for that of others.
     #[test]
     fn what_a_child_took_is_our_own() {
         let mut environment = Environment::begin();

@@ -1,12 +1,12 @@
-//! What is compared: the metrics of an outcome, and two that it implies.
+//! What is compared: the metrics of an outcome, and two that follow from it.
 
 use common::{
     estimate,
     outcome::{Better, Metric, Outcome},
 };
 
-/// The outcome's own metrics. If it stands for the whole scenario, what a user
-/// waits for comes before them, and the memory that all of it takes behind.
+/// The outcome's own metrics. If it stands for the whole scenario, they are
+/// preceded by the total time and followed by the total memory.
 pub fn of(outcome: &Outcome, is_whole: bool) -> Vec<Metric> {
     let mut figures = outcome.metrics.clone();
     if is_whole {
@@ -20,9 +20,9 @@ pub fn of(outcome: &Outcome, is_whole: bool) -> Vec<Metric> {
     figures
 }
 
-/// The figures of both sides in the order of threads. What only processes
-/// have comes right before what follows it among theirs: so it stands where
-/// they have it, and below what only threads have at the same place.
+/// The figures of both sides in the order of threads. A figure that only
+/// processes have is inserted right before the one that follows it in their
+/// order, and below what only threads have at the same place.
 pub fn merged<'all>(
     threads: impl IntoIterator<Item = &'all Metric>,
     processes: impl IntoIterator<Item = &'all Metric>,
@@ -47,8 +47,8 @@ pub fn find<'all>(
     figures.iter().find(|other| other.id == metric.id)
 }
 
-/// How many times better the first did than the second, one by one. None for
-/// a figure that has no better and worse.
+/// How many times better the first was than the second, one by one. None for a
+/// metric without better and worse.
 pub fn advantages(
     first: &[f64],
     second: &[f64],
@@ -75,8 +75,8 @@ mod tests {
         Metric::new(name, "wait", "s", Better::Lower, 1.0)
     }
 
-    /// What one side has of rows in this order, of which each is of both
-    /// sides or of only one.
+    /// One side's share of rows in this order, each of which belongs to both
+    /// sides or only one.
     fn side(rows: &[Option<Model>], model: Model) -> Vec<Metric> {
         rows.iter()
             .enumerate()

@@ -1,4 +1,4 @@
-//! The interpreters of Python that there are.
+//! The available Python interpreters.
 
 use std::{
     env,
@@ -23,7 +23,7 @@ use crate::run::{
     },
 };
 
-/// The one that is used by itself, if there is one.
+/// The one used by default, if present.
 const USUAL: &str = "python3";
 
 /// What it is asked. The argument is the folder of the scripts.
@@ -35,46 +35,46 @@ print(sys.executable)
 print(contract.interpreter(models.processes()))
 print(contract.has_gil())";
 
-/// The script that is tried out.
+/// The scenario used for the trial.
 const TRIED: &str = "shared-state";
 
-/// As little work as there is, for one worker: to see that a script does it.
+/// The least possible work, for one worker: to see that a script does it.
 const TRIAL: [&str; 5] =
     ["--json", "--lifeline", "--workers=1", "--transfers=1", "--variant=lock"];
 
-/// How long it may take for either. It is there for one that hangs.
+/// How long either may take, in case it hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// An interpreter that the scripts can be run by.
+/// An interpreter that can run the scripts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interpreter {
-    /// As it is called: `python3`, or a path.
+    /// How it is called: `python3`, or a path.
     pub command: PathBuf,
-    /// The program itself: what is called may be a script that looks for it
-    /// each time, and takes as long as the interpreter does.
+    /// The program itself. The command may be a script that searches for it
+    /// each time and takes as long as the interpreter does.
     #[serde(skip)]
     pub executable: PathBuf,
-    /// What it says of itself: `CPython 3.13.1, GIL, fork`.
+    /// Its description of itself: `CPython 3.13.1, GIL, fork`.
     pub words: String,
-    /// Whether its threads take turns at a global lock.
+    /// Whether its threads take turns on a global lock.
     pub has_gil: bool,
 }
 
-/// What there is.
+/// The interpreters found.
 #[derive(Debug, Clone, Default)]
 pub struct Interpreters {
-    /// Those that the scripts are run by.
+    /// The ones to run the scripts with.
     pub all: Vec<Interpreter>,
-    /// Why the usual one is not among them, if it is not.
+    /// Why the default one is missing, if it is.
     pub left_out: Option<String>,
 }
 
 impl Interpreters {
-    /// Those that were asked for, after the usual one, if that can do it.
+    /// The default one, if it works, then those requested.
     ///
     /// # Errors
     ///
-    /// Fails if one that was asked for cannot run the scripts.
+    /// Fails if a requested one cannot run the scripts.
     pub fn find(asked: &[PathBuf], scripts: &Path) -> anyhow::Result<Self> {
         let (mut all, mut left_out) = (Vec::new(), None);
         match Interpreter::ask(Path::new(USUAL), scripts) {
@@ -89,7 +89,7 @@ impl Interpreters {
 }
 
 impl Interpreter {
-    /// Asks an interpreter what it is, and sees that it runs a script.
+    /// Asks an interpreter what it is, and checks that it runs a script.
     fn ask(command: &Path, scripts: &Path) -> anyhow::Result<Self> {
         Self::introduce(command, scripts)
             .and_then(|it| it.try_out(scripts).map(|()| it))
@@ -105,11 +105,11 @@ impl Interpreter {
         let lines: Vec<&str> = answer.lines().collect();
         let [executable, words, gil] = lines[..] else {
             let beginning: String = answer.chars().take(80).collect();
-            bail!("it does not say what it is, but {beginning:?}");
+            bail!("expected a description of itself, got {beginning:?}");
         };
         ensure!(
             Path::new(executable).is_file(),
-            "there is no program {executable:?}, which it says it is"
+            "it calls itself {executable:?}, but there is no such program"
         );
         Ok(Interpreter {
             command: command.into(),
@@ -119,8 +119,7 @@ impl Interpreter {
         })
     }
 
-    /// What it prints must be the outcome, and nothing that it has to say of
-    /// its own.
+    /// It must print the outcome and nothing else.
     fn try_out(&self, scripts: &Path) -> anyhow::Result<()> {
         let mut all = scenarios::ALL.iter();
         let scenario = all
@@ -133,7 +132,7 @@ impl Interpreter {
         Ok(())
     }
 
-    /// A run of a scenario, which takes its arguments.
+    /// A run of a scenario; the caller adds its arguments.
     fn run(
         &self,
         scenario: &Scenario,
@@ -144,9 +143,8 @@ impl Interpreter {
         Self::of(command, scenario, scripts, model)
     }
 
-    /// The same of a script that stays. It needs no guard: when it has been
-    /// read, it ends with its stdin; and a guard would be set off by the first
-    /// request.
+    /// The same for a script that stays alive. It needs no guard: once loaded,
+    /// it exits with its stdin, and the first request would trigger a guard.
     pub fn stay(
         &self,
         scenario: &Scenario,
@@ -170,8 +168,8 @@ impl Interpreter {
         command
     }
 
-    /// What each of so many is called in short: where there are several, they
-    /// are numbered.
+    /// A short name for each of this many interpreters, numbered if there are
+    /// several.
     pub fn names(all: usize) -> Vec<String> {
         match all {
             0 | 1 => vec!["CPython".into(); all],
@@ -179,7 +177,7 @@ impl Interpreter {
         }
     }
 
-    /// Each as it is called, in short and in full, and what it is.
+    /// For each, its short name, its command and its description.
     pub fn introductions(all: &[Self]) -> Vec<String> {
         let names = Self::names(all.len());
         let introduction = |(name, one): (_, &Self)| {
@@ -194,9 +192,9 @@ impl Interpreter {
     }
 }
 
-/// An interpreter without the variables by which it may be told to do as it
-/// does for a person: to look for modules elsewhere, to print what it does.
-/// Those of a virtual environment have other names.
+/// An interpreter without the variables that may change its behaviour for a
+/// user: other module paths, or printing what it does. Those of a virtual
+/// environment have other names.
 fn undisturbed(mut command: Command) -> Command {
     for (name, _) in env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"PYTHON") {
@@ -206,13 +204,13 @@ fn undisturbed(mut command: Command) -> Command {
     command
 }
 
-/// What it prints, if it does well.
+/// What it prints, if it succeeds.
 fn said(command: &mut Command) -> anyhow::Result<Vec<u8>> {
     let report = child::run(command, PATIENCE)?;
     let stderr = String::from_utf8_lossy(&report.stderr);
     ensure!(
         report.ending == Ending::Ended,
-        "it does not end within {} s",
+        "it did not exit within {} s",
         PATIENCE.as_secs()
     );
     ensure!(

@@ -1,15 +1,15 @@
-//! The file that keeps every sample: one JSON document, whole at every moment.
+//! The file of all samples: one JSON document, complete at every moment.
 //!
 //! Its tail closes the list of samples and the document. A new sample
-//! overwrites the tail, with a new tail behind it, in one positioned write:
-//! a signal that we handle cannot divide it. SIGKILL can, at the boundary of
-//! a page, if it comes within the microseconds that the kernel takes to copy.
-//! Nothing is synced, because a wait for the disk would disturb the next run:
-//! the file outlives this process, not the machine's power.
+//! overwrites the tail, together with a new tail behind it, in one positioned
+//! write, which a signal that we handle cannot split. SIGKILL can, at a page
+//! boundary, if it arrives within the microseconds of the kernel's copy.
+//! Nothing is synced, because waiting for the disk would disturb the next run:
+//! the file survives this process, not a power failure.
 //!
-//! The rejected alternatives: one document a line needs a reader of its own;
-//! a new file renamed over the old one for each sample writes the square of
-//! what it keeps, while the next run is measured.
+//! The rejected alternatives: one document per line needs a special reader;
+//! renaming a new file over the old one for each sample writes a quadratic
+//! amount of data while the next run is measured.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -26,27 +26,28 @@ use crate::run::samples::{Heading, Sample};
 
 const TAIL: &str = "\n]}";
 
-/// The file, open and locked, so that no second comparison writes to it. The
-/// second would make the figures of both worthless, anyway.
+/// The file, open and locked, so that no second comparison writes to it. A
+/// second one would invalidate the figures of both anyway.
 #[derive(Debug)]
 pub struct Journal {
     file: File,
     path: PathBuf,
-    /// Where the tail begins.
+    /// Where the tail starts.
     end: u64,
-    /// What comes before the next sample: nothing or a comma.
+    /// What precedes the next sample: nothing or a comma.
     separator: &'static str,
 }
 
 impl Journal {
-    /// Begins the file, and its folder if there is none.
+    /// Starts the file, and creates its folder if needed.
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be written, or is being written by another.
+    /// Fails if the file cannot be written, or another comparison is writing
+    /// it.
     pub fn create(path: &Path, heading: &Heading) -> anyhow::Result<Self> {
         Self::begin(path, heading).with_context(|| {
-            format!("the samples cannot be kept in {}", Escaped(path))
+            format!("cannot save the samples in {}", Escaped(path))
         })
     }
 
@@ -57,7 +58,7 @@ impl Journal {
         let end = text.len() as u64;
         let mut bytes = (text + TAIL).into_bytes();
         let length = bytes.len();
-        // White space over the rest of an older, longer document.
+        // Spaces over the rest of an older, longer document.
         bytes.resize(length.max(file.metadata()?.len() as usize), b' ');
         file.write_all_at(&bytes, 0)?;
         file.set_len(length as u64)?;
@@ -73,7 +74,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be written. The file then is as it was before.
+    /// Fails if it cannot be written. The file is then unchanged.
     pub fn add(&mut self, sample: &Sample) -> anyhow::Result<()> {
         let sample = serde_json::to_string(sample)?;
         let text = format!("{}\n{sample}", self.separator);
@@ -83,11 +84,11 @@ impl Journal {
         Ok(())
     }
 
-    /// Adds the members of what came out, below the samples.
+    /// Adds the members of the conclusion below the samples.
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be written. The file then is as it was before.
+    /// Fails if it cannot be written. The file is then unchanged.
     pub fn conclude(&self, conclusion: &impl Serialize) -> anyhow::Result<()> {
         let text = serde_json::to_string(conclusion)?;
         let members = text.trim_start_matches('{');
@@ -99,19 +100,17 @@ impl Journal {
         self.file
             .write_all_at(bytes.as_bytes(), self.end)
             .or_else(|error| self.restore_tail().and(Err(error)))
-            .with_context(|| {
-                format!("{} cannot take one more sample", Escaped(&self.path))
-            })
+            .with_context(|| format!("cannot write to {}", Escaped(&self.path)))
     }
 
-    /// After half a write, because the disk is full.
+    /// After a partial write, because the disk is full.
     fn restore_tail(&self) -> io::Result<()> {
         self.file.write_all_at(TAIL.as_bytes(), self.end)?;
         self.file.set_len(self.end + TAIL.len() as u64)
     }
 }
 
-/// A device or a pipe is refused: what is written to it cannot be overwritten.
+/// Refuses a device or a pipe: what is written to it cannot be overwritten.
 fn open(path: &Path) -> anyhow::Result<File> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
@@ -121,7 +120,7 @@ fn open(path: &Path) -> anyhow::Result<File> {
         .create(true)
         .truncate(false)
         .open(path)?;
-    ensure!(file.metadata()?.is_file(), "it is no regular file");
+    ensure!(file.metadata()?.is_file(), "it is not a regular file");
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {

@@ -1,4 +1,4 @@
-//! What came of one scenario, by pairs of programs.
+//! What was measured of one scenario, by pairs of programs.
 
 use std::collections::BTreeMap;
 
@@ -18,25 +18,24 @@ use crate::{
     },
 };
 
-/// Said where it holds, for it changes the figures.
-const STATIC: &str = "The processes are linked statically, and start sooner \
-    than a program that is linked as usual: to have that, set LINK=dynamic \
-    before the command.";
+/// Shown where it applies, because it changes the figures.
+const STATIC: &str = "The processes are linked statically, so they start \
+    faster than a dynamically linked program; to compare with that, set \
+    LINK=dynamic for the command.";
 
-/// What came of one scenario in one language.
+/// What was measured of one scenario in one language.
 #[derive(Debug)]
 pub struct Measured {
     /// What was asked.
     pub plan: Plan,
-    /// All slices whose outcome could be read, in the order in which they were
-    /// done.
+    /// All slices with a readable outcome, in the order in which they ran.
     pub samples: Vec<Sample>,
     /// Why the scenario does not count. Empty if it does.
     pub refusals: Vec<Refusal>,
 }
 
 impl Measured {
-    /// Nothing yet.
+    /// Nothing measured yet.
     pub fn empty(plan: Plan) -> Self {
         Measured { plan, samples: Vec::new(), refusals: Vec::new() }
     }
@@ -46,13 +45,13 @@ impl Measured {
         self.refusals.is_empty()
     }
 
-    /// How many cores the programs could use, as they say themselves.
+    /// How many cores the programs could use, according to themselves.
     pub fn cores(&self) -> usize {
         let first = self.samples.first();
         first.map_or(1, |sample| sample.outcome.machine.cores)
     }
 
-    /// What the rows measure, and by what programs.
+    /// What the rows measure, and with what kind of programs.
     pub fn legend(&self) -> String {
         let rows = self.plan.scenario.rows;
         let is_static =
@@ -63,33 +62,32 @@ impl Measured {
         }
     }
 
-    /// What is known to be the answer to a part: all slices of it must answer
-    /// the same.
+    /// The known answer to a part: all slices of it must give the same.
     pub fn answer(&self, part: &str) -> Option<&str> {
         let mut samples = self.samples.iter();
         let first = samples.find(|sample| sample.slice.part == part)?;
         Some(&first.outcome.answer)
     }
 
-    /// Takes a sample in, and says if it disagrees with an earlier one.
+    /// Adds a sample, and reports if it disagrees with an earlier one.
     ///
     /// # Errors
     ///
-    /// Fails with how it disagrees. It was taken in all the same.
+    /// Fails with the disagreement. The sample was added anyway.
     pub fn accept(&mut self, sample: Sample) -> Result<(), Disagreement> {
         let agrees = agreement::check(&sample, &self.samples);
         self.samples.push(sample);
         agrees
     }
 
-    /// The scenario does not count, for what a program did outside a slice.
+    /// Refuses the scenario, for a fault outside a slice.
     pub fn refuse(&mut self, model: Model, reason: Reason, stderr: String) {
         let Plan { scenario, series, .. } = self.plan;
         let refusal = Refusal::outright(scenario, series, model, reason);
         self.refusals.push(Refusal { stderr, ..refusal });
     }
 
-    /// Leaves out what the last pair did, as if it had not run.
+    /// Drops the last pair, as if it had not run.
     pub fn drop_pair(&mut self, pair: usize) {
         self.samples.retain(|sample| sample.slice.pair != pair);
     }
@@ -99,7 +97,7 @@ impl Measured {
         self.of_crew(model, self.plan.workers)
     }
 
-    /// The slices of one side with so many workers.
+    /// The slices of one side with this many workers.
     pub fn of_crew(
         &self,
         model: Model,
@@ -110,8 +108,8 @@ impl Measured {
         })
     }
 
-    /// Every figure that a side has, once, in the order of the parts. What was
-    /// measured only to be counted has none that could be judged.
+    /// Every figure of a side, once, in the order of the parts. Parts measured
+    /// only for their counts are omitted.
     pub fn metrics(&self, model: Model) -> Vec<&Metric> {
         let mut metrics: Vec<&Metric> = Vec::new();
         let mut seen = Vec::new();
@@ -125,8 +123,8 @@ impl Measured {
         metrics
     }
 
-    /// One side's figure of this name, pair by pair: the median of the pair's
-    /// slices. None if one of them is not known.
+    /// One side's figure of this metric, pair by pair: the median of the pair's
+    /// slices. None if one of them is unknown.
     pub fn figure(
         &self,
         metric: &Metric,
@@ -138,8 +136,8 @@ impl Measured {
         })
     }
 
-    /// The same of what can be said of a sample; None if it says nothing of
-    /// it, and `Some(None)` if what it says is not known.
+    /// The same for any value of a sample; None if the sample has no such
+    /// value, and `Some(None)` if the value is unknown.
     pub fn by_pair(
         &self,
         model: Model,
@@ -156,8 +154,8 @@ impl Measured {
     }
 
     /// How many times better threads were at this, pair by pair: the median of
-    /// the ratios of its slices. None if it is not known of both sides, or has
-    /// no better and worse.
+    /// the ratios of its slices. None if it is unknown for a side, or if
+    /// neither direction is better.
     pub fn advantage(&self, metric: &Metric) -> Option<Vec<f64>> {
         let pairs = self.advantages(metric)?;
         let medians = pairs.iter().map(|slices| estimate::median_ratio(slices));

@@ -10,7 +10,7 @@ use common::{
 };
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-/// How many workers a side may have.
+/// The allowed numbers of workers per side.
 pub const WORKERS: RangeInclusive<usize> = 1..=1024;
 
 /// What a slice belongs to: the comparison of a pair, or of the same scenario
@@ -34,12 +34,12 @@ pub enum Series {
     Pair,
     /// The pair, at the size of the others.
     Beside,
-    /// CPython, by the interpreter of this number.
+    /// CPython, with the interpreter of this number.
     CPython(usize),
 }
 
 impl Series {
-    /// What needs no word.
+    /// Whether it is the default, which is not written.
     pub fn is_pair(&self) -> bool {
         *self == Series::Pair
     }
@@ -53,8 +53,8 @@ impl Series {
     }
 }
 
-/// Of a part that some scenario has. By another name, because serde takes a
-/// reference that it sees for one into the text that it reads.
+/// The name of a part of a scenario. An alias, because serde would take a
+/// visible reference for one into the text it reads.
 type PartName = &'static str;
 
 /// One slice of work that one program was asked for.
@@ -65,20 +65,20 @@ pub struct Slice {
     pub series: Series,
     /// The side.
     pub model: Model,
-    /// The name of the part that was asked for.
+    /// The name of the part.
     #[serde(deserialize_with = "read_part")]
     pub part: PartName,
-    /// With how many workers.
+    /// The number of workers.
     pub workers: usize,
-    /// By which pair of programs, from 1.
+    /// The number of the pair of programs, from 1.
     pub pair: usize,
-    /// Which slice of this part it was in that pair, from 1.
+    /// The number among the slices of this part in that pair, from 1.
     pub slice: usize,
-    /// Which of all slices of that pair it was, from 1.
+    /// The number among all slices of that pair, from 1.
     pub turn: usize,
 }
 
-/// As a refusal names it: `threads, lock, pair 3`.
+/// As a refusal shows it: `threads, lock, pair 3`.
 impl fmt::Display for Slice {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}{}, {}", self.series, self.model, self.moment())
@@ -92,7 +92,7 @@ impl Slice {
     }
 }
 
-/// As it stands before a side.
+/// As a prefix of a side.
 impl fmt::Display for Series {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -103,18 +103,17 @@ impl fmt::Display for Series {
     }
 }
 
-/// The name of a part that some scenario has: of any other nothing can be
-/// made.
+/// The name of a part that some scenario has: others cannot be used.
 ///
 /// # Errors
 ///
-/// Fails if there is none of that name.
+/// Fails if there is no part of that name.
 pub fn known_part(name: &str) -> anyhow::Result<&'static str> {
     let all = scenarios::ALL.iter();
     let mut parts = all.flat_map(|it| it.parts.iter().chain(it.cpython));
     let known = parts.find(|part| part.name == name);
     let known = known.map(|part| part.name);
-    known.with_context(|| format!("{name:?} is the name of no part"))
+    known.with_context(|| format!("{name:?} is not the name of a part"))
 }
 
 fn read_part<'de, D: Deserializer<'de>>(
@@ -135,24 +134,24 @@ pub fn count(number: usize, noun: &str) -> String {
 /// What is asked of one scenario.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// What is compared.
+    /// The scenario.
     pub scenario: &'static Scenario,
-    /// With how many workers the sides are compared.
+    /// How many workers each side has.
     pub workers: usize,
     /// What the slices belong to.
     pub series: Series,
-    /// Whether only the parts that answer the scenario's question are
-    /// measured, and once those in which something is counted.
+    /// Whether only the parts that answer the scenario's question are measured,
+    /// and those with counts once.
     pub quick: bool,
-    /// Whose program stands for threads, and whose for processes: to judge the
-    /// judge, one stands for both.
+    /// Whose program stands for threads, and whose for processes: to calibrate,
+    /// one stands for both.
     pub sides: [Model; 2],
-    /// How many times as good the first side is made to look: once.
+    /// How many times better the first side is made to look; normally 1.
     pub planted: f64,
 }
 
 impl Plan {
-    /// Of a scenario, with so many workers.
+    /// Of a scenario, with this many workers.
     pub fn of(
         scenario: &'static Scenario,
         workers: usize,
@@ -177,7 +176,7 @@ impl Plan {
         self.parts().map(|part| part.headlines.len()).sum()
     }
 
-    /// What is measured, in its order.
+    /// The measured parts, in order.
     pub fn parts(&self) -> impl Iterator<Item = &'static Part> + use<> {
         let Plan { scenario, series, quick, .. } = *self;
         let (parts, cores) = (series.parts(scenario).iter(), machine::cores());
@@ -187,20 +186,20 @@ impl Plan {
         })
     }
 
-    /// Whether a part is measured once, for what is counted there: none of its
-    /// figures answers a question, and this is quick.
+    /// Whether a part is measured once, only for its counts: in a quick run,
+    /// and without a figure that answers a question.
     pub fn only_counts(&self, part: &str) -> bool {
         let mut parts = self.series.parts(self.scenario).iter();
         let is_answer = |it: &Part| it.name == part && !it.headlines.is_empty();
         self.quick && !parts.any(is_answer)
     }
 
-    /// Whether this machine has too few cores for all that is asked.
+    /// Whether this machine has too few cores for every part.
     pub fn needs_more_cores(&self) -> bool {
         self.parts().next().is_none()
     }
 
-    /// With how many workers each part is asked for.
+    /// The numbers of workers that each part is asked for with.
     pub fn crews(&self) -> Vec<usize> {
         match self.measures_speed_up() {
             true => vec![1, self.workers],

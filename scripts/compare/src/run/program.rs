@@ -1,10 +1,10 @@
-//! One program: started, asked, watched, ended. Linux only.
+//! One program: started, asked, watched, stopped. Linux only.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
 //! | [`child`] | a program that is watched |
-//! | [`living`] | a program that is asked for one slice after the other |
-//! | [`guarded`] | a program that is not ours, and ends with this one |
+//! | [`living`] | a program that is asked for one slice after another |
+//! | [`guarded`] | a foreign program that exits with this one |
 
 pub mod child;
 pub mod guarded;

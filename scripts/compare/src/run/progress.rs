@@ -1,5 +1,5 @@
-//! The one line on a terminal while the comparison runs. On anything else it
-//! is silent: `indicatif` draws on stderr, and only if that is a terminal.
+//! The progress line on a terminal while the comparison runs. Elsewhere it is
+//! silent: `indicatif` draws on stderr, and only if that is a terminal.
 
 use std::time::{Duration, Instant};
 
@@ -7,11 +7,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::run::session::Session;
 
-/// How far the comparison is.
+/// The progress of the comparison.
 ///
-/// The line is drawn between the pairs, in this thread. A bar that ticks would
-/// be a thread of its own, and would wake up in the middle of what is being
-/// measured.
+/// The line is drawn between the pairs, in this thread. A ticking bar would be
+/// a thread of its own that wakes up in the middle of a measurement.
 #[derive(Debug)]
 pub struct Progress {
     line: ProgressBar,
@@ -19,7 +18,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Of a measurement that ends then.
+    /// For a measurement that ends at this time.
     pub fn until(end: Instant) -> Self {
         let line = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
@@ -28,11 +27,11 @@ impl Progress {
         Progress { line, end }
     }
 
-    /// A pair begins.
+    /// Shows that a pair starts.
     pub fn show(&self, session: &Session) {
         let left = self.end.saturating_duration_since(Instant::now());
         let left = match left.is_zero() {
-            true => "the rest is the first look at each figure".into(),
+            true => "finishing the first look at each figure".into(),
             false => format!("about {} left", roughly(left)),
         };
         let series = session.measured.last().map(|it| it.plan.series);
@@ -45,14 +44,14 @@ impl Progress {
     }
 }
 
-/// The line is gone when the table is printed.
+/// Clears the line before the table is printed.
 impl Drop for Progress {
     fn drop(&mut self) {
         self.line.finish_and_clear();
     }
 }
 
-/// In steps of five seconds, and in minutes from two on.
+/// In steps of five seconds, and in minutes from two minutes on.
 pub fn roughly(time: Duration) -> String {
     match time.as_secs_f64() {
         seconds if seconds < 120.0 => {

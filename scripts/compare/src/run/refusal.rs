@@ -16,8 +16,8 @@ use crate::run::{
     program::child::{MOST_OUTPUT, last_words},
 };
 
-/// A slice that does not count, and with it its scenario: of a pair whose two
-/// sides did not do the same work, no ratio says anything.
+/// A slice that does not count, and with it its scenario: if two sides did not
+/// do the same work, their ratio says nothing.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Refusal {
     /// The scenario's name.
@@ -27,36 +27,36 @@ pub struct Refusal {
     pub series: Series,
     /// The side.
     pub model: Model,
-    /// The slice. None if it was none of them: the program cannot be run at
-    /// all, say.
+    /// The slice. None if the fault was in none of them: for example, the
+    /// program cannot be run at all.
     pub slice: Option<Slice>,
-    /// Why.
+    /// The reason.
     #[serde(serialize_with = "in_words", deserialize_with = "as_told")]
     pub reason: Reason,
-    /// The end of what the program wrote to stderr.
+    /// The end of the program's stderr.
     pub stderr: String,
 }
 
 /// Why a run does not count.
 #[derive(Debug)]
 pub enum Reason {
-    /// There is no such program.
+    /// The program does not exist.
     Missing(PathBuf),
     /// It could not be started or watched.
     NotRun(io::Error),
-    /// It failed, or was killed by another.
+    /// It failed, or was killed by something else.
     Failed(ExitStatus),
-    /// It did not end in time.
+    /// It did not exit in time.
     Deadline(Duration),
     /// It printed more than we keep.
     Flood,
-    /// It ended before what it had started.
+    /// It exited before a process it had started.
     LeftBehind,
-    /// It said itself what went wrong with a slice.
+    /// It reported itself what went wrong with a slice.
     Said(String),
-    /// It ended, with its stdin still open. None until it is reaped.
+    /// It exited with its stdin still open. None until it is reaped.
     Gone(Option<ExitStatus>),
-    /// It did something else before it was ready to be asked.
+    /// It did something else before it was ready.
     NotReady,
     /// It printed more than it was asked for.
     MoreThanAsked,
@@ -67,9 +67,9 @@ pub enum Reason {
         /// Seconds of the pauses.
         paused: f64,
     },
-    /// What it printed is not the outcome that was asked for.
+    /// What it printed is not the requested outcome.
     NoOutcome(NoOutcome),
-    /// Its outcome is not that of the same work.
+    /// Its outcome is not of the same work.
     Disagreement(Box<Disagreement>),
     /// As an earlier comparison put it.
     Told(String),
@@ -79,13 +79,13 @@ impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = match self {
             Reason::Missing(path) => {
-                format!("there is no program {}", Escaped(path))
+                format!("program not found: {}", Escaped(path))
             }
             Reason::NotRun(error) => format!("it could not be run: {error}"),
             Reason::Failed(status) => end(*status),
             Reason::Deadline(patience) => {
                 let seconds = patience.as_secs_f64();
-                format!("it was killed at its deadline, {seconds} s")
+                format!("it was killed at its deadline of {seconds} s")
             }
             Reason::Flood => {
                 format!("it printed more than {} MiB", MOST_OUTPUT >> 20)
@@ -96,7 +96,7 @@ impl fmt::Display for Reason {
             Reason::Said(words) => Escaped(words).to_string(),
             Reason::Gone(status) => {
                 let end = status.map_or("no status".into(), end);
-                format!("it ended too early: {end}")
+                format!("it exited too early: {end}")
             }
             Reason::NotReady => {
                 "it answered before it was asked for anything".into()
@@ -105,7 +105,7 @@ impl fmt::Display for Reason {
                 "it printed more than it was asked for".into()
             }
             Reason::Awake { awake, paused } => format!(
-                "it did not sleep between its slices: of {} it worked for {}",
+                "it did not sleep between its slices: in {} it used {} of CPU",
                 units::human(*paused, "s"),
                 units::human(*awake, "s")
             ),
@@ -136,7 +136,7 @@ impl From<Disagreement> for Reason {
 }
 
 impl Refusal {
-    /// A program that cannot be run, or does wrong between its slices.
+    /// A program that cannot be run, or fails between its slices.
     pub fn outright(
         scenario: &Scenario,
         series: Series,
@@ -167,8 +167,8 @@ impl Refusal {
         }
     }
 
-    /// What is wrong, and the program's own last words if they may explain it.
-    /// A program that thinks it did well wrote about something else.
+    /// The fault, with the program's own last words if they may explain it. A
+    /// program that believes it succeeded wrote about something else.
     pub fn words(&self) -> String {
         let explained = matches!(
             self.reason,
@@ -184,7 +184,7 @@ impl Refusal {
         }
     }
 
-    /// When it happened: `lock, pair 3`, say.
+    /// When it happened: for example `lock, pair 3`.
     pub fn moment(&self) -> String {
         self.slice.map_or("outside its slices".into(), |slice| slice.moment())
     }

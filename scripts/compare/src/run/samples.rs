@@ -1,5 +1,5 @@
-//! The format of the file that keeps every sample: see
-//! [`journal`](crate::run::journal), which writes it.
+//! The format of the file of samples, which [`journal`](crate::run::journal)
+//! writes.
 
 use std::{
     env,
@@ -21,36 +21,36 @@ use crate::run::{
     plan::{self, Series, Slice},
 };
 
-/// The version of the file.
+/// The version of the format.
 pub const SCHEMA: u32 = 2;
 
-/// What stands above the samples.
+/// What precedes the samples.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Heading {
     schema: u32,
     /// The comparison's own arguments.
     pub command: Vec<String>,
-    /// When it began: RFC 3339, in UTC.
+    /// The start time: RFC 3339, in UTC.
     pub date: String,
-    /// Where.
+    /// The machine.
     pub machine: Machine,
-    /// How many seconds were to be measured, see [`crate::judge::schedule`].
+    /// The budget in seconds, see [`crate::judge::schedule`].
     pub budget: f64,
-    /// With how many workers the sides are compared.
+    /// How many workers each side has.
     pub workers: usize,
-    /// The interpreters of Python, if there are any.
+    /// The Python interpreters, if any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interpreters: Vec<Interpreter>,
-    /// Why the usual one is not among them, if it was looked for.
+    /// Why the default one is missing, if it was looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<String>,
-    /// Here the samples will stand.
+    /// Place of the samples.
     #[serde(skip_deserializing)]
     samples: [Sample; 0],
 }
 
 impl Heading {
-    /// Of the comparison that begins now, with so many workers a side.
+    /// For a comparison that starts now, with this many workers per side.
     pub fn new(
         workers: usize,
         budget: Duration,
@@ -73,7 +73,7 @@ impl Heading {
         }
     }
 
-    /// Whether a comparison can have been begun so.
+    /// Checks that a comparison can have started like this.
     ///
     /// # Errors
     ///
@@ -82,40 +82,40 @@ impl Heading {
         let Heading { date, machine, budget, workers, .. } = self;
         ensure!(
             humantime::parse_rfc3339(date).is_ok(),
-            "date is {date:?}, which is no time as in 2026-11-22T10:00:00Z"
+            "date is {date:?}, expected a time such as 2026-11-22T10:00:00Z"
         );
         ensure!(machine.cores > 0, "machine.cores is 0");
         ensure!(
             budget.is_finite() && *budget >= 0.0,
-            "budget is {budget:?}, which is no number of seconds"
+            "budget is {budget:?}, which is not a number of seconds"
         );
         ensure!(
             plan::WORKERS.contains(workers),
-            "workers is {workers}, which is not within {:?}",
+            "workers is {workers}, which is not in {:?}",
             plan::WORKERS
         );
         Ok(())
     }
 
-    /// Whether it was measured on the smaller work load.
+    /// Whether it was measured with the smaller workload.
     pub fn is_quick(&self) -> bool {
         self.command.iter().any(|argument| argument == "--quick")
     }
 }
 
-/// One slice whose outcome could be read.
+/// One slice with a readable outcome.
 #[derive(Debug, Serialize)]
 pub struct Sample {
-    /// Which slice it was.
+    /// The slice.
     #[serde(flatten)]
     pub slice: Slice,
-    /// What it printed, to the byte.
+    /// What it printed, byte for byte.
     #[serde(rename = "outcome")]
     document: Box<RawValue>,
-    /// The same, read.
+    /// The same, parsed.
     #[serde(skip)]
     pub outcome: Outcome,
-    /// All that is compared: see [`figures::of`].
+    /// Everything that is compared: see [`figures::of`].
     #[serde(skip)]
     pub figures: Vec<Metric>,
 }
@@ -137,8 +137,8 @@ impl Sample {
     }
 }
 
-/// A sample as it stands in the file. It names each part of its [`Slice`],
-/// because a [`RawValue`] cannot stand beside what is flattened.
+/// A sample in the file. It repeats the fields of [`Slice`], because a
+/// [`RawValue`] cannot stand beside a flattened field.
 #[derive(Debug, Deserialize)]
 pub struct Kept {
     #[serde(default)]
@@ -152,8 +152,8 @@ pub struct Kept {
     outcome: Box<RawValue>,
 }
 
-/// The file may be another's, or edited: each figure is looked at before
-/// anything is made of it.
+/// The file may come from elsewhere or be edited: each figure is checked before
+/// it is used.
 impl TryFrom<Kept> for Sample {
     type Error = anyhow::Error;
 
@@ -166,13 +166,13 @@ impl TryFrom<Kept> for Sample {
             serde_json::from_str(outcome.get()).context("outcome")?;
         ensure!(
             read.schema == outcome::SCHEMA,
-            "outcome.schema is {}, and {} is what can be read",
+            "outcome.schema is {}, but this version reads {}",
             read.schema,
             outcome::SCHEMA
         );
         ensure!(
             read.model == model,
-            "it is of {model}, and outcome.model is {}",
+            "model is {model}, but outcome.model is {}",
             read.model
         );
         Ok(Sample::new(slice, outcome, read))

@@ -1,5 +1,5 @@
-//! What is measured together: the programs of a scenario in one language, or
-//! in several, which take turns.
+//! What is measured together: the programs of a scenario, in one language or in
+//! several, which take turns.
 
 use std::{cmp::Ordering, time::Duration};
 
@@ -9,56 +9,55 @@ use crate::run::{
     agreement, measured::Measured, plan::Plan, refusal::Reason, samples::Sample,
 };
 
-/// How many pairs may be left out because they were disturbed: more than
-/// these, and the machine is like that.
+/// How many pairs may be dropped because they were disturbed: beyond that, the
+/// machine is simply like that.
 const MOST_DROPPED: usize = 8;
 
-/// A scenario in one language, or in several that are compared at the same
-/// work.
+/// A scenario in one language, or in several that do the same work.
 #[derive(Debug)]
 pub struct Session {
-    /// One for each series: that of Rust first.
+    /// One for each series, Rust first.
     pub measured: Vec<Measured>,
-    /// What is measured of it.
+    /// The parts to measure.
     pub parts: Vec<OpenPart>,
     /// How many pairs count.
     pub pairs: usize,
-    /// How many were disturbed.
+    /// How many were dropped.
     pub dropped: usize,
-    /// What the last one took to start.
+    /// How long the last one took to start.
     pub start: Duration,
 }
 
-/// A part, and how it is done.
+/// A part, and its state.
 #[derive(Debug)]
 pub struct OpenPart {
-    /// What is asked.
+    /// The part.
     pub part: &'static Part,
-    /// How many slices of it each pair does.
+    /// How many slices of it each pair runs.
     pub slices: usize,
-    /// What a slice took on average, of all programs together.
+    /// The average time of a slice, of all programs together.
     pub slice: Duration,
     done: u32,
-    /// What it is still measured for.
+    /// Why it is still measured.
     pub need: Need,
 }
 
-/// What is still to be found out of a part, and how many times as many pairs
-/// it takes to find out some of it, as far as one can tell.
+/// What remains to be found out about a part, and the estimated factor by which
+/// the number of pairs must grow to find out some of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Need {
     /// Nothing.
     Nothing,
     /// How large a difference is.
     Size(f64),
-    /// Whether there is any difference.
+    /// Whether there is a difference.
     Decision(f64),
-    /// The same of a row that answers the scenario's question.
+    /// The same for a row that answers the scenario's question.
     Answer(f64),
 }
 
 impl Need {
-    /// The more urgent of two, or that which is sooner met.
+    /// The more urgent of two; if equally urgent, the one that is met sooner.
     pub fn or(self, other: Self) -> Self {
         let is_before = match self.urgency().cmp(&other.urgency()) {
             Ordering::Equal => self.times() <= other.times(),
@@ -67,7 +66,7 @@ impl Need {
         if is_before { self } else { other }
     }
 
-    /// Which comes first: the higher.
+    /// The priority: higher comes first.
     pub fn urgency(self) -> u8 {
         match self {
             Need::Nothing => 0,
@@ -77,7 +76,7 @@ impl Need {
         }
     }
 
-    /// How many times as many pairs it takes.
+    /// By which factor the number of pairs must grow.
     pub fn times(self) -> f64 {
         match self {
             Need::Nothing => f64::INFINITY,
@@ -89,8 +88,8 @@ impl Need {
 }
 
 impl OpenPart {
-    /// A slice of all programs took so long. That of the first says little: it
-    /// has to find out what is right.
+    /// Records the time of a slice of all programs. The first one does not
+    /// count: it has to find the right answer.
     pub fn took(&mut self, time: Duration) {
         let counted = self.done.saturating_sub(1);
         self.slice = (self.slice * counted + time) / (counted + 1);
@@ -99,7 +98,7 @@ impl OpenPart {
 }
 
 impl Session {
-    /// Of these series, of which the first tells what is measured.
+    /// Of these series; the first determines what is measured.
     pub fn new(plans: impl IntoIterator<Item = Plan>) -> Self {
         let measured: Vec<_> = plans.into_iter().map(Measured::empty).collect();
         let parts = measured.first().into_iter().flat_map(|it| it.plan.parts());
@@ -120,21 +119,21 @@ impl Session {
         self.measured.first().map_or("", |it| it.plan.scenario.name)
     }
 
-    /// Whether there is anything to compare, and to compare it with: if the
-    /// first series is refused, there is not.
+    /// Whether there is anything to compare. If the first series is refused,
+    /// there is not.
     pub fn is_sound(&self) -> bool {
         let first = self.measured.first();
         !self.parts.is_empty() && first.is_some_and(Measured::is_sound)
     }
 
-    /// What it needs most.
+    /// Its most urgent need.
     pub fn need(&self) -> Need {
         let needs = self.parts.iter().map(|part| part.need);
         needs.fold(Need::Nothing, Need::or)
     }
 
-    /// The parts that the next pair does: those that are not decided, and only
-    /// where there is none, those that are known too roughly.
+    /// The parts that the next pair runs: the undecided ones or, if there are
+    /// none, those known too imprecisely.
     pub fn open(&self) -> impl Iterator<Item = (usize, &OpenPart)> {
         let urgency = self.need().urgency();
         let parts = self.parts.iter().enumerate();
@@ -144,14 +143,14 @@ impl Session {
         })
     }
 
-    /// Whether one more pair may be left out. Where every pair is disturbed,
-    /// the figures have to say so.
+    /// Whether one more pair may be dropped. If every pair is disturbed, the
+    /// figures have to show it.
     pub fn may_drop(&self) -> bool {
         self.dropped < MOST_DROPPED
             && self.measured.iter().all(Measured::is_sound)
     }
 
-    /// Leaves the last pair out.
+    /// Drops the last pair.
     pub fn drop_pair(&mut self, pair: usize) {
         self.dropped += 1;
         for measured in &mut self.measured {
@@ -159,8 +158,8 @@ impl Session {
         }
     }
 
-    /// Holds the last sample of a series against the first language's: the
-    /// same work must have the same answer in another language.
+    /// Compares the last sample of a series with the first language: the same
+    /// work must give the same answer in another language.
     pub fn across(&self, series: usize) -> Option<Reason> {
         let (first, others) = self.measured.split_first()?;
         let sample = others.get(series.checked_sub(1)?)?.samples.last()?;
@@ -169,7 +168,7 @@ impl Session {
         agreement::check_across(sample, twin).err().map(Reason::from)
     }
 
-    /// What one more pair takes.
+    /// The time of one more pair.
     pub fn pair(&self) -> Duration {
         let slices = self.open().map(|(_, it)| it.slice * it.slices as u32);
         self.start + slices.sum::<Duration>()

@@ -1,7 +1,7 @@
-//! Threads or processes, for the task at hand? The answer rests on a few
-//! questions and on the last results of this machine.
+//! Threads or processes, for a given task? The answer follows from a few
+//! questions and the last results of this machine.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
 //! | [`task`] | the questions, as flags or at a terminal |
 //! | [`rules`] | what each answer is a reason for |
@@ -27,7 +27,7 @@ pub use rules::ASKED;
 use rules::{Figures, Reason, Weight};
 pub use task::Task;
 
-/// The task, once all is asked that can be.
+/// Completes the task with questions, where there is a terminal.
 ///
 /// # Errors
 ///
@@ -39,7 +39,7 @@ pub fn complete(task: Task) -> io::Result<Task> {
     }
 }
 
-/// What to take.
+/// The recommendation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Answer {
     Threads,
@@ -49,8 +49,8 @@ enum Answer {
 }
 
 impl Answer {
-    /// What only one side can do decides. If each side has such a thing, it
-    /// is both. Where nothing asks for processes, threads are the simpler way.
+    /// What only one side can do decides. If both sides have such a reason, it
+    /// is both. If nothing requires processes, threads are simpler.
     fn of(reasons: &[Reason]) -> Self {
         let decides = |side| {
             reasons.iter().any(|reason| {
@@ -84,10 +84,10 @@ impl fmt::Display for Answer {
 }
 
 const SIMPLER: &str = "\
-Nothing asks for processes, and threads are the simpler way: a reference is \
-handed over, and the compiler checks it.";
+Nothing requires processes, and threads are simpler: they pass references, \
+and the compiler checks them.";
 
-/// The answer, and why.
+/// The answer and the reasons.
 #[derive(Debug)]
 pub struct Advice {
     answer: Answer,
@@ -97,7 +97,7 @@ pub struct Advice {
 }
 
 impl Advice {
-    /// For this task, by these results.
+    /// For this task, from these results.
     pub fn new(task: &Task, results: &Results) -> Self {
         let verdicts = results.verdicts();
         let workers = results.heading.workers;
@@ -115,7 +115,7 @@ impl Advice {
         }
     }
 
-    /// The words of those that are for the answer, or that are not.
+    /// The reasons for the answer, or those against it.
     fn words(&self, are_for: bool) -> impl Iterator<Item = &str> {
         let answer = self.answer;
         self.reasons
@@ -166,26 +166,26 @@ impl fmt::Display for Advice {
         for scenario in &self.missing {
             writeln!(
                 formatter,
-                "Not measured: {scenario}. scripts/compare.sh --scenario \
-                 {scenario} does it."
+                "Not measured: {scenario}. To measure it: scripts/compare.sh \
+                 --scenario {scenario}"
             )?;
         }
         writeln!(formatter, "{}", self.source)
     }
 }
 
-/// Where the figures come from, and if that is not here.
+/// Where the figures come from, and whether that is here.
 fn source(results: &Results) -> String {
     let heading = &results.heading;
     let here = Machine::this();
     let machine = &heading.machine;
     let whose = match machine.is(&here) {
         Some(true) => "this machine",
-        None => "a machine that may be this: its kernel does not name it",
-        Some(false) => "ANOTHER MACHINE than this: measure here for yours",
+        None => "this or another machine (its kernel does not identify it)",
+        Some(false) => "ANOTHER MACHINE (to measure here: scripts/compare.sh)",
     };
     format!(
-        "The figures are of {whose}: {}, {}, {}.",
+        "The figures come from {whose}: {}, {}, {}.",
         Escaped(machine.processor()),
         count(machine.cores, "core"),
         heading.date
@@ -206,7 +206,7 @@ mod tests {
         judge::{verdict::Verdict, words::Words},
     };
 
-    /// A row whose figures are 1 s, 1 B or 1 B/s times these.
+    /// A row with these figures in s, B or B/s.
     fn row(
         scenario: &'static str,
         id: &str,
@@ -229,7 +229,7 @@ mod tests {
         }
     }
 
-    /// As a server of 2023 has them, a little slower or faster.
+    /// Like a server of 2023, slower or faster by this factor.
     fn measured(by: f64) -> Vec<Verdict> {
         let s = |both: [f64; 2]| both.map(|time| time * by);
         let channel = "trip-64.bounded.spin-then-park";
@@ -358,7 +358,7 @@ mod tests {
         assert!(Arguments::try_parse_from(line).is_err());
     }
 
-    /// All numbers, but for those in the names of scenarios and units.
+    /// All numbers, except in the names of scenarios and units.
     fn numbers(text: &str) -> Vec<String> {
         text.split(|letter: char| !(letter.is_ascii_digit() || letter == '.'))
             .filter(|piece| {
@@ -369,7 +369,7 @@ mod tests {
     }
 
     proptest! {
-        /// If one is typed, it is the same whatever was measured.
+        /// A typed number would be the same whatever was measured.
         #[test]
         fn every_figure_comes_from_the_results(by in 1.1..5.0_f64) {
             let flags = "--crash-safe yes --killable yes --untrusted yes \

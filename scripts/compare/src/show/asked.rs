@@ -1,5 +1,5 @@
-//! The ids of all figures that anything rests on: claims, advice, charts and
-//! README.md. A test holds them against what the programs measure.
+//! The ids of all figures that are used by claims, advice, charts and
+//! README.md. A test compares them with what the programs measure.
 
 use crate::{
     claims,
@@ -7,8 +7,8 @@ use crate::{
     show::{advise, readme, report::plots},
 };
 
-/// In which language, of which scenario, and the id; one that ends with `*`
-/// stands for all that begin so.
+/// The language, the scenario and the id; a final `*` stands for all ids with
+/// that prefix.
 pub type Asked = (&'static str, &'static str, String);
 
 /// All of them.

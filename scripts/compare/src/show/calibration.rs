@@ -36,15 +36,15 @@ fn line(percent: u32, tally: &Tally) -> [String; 2] {
     let all = tally.all();
     let (what, found) = match percent {
         0 => ("each program against itself".into(), "no clear difference"),
-        _ => (format!("slower by {percent} %"), "found"),
+        _ => (format!("made slower by {percent} %"), "detected"),
     };
     let not_found = match not_found {
         0 => String::new(),
-        _ => format!("called no clear difference in {not_found}, "),
+        _ => format!("no clear difference in {not_found}, "),
     };
     let words = format!(
         "{found} in {right} of {all} rows, {not_found}too noisy to tell in \
-         {too_noisy}, a false verdict in {wrong}"
+         {too_noisy}, wrong in {wrong}"
     );
     [what, words]
 }
@@ -53,22 +53,22 @@ impl fmt::Display for Trust {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Trust::Trusted => {
-                "The judge may be trusted on this machine now: of a hundred \
-                 verdicts on what is known,\nno more than 5 are wrong or open."
+                "The verdicts can be trusted on this machine right now: of 100 \
+                 known cases,\nat most 5 are judged wrongly or not at all."
             }
             Trust::TooNoisy => {
-                "This machine is too noisy now: the judge says so where it \
-                 cannot tell, and is not wrong,\nbut a difference of a few per \
-                 cent may not be found."
+                "This machine is too noisy right now: the verdicts say so \
+                 where they cannot tell,\nand are not wrong, but a difference \
+                 of a few per cent may be missed."
             }
             Trust::Untried => {
-                "Nothing was judged: the programs have no figure that answers a \
-                 question. Exit status 1."
+                "Nothing was judged: the programs report no headline figure. \
+                 Exit status 1."
             }
             Trust::Wrong => {
-                "THE JUDGE IS WRONG on this machine now, in more than 5 of a \
-                 hundred verdicts:\nbelieve no difference near 10 %. Exit \
-                 status 1."
+                "THE VERDICTS ARE WRONG on this machine right now, in more \
+                 than 5 of 100 known cases:\nbelieve no difference near 10 %. \
+                 Exit status 1."
             }
         })
     }

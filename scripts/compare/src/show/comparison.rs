@@ -1,4 +1,4 @@
-//! What was measured, and what is said of it: all that a page shows.
+//! Everything that a page shows: the measurements and the verdicts.
 
 use serde::Serialize;
 
@@ -12,14 +12,14 @@ use crate::{
     run::{environment::Environment, refusal::Refusal},
 };
 
-/// A comparison, judged.
+/// A comparison with its verdicts.
 #[derive(Debug)]
 pub struct Comparison {
     /// What was measured, where and when.
     pub results: Results,
-    /// The rows of those scenarios that were not refused.
+    /// The rows of all scenarios that were not refused.
     pub verdicts: Vec<Verdict>,
-    /// What is claimed, and how it stands by this.
+    /// The claims, and how they stand.
     pub claims: Vec<Judged>,
     /// What this recommends.
     pub answers: Vec<Answer>,
@@ -39,7 +39,7 @@ impl Comparison {
         rows.filter(|verdict| verdict.scenario == scenario).collect()
     }
 
-    /// What stands below the samples.
+    /// What follows the samples in their file.
     pub fn conclusion(&self) -> Conclusion<'_> {
         Conclusion {
             verdicts: &self.verdicts,
@@ -52,8 +52,8 @@ impl Comparison {
     }
 }
 
-/// What stands below the samples in their file. It is for other programs:
-/// this one judges anew.
+/// What follows the samples in their file. It is meant for other programs: this
+/// one judges anew.
 #[derive(Debug, Serialize)]
 pub struct Conclusion<'all> {
     verdicts: &'all [Verdict],

@@ -1,5 +1,5 @@
-//! A file of samples may come from anywhere. Whatever it says, it is refused
-//! in words, or read; and nothing that is made of it panics.
+//! A file of samples may come from anywhere. Whatever it contains, it is either
+//! read or refused with a message, and nothing made of it panics.
 
 use std::{collections::BTreeMap, panic, path::Path};
 
@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// Numbers that somebody may have written there, and what is no number.
+/// Numbers that may be in a file, and values that are not numbers.
 fn values() -> [Value; 9] {
     [
         json!(-1),
@@ -41,8 +41,8 @@ fn values() -> [Value; 9] {
     ]
 }
 
-/// One slice of a scenario, with a result that has a chart or table of its
-/// own, where that of any scenario has.
+/// One slice of a scenario. Its result has a chart or table of its own in the
+/// scenarios that have one.
 fn document(scenario: &str) -> Value {
     let result = match scenario {
         "matrix" => json!([{
@@ -119,7 +119,7 @@ fn environment() -> Environment {
     }
 }
 
-/// The places of all values, those within others included.
+/// The places of all values, including nested ones.
 fn places(value: &Value, place: &str, all: &mut Vec<String>) {
     let mut within = |key: &str, value: &Value| {
         let place = format!("{place}/{key}");
@@ -138,15 +138,16 @@ fn places(value: &Value, place: &str, all: &mut Vec<String>) {
     }
 }
 
-/// Everything that is made of results but the sources, of which no file has a
-/// say, and but what is claimed, which takes long.
+/// Everything made of results, except the sources, which no file affects, and
+/// the claims, which take long.
 fn shown(text: &str) -> Option<String> {
     let results = Results::parse(text).ok()?;
     let (verdicts, claims) = (results.verdicts(), Vec::new());
     let answers = Vec::new();
     let comparison = &Comparison { results, verdicts, claims, answers };
     let samples = Path::new("samples.json");
-    let mut page = Page { comparison, samples, report: None, all: true }.to_string();
+    let mut page =
+        Page { comparison, samples, report: None, all: true }.to_string();
     let Comparison { results, verdicts, .. } = comparison;
     for measured in &results.scenarios {
         let verdicts: Vec<&Verdict> = verdicts.iter().collect();
@@ -171,8 +172,8 @@ fn no_value_of_a_file_makes_anything_panic() {
         assert!(shown(&document.to_string()).is_some(), "{scenario}");
         let mut all = Vec::new();
         places(&document, "", &mut all);
-        // The second sample is as the first, and the rest of the file is as
-        // that of any other scenario.
+        // The second sample is like the first, and the rest of the file is
+        // like that of any other scenario.
         let is_new = |place: &str| match scenario {
             "ipc" => !place.starts_with("/samples/1/"),
             _ => place.starts_with("/samples/0/outcome/result"),
@@ -188,7 +189,7 @@ fn no_value_of_a_file_makes_anything_panic() {
     }
 }
 
-/// The same for claims, of the figures of all scenarios that they are about.
+/// The same for claims, with the figures of all scenarios they use.
 #[test]
 fn no_figure_of_a_file_makes_a_claim_panic() {
     for value in [json!(-1), json!(1e308), json!([])] {
@@ -237,7 +238,7 @@ fn what_is_no_figure_is_refused_by_name() {
         (
             "/samples/0/model",
             json!("processes"),
-            "samples[0]: it is of processes, and outcome.model is threads",
+            "samples[0]: model is processes, but outcome.model is threads",
         ),
         (
             "/samples/0/outcome/laps/work",
@@ -273,10 +274,10 @@ fn what_is_no_figure_is_refused_by_name() {
     document["samples"][1] = document["samples"][0].clone();
     let error = Results::parse(&document.to_string()).map(|_| ());
     let told = format!("{:#}", error.expect_err("it is there twice"));
-    assert!(told.contains("samples[1]: it is the second of"), "{told}");
+    assert!(told.contains("samples[1]: duplicate of"), "{told}");
 }
 
-/// A run that was found wrong is kept, with the reason why it does not count.
+/// A faulty run is kept, along with the reason why it does not count.
 #[test]
 fn what_was_refused_already_can_be_read() {
     let mut document = document("ipc");

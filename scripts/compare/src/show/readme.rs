@@ -1,6 +1,6 @@
-//! The table of results in README.md. It stands between two marks, of which
-//! the first carries the digest of what is between them: a figure that is
-//! typed by hand is found by a test.
+//! The table of results in README.md. It stands between two marks; the first
+//! contains the digest of what is between them, so that a test detects figures
+//! typed by hand.
 
 use std::{fs, path::Path};
 
@@ -15,27 +15,27 @@ use crate::{
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
 
-/// Its end is the digest.
+/// The digest follows.
 const BEGIN: &str = "<!-- Written by scripts/compare.sh --readme, sha256 ";
 
 const END: &str = "<!-- End of what is written by --readme -->";
 
-/// What is shown: the scenario, the id of the metric, and what a reader calls
-/// it, who has not seen the other rows.
+/// The rows: the scenario, the id of the metric, and a name for readers who
+/// have not seen the other rows.
 pub const ROWS: [[&str; 3]; 14] = [
-    ["shared-state", "transfers.lock", "one lock for all"],
-    ["shared-state", "transfers.atomic", "atomics, no lock"],
-    ["ipc", "trip-64.ring.block", "there and back, asleep"],
-    ["ipc", "trip-64.ring.spin", "there and back, spinning"],
-    ["ipc", "trip-64.pipe.block", "there and back by a pipe"],
-    ["responsive-ui", "longest-frame-gap.worker", "longest gap"],
-    ["responsive-ui", "hand-over-row", "a row handed over"],
+    ["shared-state", "transfers.lock", "updates, one lock for all"],
+    ["shared-state", "transfers.atomic", "updates, atomics, no lock"],
+    ["ipc", "trip-64.ring.block", "round trip, ring, blocking"],
+    ["ipc", "trip-64.ring.spin", "round trip, ring, spinning"],
+    ["ipc", "trip-64.pipe.block", "round trip through a pipe"],
+    ["responsive-ui", "longest-frame-gap.worker", "longest frame gap"],
+    ["responsive-ui", "hand-over-row", "handing over a row"],
     ["matrix", "databases", "databases on all cores"],
-    ["kill-workers", "stopped-after.native", "stuck in native code"],
-    ["crash", "resumed-free.abort", "back after an abort"],
-    ["worker-cost", "finish.anew", "a worker for each job"],
-    ["worker-cost", "private.idle-64", "bytes of an idle one"],
-    ["fetch", "share-of-ideal.workers-64", "of the ideal, waiting"],
+    ["kill-workers", "stopped-after.native", "stopping native code"],
+    ["crash", "resumed-free.abort", "recovery after an abort"],
+    ["worker-cost", "finish.anew", "a new worker per job"],
+    ["worker-cost", "private.idle-64", "memory of an idle worker"],
+    ["fetch", "share-of-ideal.workers-64", "share of the ideal speed"],
     ["address-space", "map-65536.all", "map and unmap, all cores"],
 ];
 
@@ -43,8 +43,8 @@ pub const ROWS: [[&str; 3]; 14] = [
 ///
 /// # Errors
 ///
-/// Fails if README.md has no place for it, or cannot be written, or if the
-/// programs that were measured were built for debugging.
+/// Fails if README.md has no marks for it or cannot be written, or if the
+/// programs measured were debug builds.
 pub fn write(results: &Results) -> anyhow::Result<()> {
     let path = Path::new(FILE);
     let name = "README.md";
@@ -52,18 +52,18 @@ pub fn write(results: &Results) -> anyhow::Result<()> {
         results.scenarios.iter().flat_map(|scenario| &scenario.samples);
     ensure!(
         samples.all(|sample| sample.outcome.machine.profile == "release"),
-        "{name} is not written: the results are of a debug build; measure \
+        "{name} was not written: the results are of a debug build; measure \
          with scripts/compare.sh"
     );
     let text = fs::read_to_string(path)
-        .with_context(|| format!("{} cannot be read", Escaped(&path)))?;
+        .with_context(|| format!("cannot read {}", Escaped(&path)))?;
     let text = with_block(&text, &block(results))
-        .with_context(|| format!("{name} has no marks of --readme"))?;
+        .with_context(|| format!("{name} lacks the marks of --readme"))?;
     fs::write(path, text)
-        .with_context(|| format!("{} cannot be written", Escaped(&path)))
+        .with_context(|| format!("cannot write {}", Escaped(&path)))
 }
 
-/// The text with another block. None if it has no place for one.
+/// The text with a new block. None if it lacks the marks.
 fn with_block(text: &str, block: &str) -> Option<String> {
     let (before, rest) = text.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
@@ -91,7 +91,7 @@ fn block(results: &Results) -> String {
     )
 }
 
-/// One row. What was not measured, or was refused, is no gap.
+/// One row. A missing figure is shown as such.
 fn line(row: &[&str; 3], verdicts: &[Verdict]) -> String {
     let [scenario, id, what] = row;
     let mut verdicts = verdicts.iter();

@@ -1,15 +1,15 @@
 //! The page for a browser: one file that needs nothing else, neither network
-//! nor script.
+//! nor scripts.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
 //! | [`page`] | the page as a whole |
 //! | [`answer`] | when to use which |
-//! | [`claim`] | what was claimed, and where it is shown |
-//! | [`plots`] | what was measured, as charts |
+//! | [`claim`] | the claims, and where they are shown |
+//! | [`plots`] | the measurements as charts |
 //! | [`fates`] | who could be stopped, and who survived, as tables |
 //! | [`chart`] | a chart as SVG |
-//! | [`axis`] | places and ticks |
+//! | [`axis`] | positions and ticks |
 //! | [`listing`] | both sources, aligned |
 //! | [`highlight`] | a source in colours |
 
@@ -34,11 +34,11 @@ use common::escaped::{Escaped, EscapedLines};
 
 use crate::show::comparison::Comparison;
 
-/// Writes the page beside its samples, over an older one of these.
+/// Writes the page beside its samples, over an older one of the same samples.
 ///
 /// # Errors
 ///
-/// Fails if the file cannot be written, or is not for us to overwrite.
+/// Fails if the file cannot be written, or must not be overwritten.
 pub fn write(
     comparison: &Comparison,
     samples: &Path,
@@ -47,43 +47,43 @@ pub fn write(
     let path = beside(samples);
     let page = EscapedLines(&page::html(comparison)).to_string();
     fs::write(&path, page).with_context(|| {
-        format!("the report cannot be written to {}", Escaped(&path))
+        format!("cannot write the report to {}", Escaped(&path))
     })?;
     Ok(path)
 }
 
-/// Whether a report can be written there later: so that nobody measures
-/// for minutes and learns then that it cannot.
+/// Checks that a report can be written there later, so that nobody measures for
+/// minutes only to learn that it cannot.
 ///
 /// # Errors
 ///
-/// Fails if there is a file that is none of our reports.
+/// Fails if the file exists and is not one of our reports.
 pub fn check(samples: &Path) -> anyhow::Result<()> {
     let path = beside(samples);
     ensure!(
         path != samples,
-        "{} is where the report of these samples goes: give them \
-         another name by --json",
+        "{} is where the report of these samples goes: give the samples \
+         another name with --json",
         Escaped(&path)
     );
     let is_ours = begins_as_ours(&path).with_context(|| {
-        format!("the report cannot be written to {}", Escaped(&path))
+        format!("cannot write the report to {}", Escaped(&path))
     })?;
     ensure!(
         is_ours,
-        "the report would overwrite {}, which is no report of this \
-         program: move it, or give the samples another name by --json",
+        "the report would overwrite {}, which is not a report of this \
+         program: move it, or give the samples another name with --json",
         Escaped(&path)
     );
     Ok(())
 }
 
-/// `mine.html` for `mine.json`: each file of samples has a report of its own.
+/// `mine.html` for `mine.json`: each file of samples has its own report.
 fn beside(samples: &Path) -> PathBuf {
     samples.with_extension("html")
 }
 
-/// Whether it is a report, or there is nothing.
+/// Whether the file is a report, or does not exist.
 fn begins_as_ours(path: &Path) -> io::Result<bool> {
     let mut beginning = String::new();
     let read = File::open(path).and_then(|file| {

@@ -1,14 +1,14 @@
-//! Arguments as a person types them to a shell.
+//! Arguments as typed in a shell.
 
-/// One line that a shell takes apart into these arguments again.
+/// A line that a shell splits into these arguments again.
 pub fn line(arguments: &[String]) -> String {
     let quoted = arguments.iter().map(|argument| quoted(argument));
     quoted.collect::<Vec<_>>().join(" ")
 }
 
-/// In single quotes nothing means anything, but the quote itself. A control
-/// character would show what is not there: it is written as in `$'\n'`, which
-/// bash and zsh understand.
+/// In single quotes, only the quote itself is special. A control character
+/// would disturb the display: it is written as in `$'\n'`, which bash and zsh
+/// understand.
 fn quoted(argument: &str) -> String {
     let is_plain = |letter: char| {
         letter.is_alphanumeric() || "%+,-./:=@_^".contains(letter)
@@ -43,7 +43,7 @@ mod tests {
 
     use super::*;
 
-    /// What bash makes of a line.
+    /// The arguments that bash makes of a line.
     fn taken_apart(line: &str) -> Vec<String> {
         let script = format!("printf '%s\\0' {line}");
         let mut bash = Command::new("bash");

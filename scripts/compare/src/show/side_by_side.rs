@@ -1,4 +1,4 @@
-//! The page of two comparisons, side by side: at most 100 columns wide.
+//! The page that compares two files of samples: at most 100 columns wide.
 
 use std::fmt;
 
@@ -15,27 +15,27 @@ use crate::{
 };
 
 const HOW_TO_READ: &str = "\
-“1.08× slower now [1.05, 1.11]”: the median over pairs of programs, \
-new against old by
-their numbers, and its interval. Without a change, a ratio above 1 is for \
-the better.
+“1.08× slower now [1.05, 1.11]”: the median ratio of new to old over pairs \
+of programs with the
+same number, and its confidence interval. Without a clear change, a \
+ratio above 1 is better.
 The programs of two files did not take turns: a machine that has become \
 slower in between
-looks like a program that has. And of forty rows that did not change, one \
-may say so by chance.
+looks like a program that has. And one of forty unchanged rows may be \
+reported by chance.
 Measure the old one again before you believe it.";
 
 const OTHER_MACHINE: &str = "\
-DIFFERENT MACHINES: what changed may be the machine, and not the program.";
+DIFFERENT MACHINES: the machine may have changed, not the program.";
 
-/// All that is shown.
+/// Everything that is shown.
 #[derive(Debug)]
 pub struct Page<'all> {
-    /// What is compared with.
+    /// The baseline.
     pub old: &'all Results,
-    /// What is compared.
+    /// What is compared with it.
     pub new: &'all Results,
-    /// What became of each scenario.
+    /// The changes of each scenario.
     pub changes: &'all [(&'static str, Changed)],
 }
 
@@ -68,7 +68,7 @@ impl Page<'_> {
             .map(|rows| rows.iter().filter(|it| it.is_for_the_worse()).count())
             .sum();
         let told = format!(
-            "For the worse: {}. Not compared: {}.",
+            "Worse: {}. Not comparable: {}.",
             count(worse, "row"),
             count(refused, "scenario")
         );

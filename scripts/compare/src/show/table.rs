@@ -1,4 +1,4 @@
-//! The page that a person reads: at most 100 columns wide.
+//! The page for a terminal: at most 100 columns wide.
 
 use std::{fmt, iter, path::Path};
 
@@ -29,18 +29,17 @@ use crate::{
     show::{answer, comparison::Comparison, shell},
 };
 
-/// What a terminal, a mail and a page of print have room for.
+/// What fits into a terminal, a mail or a printed page.
 const WIDTH: u16 = 100;
 
-/// One table for each scenario, so the widths are given: then their columns
-/// stand under one another. With a column between each two they make
-/// [`WIDTH`].
+/// Each scenario has its own table, so the widths are fixed to align their
+/// columns. With one column between each two, they add up to [`WIDTH`].
 pub const COLUMNS: [u16; 4] = [30, 12, 12, 43];
 
-/// The same for claims: name, verdict, statement with its figure, pair.
+/// The same for claims: id, language, verdict, statement with its figure, pair.
 const CLAIM_COLUMNS: [u16; 5] = [4, 8, 16, 54, 14];
 
-/// Those of figures in two languages.
+/// The same for figures in two languages.
 const COLUMNS_BESIDE: [u16; 6] = [22, 12, 12, 12, 12, 25];
 
 const HEADER_BESIDE: [&str; 6] = [
@@ -49,33 +48,35 @@ const HEADER_BESIDE: [&str; 6] = [
     "processes",
     "CPython: threads",
     "processes",
-    "CPython's two",
+    "CPython verdict",
 ];
 
-const NO_PYTHON: &str = "none. With a python3 of 3.9 or later in the path, or \
-    by --python PATH, threading and multiprocessing are compared too";
+const NO_PYTHON: &str = "none: install python3 (3.9 or later), or pass \
+    --python PATH, to compare threading and multiprocessing too";
 
 const STYLE: TableStyle = TableStyle::new()
     .header_separator(LineStyle::none().fill('─').junction('─'));
 
 const HOW_TO_READ: &str = "\
-“threads 1.08× faster [1.05, 1.11]”: the median over pairs of programs, \
-and its interval.
-Without a winner, a ratio above 1 is in favour of threads.
-Total: a slice of the part that stands for the pair, from the first start to \
-the last stop.
-Memory: of all its processes, when the answers were in; what several share is \
-counted in parts.";
+“threads 1.08× faster [1.05, 1.11]”: the median ratio over pairs of programs, \
+and its interval
+(95 % confidence). Without a winner, a ratio above 1 favours threads.
+“no clear difference”: the whole interval is within 10 % either way; \
+otherwise “too noisy to tell”.
+Total: one slice of the part that stands for the pair, from the first start \
+to the last stop.
+Memory: of all processes, when the answers are in; shared pages are divided \
+among their users (PSS).";
 
-/// Of a scenario of which nothing can be measured here.
-pub const MORE_CORES: &str = "Not measured: it takes two cores or more.";
+/// For a scenario that cannot be measured here at all.
+pub const MORE_CORES: &str = "Not measured: needs at least two cores.";
 
-/// All that is shown.
+/// Everything that is shown.
 #[derive(Debug)]
 pub struct Page<'all> {
-    /// What was measured, and what is said of it.
+    /// The measurements and the verdicts.
     pub comparison: &'all Comparison,
-    /// Where the samples are.
+    /// The file of samples.
     pub samples: &'all Path,
     /// Where the report is, if it could be written.
     pub report: Option<&'all Path>,
@@ -120,7 +121,7 @@ impl Page<'_> {
         let command = shell::line(&self.comparison.results.heading.command);
         let command = format!("compare {command}");
         let workers = count(self.comparison.results.heading.workers, "worker");
-        let workers = format!("{workers} each, where work is shared");
+        let workers = format!("{workers} per side, where work is shared out");
         let rustc = Escaped(&machine.rustc).to_string();
         let interpreters = self.interpreters();
         let mut lines = vec![
@@ -134,7 +135,7 @@ impl Page<'_> {
         facts(lines)
     }
 
-    /// What each of them says of itself; or how to get one.
+    /// Each interpreter's description of itself, or how to get one.
     fn interpreters(&self) -> Vec<String> {
         let interpreters = &self.comparison.results.heading.interpreters;
         let mut lines = Interpreter::introductions(interpreters);
@@ -173,8 +174,10 @@ impl Page<'_> {
         let interpreters = self.comparison.results.heading.interpreters.iter();
         let tables = interpreters.zip(0..).map(|(interpreter, number)| {
             let words = Escaped(&interpreter.words);
-            let title =
-                format!("{}, {words}, and Rust at that size", scenario.name);
+            let title = format!(
+                "{}, {words}, and Rust at the same size",
+                scenario.name
+            );
             let rows = beside.rows(number).into_iter().map(row_beside);
             let refused = beside.refusals(number).map(refused_row_beside);
             let header = HEADER_BESIDE;
@@ -230,7 +233,7 @@ impl Page<'_> {
                 format!("\nRefused: {pairs} of {all} scenarios. Exit status 1.")
             }
             (pairs, abroad) => format!(
-                "\nRefused: {pairs} of {all} scenarios; beside CPython: \
+                "\nRefused: {pairs} of {all} scenarios; compared with CPython: \
                  {abroad}. Exit status 1."
             ),
         }
@@ -245,11 +248,11 @@ impl Page<'_> {
     }
 }
 
-/// Each with what to do about it.
+/// Each with its remedy.
 pub fn disturbances(disturbances: &[Disturbance]) -> String {
     let mut lines = Vec::new();
     for Disturbance { what, remedy } in disturbances {
-        lines.push(["disturbed", what]);
+        lines.push(["warning", what]);
         lines.push(["", remedy]);
     }
     match lines.is_empty() {
@@ -274,7 +277,7 @@ pub fn wrapped(text: &str) -> String {
     table.trim_fmt()
 }
 
-/// What was measured, the figure of either side, and what that says.
+/// What was measured, the figures of both sides, and the verdict.
 pub fn judged_row(verdict: &Verdict) -> [String; 4] {
     [
         verdict.name(),
@@ -297,8 +300,8 @@ fn refused_row(refusal: &Refusal) -> [String; 4] {
     ]
 }
 
-/// A line for each language: the statement, what should be said instead, and
-/// the figure.
+/// A line for each language: the statement, the correction if any, and the
+/// figure.
 fn claim_rows(claim: &Judged) -> impl Iterator<Item = [String; 5]> {
     let Judged { id, statement, place, .. } = claim;
     let rust = claim_row(&claim.rust, "Rust", format!("{statement}: "));
@@ -371,7 +374,7 @@ fn refused_row_beside(refusal: &Refusal) -> [String; 6] {
     }
 }
 
-/// Rows of a name, figures and words, in columns that are so wide.
+/// Rows of a name, figures and text, in columns of these widths.
 pub fn sheet<const N: usize>(
     columns: [u16; N],
     header: [&str; N],
@@ -396,7 +399,7 @@ pub fn sheet<const N: usize>(
     table.trim_fmt()
 }
 
-/// Lines that begin with what they are about. Long ones are wrapped.
+/// Lines with a label in front. Long ones are wrapped.
 pub fn facts<'all>(facts: impl IntoIterator<Item = [&'all str; 2]>) -> String {
     let mut table = Table::new();
     table
@@ -419,7 +422,7 @@ mod tests {
     use super::*;
     use crate::{claims::claim::Claim, judge::planted::Planted};
 
-    /// All claims, each with as much to say as none has.
+    /// All claims, each with more text than any has.
     fn wordy(figure: &str) -> Vec<Judged> {
         let judged = |group: &Group, claim: &Claim| Judged {
             id: claim.id,

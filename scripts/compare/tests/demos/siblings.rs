@@ -64,7 +64,7 @@ fn seeds_and_sizes_make_a_difference() {
         assert_eq!(run(name, Model::Processes, &expecting).answer, answer);
         let other = format!("{expecting} {other}");
         let found = refusal(name, Model::Threads, &other, 1);
-        let reason = format!("and not {answer} as expected");
+        let reason = format!("expected {answer}");
         assert!(found.contains(&reason), "{other}: {found}");
     }
 }

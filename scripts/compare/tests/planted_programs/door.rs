@@ -206,7 +206,7 @@ fn the_script_runs_no_older_comparison_if_cargo_names_none() {
     let script = doors.workspace.join("scripts/compare.sh");
     let result = run(&mut doors.call(&script, Path::new("/")));
     assert_eq!(result.code, Some(1));
-    assert!(result.stderr.contains("cargo does not say where"));
+    assert!(result.stderr.contains("cargo did not report where"));
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn the_script_says_what_to_install() {
     let mut door = doors.call(&script, Path::new("/"));
     let result = run(door.env("PATH", doors.target()));
     assert_eq!(result.code, Some(1));
-    assert!(result.stderr.contains("there is no cargo: install Rust"));
+    assert!(result.stderr.contains("cargo not found: install Rust"));
 }
 
 /// What is tested is the workspace that the script is of, and what is

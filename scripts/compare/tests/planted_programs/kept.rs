@@ -129,7 +129,7 @@ fn a_device_is_left_alone() {
     let mut command = stage.compare(&["shared-state"]);
     let result = run(command.args(["--json", "/dev/null"]));
     assert_eq!(result.code, Some(1));
-    assert!(result.stderr.contains("/dev/null: it is no regular file"));
+    assert!(result.stderr.contains("/dev/null: it is not a regular file"));
 }
 
 /// The limit on a file's size stands for a full disk: the kernel takes the
@@ -146,7 +146,7 @@ fn a_full_disk_ends_the_comparison_and_loses_no_sample() {
     command.arg(COMPARE).args(stage.arguments(2, &["shared-state"]));
     let result = run(&mut command);
     assert_eq!(result.code, Some(1));
-    assert!(result.stderr.contains("cannot take one more sample"));
+    assert!(result.stderr.contains("cannot write to"));
     let kept = stage.document()["samples"].as_array().unwrap().len();
     assert!(kept > 0, "{kept} samples");
 }

@@ -25,7 +25,9 @@ fn a_comparison_ends_with_a_report_and_says_where() {
     assert!(last.ends_with(&path.display().to_string()), "{last}");
     let page = fs::read_to_string(path).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>"));
-    assert!(page.contains("shared-state</a>: no side is ahead in any of 4"));
+    assert!(
+        page.contains("shared-state</a>: neither side is ahead in any of 4")
+    );
     // Four rows that are judged, a mark for each pair.
     let plot = page.split("</figure>").next().unwrap();
     assert_eq!(count(plot, "<circle class=\"threads\""), 4 * LOOK);
@@ -100,7 +102,7 @@ fn a_page_that_is_not_ours_is_left_as_it_is() {
         let mut command = stage.compare(&["shared-state"]);
         let result = run(command.arg("--json").arg(&file));
         assert_eq!(result.code, Some(1), "{page}");
-        assert!(result.stderr.contains("mine.html, which is no report"));
+        assert!(result.stderr.contains("mine.html, which is not a report"));
         let kept = fs::read_to_string(file.with_extension("html")).unwrap();
         assert_eq!(kept, page);
         assert!(!file.exists());

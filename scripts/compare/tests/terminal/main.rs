@@ -432,7 +432,7 @@ fn a_killed_worker_is_missed_and_replaced() {
             let worker = worker_of(&ui);
             kill_process(worker, Signal::KILL).unwrap();
             ui.wait_for("SIGKILL");
-            ui.wait_for("there is a new one");
+            ui.wait_for("started a new one");
             ui.ask("SELECT 40 + 4 AS sum");
             ui.wait_for("Done: 1 row");
             ui.wait_for("44");
@@ -482,12 +482,12 @@ fn what_goes_wrong_is_a_line_that_says_what_to_do() {
         ui.ask("SELECT * FROM nowhere");
         ui.wait_for("no such table: nowhere: correct the query");
         ui.ask("DELETE FROM t");
-        ui.wait_for("ask a SELECT");
+        ui.wait_for("use SELECT");
         ui.ask("");
         ui.wait_for("type one, then Enter");
         ours.execute_batch("BEGIN EXCLUSIVE").unwrap();
         ui.ask("SELECT * FROM t");
-        ui.wait_for("database is locked: another program writes to it");
+        ui.wait_for("database is locked: another program is writing to it");
         ours.execute_batch("ROLLBACK").unwrap();
         ui.press(key::ENTER);
         ui.wait_for("Done: 1 row");

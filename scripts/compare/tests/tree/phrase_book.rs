@@ -1,43 +1,55 @@
-//! The phrase book in README.md: every public name of four of Python's modules
-//! has a row, and every link goes to a line that has the word of the link.
+//! The phrase book in scripts/cpython/README.md: every public name of four of
+//! Python's modules has a row, and every link leads to a line that contains the
+//! link's word.
 //!
-//! A line number is right until somebody adds a line above. So the numbers are
-//! not kept by hand: with `PHRASE_BOOK=write` this test puts in those of the
-//! nearest lines that have the word, and only a word that is gone is left to
-//! a person.
+//! A line number is right until somebody adds a line above it. So nobody
+//! maintains the numbers by hand: with `PHRASE_BOOK=write` this test sets each
+//! to the nearest line that contains the word. Only a word that is gone needs a
+//! person.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
     fs::{self, OpenOptions},
     io::Write as _,
+    path::PathBuf,
     process::Command,
 };
 
 use crate::support::workspace;
 use serde::Deserialize;
 
+/// The folder of the page. Its links are relative to it.
+const FOLDER: &str = "scripts/cpython";
+
+/// From the folder to the root of the workspace.
+const UP: &str = "../../";
+
 const HEADING: &str = "\n## Coming from Python\n";
 const MODULES: [&str; 4] =
     ["threading", "multiprocessing", "queue", "concurrent.futures"];
 
-/// What a cell begins with that has no link: there is no counterpart, or no
-/// pair uses it.
+/// How a cell without a link starts: there is no counterpart, or no pair uses
+/// it.
 const WITHOUT_LINK: [&str; 2] = ["none: ", "unused: "];
 
-fn readme() -> String {
-    fs::read_to_string(workspace().join("README.md")).unwrap()
+fn page() -> PathBuf {
+    workspace().join(FOLDER).join("README.md")
 }
 
-/// The text before the phrase book, the book, and what is after it.
+fn readme() -> String {
+    fs::read_to_string(page()).unwrap()
+}
+
+/// The text before the phrase book, the book, and the text after it.
 fn parts(readme: &str) -> [&str; 3] {
     let start = readme.find(HEADING).unwrap() + HEADING.len();
-    let length = readme[start..].find("\n## ").unwrap();
-    let (book, after) = readme[start..].split_at(length);
+    let rest = &readme[start..];
+    let (book, after) = rest.split_at(rest.find("\n## ").unwrap_or(rest.len()));
     [&readme[..start], book, after]
 }
 
-/// A row: some names of a module that have the same counterparts.
+/// A row: names of a module that have the same counterparts.
 struct Row {
     module: String,
     names: Vec<Name>,
@@ -45,8 +57,8 @@ struct Row {
     processes: String,
 }
 
-/// A name, and since which version of Python there is one, if it is not in
-/// all that are still about.
+/// A name, and the first version of Python that has it, unless all versions in
+/// use have it.
 struct Name {
     text: String,
     since: (u32, u32),
@@ -76,7 +88,7 @@ fn row(module: &str, line: &str) -> Row {
     Row { module, names, threads, processes }
 }
 
-/// Reads `` ShutDown` (3.13) ``, whose first mark is gone with what was before.
+/// Reads `` ShutDown` (3.13) ``, whose first backtick was split off.
 fn name_of(text: &str) -> Name {
     let (name, since) = text.split_once('`').unwrap();
     let minor = since.strip_prefix(" (3.").map(|minor| minor.replace(')', ""));
@@ -105,10 +117,11 @@ impl Link {
         Link { word, path, line: line.parse().unwrap() }
     }
 
-    /// The line with the word that is nearest to the one that is linked.
-    /// Imports and comments use nothing.
+    /// The line with the word that is nearest to the linked one. Imports and
+    /// comments do not count as uses.
     fn nearest(&self) -> usize {
-        let text = fs::read_to_string(workspace().join(&self.path));
+        let path = workspace().join(FOLDER).join(&self.path);
+        let text = fs::read_to_string(path);
         let text = text.unwrap_or_else(|error| panic!("{error}: {self:?}"));
         let mut in_import = false;
         let mut uses = |line: &str| {
@@ -145,7 +158,7 @@ fn every_link_goes_to_a_line_with_its_word() {
     let corrected = corrected(book);
     if env::var_os("PHRASE_BOOK").is_some_and(|wish| wish == "write") {
         let text = [before, &corrected, after].concat();
-        fs::write(workspace().join("README.md"), text).unwrap();
+        fs::write(page(), text).unwrap();
     } else {
         let remedy =
             "PHRASE_BOOK=write cargo test -p compare --test tree phrase_book";
@@ -170,7 +183,7 @@ fn a_wrong_line_is_corrected() {
     }
 }
 
-/// A row of a side goes to files of that side, or to what both have in common.
+/// The cells of a side link to files of that side, or to `common`.
 #[test]
 fn every_cell_links_to_its_side_or_says_why_not() {
     let readme = readme();
@@ -184,6 +197,7 @@ fn every_cell_links_to_its_side_or_says_why_not() {
             assert_ne!(says_why, !links.is_empty(), "{name}: {cell}");
             let own = format!("examples-{side}/");
             for Link { path, .. } in links {
+                let path = path.strip_prefix(UP).unwrap();
                 let is_own = path.starts_with(&own);
                 assert!(is_own || path.starts_with("common/"), "{path}");
             }
@@ -205,17 +219,17 @@ fn no_name_has_two_rows() {
     assert!(seen.len() > 50);
 }
 
-/// What Python says of its modules, and of the names that we have of them.
+/// What Python says about its modules and about the names in the book.
 #[derive(Deserialize)]
 struct Python {
     version: (u32, u32),
     /// By module.
     public: BTreeMap<String, BTreeSet<String>>,
-    /// With their modules before them.
+    /// Prefixed with their modules.
     unknown: BTreeSet<String>,
 }
 
-/// Its arguments are the names that we have.
+/// Its arguments are the names in the book.
 const QUESTION: &str = "
 import importlib, json, pydoc, sys
 modules = ['threading', 'multiprocessing', 'queue', 'concurrent.futures']
@@ -251,8 +265,8 @@ fn every_public_name_of_python_has_a_row() {
     }
 }
 
-/// None if there is no Python of 3.9 or later, before which the modules did
-/// not say what is public in them.
+/// None if there is no Python 3.9 or later. Earlier versions did not list the
+/// public names of these modules.
 fn ask(names: impl Iterator<Item = String>) -> Option<Python> {
     let python = env::var("PYTHON").unwrap_or_else(|_| "python3".into());
     let enough = "import sys; sys.exit(sys.version_info < (3, 9))";
@@ -269,7 +283,7 @@ fn ask(names: impl Iterator<Item = String>) -> Option<Python> {
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
-/// The list of what could not be run, if there is one, is a file.
+/// `NOT_RUN` may name a file that collects what could not be run.
 fn not_run(what: &str) {
     eprintln!("Not run: {what}");
     if let Some(list) = env::var_os("NOT_RUN") {

@@ -1,7 +1,7 @@
 //! One client of the server: bytes in, bytes out, and a time to wait for.
 //!
-//! It touches no socket and no clock, so that a test can cut its input where
-//! it likes, and need not wait.
+//! It uses no socket and no clock, so that a test can split its input anywhere
+//! and need not wait.
 
 use std::{mem, time::Duration};
 
@@ -9,16 +9,16 @@ use httparse::{EMPTY_HEADER, Error, Status};
 
 use super::super::wish::{Body, Fault, PIECE, Wish};
 
-/// The longest head of a request. Longer ones are refused.
+/// The longest head of a request. Longer ones are rejected.
 pub const LONGEST_HEAD: usize = 8 << 10;
 
-/// The most headers of one.
+/// The most headers per request.
 const MOST_HEADERS: usize = 64;
 
-/// How often a byte comes of what has no end.
+/// The interval between bytes of an endless reply.
 const DRIP: Duration = Duration::from_millis(10);
 
-/// One client's connection, as far as it has come.
+/// The state of one client's connection.
 #[derive(Debug)]
 pub struct Connection {
     inbox: Vec<u8>,
@@ -30,19 +30,19 @@ pub struct Connection {
 
 #[derive(Debug)]
 enum State {
-    /// The head of a request is not complete.
+    /// The head of a request is incomplete.
     Reading,
-    /// It is, and the reply begins at this time.
+    /// The request is complete, and the reply starts at this time.
     Waiting(Duration, Request),
-    /// The reply has begun, and this is left of it.
+    /// The reply has started; this is the rest of it.
     Sending(Body, Then),
-    /// A reply that does not end goes on at this time.
+    /// An endless reply continues at this time.
     Dripping(Duration),
     /// Nothing follows what is in the outbox.
     Closing,
 }
 
-/// What becomes of a connection after a reply.
+/// What happens to a connection after a reply.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Then {
     Keep,
@@ -56,7 +56,7 @@ struct Request {
 }
 
 impl Connection {
-    /// One on which nothing has come.
+    /// A new connection.
     pub fn new() -> Self {
         Connection {
             inbox: Vec::new(),
@@ -67,24 +67,24 @@ impl Connection {
         }
     }
 
-    /// Takes what the client has sent.
+    /// Takes what the client sent.
     pub fn receive(&mut self, bytes: &[u8], now: Duration) {
         self.inbox.extend_from_slice(bytes);
         self.advance(now);
     }
 
-    /// Whether it would take more. A client that does not wait for replies
-    /// fills no memory.
+    /// Whether it accepts more input. So a client that does not wait for
+    /// replies cannot fill the memory.
     pub fn is_hungry(&self) -> bool {
         self.inbox.len() < LONGEST_HEAD
     }
 
-    /// What the client is to be sent.
+    /// What to send to the client.
     pub fn output(&self) -> &[u8] {
         &self.outbox[self.sent..]
     }
 
-    /// So many bytes of the output are sent.
+    /// Records that `count` bytes of the output were sent.
     pub fn sent(&mut self, count: usize, now: Duration) {
         self.sent += count;
         if self.output().is_empty() {
@@ -94,8 +94,8 @@ impl Connection {
         self.advance(now);
     }
 
-    /// When it has to [`advance`](Connection::advance), if nothing is
-    /// received or sent before.
+    /// When to call [`advance`](Connection::advance), if nothing is received or
+    /// sent before.
     pub fn due(&self) -> Option<Duration> {
         match self.state {
             State::Waiting(until, _) => Some(until),
@@ -109,23 +109,23 @@ impl Connection {
         matches!(self.state, State::Closing) && self.output().is_empty()
     }
 
-    /// Requests so far.
+    /// Requests received so far.
     pub fn requests(&self) -> u64 {
         self.requests
     }
 
-    /// Goes as far as it can.
+    /// Goes as far as possible.
     pub fn advance(&mut self, now: Duration) {
         while self.has_room() && self.step(now) {}
     }
 
-    /// Whether a reply may begin, or go on. A client that does not read its
-    /// replies fills no memory either.
+    /// Whether a reply may start or continue. So a client that does not read
+    /// its replies cannot fill the memory either.
     fn has_room(&self) -> bool {
         self.output().len() < PIECE
     }
 
-    /// Goes one step, and tells whether there may be another.
+    /// Goes one step, and returns whether another may follow.
     fn step(&mut self, now: Duration) -> bool {
         match mem::replace(&mut self.state, State::Closing) {
             State::Reading => return self.read(now),
@@ -169,12 +169,12 @@ impl Connection {
         }
     }
 
-    /// Writes the head of a reply, and knows what follows.
+    /// Writes the head of a reply and sets what follows.
     fn begin(&mut self, Request { wish, then }: Request, now: Duration) {
         let length = format!("content-length: {}", wish.size);
         match wish.fault {
-            // The first has a port of its own, where no request is ever
-            // read; what is too long is so for the client alone.
+            // The first has its own port, where no request is ever read; the
+            // second is too long only for the client.
             None | Some(Fault::Refused | Fault::Oversized) => {
                 self.head("200 OK", then, &length);
                 self.state = State::Sending(wish.body(), then);
@@ -235,8 +235,8 @@ fn after(then: Then) -> State {
     }
 }
 
-/// The first request and the length of its head, if that is complete; the
-/// status of a refusal if it never can be.
+/// The first request and the length of its head, if it is complete; or the
+/// status of a refusal, if it can never be valid.
 fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, &'static str> {
     let mut headers = [EMPTY_HEADER; MOST_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
@@ -256,8 +256,8 @@ fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, &'static str> {
     Ok(Some((Request { wish, then: then(&request) }, length)))
 }
 
-/// HTTP/1.0 closes a connection, 1.1 keeps it, unless the client says that
-/// it will not (RFC 9112, 9.3).
+/// HTTP/1.0 closes a connection, 1.1 keeps it unless the client asks to close
+/// it (RFC 9112, 9.3).
 fn then(request: &httparse::Request<'_, '_>) -> Then {
     let closes = request.headers.iter().any(|header| {
         header.name.eq_ignore_ascii_case("connection")
@@ -278,7 +278,7 @@ mod tests {
 
     const START: Duration = Duration::from_secs(100);
 
-    /// All that is there to be sent, taken in bites.
+    /// All output, taken in small bites.
     fn drain(
         connection: &mut Connection,
         bite: usize,
@@ -318,8 +318,8 @@ mod tests {
     }
 
     proptest! {
-        /// Several requests at once, cut anywhere, and replies that are taken
-        /// in any bites: the same comes out, in the same order.
+        /// Several requests at once, split anywhere, and replies taken in bites
+        /// of any size: the output is the same, in the same order.
         #[test]
         fn cuts_make_no_difference(
             sizes in prop::collection::vec(0..200_000_u64, 1..5),
@@ -346,8 +346,8 @@ mod tests {
             prop_assert!(!connection.is_over());
         }
 
-        /// Whatever comes: either more is awaited, or it is refused or served
-        /// in words that begin as a reply does.
+        /// Whatever comes, either more is expected, or it is rejected with a
+        /// valid status line.
         #[test]
         fn garbage_is_refused(
             bytes in prop::collection::vec(any::<u8>(), 1..300)
@@ -453,7 +453,7 @@ mod tests {
         assert!(!connection.is_over());
     }
 
-    /// Neither by requests without end nor by replies that are never read.
+    /// Neither with endless requests nor with replies that are never read.
     #[test]
     fn nobody_fills_its_memory() {
         let mut connection = Connection::new();

@@ -1,13 +1,13 @@
-//! An HTTP server that replies slowly, and wrongly when asked to.
+//! An HTTP server that replies slowly, and wrongly on request.
 //!
-//! It is one thread that waits for all of its clients at once (poll(2)): a
-//! thread for each would take cores from those who are measured, and hundreds
-//! wait here for nothing but the time. What a client is to be sent, and when,
-//! is in [`Connection`], which knows no sockets; here are only those.
+//! It is one thread that waits for all its clients at once (poll(2)): a thread
+//! per client would take cores from the programs being measured, and hundreds
+//! of clients just wait for time to pass. [`Connection`] decides what a client
+//! is sent, and when, and knows no sockets; this module has only those.
 //!
-//! A ready-made server is the rejected alternative: `tiny_http` hangs when
-//! connections are kept alive under load, and none of the others tells a
-//! broken reply on purpose.
+//! The rejected alternative is an existing server: `tiny_http` hangs when
+//! connections are kept alive under load, and none of the others can break a
+//! reply on purpose.
 
 use std::{
     io::{self, ErrorKind, Read as _, Write as _},
@@ -34,14 +34,14 @@ pub use program::{ServerProcess, serve_until_stdin_is_closed};
 
 use super::wish::PIECE;
 
-/// What a server has had to do.
+/// What a server did.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize,
 )]
 pub struct Served {
-    /// Connections that clients have opened.
+    /// Connections opened by clients.
     pub connections: u64,
-    /// Requests that have come over them, right ones.
+    /// Valid requests received on them.
     pub requests: u64,
 }
 
@@ -50,16 +50,16 @@ pub struct Served {
 ///
 /// # Errors
 ///
-/// Fails if `listener` does not listen, or if the kernel lets nobody wait.
+/// Fails if `listener` does not listen, or if polling fails.
 fn serve(listener: &TcpListener, line: impl AsFd) -> Result<Served> {
     listener.set_nonblocking(true)?;
-    // A descriptor for each client may be more than is usual.
+    // Each client needs a descriptor, which may exceed the usual limit.
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit)?;
     let mut server = Server::default();
     while server.wait(listener, &line)? {
-        server.welcome(listener).context("a client cannot be let in")?;
+        server.welcome(listener).context("cannot accept a client")?;
         server.attend();
     }
     Ok(server.served())
@@ -68,15 +68,15 @@ fn serve(listener: &TcpListener, line: impl AsFd) -> Result<Served> {
 #[derive(Default)]
 struct Server {
     clients: Vec<Client>,
-    /// Of those that are gone.
+    /// The counts of clients that are gone.
     served: Served,
-    /// Whether there was no descriptor for one more client. Then those who
-    /// connect wait in the queue of the listener.
+    /// Whether there was no descriptor for another client. Then new clients
+    /// wait in the queue of the listener.
     is_full: bool,
 }
 
-/// When to look for room again, if no client has left by then: descriptors
-/// and memory may be taken by others too.
+/// When to try again for room if no client has left by then: other programs may
+/// hold descriptors and memory too.
 const RETRY: Duration = Duration::from_millis(100);
 
 struct Client {
@@ -86,14 +86,13 @@ struct Client {
 }
 
 impl Server {
-    /// Waits until a client has to be attended to: false once the line is
-    /// cut.
+    /// Waits until a client needs attention: false once the line is cut.
     fn wait(
         &mut self,
         listener: &TcpListener,
         line: &impl AsFd,
     ) -> Result<bool> {
-        // Without room, a client at the door would end each wait at once.
+        // Without room, a waiting client would end each poll at once.
         let mut newcomers = PollFlags::empty();
         newcomers.set(PollFlags::IN, !self.is_full);
         let mut ends = vec![
@@ -113,18 +112,18 @@ impl Server {
         Ok(ready[0].is_empty())
     }
 
-    /// Until the next reply is due, or there may be room again; without end
+    /// Until the next reply is due, or until there may be room again; forever
     /// if there is neither.
     fn patience(&self) -> Option<Timespec> {
         let now = monotonic();
         let dues = self.clients.iter().filter_map(|one| one.connection.due());
         let retry = self.is_full.then(|| now + RETRY);
         let due = dues.chain(retry).min()?;
-        // What is due beyond the kernel's clock is never due.
+        // A time beyond the kernel's clock never comes.
         Timespec::try_from(due.saturating_sub(now)).ok()
     }
 
-    /// Accepts every client that waits, as long as there is room.
+    /// Accepts every waiting client, as long as there is room.
     fn welcome(&mut self, listener: &TcpListener) -> io::Result<()> {
         self.is_full = false;
         loop {
@@ -135,7 +134,7 @@ impl Server {
                     self.is_full = true;
                     return Ok(());
                 }
-                // It is gone before it was let in (accept(2)).
+                // It left before it was accepted (accept(2)).
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) => return Err(error),
             }
@@ -144,7 +143,7 @@ impl Server {
     }
 
     /// Does for each client what can be done now. A client that is gone, for
-    /// any reason, is no error of the server.
+    /// any reason, is not an error of the server.
     fn attend(&mut self) {
         let (served, now) = (&mut self.served, monotonic());
         self.clients.retain_mut(|client| {
@@ -167,7 +166,7 @@ impl Server {
 impl Client {
     fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        // Or the kernel keeps the end of a reply back, until its beginning is
+        // Otherwise the kernel holds back the end of a reply until its start is
         // acknowledged (tcp(7)).
         stream.set_nodelay(true)?;
         let connection = Connection::new();
@@ -181,7 +180,7 @@ impl Client {
         PollFd::new(&self.stream, flags)
     }
 
-    /// Whether it stays.
+    /// Whether the client stays.
     fn attend(&mut self, now: Duration) -> io::Result<bool> {
         let readable = PollFlags::IN | PollFlags::HUP | PollFlags::ERR;
         if self.ready.intersects(readable) && !self.read(now)? {
@@ -192,7 +191,7 @@ impl Client {
         Ok(!self.connection.is_over())
     }
 
-    /// Whether there may be more to read, some time.
+    /// Whether there may be more to read at some point.
     fn read(&mut self, now: Duration) -> io::Result<bool> {
         let mut bytes = [0; 4096];
         match self.stream.read(&mut bytes) {
@@ -204,7 +203,7 @@ impl Client {
         Ok(true)
     }
 
-    /// One piece at the most, because others wait too.
+    /// One piece at most, because others wait too.
     fn write(&mut self, now: Duration) -> io::Result<()> {
         let output = self.connection.output();
         if output.is_empty() {
@@ -219,8 +218,8 @@ impl Client {
     }
 }
 
-/// Whether this process, or the machine, has no descriptor or no memory for
-/// one more client.
+/// Whether this process or the machine has no descriptor or memory for another
+/// client.
 fn is_for_want_of_room(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     let full = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
@@ -273,7 +272,7 @@ mod tests {
         bytes
     }
 
-    /// One after the other, they would take 100 s.
+    /// In sequence, they would take 100 s.
     #[test]
     fn all_wait_at_once() {
         const DEADLINE: Duration = Duration::from_secs(60);

@@ -1,9 +1,9 @@
-//! The server in a process of its own, which `--serve` makes of a demo: for
-//! the demo itself, and for clients in another language, or such as `curl`.
+//! The server as a separate process, which `--serve` makes of a demo: for the
+//! demo itself, and for clients in another language, or `curl`.
 //!
-//! It prints its address in one line, and serves until its stdin is closed.
-//! Then it prints what it has served, as JSON in another line. If the parent
-//! is killed, the kernel closes that stdin: so no server outlives its demo.
+//! It prints its address on one line, and serves until its stdin is closed.
+//! Then it prints what it served, as JSON on another line. If the parent is
+//! killed, the kernel closes that stdin: so no server outlives its demo.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, stdin},
@@ -19,11 +19,11 @@ use super::{
 };
 use crate::demo::print;
 
-/// What `--serve` does.
+/// Implements `--serve`.
 ///
 /// # Errors
 ///
-/// Fails if no port can be had, or as [`serve`].
+/// Fails if no port is available, or as [`serve`].
 pub fn serve_until_stdin_is_closed() -> Result<()> {
     let listener = listen()?;
     print(format_args!("http://{}\n", listener.local_addr()?))?;
@@ -41,16 +41,16 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// Waits until the child listens. Its stdin and stdout are pipes.
+    /// Waits until the child listens. Its stdin and stdout must be pipes.
     pub(in super::super) fn meet(child: Child) -> Result<Self> {
         let mut child = KilledOnDrop(child);
         let stdout = child.0.stdout.take();
-        let mut stdout = BufReader::new(stdout.context("stdout is no pipe")?);
+        let mut stdout = BufReader::new(stdout.context("no stdout pipe")?);
         let mut line = String::new();
-        stdout.read_line(&mut line).context("the server says nothing")?;
+        stdout.read_line(&mut line).context("cannot read from the server")?;
         let address = line.trim_end().strip_prefix("http://");
         let address = address.and_then(|address| address.parse().ok());
-        let address = address.context("the server says no address")?;
+        let address = address.context("the server reports no address")?;
         let closed = ClosedPort::new()?;
         Ok(ServerProcess { child, stdout, address, closed })
     }
@@ -60,7 +60,7 @@ impl ServerProcess {
         Ports { open: self.address.port(), closed: self.closed.number }
     }
 
-    /// Ends the server and reaps it: what it has served.
+    /// Stops the server, reaps it, and returns what it served.
     ///
     /// # Errors
     ///
@@ -70,9 +70,9 @@ impl ServerProcess {
         drop(child.stdin.take());
         let mut said = String::new();
         self.stdout.read_to_string(&mut said)?;
-        let status = child.wait().context("the server cannot be reaped")?;
+        let status = child.wait().context("cannot reap the server")?;
         ensure!(status.success(), "the server failed: {status}");
-        serde_json::from_str(&said).context("the server has told no figures")
+        serde_json::from_str(&said).context("the server reports no figures")
     }
 }
 
@@ -95,7 +95,7 @@ mod tests {
 
     use super::*;
 
-    /// A server as a shell would play it.
+    /// A shell script in the role of the server.
     fn play(script: &str) -> Result<ServerProcess> {
         let mut shell = Command::new("sh");
         shell.args(["-c", script]).stdin(Stdio::piped());
@@ -117,10 +117,10 @@ mod tests {
     #[test]
     fn a_server_that_failed_or_was_killed_is_an_error() {
         for (script, reason) in [
-            ("exit 1", "says no address"),
+            ("exit 1", "reports no address"),
             ("echo http://127.0.0.1:7; exit 3", "failed: exit status: 3"),
             ("echo http://127.0.0.1:7; kill -9 $$", "failed: signal: 9"),
-            ("echo http://127.0.0.1:7", "told no figures"),
+            ("echo http://127.0.0.1:7", "reports no figures"),
         ] {
             let error = play(script).and_then(ServerProcess::end).unwrap_err();
             assert!(error.to_string().contains(reason), "{error}");

@@ -25,20 +25,20 @@ enum Event {
     Named { name: String, tags: Vec<String>, parent: Option<u64> },
 }
 
-/// Its order, and so its frame, is the same each time.
+/// Its order, and so its frame, is always the same.
 type Map = HashMap<u32, u64, BuildHasherDefault<DefaultHasher>>;
 
-/// What a map makes room for on its word: 1 MiB of entries (serde's
-/// `size_hint::cautious`), in a table with seven entries to eight places at
-/// most, whose number is a power of two.
+/// How much a map allocates for its announced length: 1 MiB of entries (serde's
+/// `size_hint::cautious`), in a table of which at most seven places in eight
+/// are used, and whose size is a power of two.
 const MAP_AT_ONCE: usize = 3 << 20;
 
-/// A frame, and what its type is like.
+/// A frame, and the properties of its type.
 struct Sample {
     frame: Vec<u8>,
     decode: fn(&[u8]) -> Result<(), Corrupt>,
     receive: fn(&[u8]) -> Result<(), RecvError>,
-    /// What one byte can make room for: an element at each level of nesting.
+    /// How much one byte can allocate: an element at each level of nesting.
     bytes_per_byte: usize,
     bytes_at_once: usize,
 }
@@ -69,7 +69,7 @@ fn framed(message: &impl Serialize) -> Vec<u8> {
     frame
 }
 
-/// The frame of a payload that need not be a message.
+/// A frame around any payload, which need not be a message.
 fn sealed(payload: &[u8]) -> Vec<u8> {
     let mut frame = [&[0; HEADER], payload].concat();
     seal(&mut frame);
@@ -106,7 +106,7 @@ fn samples() -> Vec<Sample> {
     ]
 }
 
-/// Its payload is a little more than 64 KiB.
+/// A sample with a payload of a little more than 64 KiB.
 fn large() -> Sample {
     let mut input = Input::new(1, 0);
     let numbers: Vec<u64> =
@@ -116,7 +116,7 @@ fn large() -> Sample {
     large
 }
 
-/// As Python has it: `zlib.crc32(b"\5\0\0\0" + payload)`.
+/// As in Python: `zlib.crc32(b"\5\0\0\0" + payload)`.
 #[test]
 fn the_format_is_as_written() {
     let payload = [2, b'a', b'b', 0xac, 0x02];
@@ -183,13 +183,13 @@ fn reads_no_further_than_the_frame() {
 #[test]
 fn refuses_what_is_no_message() {
     for (frame, reason) in [
-        (vec![255; HEADER], "4294967295 bytes was announced"),
-        (vec![1, 0, 0, 4, 0, 0, 0, 0], "67108865 bytes was announced"),
-        (sealed(&[1, 1]), "1 bytes too many"),
-        (sealed(&[200]), "could not be decoded"),
-        (sealed(&[]), "could not be decoded"),
-        ([sealed(&[1]), vec![0]].concat(), "1 bytes too many"),
-        (vec![0; HEADER], "0x00000000 was announced"),
+        (vec![255; HEADER], "announces 4294967295 bytes"),
+        (vec![1, 0, 0, 4, 0, 0, 0, 0], "announces 67108865 bytes"),
+        (sealed(&[1, 1]), "1 trailing bytes"),
+        (sealed(&[200]), "cannot decode a frame"),
+        (sealed(&[]), "cannot decode a frame"),
+        ([sealed(&[1]), vec![0]].concat(), "1 trailing bytes"),
+        (vec![0; HEADER], "announces the checksum 0x00000000"),
     ] {
         let error = decode::<u16>(&frame).unwrap_err().to_string();
         assert!(error.contains(reason), "{frame:?}: {error}");
@@ -209,7 +209,7 @@ fn refuses_to_send_what_would_be_refused() {
     assert_eq!(frame, framed(&7_u8), "what failed leaves nothing behind");
 }
 
-/// A sequence that does not know its length: `postcard` must.
+/// A sequence of unknown length, which `postcard` needs to know.
 struct Endless;
 
 impl Serialize for Endless {
@@ -230,7 +230,8 @@ fn memory_is_had_only_as_bytes_come() {
             received,
             Err(RecvError::Corrupt(Corrupt::Cut { .. }))
         ));
-        // Room doubles when it is full, and old and new live at once.
+        // The buffer doubles when it is full, and the old and the new one live
+        // at once.
         assert!(peak <= 3 * (LEAST_ROOM + came), "{peak} bytes for {came}");
     }
 }
@@ -256,7 +257,7 @@ fn refuses_within<T: DeserializeOwned>(most: usize, frame: &[u8]) {
     assert!(peak <= most, "{peak} bytes for {}", type_name::<T>());
 }
 
-/// What became of mutated frames.
+/// The outcomes of mutated frames.
 #[derive(Debug, Default)]
 struct Fates {
     misframed: u64,
@@ -266,7 +267,7 @@ struct Fates {
     peak: usize,
 }
 
-/// With `--nocapture` it says how many it did in what time.
+/// With `--nocapture` it prints the counts and the time.
 #[test]
 fn ten_million_mutated_frames_are_refused_or_decoded() {
     let (samples, start) = (samples(), Instant::now());
@@ -284,7 +285,7 @@ fn ten_million_mutated_frames_are_refused_or_decoded() {
         assert!(!is_message || is_repaired || is_whole(), "{frame:?}");
     }
     println!("{fates:?} in {:?}", start.elapsed());
-    // All ways are taken often, so that the test tests what it says.
+    // All outcomes are frequent, so the test covers what it claims to.
     let all = MUTATED_FRAMES / 20;
     assert!(fates.misframed > all && fates.checksum > all);
     assert!(fates.undecodable > all && fates.decoded > all);
@@ -308,14 +309,14 @@ fn mutate(frame: &mut Vec<u8>, other: &Sample, input: &mut Input) {
         1 => frame[place] = byte,
         2 => frame.insert(place, byte),
         3 => drop(frame.drain(place..place + 1 + below(last + 1 - place))),
-        // Where a number is, a large one: often a length in the payload.
+        // Replaces a number with a large one: often a length in the payload.
         4 => {
             let digits = 1 + below(10);
             let end = frame.len().min(place + 1);
             let number = [vec![byte | 128; digits], vec![1]].concat();
             drop(frame.splice(place..end, number));
         }
-        // The header's length.
+        // The length in the header.
         5 => frame[below(4).min(last)] = byte,
         6 => {
             frame.truncate(place);
@@ -325,8 +326,8 @@ fn mutate(frame: &mut Vec<u8>, other: &Sample, input: &mut Input) {
     }
 }
 
-/// Half of the frames get a header that is right, so that `postcard` comes to
-/// see them, and some of the others one in which only the length is.
+/// Half of the frames get a correct header, so that `postcard` sees them, and
+/// some of the others get one in which only the length is correct.
 fn repair(frame: &mut [u8], input: &mut Input) -> bool {
     let kind = input.below(8);
     if frame.len() < HEADER || kind < 2 {
@@ -340,11 +341,11 @@ fn repair(frame: &mut [u8], input: &mut Input) -> bool {
 }
 
 impl Fates {
-    /// Decodes a frame within bounds; whether it was a message.
+    /// Decodes a frame within bounds, and returns whether it was a message.
     fn meet(&mut self, sample: &Sample, frame: &[u8]) -> bool {
         let (peak, decoded) = heap::peak(|| (sample.decode)(frame));
-        // Room that doubles is three times what came at most, old and new
-        // (2.84 was seen), and at least for eight elements.
+        // A doubling buffer takes at most three times what arrived, with the
+        // old one (2.84 was seen), and has room for eight elements at least.
         let most = 3 * sample.bytes_per_byte * (frame.len() + 8);
         assert!(peak <= most + sample.bytes_at_once, "{peak}: {frame:?}");
         self.peak = self.peak.max(peak);
@@ -359,7 +360,7 @@ impl Fates {
     }
 }
 
-/// One byte at a time, and a signal now and then.
+/// Reads or writes one byte at a time, with a signal now and then.
 struct Halting<S> {
     stream: S,
     input: Input,
@@ -408,7 +409,7 @@ fn halting_streams_lose_nothing() {
     arrives_whole(reader, Halting::new(writer, 8));
 }
 
-/// Thousands of messages, of no bytes to many.
+/// Sends thousands of messages, from empty to long.
 fn arrives_whole(mut reader: impl Read, mut writer: impl Write + Send) {
     let messages = || {
         let mut input = Input::new(1, 9);
@@ -417,7 +418,7 @@ fn arrives_whole(mut reader: impl Read, mut writer: impl Write + Send) {
             vec![number as u8; input.below(most) as usize]
         })
     };
-    // Moved into, or a failure would leave the writer waiting.
+    // A `move` closure, or a failure would leave the writer waiting.
     thread::scope(move |scope| {
         scope.spawn(move || {
             let mut frame = Vec::new();

@@ -1,5 +1,5 @@
-//! Claims on the programs' text. Their evidence is counted in the sources, as
-//! they were when this program was built, and needs no run.
+//! Claims about the programs' text. Their evidence is counted in the sources as
+//! of the build, and needs no run.
 
 use crate::claims::{
     claim::{Claim, Group, NOTICED, Place},
@@ -24,23 +24,23 @@ pub fn group() -> Group {
             cpython: processes_have_the_interface_in_python(),
         },
     ];
-    Group { title: "The code", claims }
+    Group { title: "Code", claims }
 }
 
-/// Much alike is what has more in common than not.
+/// Texts are alike if they have more in common than not.
 const ALIKE: f64 = 0.5;
 
-/// Where both are written as one text, it is much alike if nine lines of ten
-/// need not know which of both they are about.
+/// If both are written as one text, they are alike if nine lines of ten do not
+/// depend on which of both they serve.
 const AS_ONE: f64 = 0.9;
 
-/// How many times what threads take processes take of it.
+/// What processes need, relative to threads.
 pub const fn effort(effort: Effort, with_kits: bool) -> Quantity {
     Quantity::Count(Count::Effort { effort, with_kits })
 }
 
-/// It takes only one of them to make code hard. What others wrote is theirs to
-/// maintain, so a kit is not held against the programs; but in Rust somebody
+/// One kind of effort is enough to make code hard. Others' code is theirs to
+/// maintain, so a kit does not count against the programs; but in Rust somebody
 /// has to write it.
 fn processes_are_straightforward() -> Rule {
     let efforts = |with_kits| Effort::ALL.map(|one| effort(one, with_kits));
@@ -49,14 +49,14 @@ fn processes_are_straightforward() -> Rule {
     let [a, b, c, d, e] = efforts(false).map(|one| (one, Form::Times));
     let [f, g, h, i, j] = efforts(true).map(|one| (one, Form::Times));
     show(
-        "lines {}, functions {}, fallible calls {}, unsafe blocks {}, \
-         concepts {}; with the kits {}, {}, {}, {}, {}",
+        "relative to threads: lines {}, functions {}, fallible calls {}, \
+         unsafe blocks {}, concepts {}; with the kits {}, {}, {}, {}, {}",
         [a, b, c, d, e, f, g, h, i, j],
     )
     .by([
         are_more(false).refutes(),
         are_more(true).rewords(
-            "on top of a kit: what std has for threads, it makes up for",
+            "on top of a kit, which provides what std has for threads",
         ),
         else_().holds(),
     ])
@@ -65,17 +65,17 @@ fn processes_are_straightforward() -> Rule {
 pub const SCRIPT_LINES: Quantity = Quantity::Count(Count::ScriptLines);
 pub const CARE: Quantity = Quantity::Count(Count::NamesToKnow);
 
-/// No line is held in favour of processes: all that are apart count as if they
-/// were theirs.
+/// To be strict, all lines specific to a model count as if they were for
+/// processes.
 fn processes_are_straightforward_in_python() -> Rule {
     show(
-        "lines at most {}, {} to know",
+        "at most {} the lines, {} to know",
         [(SCRIPT_LINES, Form::Times), (CARE, Form::Of("name"))],
     )
     .by([
         exceeds(SCRIPT_LINES, NOTICED).refutes(),
         some(CARE)
-            .rewords("with care for how they start, end, and come by memory"),
+            .rewords("with care for how they start, exit and obtain memory"),
         else_().holds(),
     ])
 }
@@ -85,7 +85,8 @@ pub const OF_KIT: Quantity = Quantity::Count(Count::NamesOf("process_kit::"));
 pub const OF_STD: Quantity = Quantity::Count(Count::NamesOf("std::process::"));
 pub const MORE_OF_KIT: Quantity = Quantity::Count(Count::MoreNamesOfKit);
 
-/// Siblings do the same work, so where their lines differ, the interfaces do.
+/// Siblings do the same work, so where their lines differ, the interfaces
+/// differ.
 fn processes_have_the_interface() -> Rule {
     show(
         "{} of lines in common; {} names from a kit, {} from std",
@@ -97,14 +98,14 @@ fn processes_have_the_interface() -> Rule {
     )
     .by([
         at_most(IN_COMMON, ALIKE).refutes(),
-        some(MORE_OF_KIT).rewords("not in std: a kit has it"),
+        some(MORE_OF_KIT).rewords("not in std, but in a kit"),
         else_().holds(),
     ])
 }
 
 pub const SHARED_LINES: Quantity = Quantity::Count(Count::SharedLines);
 
-/// One text is for both, so where a line is not, the interfaces differ.
+/// One text serves both, so where a line does not, the interfaces differ.
 fn processes_have_the_interface_in_python() -> Rule {
     show("{} of lines serve both", [(SHARED_LINES, Form::In("share"))])
         .by([exceeds(SHARED_LINES, AS_ONE).holds(), else_().refutes()])

@@ -1,10 +1,10 @@
-//! Claims on the use of cores, and on the lock that CPython holds while it
-//! interprets (the GIL). Where threads run side by side there is no such
-//! lock, and what is said of it is void. All of them rest on one scenario.
+//! Claims about the use of cores, and about the lock that CPython holds while
+//! it interprets (the GIL). Where threads run in parallel there is no such
+//! lock, and claims about it do not apply. All of them rest on one scenario.
 //!
-//! CPython does that scenario's work twice, after loading: in pure Python,
-//! which needs the GIL, and in native code, which gives it away. What is said
-//! of the GIL is judged by the former, unless it is said of the latter.
+//! After loading, CPython does that scenario's work twice: in pure Python,
+//! which needs the GIL, and in native code, which releases it. Claims about the
+//! GIL are judged by the former, unless they are about the latter.
 
 use common::outcome::Model::{self, Processes, Threads};
 
@@ -79,28 +79,28 @@ pub fn group() -> Group {
     Group { title: "Cores, and the GIL", claims }
 }
 
-/// "Every core": with a quarter of the speed missing, one core of four might
-/// as well not be there.
+/// "Every core": with a quarter of the speed missing, one core of four might as
+/// well be absent.
 const EVERY: f64 = 0.75;
 
-/// "At once": a lock that lets one work at a time leaves a speed-up of one,
-/// and two cores without a lock give two. This lies halfway, and so "a
-/// little" help ends here as well.
+/// "At once": a lock that admits one worker at a time leaves a speed-up of one,
+/// and two cores without a lock give two. This is halfway, so "a little" help
+/// ends here too.
 const SEVERAL: f64 = 1.5;
 
-/// "A must": without them there are two thirds of the speed, or less.
+/// "A must": without them, two thirds of the speed or less remain.
 const MUST: f64 = 1.5;
 
-/// "Further": what nobody would choose by is not further.
+/// "Further": less than anybody would choose by is not further.
 const FURTHER: f64 = 1.25;
 
-/// "Full": of what a tenth is missing, that is not said.
+/// "Full": not with a tenth missing.
 const FULL: f64 = 0.9;
 
-/// "A little": less than a tenth is hard to tell from no help at all.
+/// "A little": less than a tenth is hard to distinguish from no help at all.
 const LITTLE: f64 = 1.1;
 
-/// Work, and how it is named before a figure.
+/// A kind of work, with the texts of its figures.
 struct Work {
     parts: &'static [&'static str],
     threads: &'static str,
@@ -110,23 +110,23 @@ struct Work {
 
 const WHOLE: Work = Work {
     parts: &[],
-    threads: "threads {}",
-    processes: "processes {} of {}",
-    both: "threads {}, processes {}",
+    threads: "speed-up: threads {}",
+    processes: "speed-up: processes {} of at most {}",
+    both: "speed-up: threads {}, processes {}",
 };
 
 const PURE: Work = Work {
     parts: &["work.pure"],
-    threads: "pure: threads {}",
-    processes: "pure: processes {} of {}",
-    both: "pure: threads {}, processes {}",
+    threads: "speed-up in pure Python: threads {}",
+    processes: "speed-up in pure Python: processes {} of at most {}",
+    both: "speed-up in pure Python: threads {}, processes {}",
 };
 
 const NATIVE: Work = Work {
     parts: &["work.native"],
-    threads: "native: threads {}",
-    processes: "native: processes {} of {}",
-    both: "native: threads {}, processes {}",
+    threads: "speed-up in native code: threads {}",
+    processes: "speed-up in native code: processes {} of at most {}",
+    both: "speed-up in native code: threads {}, processes {}",
 };
 
 impl Work {
@@ -139,17 +139,17 @@ impl Work {
     }
 }
 
-/// How many of a side work at once, threads first. It is told apart by the
-/// other side: if processes do no better, then it is not for being threads
-/// that threads take turns.
+/// How many workers of a side run at once, threads first. The other side is the
+/// control: if processes do no better, threads do not take turns because they
+/// are threads.
 struct AtOnce(Quantity, Quantity);
 
-/// By the time that the kernel says was used, not by what workers say: one
-/// that waits for a lock believes to be at work.
+/// By CPU time from the kernel, not by what workers report: one that waits for
+/// a lock believes it is working.
 const BUSY: AtOnce =
     AtOnce(Quantity::BusyCores(Threads), Quantity::BusyCores(Processes));
 
-/// The same of pure Python.
+/// The same for pure Python.
 const BUSY_IN_PYTHON: AtOnce = AtOnce(
     Quantity::Ratio(threads(MATRIX, "cpu.pure"), threads(MATRIX, "work.pure")),
     Quantity::Ratio(
@@ -161,13 +161,13 @@ const BUSY_IN_PYTHON: AtOnce = AtOnce(
 /// How many times as fast as threads processes are, with all workers.
 pub const GAIN: Quantity = by_processes(MATRIX, "databases");
 
-/// The same of pure Python.
+/// The same for pure Python.
 pub const GAIN_IN_PYTHON: Quantity = Quantity::Ratio(
     threads(MATRIX, "work.pure"),
     processes(MATRIX, "work.pure"),
 );
 
-/// Said where not even processes work at once.
+/// The reason if not even processes run at once.
 const NEITHER: &str = "matrix: not even processes scale";
 
 impl AtOnce {
@@ -179,30 +179,30 @@ impl AtOnce {
         all([at_most(self.0, SEVERAL), exceeds(self.1, SEVERAL)])
     }
 
-    /// Neither side does.
+    /// Neither side runs at once.
     fn is_neither(&self) -> Case {
         all([at_most(self.0, SEVERAL), at_most(self.1, SEVERAL)])
             .tells_nothing(NEITHER)
     }
 }
 
-/// One at a time is all that one worker can do, or one core.
+/// One worker or one core can only do one thing at a time.
 fn too_few() -> Case {
     at_most(Quantity::Setting(Setting::UsableCores), 1.0)
         .tells_nothing("matrix: needs two workers and two cores")
 }
 
-/// What follows if threads scale, whatever is said of a lock.
+/// The consequence if threads scale, whatever is said about a lock.
 type Void = fn(When) -> Case;
 
-/// Confirmed by a share of the most that there can be; refuted by less. A core
-/// for which there is no job is not held against anyone.
+/// Confirmed by a high share of the greatest possible speed-up, otherwise
+/// refuted. A core without a job is not counted.
 fn processes_use_every_core(work: &Work) -> Rule {
     let share = Quantity::Efficiency(Processes, work.parts);
     of_at_most(work).by([
         too_few(),
         some(Quantity::Setting(Setting::IdleCores))
-            .tells_nothing("matrix: with fewer workers, cores stay idle"),
+            .tells_nothing("matrix: fewer workers than cores, so some idle"),
         exceeds(share, EVERY).holds(),
         else_().refutes(),
     ])
@@ -224,10 +224,10 @@ fn judged_by(at_once: AtOnce, shown: Shown, void: Void) -> Rule {
         .or(NEITHER)
 }
 
-/// Confirmed if threads take turns, or processes are far ahead all the same.
+/// Confirmed if threads take turns, or if processes are far ahead anyway.
 fn processes_are_a_must() -> Rule {
     let at_once = WHOLE.at_once();
-    show("processes {} as fast", [(GAIN, Form::Times)]).by([
+    show("processes {} as fast as threads", [(GAIN, Form::Times)]).by([
         too_few(),
         at_once.is_neither(),
         at_once.take_turns().holds(),
@@ -236,11 +236,11 @@ fn processes_are_a_must() -> Rule {
     ])
 }
 
-/// What is native need not be a process.
+/// Native code does not need a process.
 fn processes_are_a_must_in_python() -> Rule {
     let (pure, native) = (PURE.at_once(), NATIVE.at_once());
     show(
-        "pure: threads {}, processes {} as fast",
+        "pure Python: speed-up of threads {}, processes {} as fast as threads",
         [(PURE.speed_up(Threads), Form::Times), (GAIN_IN_PYTHON, Form::Times)],
     )
     .by([
@@ -250,12 +250,12 @@ fn processes_are_a_must_in_python() -> Rule {
         native.take_turns().holds(),
         native
             .scale()
-            .rewords("for pure Python: native code scales in threads as well"),
+            .rewords("only for pure Python: native code scales in threads too"),
     ])
     .or(NEITHER)
 }
 
-/// Refuted if threads take turns at native code, where processes do not.
+/// Refuted if threads take turns at native code where processes do not.
 fn native_code_scales(work: &Work, scales: Void) -> Rule {
     let at_once = work.at_once();
     show(work.threads, [(work.speed_up(Threads), Form::Times)])
@@ -269,12 +269,12 @@ fn native_code_scales(work: &Work, scales: Void) -> Rule {
 
 fn one_thing_at_a_time(at_once: &AtOnce, void: Void) -> Rule {
     let AtOnce(threads, processes) = *at_once;
-    let shown = show("threads use {} cores", [(threads, Form::Number)]);
+    let shown = show("threads keep {} cores busy", [(threads, Form::Number)]);
     judged_by(AtOnce(threads, processes), shown, void)
 }
 
-/// Confirmed if threads take turns; refuted if they scale and processes are
-/// not further.
+/// Confirmed if threads take turns; refuted if they scale and processes do not
+/// get further.
 fn threads_help_a_little() -> Rule {
     let at_once = WHOLE.at_once();
     show(
@@ -289,29 +289,29 @@ fn threads_help_a_little() -> Rule {
         at_once.is_neither(),
         at_once.take_turns().holds(),
         exceeds(GAIN, FURTHER)
-            .rewords("threads help more than a little, and processes further"),
+            .rewords("threads help more than a little, processes even more"),
         else_().refutes(),
     ])
 }
 
-/// By what takes waiting, which is loading, and what follows upon it.
+/// By the work that includes waiting (loading), and by what follows it.
 fn threads_help_a_little_in_python() -> Rule {
     let at = |model| Quantity::SpeedUp(model, &["work.load", "work.pure"]);
     show(
-        "load and pure: threads {}, processes {}",
+        "speed-up of loading and pure Python: threads {}, processes {}",
         [(at(Threads), Form::Times), (at(Processes), Form::Times)],
     )
     .by([
         too_few(),
         exceeds(at(Threads), SEVERAL).refutes(),
         exceeds(at(Threads), LITTLE).holds(),
-        else_().rewords("not even a little: there is hardly a wait to overlap"),
+        else_().rewords("not even a little: there is little wait to overlap"),
     ])
 }
 
-/// Six jobs cannot have a core each where there are fewer: that is a fact,
-/// which no figure can change. Otherwise confirmed or refuted by the share of
-/// the most that there can be.
+/// Six jobs cannot have a core each if there are fewer: no figure can change
+/// that. Otherwise confirmed or refuted by the share of the greatest possible
+/// speed-up.
 fn each_at_full_efficiency(work: &Work) -> Rule {
     let share = Quantity::Efficiency(Processes, work.parts);
     let setting = Quantity::Setting;
@@ -324,10 +324,10 @@ fn each_at_full_efficiency(work: &Work) -> Rule {
     );
     of_at_most(work).by([
         some(setting(Setting::JobsWithoutCore))
-            .rewords("as far as there are cores: no more can run at once")
+            .rewords("only up to the number of cores: no more run at once")
             .showing(crowded),
         some(setting(Setting::JobsWithoutWorker))
-            .tells_nothing("matrix: with fewer workers, cores stay idle"),
+            .tells_nothing("matrix: fewer workers than jobs, so some wait"),
         exceeds(share, FULL).holds(),
         else_().refutes(),
     ])

@@ -1,4 +1,4 @@
-//! Claims on what messages, starts and system calls take.
+//! Claims about the cost of messages, starts and system calls.
 
 use crate::{
     claims::{
@@ -19,13 +19,15 @@ pub fn group() -> Group {
             statement: "messages cost processes more",
             place: Place::new("ipc", "src/main.rs", "spawn_and_join"),
             rust: messages_cost_more(
-                "64 B: ring {}, pipe/queue {}, socket/queue {}; \
-                 1 MiB: ring {}, pipe/queue {}, socket/queue {}",
+                "relative to threads, 64 B: ring {}, pipe/queue {}, \
+                 socket/queue {}; 1 MiB: ring {}, pipe/queue {}, \
+                 socket/queue {}",
                 MESSAGES,
             ),
             cpython: messages_cost_more(
-                "64 B: Queue {}, SimpleQueue {}, pipe {}, shared memory {}; \
-                 64 KiB: Queue {}, SimpleQueue {}, pipe {}, shared memory {}",
+                "relative to threads, 64 B: Queue {}, SimpleQueue {}, pipe {}, \
+                 shared memory {}; 64 KiB: Queue {}, SimpleQueue {}, pipe {}, \
+                 shared memory {}",
                 MESSAGES_IN_PYTHON,
             ),
         },
@@ -34,14 +36,14 @@ pub fn group() -> Group {
             statement: "a process is a bit slower to spawn",
             place: Place::new("worker-cost", "src/anew.rs", "start"),
             rust: processes_spawn_slower(
-                "anew {}, bare {}, fork {}",
+                "relative to a thread: spawned anew {}, bare {}, forked {}",
                 [START, start("finish.bare"), FORK],
-                "more than a bit: over twice as slow, by the usual way",
+                "more than a bit: over twice as slow, the usual way",
             ),
             cpython: processes_spawn_slower(
-                "fork {}, spawn {}, forkserver {}",
+                "relative to a thread: fork {}, spawn {}, forkserver {}",
                 [FORK, START, start("finish.served")],
-                "more than a bit: over twice as slow, even by fork",
+                "more than a bit: over twice as slow, even with fork",
             ),
         },
         Claim {
@@ -52,25 +54,26 @@ pub fn group() -> Group {
             cpython: sharing_costs_speed(),
         },
     ];
-    Group { title: "What it costs", claims }
+    Group { title: "Costs", claims }
 }
 
-/// "A bit slower" ends where it takes twice as long.
+/// "A bit slower" ends at twice as slow.
 const A_BIT: f64 = 2.0;
 
-/// "Speed" is lost where processes gain a quarter more by all workers: less
-/// may be the luck of the best of eleven operations.
+/// "Speed" is lost if all workers give processes a quarter more gain: less
+/// could be the luck of the best of eleven operations.
 const LOST: f64 = 1.25;
 
-/// What processes pay over what threads pay: a pipe against a queue, say.
+/// The cost for processes over the cost for threads, of different mechanisms: a
+/// pipe against a queue, for example.
 const fn against(of: &'static str, other: &'static str) -> Quantity {
     Quantity::Ratio(processes("ipc", of), threads("ipc", other))
 }
 
-/// The ring is on both sides, and its ends spin, so that the time of a trip is
-/// CPU time. What only processes have is held against the one queue of threads
-/// that waits as it does, asleep; and by CPU time, because the time of such a
-/// trip tells only on which core the kernel wakes the other.
+/// Both sides have the ring, and its ends spin, so the time of a round trip is
+/// CPU time. What only processes have is compared with the one queue of threads
+/// that also sleeps while it waits, by CPU time: the time of such a round trip
+/// only shows on which core the kernel wakes the other end.
 pub const MESSAGES: [Quantity; 6] = [
     by_processes("ipc", "trip-64.ring.spin"),
     against("stream-64-cpu.pipe.block", "stream-64-cpu.condvar.block"),
@@ -86,8 +89,8 @@ pub const MESSAGES: [Quantity; 6] = [
     ),
 ];
 
-/// All of them sleep, so that only CPU time tells. Both sides have the queues;
-/// what only processes have is held against the quicker one of threads.
+/// All of them sleep, so only CPU time counts. Both sides have the queues; what
+/// only processes have is compared with the faster one of threads.
 pub const MESSAGES_IN_PYTHON: [Quantity; 8] = [
     by_processes("ipc", "stream-64-cpu.queue.block"),
     by_processes("ipc", "stream-64-cpu.simple-queue.block"),
@@ -108,25 +111,24 @@ pub const MESSAGES_IN_PYTHON: [Quantity; 8] = [
     ),
 ];
 
-/// How many times as long as with a thread it takes until a process that is
-/// started in this way has done an empty job, and is gone.
+/// The time to start a process this way, run an empty job and exit, relative to
+/// a thread.
 const fn start(way: &'static str) -> Quantity {
     by_processes("worker-cost", way)
 }
 
-/// By the way that the standard library has; in Python it starts an
-/// interpreter.
+/// The standard library's way; in Python it starts an interpreter.
 pub const START: Quantity = start("finish.anew");
 
-/// By fork from a small parent, which was the usual way of Python for long.
+/// With fork from a small parent, which was Python's default for a long time.
 pub const FORK: Quantity = start("finish.borrowed");
 
 const fn gain(id: &'static str) -> Quantity {
     by_processes("address-space", id)
 }
 
-/// All that each run does: how many times more processes gain than threads by
-/// all workers over one.
+/// All operations of a run: how much more processes gain than threads from all
+/// workers over one.
 pub const OPERATIONS: [(&str, Quantity); 11] = [
     ("map 64 KiB", gain("map-65536.speed-up")),
     ("map 1 MiB", gain("map-1048576.speed-up")),
@@ -141,9 +143,8 @@ pub const OPERATIONS: [(&str, Quantity); 11] = [
     ("files", gain("files.speed-up")),
 ];
 
-/// Confirmed if each mechanism costs noticeably more, refuted if none does. If
-/// some mechanism surely does, and some surely does not, it matters no more
-/// what the noisy ones do.
+/// Confirmed if every mechanism costs noticeably more, refuted if none does. If
+/// some clearly do and some clearly do not, the noisy ones no longer matter.
 fn messages_cost_more<const N: usize>(
     text: &'static str,
     mechanisms: [Quantity; N],
@@ -153,15 +154,15 @@ fn messages_cost_more<const N: usize>(
     let some_are_not = any(costlier.clone().map(not));
     show(text, mechanisms.map(|one| (one, Form::Times))).by([
         all([some_are.clone(), some_are_not])
-            .rewords("by mechanism and size: some cost processes no more"),
+            .rewords("depends on mechanism and size: some cost no more"),
         some_are.holds(),
         else_().refutes(),
     ])
 }
 
-/// Confirmed by what takes clearly longer, but not twice as long; refuted by
-/// what does not. Judged is the first of these ways; pools are left out, for
-/// there nothing is spawned.
+/// Confirmed by a clearly longer time, but less than twice as long; refuted if
+/// it is not clearly longer. The first way is judged; pools are left out,
+/// because they spawn nothing.
 fn processes_spawn_slower(
     text: &'static str,
     [judged, second, third]: [Quantity; 3],
@@ -179,11 +180,11 @@ fn processes_spawn_slower(
 }
 
 /// One operation is enough to confirm it, and the clearest is named. It is
-/// refuted only if not one of them is too noisy.
+/// refuted only if none is too noisy.
 fn sharing_costs_speed() -> Rule {
     let shows_it = OPERATIONS.map(|(_, gain)| exceeds(gain, LOST));
     let shown = Shown {
-        text: "processes gain most by {}",
+        text: "largest gain of processes: {}",
         gaps: vec![Gap::Highest(OPERATIONS.into())],
     };
     shown.by([any(shows_it).holds(), else_().refutes()])

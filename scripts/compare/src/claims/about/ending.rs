@@ -1,6 +1,6 @@
-//! Claims on killing and dying. What became of whom is a fact and no sample:
-//! the slices are not estimated from, and all of them count. Only what was
-//! tried says anything.
+//! Claims about killing and dying. What happened to workers is a fact, not a
+//! sample: nothing is estimated, and all slices count. Only what was tried says
+//! anything.
 
 use common::outcome::Model::{self, Processes, Threads};
 
@@ -34,7 +34,7 @@ pub fn group() -> Group {
             cpython: a_crash_spares_the_others(),
         },
     ];
-    Group { title: "Killing and dying", claims }
+    Group { title: "Killing and crashing", claims }
 }
 
 const KILL: &str = "kill-workers";
@@ -48,14 +48,14 @@ const fn death(model: Model, what: Dying) -> Quantity {
 }
 
 /// Confirmed if of each kind of hang some were interrupted and some killed, in
-/// every slice; refuted by one that went on in spite of all. A kind that no
-/// interruption ended, where it was tried, is only killed. What was not tried
-/// says nothing.
+/// every slice; refuted by one that kept running whatever was tried. A kind
+/// where interruption was tried and never worked can only be killed. What was
+/// not tried says nothing.
 fn processes_can_be_interrupted() -> Rule {
     let of = |what| hang(Processes, what);
     let plain = |what| (of(what), Form::Plain);
     show(
-        "of {} kinds of hang {} interrupted, {} killed, within {}",
+        "{} kinds of hang: {} can be interrupted, {} killed, within {}",
         [
             plain(Hanging::Kinds),
             plain(Hanging::Interrupted),
@@ -66,41 +66,42 @@ fn processes_can_be_interrupted() -> Rule {
     .by([
         some(of(Hanging::GoesOn)).refutes(),
         all([none(of(Hanging::NotKilled)), some(of(Hanging::Deaf))])
-            .rewords("killed in any case, but not interrupted"),
+            .rewords("always killable, but not always interruptible"),
         all([none(of(Hanging::NotKilled)), none(of(Hanging::NotInterrupted))])
             .holds(),
     ])
-    .or("not each way was tried on each kind of hang; all are: \
+    .or("not every way was tried on every kind of hang; to try all: \
          cargo run --release -p kill-workers-processes")
 }
 
-/// Confirmed by kinds of hang that went on in spite of all, in any slice.
-/// Refuted only if each kind was seen to end, and none to go on.
+/// Confirmed by kinds of hang that kept running whatever was tried, in any
+/// slice. Refuted only if every kind was seen to stop, and none to keep
+/// running.
 fn threads_cannot_be_interrupted() -> Rule {
     let of = |what| hang(Threads, what);
     let (goes_on, ends) = (of(Hanging::GoesOn), of(Hanging::EndsAlways));
     show(
-        "{} of {} kinds of hang go on",
+        "{} of {} kinds of hang cannot be stopped",
         [(goes_on, Form::Plain), (of(Hanging::Kinds), Form::Plain)],
     )
     .by([
         all([some(goes_on), some(ends)])
-            .rewords("except where a thread itself provides for it"),
+            .rewords("unless the thread itself cooperates"),
         all([some(goes_on), none(of(Hanging::Open))]).holds(),
         all([none(goes_on), none(of(Hanging::Open))]).refutes(),
     ])
-    .or("not each kind of hang was seen to end or to go on; all are: \
-         cargo run --release -p kill-workers-threads")
+    .or("not every kind of hang was seen to stop or to keep running; \
+         to try all: cargo run --release -p kill-workers-threads")
 }
 
-/// Confirmed if nobody else ever died of any way to die, whatever the victim
-/// held; refuted by one who did. A lock that tells nobody when its holder is
-/// dead is shared by processes as well as by threads, if they share memory;
-/// then nobody gets any further.
+/// Confirmed if no other worker ever died with the victim, whatever the way to
+/// die and whatever the victim held; refuted by one that did. Processes that
+/// share memory can share a lock that tells nobody when its holder dies, just
+/// as threads can; then nobody gets any further.
 fn a_crash_spares_the_others() -> Rule {
     let of = |what| death(Processes, what);
     show(
-        "processes {} of {} ways to die, threads {}",
+        "others survive {} of {} ways to die with processes, {} with threads",
         [
             (of(Dying::Spared), Form::Plain),
             (of(Dying::Ways), Form::Plain),
@@ -112,11 +113,11 @@ fn a_crash_spares_the_others() -> Rule {
             .tells_nothing("crash: needs two workers"),
         some(of(Dying::Felled)).refutes(),
         some(of(Dying::Untried)).tells_nothing(
-            "crash: not each way to die was tried with all that may be held; \
-             all are: cargo run --release -p crash-processes",
+            "crash: not every way to die was tried with everything a worker \
+             can hold; to try all: cargo run --release -p crash-processes",
         ),
         some(of(Dying::Stalled))
-            .rewords("unless it dies with a lock that tells nobody"),
+            .rewords("unless it dies holding a lock that does not report it"),
         else_().holds(),
     ])
 }

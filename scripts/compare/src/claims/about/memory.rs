@@ -1,4 +1,4 @@
-//! Claims on memory, and on handing over what is in it.
+//! Claims about memory, and about handing over what is in it.
 
 use common::outcome::Model::{Processes, Threads};
 
@@ -61,50 +61,50 @@ pub fn group() -> Group {
     Group { title: "Memory", claims }
 }
 
-/// "Light" is what one may have a thousand of in 64 MiB, and so without
-/// counting them: 16 pages each, of the usual size.
+/// "Light" means a thousand fit into 64 MiB, so nobody needs to count them: 16
+/// pages each, of the usual size.
 const LIGHT: f64 = 65_536.0;
 
-/// What a worker holds that waits for work, without what the kernel holds for
-/// it, which of a process is more as well. It is of the largest crew: of a
-/// small one, a few pages more or less would tell.
+/// The memory of a worker that waits for work, without the kernel's share,
+/// which is also larger for a process. Of the largest crew: in a small one, a
+/// few pages more or less would matter.
 pub const IDLE: &str = "private.idle-*";
 
-/// To move a message and get another back: its words stay where they are.
+/// A round trip of a message that is moved: its words stay where they are.
 pub const MOVED: Figure = threads("ipc", "trip-1048576.condvar.block");
 
-/// The same through memory that two processes share, the fastest way they
-/// have of those that wait as [`MOVED`] does: not by spinning.
+/// The same through memory that two processes share: their fastest way among
+/// those that wait as [`MOVED`] does, without spinning.
 pub const COPIED: Figure = processes("ipc", "trip-1048576.ring.block");
 
-/// As [`MOVED`] in CPython, of a size that it fills in good time.
+/// As [`MOVED`] in CPython, of a size that it fills in reasonable time.
 const MOVED_IN_PYTHON: Figure = threads("ipc", "trip-65536.simple-queue.block");
 
 /// As [`COPIED`].
 const COPIED_IN_PYTHON: Figure =
     processes("ipc", "trip-65536.shared-memory.block");
 
-/// What the screen spends on a row of a worker's: an object of several parts.
-/// Threads move it, processes read a copy and decode it.
+/// The time the screen spends on a row from a worker: an object of several
+/// parts. Threads move it; processes read and decode a copy.
 pub const ROW: Quantity = by_processes("responsive-ui", "hand-over-row");
 
-/// Confirmed if in every slice threads see a write to a global, and processes
-/// do not: the worker that wrote it has been joined. One slice refutes it.
+/// Confirmed if in every slice threads see a write to a global and processes do
+/// not, after the worker that wrote it was joined. One slice refutes it.
 fn memory_is_separate() -> Rule {
     let unseen = Quantity::Seen(Fact::Unseen(Threads));
     let seen = Quantity::Seen(Fact::Seen(Processes));
     show(
-        "threads miss {} writes to a global, processes see {}",
+        "writes to a global: threads miss {}, processes see {}",
         [(unseen, Form::Plain), (seen, Form::Plain)],
     )
     .by([some(unseen).refutes(), some(seen).refutes(), else_().holds()])
 }
 
-/// Confirmed by a ratio that one notices, refuted by one that one does not.
+/// Confirmed by a ratio that people notice, refuted by one that they do not.
 fn processes_take_more() -> Rule {
     let ratio = by_processes("worker-cost", IDLE);
     show(
-        "idle: threads {}, processes {}, {}",
+        "per idle worker: threads {}, processes {}, {}",
         [
             (threads("worker-cost", IDLE).q(), Form::In("B")),
             (processes("worker-cost", IDLE).q(), Form::In("B")),
@@ -114,16 +114,16 @@ fn processes_take_more() -> Rule {
     .by([exceeds(ratio, NOTICED).holds(), else_().refutes()])
 }
 
-/// Confirmed by what is light, refuted by what is not.
+/// Confirmed by what is light, refuted otherwise.
 fn threads_are_light() -> Rule {
     let each = threads("worker-cost", IDLE).q();
-    show("{} private, idle", [(each, Form::In("B"))])
+    show("{} of private memory per idle thread", [(each, Form::In("B"))])
         .by([at_most(each, LIGHT).holds(), else_().refutes()])
 }
 
-/// To reach it is to see it without being sent it; what is easy about it is
-/// that it stays where it is. Confirmed by both, refuted by a write that was
-/// not seen.
+/// To reach state is to see it without being sent it; it is easy because the
+/// state stays where it is. Confirmed by both, refuted by a write that was not
+/// seen.
 fn threads_reach_state(
     text: &'static str,
     moved: Figure,
@@ -135,34 +135,31 @@ fn threads_reach_state(
     show(text, [(ratio, Form::Interval)]).by([
         some(unseen).refutes().showing(missed),
         exceeds(ratio, NOTICED).holds(),
-        else_().rewords(
-            "they do, but to processes it is copied at no greater cost",
-        ),
+        else_().rewords("they do, but copying it to a process costs no more"),
     ])
 }
 
-/// Confirmed by a row that costs noticeably more, refuted by one that does
-/// not.
+/// Confirmed by a row that costs noticeably more, otherwise refuted.
 fn objects_are_shared_less_easily() -> Rule {
     a_row().by([exceeds(ROW, NOTICED).holds(), else_().refutes()])
 }
 
-/// "Fast" is what is moved against what is encoded. (Against a share of a
-/// frame, as before, nothing was decided: a megabyte of rows takes a thread
-/// about as long as that.) Confirmed if to move a row costs noticeably less,
-/// refuted if it costs noticeably more.
+/// "Fast" compares moving with encoding. (An earlier rule compared with a share
+/// of a frame and decided nothing: a thread takes about that long for a
+/// megabyte of rows.) Confirmed if moving a row costs noticeably less, refuted
+/// if it costs noticeably more.
 fn threads_use_the_same_data() -> Rule {
     a_row().by([
         exceeds(ROW, NOTICED).holds(),
         at_most(ROW, UNNOTICED).refutes(),
-        else_().rewords("the same, but as fast where they are encoded"),
+        else_().rewords("the same data, but encoding it is just as fast"),
     ])
 }
 
 fn a_row() -> Shown {
     let row = "hand-over-row";
     show(
-        "a row: threads {}, processes {}, {}",
+        "per row: threads {}, processes {}, {}",
         [
             (threads("responsive-ui", row).q(), Form::In("s")),
             (processes("responsive-ui", row).q(), Form::In("s")),

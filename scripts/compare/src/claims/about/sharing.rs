@@ -1,14 +1,14 @@
-//! Claims on what several write to: what it takes to lose nothing, and what
-//! is lost otherwise.
+//! Claims about shared writes: what it takes to lose nothing, and what is lost
+//! otherwise.
 //!
-//! That updates *can* be lost is shown by forcing two workers into one
-//! another's way; how often they are, by letting them run. An update that was
-//! lost by either confirms it. That none was lost refutes nothing: the claims
-//! are then not measured. That the other variants lose nothing is what their
-//! programs hold against the serial reference, balance by balance.
+//! That updates *can* be lost is shown by forcing two workers into each other's
+//! way; how often they are, by letting them run. An update lost in either way
+//! confirms it. If none was lost, nothing is refuted: the claims are then not
+//! measured. That the other variants lose nothing is verified by their
+//! programs, which compare every balance with the serial reference.
 //!
-//! In CPython one script is for both sides. It names what it guards with where
-//! that is made, and takes it where it is needed: there it is counted.
+//! In CPython one script serves both sides. It names its guards where it
+//! creates them, and takes them where they are needed: the latter is counted.
 
 use common::outcome::Model::{self, Processes, Threads};
 
@@ -39,12 +39,12 @@ pub fn group() -> Group {
             rust: locks_are_chosen(
                 Text::Rust,
                 &["atomic", "partition"],
-                "locks, or atomics, or a part for each; the grain counts",
+                "locks, atomics or partitioned data; granularity matters",
             ),
             cpython: locks_are_chosen(
                 Text::Python,
                 &["partition"],
-                "locks, or a part for each; the grain counts",
+                "locks or partitioned data; granularity matters",
             ),
         },
         Claim {
@@ -69,13 +69,13 @@ pub fn group() -> Group {
             cpython: the_gil_guards_the_data_in_python(),
         },
     ];
-    Group { title: "What several write to", claims }
+    Group { title: "Shared writes", claims }
 }
 
 const SCENARIO: &str = "shared-state";
 
-/// Said where nothing was lost.
-pub const TO_SEE: &str = "nothing was lost, which proves nothing; again: \
+/// The reason when nothing was lost.
+pub const TO_SEE: &str = "no update was lost, which proves nothing; try again: \
     scripts/compare.sh --scenario shared-state";
 
 /// Whose sources are counted.
@@ -86,7 +86,7 @@ enum Text {
 }
 
 impl Text {
-    /// What a side names, or takes, in these variants to guard the ledger.
+    /// The guards of the ledger that a side names, or takes, in these variants.
     fn guards(
         self,
         model: Model,
@@ -113,12 +113,12 @@ const fn lost(model: Model, id: &'static str) -> Quantity {
     Quantity::Most(Figure { model, scenario: SCENARIO, id })
 }
 
-/// By force.
+/// When forced.
 pub const fn forced(model: Model) -> Quantity {
     lost(model, "lost-updates.forced")
 }
 
-/// By load and store apart, and nothing to guard them.
+/// With separate load and store and no guard.
 pub const fn raced(model: Model) -> Quantity {
     lost(model, "lost-updates.racy")
 }
@@ -127,17 +127,17 @@ fn can_lose(model: Model) -> When {
     any([some(forced(model)), some(raced(model))])
 }
 
-/// Of a variant that should not.
+/// By a variant that should lose none.
 pub const fn lost_by(model: Model, variant: &'static str) -> Quantity {
     Quantity::Seen(Fact::Lost(model, variant))
 }
 
 const APART: &[&str] = &["owner", "partition"];
 
-/// A lock is what can be forgotten, so little locking is none; atomics may
-/// remain, as where a worker lays down its sum. Refuted by a variant of
-/// processes that names a lock without need for one, or that lost an update.
-/// Confirmed if processes need none where nothing is shared.
+/// A lock can be forgotten, so "little locking" means none; atomics may remain,
+/// for example where a worker stores its sum. Refuted by a variant of processes
+/// that needs no lock but names one, or that lost an update. Confirmed if
+/// processes need no lock where nothing is shared.
 fn separate_memory_needs_little_locking(text: Text) -> Rule {
     let locks = |model| text.locks(model, &["lock"]);
     let apart = |model| text.locks(model, APART);
@@ -155,14 +155,15 @@ fn separate_memory_needs_little_locking(text: Text) -> Rule {
     };
     let ([a, b, c], [d, e, f]) = (of(Threads), of(Processes));
     show(
-        "threads {}, apart {}, {}; processes {}, apart {}, {}",
+        "threads: shared {}, separate {} and {}; \
+         processes: shared {}, separate {} and {}",
         [a, b, c, d, e, f],
     )
     .by([
         any(loses).refutes(),
         not(spare(Processes)).refutes(),
         spare(Threads)
-            .rewords("messages or sharing decides that, on both sides"),
+            .rewords("on both sides: not sharing, but sending, saves locks"),
         else_().holds(),
     ])
 }
@@ -176,14 +177,14 @@ fn atomics(text: Text, model: Model) -> Quantity {
     Quantity::Count(Count::Guards { model, means: Means::Atomic, variants })
 }
 
-/// By so much finer locks are faster.
+/// How many times faster finer locks are.
 pub const GRAIN: Quantity = Quantity::Ratio(
     threads(SCENARIO, "transfers.lock-per-account"),
     threads(SCENARIO, "transfers.lock"),
 );
 
-/// Refuted if a queue takes locks as well. Confirmed if updates can be lost,
-/// nothing else spares the locks, and it matters how fine they are.
+/// Refuted if a queue takes locks too. Confirmed if updates can be lost,
+/// nothing else avoids the locks, and their granularity matters.
 fn locks_are_chosen(
     text: Text,
     others: &[&'static str],
@@ -200,69 +201,69 @@ fn locks_are_chosen(
     let spare = others.iter().map(|variant| not(takes_locks(variant)));
     let is_little =
         all([at_most(GRAIN, NOTICED), not(at_most(GRAIN, UNNOTICED))]);
-    show("threads: finer locks {}", [(GRAIN, Form::Interval)]).by([
+    show("threads, speed with finer locks: {}", [(GRAIN, Form::Interval)]).by([
         takes_locks("owner").refutes(),
         not(can_lose(Threads)).tells_nothing(TO_SEE),
-        is_little.rewords("locks, and it matters little how fine they are"),
+        is_little.rewords("locks, but their granularity matters little"),
         any(spare).rewords(instead),
         else_().holds(),
     ])
 }
 
-/// Of either side: their `racy` does the same in the same words.
+/// On either side: their `racy` does the same in the same words.
 pub const UNSAFE: Quantity =
     Quantity::Count(Count::UnsafeBlocks("src/racy.rs"));
 
-/// Confirmed by an update that threads can lose. What processes lost says only
-/// in which words.
+/// Confirmed by an update that threads can lose. What processes lost only
+/// affects the correction.
 fn threaded_code_is_harder() -> Rule {
     let can_lose = |side| can_lose(side);
     lost_by_both().by([
         not(can_lose(Threads)).tells_nothing(TO_SEE),
         some(UNSAFE).holds(),
         can_lose(Processes).rewords(
-            "shared memory is, of processes too; no data race compiles",
+            "so is memory shared by processes; data races do not compile",
         ),
-        else_().rewords("safe Rust refuses data races, and not races of logic"),
+        else_().rewords("safe Rust rules out data races, but no logic races"),
     ])
 }
 
-/// The same, where no compiler refuses anything.
+/// The same where no compiler refuses anything.
 fn threaded_code_is_harder_in_python() -> Rule {
     lost_by_both().by([
         not(can_lose(Threads)).tells_nothing(TO_SEE),
-        can_lose(Processes).rewords("shared memory is, of processes too"),
+        can_lose(Processes).rewords("so is memory shared by processes"),
         else_().holds(),
     ])
 }
 
 fn lost_by_both() -> Shown {
     show(
-        "lost if let, at most: threads {}, processes {}",
+        "lost without a guard, at most: threads {}, processes {}",
         [(raced(Threads), Form::Share), (raced(Processes), Form::Share)],
     )
 }
 
-/// Confirmed by an update that was lost.
+/// Confirmed by a lost update.
 fn threads_may_write_at_once() -> Rule {
     show(
-        "threads lose up to {} in {}",
+        "threads lose up to {} of updates, with {}",
         [(raced(Threads), Form::Share), (UNSAFE, Form::Of("unsafe block"))],
     )
     .by([
         not(can_lose(Threads)).tells_nothing(TO_SEE),
         some(UNSAFE).holds(),
         else_().rewords(
-            "in safe Rust only to atomics, of which each write is whole",
+            "in safe Rust only through atomics, whose writes are indivisible",
         ),
     ])
 }
 
-/// Where there is no GIL, what guards the data is seen by taking it away: void
-/// if updates can be lost, and are not with a lock.
+/// Without a GIL, removing the guard shows what it guards: void if updates can
+/// be lost, and are not lost with a lock.
 fn the_gil_guards_the_data() -> Rule {
     show(
-        "threads lose up to {}, and with a lock {}",
+        "threads lose up to {} of updates, and {} with a lock",
         [
             (raced(Threads), Form::Share),
             (lost_by(Threads, "lock"), Form::Plain),
@@ -275,13 +276,13 @@ fn the_gil_guards_the_data() -> Rule {
     ])
 }
 
-/// What the GIL guards is the interpreter's own data. That it guards more is
-/// refuted by one update, and confirmed by none.
+/// The GIL guards the interpreter's own data. That it guards more is refuted by
+/// one lost update; no lost update confirms nothing.
 fn the_gil_guards_the_data_in_python() -> Rule {
     let lost = (raced(Threads), Form::Share);
-    show("threads lose up to {} under the GIL", [lost])
+    show("threads lose up to {} of updates under the GIL", [lost])
         .by([
-            none(Quantity::Gil).tells_nothing("there is no GIL in this build"),
+            none(Quantity::Gil).tells_nothing("this build has no GIL"),
             can_lose(Threads).refutes(),
         ])
         .or(TO_SEE)

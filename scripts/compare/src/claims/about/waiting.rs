@@ -1,4 +1,4 @@
-//! Claims on those who wait: a person for a frame, a client for replies.
+//! Claims about waiting: a person for a frame, a client for replies.
 
 use common::scenarios::FRAME;
 
@@ -40,14 +40,15 @@ pub fn group() -> Group {
             cpython: a_thread_keeps_it_responsive_in_python(),
         },
     ];
-    Group { title: "Who waits", claims }
+    Group { title: "Waiting", claims }
 }
 
 const SCREEN: &str = "responsive-ui";
 
 const FETCH: &str = "fetch";
 
-/// From a key to the frame that shows it: for all keys but one in a hundred.
+/// The time from a key to the frame that shows it, for all keys but one in a
+/// hundred.
 pub const ALONE: Quantity = threads(SCREEN, "input-to-frame-p99.no-worker").q();
 pub const HELPED: Quantity = threads(SCREEN, "input-to-frame-p99.worker").q();
 pub const PYTHON: Quantity =
@@ -58,28 +59,28 @@ const QUERY: Figure = threads(SCREEN, "query.no-worker");
 const HELPED_QUERY: Figure = threads(SCREEN, "query.worker");
 const PYTHON_QUERY: Figure = threads(SCREEN, "query.worker-pure-python");
 
-/// How long no frame comes.
+/// The longest time without a frame.
 const GAP: Figure = threads(SCREEN, "longest-frame-gap.no-worker");
 pub const FROZEN_SHARE: Quantity = Quantity::Ratio(GAP, QUERY);
 
 /// "Responsive": up to a tenth of a second, a person feels that the screen
-/// answers at once (J. Nielsen, Usability Engineering, chapter 5).
+/// reacts at once (J. Nielsen, Usability Engineering, chapter 5).
 const INSTANT: f64 = 0.1;
 
 /// "Frozen": for nine tenths of the query or more, nothing moves.
 const FROZEN: f64 = 0.9;
 
-/// "Keeps": within a frame, a key also has to be read and drawn. A key that
-/// waits for half of it before that, for the GIL, is late for some frames.
+/// "Keeps": within a frame, a key must also be read and drawn. One that first
+/// waits half a frame for the GIL is late for some frames.
 const ROOM: f64 = 0.5;
 
-/// "Great": waiting alone would take four fifths of the time, or more.
+/// "Great": waiting alone would take at least four fifths of the time.
 const GREAT: f64 = 0.8;
 
-/// Of as many threads as were tried: one more is no news where many wait.
+/// With the most threads that were tried: one more is easy where many wait.
 pub const SHARE: Quantity = threads(FETCH, "share-of-ideal.workers-*").q();
 
-/// What threads take of it over what processes take.
+/// What threads take, relative to processes.
 const fn cost(id: &'static str) -> Quantity {
     match by_processes(FETCH, id) {
         Quantity::Ratio(processes, threads) => {
@@ -92,17 +93,17 @@ const fn cost(id: &'static str) -> Quantity {
 pub const MEMORY: Quantity = cost("memory.workers-*");
 pub const CPU: Quantity = cost("cpu.workers-*");
 
-/// A query that is over in an instant lets nobody wait, however it is run.
+/// If a query is over in an instant, nobody waits, however it is run.
 fn is_too_short(query: Figure) -> Case {
     at_most(query.q(), INSTANT)
-        .tells_nothing("responsive-ui: too short a query to be felt")
+        .tells_nothing("responsive-ui: the query is too short to be noticed")
 }
 
-/// Confirmed if the screen answers at once with a worker, and does not
-/// without: else it is not the worker that makes it so.
+/// Confirmed if the screen reacts at once with a worker and not without:
+/// otherwise the worker is not the reason.
 fn threads_make_it_responsive() -> Rule {
     show(
-        "threads p99 {}, alone {}",
+        "key to frame, p99: {} with a worker thread, {} without",
         [(HELPED, Form::In("s")), (ALONE, Form::In("s"))],
     )
     .by([
@@ -113,26 +114,25 @@ fn threads_make_it_responsive() -> Rule {
     ])
 }
 
-/// Great is what comes near the ideal, and has no cheaper alternative. Refuted
-/// by what does not come near it.
+/// Great means close to the ideal, without a cheaper alternative. Refuted if
+/// not close to it.
 fn threads_are_great_for_io() -> Rule {
     show(
-        "threads {} of ideal, {} the memory, {} the CPU",
+        "threads at {} of the ideal, with {} the memory and {} the CPU time",
         [(SHARE, Form::In("share")), (MEMORY, Form::Times), (CPU, Form::Times)],
     )
     .by([
         at_most(SHARE, GREAT).refutes(),
         any([exceeds(MEMORY, NOTICED), exceeds(CPU, NOTICED)])
-            .rewords("they come near the ideal, but processes do it cheaper"),
+            .rewords("they come near the ideal, but processes are cheaper"),
         else_().holds(),
     ])
 }
 
-/// Confirmed if hardly a frame comes while the query runs; refuted by frames
-/// that came.
+/// Confirmed if hardly a frame appears while the query runs; refuted otherwise.
 fn a_query_freezes_the_screen() -> Rule {
     show(
-        "{}, {} of the query",
+        "no frame for {}, {} of the query",
         [(GAP.q(), Form::In("s")), (FROZEN_SHARE, Form::In("share"))],
     )
     .by([
@@ -142,22 +142,22 @@ fn a_query_freezes_the_screen() -> Rule {
     ])
 }
 
-/// Confirmed within a frame, refuted by what a person feels.
+/// Confirmed within a frame, refuted by what a person notices.
 fn a_thread_keeps_it_responsive() -> Rule {
-    show("threads p99 {}", [(HELPED, Form::In("s"))]).by([
+    show("key to frame, p99: {}", [(HELPED, Form::In("s"))]).by([
         is_too_short(HELPED_QUERY),
         at_most(HELPED, FRAME.as_secs_f64()).holds(),
         exceeds(HELPED, INSTANT).refutes(),
-        else_().rewords("nobody feels a wait, but frames are missed"),
+        else_().rewords("no delay is noticed, but frames are missed"),
     ])
 }
 
-/// A database lets go of the GIL while it works; the same work in Python does
-/// not, and is asked for it now and then.
+/// A database releases the GIL while it works; pure Python does not, and is
+/// only asked for it from time to time.
 fn a_thread_keeps_it_responsive_in_python() -> Rule {
     let frame = FRAME.as_secs_f64();
     show(
-        "threads p99 {}, pure Python {}",
+        "key to frame, p99: {}, with pure Python {}",
         [(HELPED, Form::In("s")), (PYTHON, Form::In("s"))],
     )
     .by([
@@ -166,7 +166,7 @@ fn a_thread_keeps_it_responsive_in_python() -> Rule {
         all([at_most(HELPED, frame), at_most(PYTHON, frame * ROOM)]).holds(),
         exceeds(HELPED, INSTANT).refutes(),
         exceeds(HELPED, frame)
-            .rewords("nobody feels a wait, but frames are missed"),
-        else_().rewords("while it runs SQL: in pure Python it holds the GIL"),
+            .rewords("no delay is noticed, but frames are missed"),
+        else_().rewords("only while it runs SQL: pure Python holds the GIL"),
     ])
 }

@@ -1,9 +1,8 @@
-//! What sources are made of, in numbers: the evidence of claims on the text
+//! What sources are made of, in numbers: the evidence for claims about the text
 //! of programs.
 //!
-//! Counted is what somebody wrote so that the program does its work: without
-//! comments, blank lines and unit tests. One rustfmt formats all of it, so a
-//! line is a line.
+//! Only what makes a program work is counted, without comments, blank lines and
+//! unit tests. All of it is formatted by rustfmt, so lines are comparable.
 
 use std::{
     collections::BTreeSet,
@@ -27,18 +26,18 @@ use crate::claims::sources::{self, Pair, Source};
 /// What some sources are made of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Those that hold more than a comment.
+    /// Lines with more than a comment.
     pub lines: usize,
     /// Functions and methods.
     pub functions: usize,
     /// `unsafe { … }`: where the compiler takes the author's word.
     pub unsafe_blocks: usize,
-    /// `?`: calls that may fail, after which the work goes on elsewhere.
+    /// `?`: calls that may fail and then continue elsewhere.
     pub fallible_calls: usize,
-    /// What keeps workers apart, or brings them together.
+    /// What keeps workers apart or brings them together.
     pub primitives: BTreeSet<Primitive>,
-    /// What is imported from outside, each by its full path: what a reader
-    /// has to know.
+    /// Everything imported from outside, by full path: what a reader has to
+    /// know.
     pub concepts: BTreeSet<String>,
 }
 
@@ -47,29 +46,29 @@ pub struct Counts {
 pub struct Primitive {
     /// How it works.
     pub means: Means,
-    /// As sources call it.
+    /// Its name in the sources.
     pub name: &'static str,
 }
 
 /// How a primitive of synchronisation works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Means {
-    /// One is in, and who comes waits: it can be forgotten, kept for too
-    /// long, or taken in the wrong order.
+    /// One holds it, the others wait: it can be forgotten, held for too long or
+    /// taken in the wrong order.
     Lock,
-    /// Nobody waits, and each access is whole; what several make together is
+    /// Nobody waits, and each access is indivisible, but several together are
     /// not.
     Atomic,
     /// One waits for others, and nothing is guarded.
     Meeting,
-    /// What is sent is the receiver's alone.
+    /// What is sent belongs to the receiver alone.
     Message,
 }
 
-/// Those of std, of crossbeam, of the system, and of the kits, which go by
-/// the same names. What only holds memory is not among them (`Arc`,
-/// `Segment`), nor what waits for an end (`JoinHandle`): both are needed
-/// whether or not there is anything to synchronise.
+/// Those of std, crossbeam, the system and the kits, which use the same names.
+/// What only holds memory is not among them (`Arc`, `Segment`), nor what waits
+/// for an exit (`JoinHandle`): both are needed whether or not anything is
+/// synchronised.
 const PRIMITIVES: [(Means, &[&str]); 4] = [
     (Means::Lock, &["GlobalLock", "Mutex", "PlainMutex", "RwLock"]),
     (
@@ -91,11 +90,11 @@ const PRIMITIVES: [(Means, &[&str]); 4] = [
 ];
 
 impl Counts {
-    /// Of these sources together. Manifests are passed over.
+    /// These sources together. Manifests are skipped.
     ///
     /// # Errors
     ///
-    /// Fails if one of them is not what `syn` knows as Rust.
+    /// Fails if `syn` cannot parse one of them.
     pub fn of(
         sources: impl IntoIterator<Item = Source>,
     ) -> anyhow::Result<Self> {
@@ -106,11 +105,11 @@ impl Counts {
         Ok(counts)
     }
 
-    /// Of one file of a scenario: `src/lock.rs`.
+    /// One file of a scenario: `src/lock.rs`.
     ///
     /// # Errors
     ///
-    /// As above, or if there is no such file.
+    /// As above, or if the file does not exist.
     pub fn of_file(
         scenario: &str,
         model: Model,
@@ -123,7 +122,7 @@ impl Counts {
         })?])
     }
 
-    /// How many primitives work by these means.
+    /// How many primitives work this way.
     pub fn primitives_by(&self, means: Means) -> usize {
         let primitives = self.primitives.iter();
         primitives.filter(|primitive| primitive.means == means).count()
@@ -158,8 +157,8 @@ impl Visit<'_> for Counts {
         self.primitives.extend(primitive(name));
     }
 
-    /// What a macro is given counts as what it is, if it reads as
-    /// expressions: `ensure!(found()? > 0, "nothing")`.
+    /// The arguments of a macro count if they parse as expressions:
+    /// `ensure!(found()? > 0, "nothing")`.
     fn visit_macro(&mut self, called: &Macro) {
         let list = Punctuated::<Expr, Token![,]>::parse_terminated;
         for expression in called.parse_body_with(list).iter().flatten() {
@@ -179,8 +178,7 @@ fn primitive(name: &Ident) -> Option<Primitive> {
     })
 }
 
-/// What the programs of all scenarios are made of on one side: its kit is not
-/// in it.
+/// What the programs of all scenarios are made of on one side, without its kit.
 ///
 /// # Errors
 ///
@@ -189,7 +187,7 @@ pub fn programs(model: Model) -> anyhow::Result<Counts> {
     Counts::of(of_programs(model))
 }
 
-/// The same, and the kit that they lean on.
+/// The same with the kit they use.
 ///
 /// # Errors
 ///
@@ -203,7 +201,7 @@ fn of_programs(model: Model) -> impl Iterator<Item = Source> {
     scenarios.flat_map(move |scenario| sources::files(scenario.name, model))
 }
 
-/// The files of a side's kit, but for those that only its tests have.
+/// The files of a side's kit, without those that only its tests have.
 fn kit(model: Model) -> anyhow::Result<Vec<Source>> {
     let mut files: Vec<_> =
         sources::files("kit", model).filter(is_rust).collect();
@@ -218,8 +216,8 @@ fn kit(model: Model) -> anyhow::Result<Vec<Source>> {
     Ok(files)
 }
 
-/// Where the modules are that this file has for its tests, if they have files
-/// of their own: `examples-processes/kit/src/channel/frame/tests`.
+/// The modules of this file's tests, where they have files of their own:
+/// `examples-processes/kit/src/channel/frame/tests`.
 fn modules_of_tests(source: &Source) -> anyhow::Result<Vec<PathBuf>> {
     let file = parse(source)?;
     let stem = Path::new(source.path).with_extension("");
@@ -244,8 +242,7 @@ fn is_for_tests(attribute: &Attribute) -> bool {
     attribute.path().is_ident("cfg") && what.is_ok_and(|what| what == "test")
 }
 
-/// How many lines the files of all pairs have on both sides, in the same
-/// order.
+/// How many lines the files of all pairs have in common, in the same order.
 ///
 /// # Errors
 ///
@@ -298,7 +295,7 @@ fn lines(program: &str) -> Vec<&str> {
     lines.filter(|line| !line.is_empty()).collect()
 }
 
-/// What the file imports, but for what is its own program's.
+/// What the file imports, except from its own program.
 fn concepts(file: &File) -> BTreeSet<String> {
     let mut paths = BTreeSet::new();
     for item in &file.items {
@@ -319,7 +316,7 @@ fn concepts(file: &File) -> BTreeSet<String> {
     paths
 }
 
-/// The full paths at the ends of a tree of `use`. A new name is none.
+/// The full paths at the leaves of a `use` tree. A rename does not count.
 fn collect(path: &str, tree: &UseTree, paths: &mut BTreeSet<String>) {
     match tree {
         UseTree::Path(step) => {
@@ -443,7 +440,7 @@ mod tests {
         assert_eq!(modules(pool), [folder.join("pool/soak")]);
     }
 
-    /// Held against the kit as it is.
+    /// Checked against the kit as it is.
     #[test]
     fn files_of_tests_are_not_of_the_kit() {
         let kit = kit(Model::Processes).unwrap();
@@ -468,7 +465,7 @@ mod tests {
         }
     }
 
-    /// What each says of its own mechanism is no difference of the code.
+    /// Comments about the mechanism are no difference in the code.
     #[test]
     fn lines_of_both_are_the_same_but_for_comments() {
         let threads = "fn f() {\n    one(); // threads: here\n    two();\n}\n";

@@ -1,22 +1,20 @@
-//! What the scripts for CPython are made of, in numbers: the evidence of claims
-//! on the text of programs there.
+//! What the scripts for CPython are made of, in numbers: the evidence for
+//! claims about the text of these programs.
 //!
-//! Each is written once, for threads and for processes. Counted is by lines
-//! and words: one formatter lays all of them out, so that a line is a line,
-//! what belongs to a block is indented, and no docstring stands on a line with
-//! anything else.
+//! Each script is written once, for threads and for processes. Lines and words
+//! are counted: all scripts are formatted by one tool, so lines are comparable,
+//! blocks are indented, and no docstring shares a line with anything else.
 
 use std::collections::BTreeSet;
 
 use crate::claims::sources;
 
-/// What tells processes from threads, and so stands where a program is not the
-/// same for both: the modules that have them, and the way in which a process
-/// starts, which threads have none of.
+/// Words that only occur where a program depends on the model: the modules that
+/// provide it, and the start method, which threads do not have.
 const APART: [&str; 3] = ["multiprocessing", "start_method", "threading"];
 
-/// What one has to know before a program that runs with threads runs with
-/// processes, and need not know for threads.
+/// What one has to know before a program that runs with threads also runs with
+/// processes.
 const CARE: [&str; 8] = [
     "__main__",
     "exitcode",
@@ -31,17 +29,16 @@ const CARE: [&str; 8] = [
 /// All scripts together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scripts {
-    /// Those that are neither blank nor comment.
+    /// Lines that are neither blank nor comments.
     pub lines: usize,
-    /// Those among them that are for threads or for processes, and not for
-    /// both.
+    /// Those that are for threads or for processes, but not for both.
     pub lines_apart: usize,
-    /// What is to be known for processes alone, of what is known for that.
+    /// The names to know for processes only.
     pub care: BTreeSet<&'static str>,
 }
 
 impl Scripts {
-    /// Those that there are.
+    /// All scripts.
     pub fn all() -> Self {
         Self::of(sources::scripts().map(|script| script.text))
     }
@@ -61,7 +58,7 @@ impl Scripts {
     }
 }
 
-/// How often a function of a script takes a lock. None if it has no such
+/// How often a function of a script takes a lock. None if there is no such
 /// function.
 pub fn locks_taken(script: &str, function: &str) -> Option<usize> {
     let mut files = sources::scripts();
@@ -71,27 +68,27 @@ pub fn locks_taken(script: &str, function: &str) -> Option<usize> {
     Some(body.iter().filter(|line| takes_a_lock(line)).count())
 }
 
-/// `with` may open something else than a lock; then there is one too many.
+/// `with` may open something other than a lock; then the count is too high.
 fn takes_a_lock(line: &str) -> bool {
     line.trim_start().starts_with("with ") || line.contains(".acquire(")
 }
 
-/// What is in a function of the module, or none if there is no such function.
+/// The body of a function of the module. None if there is no such function.
 fn body_of<'all>(
     lines: &'all [&'all str],
     function: &str,
 ) -> Option<&'all [&'all str]> {
     let head = format!("def {function}(");
     let begin = lines.iter().position(|line| line.starts_with(&head))? + 1;
-    // A head that takes several lines ends as it began: at the margin.
+    // A head over several lines ends where it started: at the margin.
     let is_over = |line: &&str| indent(line) == 0 && !line.starts_with(')');
     let body = &lines[begin..];
     let end = body.iter().position(is_over).unwrap_or(body.len());
     Some(&body[..end])
 }
 
-/// How many lines name what is not of both, or are in a block that begins with
-/// such a line.
+/// How many lines name something that only one model has, or are in a block
+/// that starts with such a line.
 fn apart(lines: &[&str]) -> usize {
     let mut block = None;
     let is_apart = |line: &&&str| {
@@ -203,7 +200,7 @@ def other(): pass
         assert_eq!(locks_taken("telepathy.py", "main"), None);
     }
 
-    /// Held against the scripts as they are.
+    /// Checked against the scripts as they are.
     #[test]
     fn the_model_is_chosen_in_one_place() {
         let scripts = Scripts::all();

@@ -1,22 +1,22 @@
-//! What the control groups of this process leave to it: a container's quota
-//! (cgroups(7); the kernel's admin-guide/cgroup-v2 and
-//! scheduler/sched-bwc). Linux only.
+//! What the control groups of this process allow it to use: a container's quota
+//! (cgroups(7); the kernel's admin-guide/cgroup-v2 and scheduler/sched-bwc).
+//! Linux only.
 //!
-//! A quota is not a number of cores. Two cores' worth on a machine of eight
-//! lets eight workers run at once until the period's share is used up, and
-//! then stops all of them until the next period.
+//! A quota is not a number of cores. Two cores' worth on a machine with eight
+//! lets eight workers run at once until the period's share is exhausted, then
+//! stops all of them until the next period.
 
 use std::{fs, path::PathBuf};
 
 use common::cgroup::folders;
 
-/// How many cores' worth of time there is. None if it is not limited.
+/// How many cores' worth of time there is. None if unlimited.
 pub fn quota() -> Option<f64> {
     tightest(&folders("cpu"))
 }
 
-/// In how many periods it was used up so far, and the programs were stopped.
-/// None where the kernel does not tell.
+/// In how many periods it was exhausted so far, which stopped the programs.
+/// None if the kernel does not report it.
 pub fn pauses() -> Option<u64> {
     pauses_in(&folders("cpu"))
 }
@@ -39,8 +39,8 @@ fn pauses_in(folders: &[PathBuf]) -> Option<u64> {
     texts.filter_map(|text| throttled(&text)).reduce(|one, more| one + more)
 }
 
-/// The quota over the period. It is `max` in the second version, and -1 in
-/// the first, where there is none.
+/// The quota over the period. Without a limit, it is `max` in version 2 and -1
+/// in version 1.
 fn cores(maximum: &str) -> Option<f64> {
     let mut words = maximum.split_whitespace();
     let quota: f64 = words.next()?.parse().ok()?;
@@ -48,7 +48,7 @@ fn cores(maximum: &str) -> Option<f64> {
     (quota > 0.0 && period > 0.0).then_some(quota / period)
 }
 
-/// Both versions call it the same.
+/// Both versions use the same name.
 fn throttled(statistics: &str) -> Option<u64> {
     let mut lines = statistics.lines();
     lines
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(throttled("usage_usec 1\n"), None);
     }
 
-    /// The root has no files of its own, as it is.
+    /// The root has no files of its own, as in reality.
     #[test]
     fn the_tightest_quota_counts_and_every_pause() {
         let root = tempfile::tempdir().unwrap();

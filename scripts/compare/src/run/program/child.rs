@@ -1,18 +1,18 @@
-//! A program that is started, watched, and ended, whatever it does: for one
-//! run, or alive between one slice of work and the next. Linux only.
+//! A program that is started, watched and stopped, whatever it does: for one
+//! run, or kept alive from one slice of work to the next. Linux only.
 //!
-//! The wait is one poll(2) on three descriptors: the program's pidfd and the
-//! pipes of its stdout and stderr, with the time that is left as the timeout.
-//! So no thread reads beside the program that is being measured, and nothing
-//! wakes up in order to look. The program's end is told by the pidfd and not
-//! by the end of its output, because a grandchild may hold that open.
+//! Waiting is one poll(2) on three descriptors: the program's pidfd and the
+//! pipes of its stdout and stderr, with the remaining time as the timeout. So
+//! no thread reads while the program is being measured, and nothing wakes up to
+//! check. The pidfd reports the program's exit, not the end of its output,
+//! because a grandchild may keep that open.
 //!
-//! Where there can be no pidfd (an old kernel, a container's filter of system
-//! calls), the wait is cut into pieces, and between them it is looked whether
-//! the program has ended.
+//! Where no pidfd is available (an old kernel, a container's filter of system
+//! calls), the wait is split into pieces, and the program's exit is checked in
+//! between.
 //!
-//! The rejected alternatives: `wait_with_output` knows no deadline and waits
-//! for the grandchild; SIGCHLD is one flag for a whole process.
+//! The rejected alternatives: `wait_with_output` has no deadline and waits for
+//! the grandchild; SIGCHLD is one flag for a whole process.
 
 use std::{
     io::{self, Write as _},
@@ -33,50 +33,50 @@ use rustix::{
     },
 };
 
-/// So much on stdout is no outcome: the program is killed, and does not fill
-/// our memory.
+/// More than this on stdout is no outcome: the program is killed before it
+/// fills our memory.
 pub const MOST_OUTPUT: usize = 16 << 20;
 
-/// How much of the end of stderr is kept: the last words are what explains.
+/// How much of the end of stderr is kept: the last words explain most.
 const KEPT_ERRORS: usize = 64 << 10;
 
-/// How often it is looked after a program that has no pidfd.
+/// How often a program without a pidfd is checked.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// At most so much is read at once: what a pipe holds by default.
+/// The most that is read at once: a pipe's default capacity.
 const CHUNK: usize = 64 << 10;
 
-/// What a wait for a program came to.
+/// The result of waiting for a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     /// It printed a line.
     Line,
-    /// The program ended, in whatever way its status tells.
+    /// It exited; its status says how.
     Ended,
-    /// It was killed, for the time was up.
+    /// It was killed because the time was up.
     Deadline,
-    /// It was killed, for it printed more than [`MOST_OUTPUT`].
+    /// It was killed because it printed more than [`MOST_OUTPUT`].
     Flood,
 }
 
-/// What became of a run.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Report {
-    /// How it came to its end.
+    /// How it ended.
     pub ending: Ending,
-    /// The program's own status.
+    /// The program's exit status.
     pub status: ExitStatus,
-    /// Whether something that the program started outlived it, and held its
-    /// stdout or stderr open.
+    /// Whether a process started by the program outlived it and kept its stdout
+    /// or stderr open.
     pub left_behind: bool,
-    /// All that was printed.
+    /// All of its stdout.
     pub stdout: Vec<u8>,
-    /// The end of what was printed on stderr.
+    /// The end of its stderr.
     pub stderr: Vec<u8>,
 }
 
-/// Runs a program for at most as long as our patience lasts. When this
-/// returns, the program is reaped and its process group is gone.
+/// Runs a program with a time limit. When this returns, the program is reaped
+/// and its process group is gone.
 ///
 /// # Errors
 ///
@@ -87,8 +87,8 @@ pub fn run(command: &mut Command, patience: Duration) -> io::Result<Report> {
     program.report(ending)
 }
 
-/// A program that runs, and what there is to watch. Dropped, it is killed with
-/// all that it has started in its group, and reaped.
+/// A running program, and what to watch of it. When dropped, it is killed with
+/// everything it started in its group, and reaped.
 pub struct Program {
     group: Group,
     pidfd: Option<OwnedFd>,
@@ -96,7 +96,7 @@ pub struct Program {
     stderr: Stream,
 }
 
-/// What is waited for.
+/// What to wait for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Until {
     Line,
@@ -104,9 +104,9 @@ enum Until {
 }
 
 impl Program {
-    /// The group makes it possible to kill what the program started, too. It
-    /// keeps a Ctrl-C of the terminal from the program: the lifeline brings
-    /// the news. There is no `pre_exec`, so `Command` uses posix_spawn.
+    /// The process group allows us to kill what the program started, too. It
+    /// also keeps a Ctrl-C of the terminal from the program; the lifeline tells
+    /// it instead. There is no `pre_exec`, so `Command` uses posix_spawn.
     ///
     /// # Errors
     ///
@@ -129,17 +129,17 @@ impl Program {
         })
     }
 
-    /// The program's number.
+    /// The program's process id.
     pub fn id(&self) -> u32 {
         self.group.child.id()
     }
 
-    /// Writes a line to it. What cannot be written, because it has ended, is
-    /// found out by the wait for its answer.
+    /// Writes a line to it. A failure because it has exited is detected when
+    /// waiting for its answer.
     ///
     /// # Errors
     ///
-    /// Fails if the pipe is broken in any other way.
+    /// Fails if writing fails in any other way.
     pub fn tell(&mut self, line: &str) -> io::Result<()> {
         let Some(stdin) = &mut self.group.child.stdin else {
             return Ok(());
@@ -162,8 +162,8 @@ impl Program {
         Ok(!self.stdout.bytes.is_empty())
     }
 
-    /// Waits for the next line that it prints: [`Ending::Line`], and then the
-    /// line is there to be taken.
+    /// Waits for the next line that it prints. After [`Ending::Line`], the line
+    /// can be taken.
     ///
     /// # Errors
     ///
@@ -172,15 +172,15 @@ impl Program {
         self.watch(Until::Line, patience)
     }
 
-    /// The first line that was printed and not yet taken.
+    /// The first printed line that was not yet taken.
     pub fn take_line(&mut self) -> Vec<u8> {
         let printed = &mut self.stdout.bytes;
         let end = printed.iter().position(|byte| *byte == b'\n');
         printed.drain(..end.map_or(printed.len(), |end| end + 1)).collect()
     }
 
-    /// Tells it by the end of its stdin that there is no more to do, and waits
-    /// until it has ended.
+    /// Closes its stdin, which tells it that there is nothing left to do, and
+    /// waits for its exit.
     ///
     /// # Errors
     ///
@@ -191,7 +191,7 @@ impl Program {
         self.report(ending)
     }
 
-    /// Ends it, and says what became of it.
+    /// Stops it, and reports how it ended.
     ///
     /// # Errors
     ///
@@ -208,7 +208,7 @@ impl Program {
         })
     }
 
-    /// Reads until what is waited for has come, or the program must be ended.
+    /// Reads until the awaited event, or until the program must be stopped.
     fn watch(
         &mut self,
         until: Until,
@@ -235,7 +235,7 @@ impl Program {
         }
     }
 
-    /// Waits for output or the end, and says whether it is the end.
+    /// Waits for output or the exit; true if it has exited.
     fn wait(&self, left: Duration) -> io::Result<bool> {
         let pause = self.pidfd.as_ref().map_or(LOOK.min(left), |_| left);
         let timeout = Timespec::try_from(pause).map_err(io::Error::other)?;
@@ -250,9 +250,9 @@ impl Program {
         }
     }
 
-    /// Reads what is in the pipes, and says whether they came to their end.
-    /// The largest pipe that an unprivileged program can make holds 1 MiB
-    /// (pipe(7)): whatever comes after that is not the program's.
+    /// Reads what is left in the pipes; true if both reached their end. The
+    /// largest pipe that an unprivileged program can create holds 1 MiB
+    /// (pipe(7)): anything beyond that does not come from the program.
     fn drain(&mut self) -> io::Result<bool> {
         for _ in 0..=(1 << 20) / CHUNK {
             self.stdout.read()?;
@@ -262,13 +262,14 @@ impl Program {
     }
 }
 
-/// The guard of a program and of whatever it started in its group.
+/// Guards a program and everything it started in its group.
 struct Group {
     /// Its stdin is the program's lifeline: nothing is written to it while the
-    /// program works, and it closes when this process ends, however that comes
-    /// about.
+    /// program works, and it closes when this process exits, however that
+    /// happens.
     child: Child,
-    /// Known once it is reaped. From then on its id may be another's.
+    /// Known once it is reaped. From then on its id may belong to another
+    /// process.
     status: Option<ExitStatus>,
 }
 
@@ -277,7 +278,7 @@ impl Group {
         Pid::from_child(&self.child)
     }
 
-    /// Looks without reaping.
+    /// Checks without reaping.
     fn has_ended(&self) -> io::Result<bool> {
         let ended = WaitIdOptions::EXITED
             | WaitIdOptions::NOHANG
@@ -285,13 +286,13 @@ impl Group {
         Ok(waitid(WaitId::Pid(self.id()), ended)?.is_some())
     }
 
-    /// Kills the group, and reaps the program. In this order: until it is
-    /// reaped, no other group can have its id.
+    /// Kills the group, then reaps the program. In this order, because no other
+    /// group can get its id until it is reaped.
     fn end(&mut self) -> io::Result<ExitStatus> {
         if let Some(status) = self.status {
             return Ok(status);
         }
-        // It can only fail for want of anyone to kill.
+        // It can only fail if there is nothing to kill.
         let _ = kill_process_group(self.id(), Signal::KILL);
         let status = self.child.wait()?;
         self.status = Some(status);
@@ -301,17 +302,17 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // There is nobody to tell.
+        // There is nobody to report an error to.
         let _ = self.end();
     }
 }
 
-/// A pipe from the program, read as far as it goes without waiting.
+/// A pipe from the program, read without blocking.
 struct Stream {
-    /// None once it came to its end.
+    /// None after its end.
     pipe: Option<OwnedFd>,
     bytes: Vec<u8>,
-    /// How many bytes are kept: beyond them the oldest go.
+    /// How many bytes are kept: beyond that, the oldest are dropped.
     most: usize,
 }
 
@@ -339,8 +340,8 @@ impl Stream {
     }
 }
 
-/// The last line that says something: a panic ends with a note on how to see
-/// its backtrace.
+/// The last meaningful line: a panic ends with a note on how to see its
+/// backtrace.
 pub fn last_words(stderr: &str) -> Option<String> {
     const MOST: usize = 160;
     let line = stderr

@@ -1,4 +1,4 @@
-//! A program that is alive, and is asked for one slice after the other: see
+//! A program that stays alive and is asked for one slice after another: see
 //! [`common::slices`].
 
 use std::{
@@ -16,44 +16,44 @@ use crate::run::{
     refusal::Reason,
 };
 
-/// A program that works for this share of all its pauses did so at the cost of
-/// the one whose turn it was. To go to sleep takes no such share of a pause
-/// that is as long as another's slice; and of a program that is always busy, a
-/// machine with other work to do still leaves more.
+/// A program that works for this share of all its pauses did so at the expense
+/// of the one whose turn it was. Going to sleep takes a smaller share of a
+/// pause that is as long as another program's slice; and a program that is
+/// always busy gets more than this, even on a machine with other work to do.
 const MOST_AWAKE: f64 = 0.25;
 
-/// Less CPU time than this is none, in seconds: where all slices are short, to
-/// go to sleep may take a share of them.
+/// Less CPU time than this is ignored, in seconds: if all slices are short,
+/// going to sleep may take a share of them.
 const AWAKE_AT_ALL: f64 = 20e-3;
 
-/// A program between two slices. Dropped, it is killed.
+/// A program between two slices. When dropped, it is killed.
 pub struct Living {
     program: Program,
-    /// When it had answered last, and what it had used of the CPU by then.
-    /// None if it has not been asked yet, or the kernel does not tell.
+    /// When it last answered, and its CPU time by then. None if it has not been
+    /// asked yet, or if the kernel does not report it.
     answered: Option<(Instant, f64)>,
     /// Seconds of all pauses so far, and CPU seconds in them.
     paused: f64,
     awake: f64,
 }
 
-/// What it has to say, one a line.
+/// Its answers, one per line.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Answer {
-    /// It waits for the first request, by this version of the protocol.
+    /// It waits for the first request, with this version of the protocol.
     Ready(u32),
-    /// What came of a slice.
+    /// The outcome of a slice.
     Outcome(Box<RawValue>),
-    /// Why nothing did.
+    /// Why there is none.
     Error(String),
 }
 
-/// Why a program cannot go on, and what it wrote to stderr.
+/// Why a program cannot continue, and its stderr.
 type End = (Reason, String);
 
 impl Living {
-    /// Starts a program, and waits until it is ready to be asked.
+    /// Starts a program, and waits until it is ready.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl Living {
         }
     }
 
-    /// The outcome of one slice, as it was printed.
+    /// The outcome of one slice, as printed.
     ///
     /// # Errors
     ///
@@ -124,7 +124,7 @@ impl Living {
         }
     }
 
-    /// Ends it, because it did wrong, which may be that it has crashed.
+    /// Stops it after a fault, which may be a crash.
     pub fn last_words(self, reason: Reason) -> End {
         match self.program.report(Ending::Ended) {
             Err(error) => (error.into(), String::new()),
@@ -139,11 +139,11 @@ impl Living {
         }
     }
 
-    /// Lets it end, which must be in order too, as its pauses must have been.
+    /// Lets it exit. Its exit and its pauses must be in order.
     ///
     /// # Errors
     ///
-    /// Fails with the reason if it is not.
+    /// Fails with the reason if not.
     pub fn finish(mut self, patience: Duration) -> Result<(), End> {
         self.end_pause();
         self.check_that_it_slept().map_err(|it| (it, String::new()))?;

@@ -1,28 +1,28 @@
-//! What each answer is a reason for. The rules are in one table, [`RULES`],
-//! and the figures in their words are those of the results.
+//! What each answer is a reason for. The rules are in one table, [`RULES`], and
+//! the figures in their texts come from the results.
 
 use common::{outcome::Model, units};
 
 use super::task::{Answer, Task};
 use crate::judge::verdict::Verdict;
 
-/// How much a reason weighs.
+/// The weight of a reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Weight {
-    /// It is worth knowing, and decides nothing.
+    /// Worth knowing, but decides nothing.
     Some,
     /// The other side cannot do it, or not so often.
     Decisive,
 }
 
-/// Why a side should be taken.
+/// A reason to choose a side.
 #[derive(Debug)]
 pub struct Reason {
     /// The side.
     pub side: Model,
-    /// How much that weighs.
+    /// The weight.
     pub weight: Weight,
-    /// The pair whose figures tell, and that can be copied from.
+    /// The pair whose figures show it, and which can be copied from.
     pub scenario: &'static str,
     /// In a sentence or two.
     pub words: String,
@@ -53,11 +53,11 @@ pub const ASKED: [[&str; 2]; 10] = [
     ["ipc", CHANNEL],
 ];
 
-/// From a share of a core, or of a task's time, that goes into the mechanism
-/// on: below a tenth hardly anybody would notice.
+/// The share of a core, or of a task's time, spent on the mechanism that
+/// matters: below a tenth, hardly anybody would notice.
 const NOTICEABLE: f64 = 0.1;
 
-/// There is no more than all of it.
+/// All of it.
 const ALL: f64 = 1.0;
 
 /// Every rule, in the order of the questions. None for an answer that is no
@@ -73,7 +73,7 @@ const RULES: [fn(&Task, &Figures<'_>) -> Option<Reason>; 8] = [
     from_python,
 ];
 
-/// The reasons that there are, decisive ones first.
+/// All reasons, the decisive ones first.
 pub fn reasons(task: &Task, figures: &Figures<'_>) -> Vec<Reason> {
     let mut reasons: Vec<Reason> =
         RULES.iter().filter_map(|rule| rule(task, figures)).collect();
@@ -88,10 +88,10 @@ fn crash_safe(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
         weight: Weight::Decisive,
         scenario: "crash",
         words: format!(
-            "A part must be able to crash. A thread that aborts takes its \
-             whole process along; a process takes nobody. Work went on after \
-             {processes} with processes; with threads, where all had to be \
-             started again, after {threads}."
+            "A part must be able to crash. A thread that aborts takes down \
+             its whole process; a process takes down only itself. Work \
+             resumed after {processes} with processes; with threads, where \
+             everything had to be restarted, after {threads}."
         ),
     })
 }
@@ -104,9 +104,9 @@ fn killable(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
         weight: Weight::Decisive,
         scenario: "kill-workers",
         words: format!(
-            "What hangs must be killable. A process in a call that does not \
-             return was gone after {gone}; of threads that were stuck, this \
-             many could never be stopped: {left}."
+            "What hangs must be killable. A process in a call that never \
+             returns was stopped after {gone}; the number of hung threads \
+             that nothing could stop: {left}."
         ),
     })
 }
@@ -118,16 +118,16 @@ fn untrusted(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
         weight: Weight::Decisive,
         scenario: "crash",
         words: format!(
-            "Code that is native or not trusted can write to all memory of \
-             its process, and end it. Others went on {gone} after a process \
-             of theirs had touched what it may not. A process alone is no \
-             sandbox yet: take rights away from it."
+            "Code that is native or untrusted can write to all memory of its \
+             process, and crash it. The others resumed {gone} after a \
+             process of theirs had crashed on a memory access. A process \
+             alone is no sandbox: drop its privileges."
         ),
     })
 }
 
-/// Starting a worker for each task. Where that is dear, a warm pool is the
-/// way on either side, so it is never decisive.
+/// Starting a worker for each task. Where that is expensive, both sides can use
+/// a warm pool, so it is never decisive.
 fn task_time(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
     let task = task.time().as_secs_f64();
     let start = |side| figures.value("worker-cost", START, side);
@@ -140,16 +140,16 @@ fn task_time(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
         weight: Weight::Some,
         scenario: "worker-cost",
         words: format!(
-            "Tasks are short. A process that is started for each takes {} of \
-             the time that it and the task take, a thread {}. A pool of \
-             processes that are there already hands over a job in {pool}.",
+            "Tasks are short. Starting a process for each takes {} of the \
+             time of start and task, starting a thread {}. A pool of \
+             running processes hands over a job in {pool}.",
             percent(processes),
             percent(threads)
         ),
     })
 }
 
-/// Threads hand over a reference, whatever its size; processes copy.
+/// Threads hand over a reference, whatever the size; processes copy.
 fn shared(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
     let flow = figures.value("ipc", FLOW, Model::Processes)?;
     let bytes = task.shared() as f64 * f64::from(task.how_often());
@@ -159,16 +159,16 @@ fn shared(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
         weight: weight(share)?,
         scenario: "shared-state",
         words: format!(
-            "Much is handed over. Through a pipe, which carries {}, that is \
-             {} of a core's time; a thread passes a reference. A mapping that \
-             processes share does as well, but holds plain data only.",
+            "Much is handed over. Through a pipe, which carries {}, that \
+             takes {} of a core's time; a thread passes a reference. A \
+             mapping shared by processes is as good, but only for plain data.",
             units::human(flow, "B/s"),
             percent(share)
         ),
     })
 }
 
-/// What is compared is what is taken first: a pipe, and a channel.
+/// Compares what people use first: a pipe and a channel.
 fn how_often(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
     let pipe = figures.value("ipc", PIPE, Model::Processes)?;
     let channel = figures.value("ipc", CHANNEL, Model::Threads)?;
@@ -178,9 +178,9 @@ fn how_often(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
         weight: weight(share).filter(|_| pipe > channel)?,
         scenario: "ipc",
         words: format!(
-            "Messages are many. There and back takes {} by a pipe, {} by a \
-             channel: {} and {} of a core's time. A ring in shared memory \
-             costs the same on both sides.",
+            "Messages are many. A round trip takes {} through a pipe, {} \
+             through a channel: {} and {} of a core's time. A ring in \
+             shared memory costs both sides the same.",
             units::human(pipe, "s"),
             units::human(channel, "s"),
             percent(share),
@@ -208,7 +208,7 @@ fn memory(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
         scenario: "worker-cost",
         words: format!(
             "Memory is scarce. An idle process has {} of its own, an idle \
-             thread {}: one process for each core does not fit.",
+             thread {}: one process per core does not fit.",
             units::human(process, "B"),
             units::human(thread, "B")
         ),
@@ -220,9 +220,9 @@ fn from_python(task: &Task, _figures: &Figures<'_>) -> Option<Reason> {
         side: Model::Processes,
         weight: Weight::Decisive,
         scenario: "matrix",
-        words: "Threads of one CPython process take turns at its global \
-                interpreter lock, unless its build has none. That is not \
-                measured by these results, which are of Rust."
+        words: "Threads of one CPython process take turns on its global \
+                interpreter lock, unless its build has none. These results \
+                do not measure that: they are of Rust."
             .into(),
     })
 }
@@ -236,7 +236,7 @@ fn percent(share: f64) -> String {
 pub struct Figures<'all> {
     /// All rows.
     pub verdicts: &'all [Verdict],
-    /// With how many workers the sides were compared.
+    /// How many workers each side had.
     pub workers: usize,
 }
 
@@ -250,14 +250,14 @@ impl Figures<'_> {
         }
     }
 
-    /// The figures of both sides in words, also if there are none.
+    /// The figures of both sides as text, even if there are none.
     fn both(&self, scenario: &str, id: &str) -> [String; 2] {
         let row = self.row(scenario, id);
         let (threads, processes) =
             row.map_or((None, None), |row| (row.threads, row.processes));
         [threads, processes].map(|value| match (row, value) {
             (Some(row), Some(value)) => units::human(value, &row.unit),
-            _ => format!("a time that is not measured ({scenario})"),
+            _ => format!("a time not measured ({scenario})"),
         })
     }
 
@@ -266,7 +266,7 @@ impl Figures<'_> {
         rows.find(|row| row.scenario == scenario && row.id == id)
     }
 
-    /// The scenarios that rules look at and that have no row.
+    /// The scenarios that rules use and that have no row.
     pub fn missing(&self) -> Vec<&'static str> {
         let known = ["crash", "kill-workers", "worker-cost", "ipc"];
         let is_missing = |name: &&str| {

@@ -1,4 +1,4 @@
-//! The task that advice is asked for: eight questions, as flags or at a
+//! The task for which advice is wanted: eight questions, as flags or at a
 //! terminal.
 
 use std::{
@@ -9,11 +9,11 @@ use std::{
 use clap::{Args, CommandFactory as _, Parser, ValueEnum};
 use common::{arguments::parse_time, units::parse_bytes};
 
-/// What is asked. A question without an answer has a usual one.
+/// The answers. A question without an answer has a default.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Your task, for --advise")]
 pub struct Task {
-    /// Must the rest survive if a part crashes? [default: no]
+    /// Must the rest survive if one part crashes? [default: no]
     #[arg(
         long,
         value_name = "YES|NO",
@@ -22,7 +22,7 @@ pub struct Task {
     )]
     pub crash_safe: Option<Answer>,
 
-    /// Must a worker that hangs be killable? [default: no]
+    /// Must a hung worker be killable? [default: no]
     #[arg(
         long,
         value_name = "YES|NO",
@@ -31,8 +31,7 @@ pub struct Task {
     )]
     pub killable: Option<Answer>,
 
-    /// Does it run code that is native, or that you do not trust?
-    /// [default: no]
+    /// Does it run native or untrusted code? [default: no]
     #[arg(
         long,
         value_name = "YES|NO",
@@ -46,23 +45,23 @@ pub struct Task {
           value_parser = parse_time)]
     pub task_time: Option<Duration>,
 
-    /// How much do workers share or hand over at a time? [default: 1KiB]
+    /// How much data do workers share or hand over at a time? [default: 1KiB]
     #[arg(long, value_name = "SIZE", requires = "advise",
           value_parser = parse_bytes)]
     pub shared: Option<usize>,
 
-    /// How often, in times a second? [default: 100]
+    /// How often, in times per second? [default: 100]
     #[arg(long, value_name = "N", requires = "advise",
           value_parser = clap::value_parser!(u32))]
     pub how_often: Option<u32>,
 
-    /// How much memory may all workers take, beside what they work on?
-    /// [default: 1GiB]
+    /// How much memory may all workers take, besides their data? [default:
+    /// 1GiB]
     #[arg(long, value_name = "SIZE", requires = "advise",
           value_parser = parse_bytes)]
     pub memory: Option<usize>,
 
-    /// Is Python code among what the workers run? [default: no]
+    /// Do the workers run Python code? [default: no]
     #[arg(
         long,
         value_name = "YES|NO",
@@ -72,12 +71,12 @@ pub struct Task {
     pub from_python: Option<Answer>,
 }
 
-/// To a question that can be answered by a word.
+/// The answer to a yes-no question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Answer {
-    /// It must, or it is so.
+    /// Yes, or it must be so.
     Yes,
-    /// It need not, or it is not so.
+    /// No, or it need not be so.
     No,
 }
 
@@ -92,7 +91,7 @@ impl Task {
         self.shared.unwrap_or(1 << 10)
     }
 
-    /// Times a second.
+    /// Times per second.
     pub fn how_often(&self) -> u32 {
         self.how_often.unwrap_or(100)
     }
@@ -102,12 +101,12 @@ impl Task {
         self.memory.unwrap_or(1 << 30)
     }
 
-    /// Asks what the flags have not told. An answer goes the way of a flag,
-    /// so that both are understood alike; an empty one is the usual one.
+    /// Asks for what the flags left open. An answer is parsed like a flag, so
+    /// both are understood in the same way; an empty one means the default.
     ///
     /// # Errors
     ///
-    /// Fails if nobody can be asked any more.
+    /// Fails if reading or writing fails.
     pub fn ask(
         self,
         person: &mut impl BufRead,
@@ -172,7 +171,8 @@ impl Form {
             .collect()
     }
 
-    /// Nothing is a usual answer; what is not understood is an error.
+    /// An empty answer means the default; one that cannot be parsed is an
+    /// error.
     fn fill_in(&mut self, flag: &str, answer: &str) -> Result<(), String> {
         if answer.is_empty() {
             return Ok(());

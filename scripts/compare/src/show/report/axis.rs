@@ -1,4 +1,4 @@
-//! From a figure to its place on an axis, and to the ticks that name places.
+//! From a figure to its position on an axis, and to labelled ticks.
 
 use common::units;
 
@@ -9,9 +9,9 @@ use crate::judge::words::{self, TIMES};
 pub enum Unit<'text> {
     /// A factor: `2×`.
     Times,
-    /// In base units, as [`units::human`] knows them.
+    /// In base units, see [`units::human`].
     Base(&'text str),
-    /// A size, with the prefixes of memory.
+    /// A size, with binary prefixes.
     Size,
 }
 
@@ -25,8 +25,8 @@ pub struct Axis<'text> {
 }
 
 impl<'text> Axis<'text> {
-    /// Over these figures, on which equal factors are equally long. What has
-    /// no logarithm is left out: see [`Self::shows`].
+    /// An axis over these figures on which equal factors have equal lengths.
+    /// Figures without a logarithm are left out: see [`Self::shows`].
     pub fn logarithmic(
         unit: Unit<'text>,
         figures: impl IntoIterator<Item = f64>,
@@ -37,13 +37,13 @@ impl<'text> Axis<'text> {
             true => (low, high),
             false => (1.0, 1.0),
         };
-        // Figures that are all alike stand in the middle.
+        // Figures that are all equal stand in the middle.
         let margin = if high / low < 1.1 { 1.1 } else { 1.0 };
         let (low, high) = (low / margin, high * margin);
         Axis { low, high, is_logarithmic: true, unit }
     }
 
-    /// From nothing up to the highest of these figures.
+    /// From zero up to the highest of these figures.
     pub fn linear(
         unit: Unit<'text>,
         figures: impl IntoIterator<Item = f64>,
@@ -53,14 +53,14 @@ impl<'text> Axis<'text> {
         Axis { low: 0.0, high, is_logarithmic: false, unit }
     }
 
-    /// Whether a figure has a place here.
+    /// Whether a figure has a position on the axis.
     pub fn shows(&self, figure: f64) -> bool {
         let low = self.low * (1.0 - 1e-9);
         figure.is_finite() && figure >= low && figure <= self.high * 1.000_001
     }
 
-    /// The place of a figure: 0 at the low end, 1 at the high one. What lies
-    /// beyond an end stands at that end.
+    /// The position of a figure: 0 at the low end, 1 at the high end. Figures
+    /// beyond an end are placed at that end.
     pub fn place(&self, figure: f64) -> f64 {
         let place = match self.is_logarithmic {
             true => (figure / self.low).ln() / (self.high / self.low).ln(),
@@ -69,7 +69,7 @@ impl<'text> Axis<'text> {
         if place.is_nan() { 0.5 } else { place.clamp(0.0, 1.0) }
     }
 
-    /// Round figures within the axis: at most about six, so that their names
+    /// Round figures within the axis: at most about six, so that their labels
     /// fit on a phone.
     pub fn ticks(&self) -> Vec<f64> {
         match self.is_logarithmic && self.high / self.low >= 6.0 {
@@ -78,7 +78,7 @@ impl<'text> Axis<'text> {
         }
     }
 
-    /// A figure as this axis writes it, without zeros that say nothing.
+    /// A figure as this axis writes it, without trailing zeros.
     pub fn name(&self, figure: f64) -> String {
         match self.unit {
             Unit::Times => words::times(figure) + TIMES,
@@ -106,8 +106,8 @@ fn short(text: &str) -> String {
     format!("{number} {unit}").trim_end().to_owned()
 }
 
-/// Powers of ten, every one or every other; and if there are but few, what
-/// lies between them.
+/// Powers of ten, all or every other one; if there are only a few, also values
+/// between them.
 fn powers(low: f64, high: f64) -> Vec<f64> {
     let decades = (high / low).log10();
     let factors: &[f64] = match decades {

@@ -1,17 +1,17 @@
-//! Charts as SVG: of strips, curves and bars.
+//! Charts as SVG: strips, curves and bars.
 //!
-//! Across, everything is placed in percent, and down in pixels. So a chart is
-//! as wide as the page, on a phone too, while letters and marks keep their
-//! size; a `viewBox` would scale them along. Colours are classes of the style
-//! sheet, because they differ in the dark. That is why `plotters`, which
-//! writes colours and pixels into its SVG, was rejected.
+//! Horizontal positions are in percent, vertical ones in pixels. So a chart is
+//! as wide as the page, even on a phone, while text and marks keep their size;
+//! a `viewBox` would scale them too. Colours are classes of the style sheet,
+//! because they differ in dark mode. That is why `plotters`, which writes
+//! colours and pixels into its SVG, was rejected.
 
 use common::outcome::Model;
 use maud::{Markup, html};
 
 use crate::show::report::axis::Axis;
 
-/// Percent that is left free at either end, so that no mark is cut off.
+/// Percent left free at either end, so that no mark is cut off.
 const INSET: f64 = 3.0;
 
 /// Pixels of a row of strips: a line of text, and a lane for each side.
@@ -26,16 +26,16 @@ const PANEL: usize = 190;
 /// Pixels of an axis.
 const AXIS: usize = 24;
 
-/// A chart with what it says in words, for who cannot see it.
+/// A chart with a text description, for those who cannot see it.
 #[derive(Debug)]
 pub struct Chart {
-    /// What is shown, and in what.
+    /// What is shown, and in which unit.
     pub title: String,
     /// The figures.
     pub description: String,
     /// Pixels.
     pub height: usize,
-    /// What is drawn.
+    /// The drawing.
     pub drawing: Markup,
 }
 
@@ -64,13 +64,13 @@ pub struct Strip {
     pub threads: Vec<f64>,
     /// Pair by pair.
     pub processes: Vec<f64>,
-    /// The bounds of an interval of processes, and what lies in the middle.
+    /// The bounds of an interval of processes, with its median between them.
     pub interval: Option<[f64; 3]>,
-    /// The row in words.
+    /// The row as text.
     pub words: String,
 }
 
-/// Rows of dots over one axis, perhaps with a line that all are held against.
+/// Rows of dots over one axis, optionally with a line to compare them with.
 pub fn strips(
     title: &str,
     axis: Axis<'_>,
@@ -118,8 +118,8 @@ fn marks(axis: Axis<'_>, model: Model, figures: &[f64], y: usize) -> Markup {
     html! { @for &figure in shown { (mark(model, percent(axis, figure), y)) } }
 }
 
-/// A circle for threads, a square for processes: the sides differ by shape
-/// too, for who cannot tell their colours apart.
+/// A circle for threads, a square for processes: the sides also differ in
+/// shape, for those who cannot distinguish their colours.
 fn mark(model: Model, x: String, y: usize) -> Markup {
     html! {
         @match model {
@@ -130,16 +130,16 @@ fn mark(model: Model, x: String, y: usize) -> Markup {
     }
 }
 
-/// What one side shows as one thing grows.
+/// One side's values as a parameter grows.
 #[derive(Debug)]
 pub struct Curve {
     /// The side.
     pub model: Model,
-    /// Across and up.
+    /// Horizontal and vertical.
     pub points: Vec<[f64; 2]>,
 }
 
-/// A panel of curves. The ticks across are given: sizes or percentiles.
+/// A panel of curves. The horizontal ticks are given: sizes or percentiles.
 pub fn curves(
     title: &str,
     [across, up]: [Axis<'_>; 2],
@@ -205,12 +205,12 @@ fn curve_in_words(
     format!("{}: {}", curve.model, points.collect::<Vec<_>>().join(", "))
 }
 
-/// From when to when something was done.
+/// What was done from when to when.
 #[derive(Debug)]
 pub struct Bar {
-    /// What was done, as the style sheet has it.
+    /// What was done, as a class of the style sheet.
     pub class: &'static str,
-    /// The same, for a person.
+    /// The same, for people.
     pub label: String,
     /// Seconds.
     pub from: f64,
@@ -218,7 +218,7 @@ pub struct Bar {
     pub to: f64,
 }
 
-/// Bars on lanes that have names.
+/// Bars on named lanes.
 pub fn bars(
     title: &str,
     axis: Axis<'_>,
@@ -252,7 +252,8 @@ fn draw_bar(axis: Axis<'_>, bar: &Bar, y: usize) -> Markup {
     }
 }
 
-/// Upright lines at the ticks, named below; above too, if that is far away.
+/// Vertical lines at the ticks, labelled below, and also above if that is far
+/// away.
 fn grid(axis: Axis<'_>, top: usize, bottom: usize) -> Markup {
     html! {
         @for figure in axis.ticks() {
@@ -283,7 +284,7 @@ fn tick(axis: Axis<'_>, figure: f64, name: &str, y: usize) -> Markup {
     }
 }
 
-/// At the ends, text must not reach beyond the chart.
+/// Text at the ends must not extend beyond the chart.
 fn anchor(place: f64) -> &'static str {
     match place {
         left if left < 0.06 => "start",
@@ -296,7 +297,7 @@ fn percent(axis: Axis<'_>, figure: f64) -> String {
     format!("{:.2}%", INSET + axis.place(figure) * (100.0 - 2.0 * INSET))
 }
 
-/// The same to the right of what names the ticks of a panel.
+/// The same to the right of the labels of a panel's vertical ticks.
 fn beside(axis: Axis<'_>, figure: f64) -> String {
     const NAMES: f64 = 16.0;
     const END: f64 = 7.0;

@@ -1,4 +1,4 @@
-//! What was claimed, what came of it here, and the lines that show it.
+//! What is claimed, the verdict here, and the lines that show it.
 
 use common::{outcome::Model, scenarios};
 use maud::{Markup, html};
@@ -14,7 +14,7 @@ use crate::{
     show::report::listing::{anchor, line_of},
 };
 
-/// The claims by group, in their order.
+/// The claims by group, in order.
 pub fn table(claims: &[Judged]) -> Markup {
     html! {
         @for Group { title, .. } in GROUPS.iter() {
@@ -61,7 +61,7 @@ fn ruling(ruling: &Ruling) -> Markup {
     }
 }
 
-/// On either side: the identity of a line, and its number.
+/// For each side, the id of a line and its number.
 fn links(place: Place) -> Vec<(Model, String, usize)> {
     let Place { scenario, file, function } = place;
     let known = scenarios::ALL.iter().find(|one| one.name == scenario);
@@ -116,8 +116,8 @@ mod tests {
     fn a_claim_stands_in_its_group_with_its_correction() {
         let judged = |id| Judged {
             id,
-            group: "The code",
-            statement: "IPC is dearer",
+            group: "Code",
+            statement: "IPC is more expensive",
             place: PLACE,
             rust: Ruling {
                 standing: Standing::Reworded,
@@ -127,9 +127,8 @@ mod tests {
             cpython: Vec::new(),
         };
         let text = table(&[judged("C90"), judged("C91")]).into_string();
-        assert_eq!(text.matches("IPC is dearer").count(), 2);
-        let (_, code) =
-            text.split_once("<h3>The code</h3>").unwrap_or_default();
+        assert_eq!(text.matches("IPC is more expensive").count(), 2);
+        let (_, code) = text.split_once("<h3>Code</h3>").unwrap_or_default();
         let words = "<strong>holds, reworded</strong>: but not much: 1.3×";
         assert_eq!(code.matches(words).count(), 2, "{text}");
     }

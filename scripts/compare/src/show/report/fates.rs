@@ -1,4 +1,4 @@
-//! Who could be stopped, and who survived: what is no matter of speed.
+//! Who could be stopped, and who survived: results that are not about speed.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::run::{measured::Measured, plan::count};
 
-/// The table of a scenario that has one.
+/// The table of a scenario, if it has one.
 pub fn of(measured: &Measured) -> Markup {
     html! {
         @match measured.plan.scenario.name {
@@ -19,7 +19,7 @@ pub fn of(measured: &Measured) -> Markup {
     }
 }
 
-/// What every slice found, of those whose result has this form.
+/// The results of every slice, as far as they have this form.
 fn results<Found: DeserializeOwned>(
     measured: &Measured,
     model: Model,
@@ -47,11 +47,11 @@ struct Attempts {
 
 impl Attempts {
     fn add(&mut self, more: &Self) {
-        // Of no attempt that succeeded there is no time.
+        // Without a successful attempt there is no time.
         if more.stopped > 0 {
             self.p50 = self.p50.max(more.p50);
         }
-        // A file may say anything.
+        // A file may contain any number.
         for (all, more) in [
             (&mut self.tried, more.tried),
             (&mut self.stopped, more.stopped),
@@ -64,7 +64,7 @@ impl Attempts {
     }
 }
 
-/// By what it is stuck in, and by how it is told to stop.
+/// By the kind of hang and by the way of stopping it.
 type Table = BTreeMap<(String, String), Attempts>;
 
 fn stopped(measured: &Measured) -> Markup {
@@ -74,11 +74,11 @@ fn stopped(measured: &Measured) -> Markup {
     rows.sort_by_key(|(kind, way)| (kind.clone(), rank(way)));
     rows.dedup();
     html! {
-        h3 { "What a stuck worker yields to, all slices together" }
-        div.wide tabindex="0" role="region" aria-label="stuck workers" {
+        h3 { "What stops a hung worker, all slices together" }
+        div.wide tabindex="0" role="region" aria-label="hung workers" {
             table {
                 thead { tr {
-                    th { "stuck in" } th { "told by" }
+                    th { "hung in" } th { "stopped by" }
                     th { "threads" } th { "processes" }
                 } }
                 tbody { @for row in rows { tr {
@@ -92,7 +92,7 @@ fn stopped(measured: &Measured) -> Markup {
     }
 }
 
-/// The milder way comes first.
+/// The milder ways come first.
 fn rank(way: &str) -> usize {
     let ways = ["ask", "interrupt", "force"];
     ways.iter().position(|other| *other == way).unwrap_or(ways.len())
@@ -125,7 +125,7 @@ fn attempts(attempts: Option<&Attempts>) -> Markup {
         @for (number, what) in [
             (found.abandoned, "abandoned"),
             (found.locks_held, "still holding a lock"),
-            (found.locks_poisoned, "left a lock to be recovered"),
+            (found.locks_poisoned, "left a lock to recover"),
         ] {
             @if number > 0 { "; " (number) " " (what) }
         }
@@ -186,14 +186,15 @@ fn fate(deaths: &[Death], (way, hold): (&str, &str)) -> Markup {
     let end = deaths.iter().find_map(|death| death.death.as_deref());
     html! {
         @if survived == deaths.len() && survived > 0 {
-            span.good { "✓ the others live" }
+            span.good { "✓ the others survive" }
         } @else if survived == 0 {
-            span.bad { "✗ nobody goes on" }
+            span.bad { "✗ no survivors" }
         } @else {
-            "the others live in " (survived) " of " (count(deaths.len(), "death"))
+            "the others survive " (survived) " of "
+            (count(deaths.len(), "death"))
         }
         @if let Some(end) = end { ", " (end) }
-        @if hung > 0 { ", hung for ever" }
+        @if hung > 0 { ", hung forever" }
         @if repaired > 0 { ", lock recovered" }
         @if lost > 0 { ", up to " (count(lost as usize, "transfer")) " lost" }
     }
@@ -241,10 +242,10 @@ mod tests {
         };
         let words =
             |deaths: &[Death]| fate(deaths, ("abort", "lock")).into_string();
-        assert!(words(&[death(1, false)]).contains("✓ the others live"));
-        assert!(words(&[death(0, true)]).contains("nobody goes on"));
-        assert!(words(&[death(0, true)]).contains("hung for ever"));
+        assert!(words(&[death(1, false)]).contains("✓ the others survive"));
+        assert!(words(&[death(0, true)]).contains("no survivors"));
+        assert!(words(&[death(0, true)]).contains("hung forever"));
         let torn = words(&[death(1, false), death(0, false)]);
-        assert!(torn.contains("in 1 of 2 deaths"), "{torn}");
+        assert!(torn.contains("survive 1 of 2 deaths"), "{torn}");
     }
 }

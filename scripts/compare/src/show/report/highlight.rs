@@ -1,18 +1,18 @@
-//! Sources as HTML, one piece for each line.
+//! Sources as HTML, one piece per line.
 //!
 //! The lexer is rustc's own, so it knows every literal and every comment. The
-//! rejected alternatives: `syntect`, which takes a grammar, a regular
-//! expression engine and an unmaintained encoder along; and `proc-macro2`,
-//! whose tokens leave out the comments, which are half of what is read here.
+//! rejected alternatives: `syntect`, which brings along a grammar, a regular
+//! expression engine and an unmaintained encoder; and `proc-macro2`, whose
+//! tokens omit the comments, which are half of what people read here.
 
 use maud::{Markup, PreEscaped, html};
 use ra_ap_rustc_lexer::{FrontmatterAllowed, LiteralKind, TokenKind, tokenize};
 
-/// What a line says of its own mechanism begins so: the fifth point of the
-/// contract of the siblings.
+/// The prefix of a remark about a line's own mechanism: the fifth point of the
+/// siblings' contract.
 const TAGS: [&str; 2] = ["// threads:", "// processes:"];
 
-/// As listed in the reference of the language, "Keywords", strict ones.
+/// The strict keywords listed in the language reference, "Keywords".
 const KEYWORDS: &[&str] = &[
     "as", "async", "await", "break", "const", "continue", "crate", "dyn",
     "else", "enum", "extern", "false", "fn", "for", "if", "impl", "in", "let",
@@ -21,11 +21,10 @@ const KEYWORDS: &[&str] = &[
     "use", "where", "while",
 ];
 
-/// A part of a text, and the class by which it is coloured; of none, if it is
-/// as plain as white space.
+/// A part of a text, and the class that colours it; none for plain text.
 type Span<'text> = (Option<&'static str>, &'text str);
 
-/// The lines of a file, coloured if it is of Rust.
+/// The lines of a file, coloured if it is Rust.
 pub fn lines(path: &str, text: &str) -> Vec<Markup> {
     let spans = match path.ends_with(".rs") {
         true => rust(text),
@@ -134,7 +133,7 @@ mod tests {
     }
 
     proptest! {
-        /// Also of what is no Rust at all.
+        /// Even if it is not Rust at all.
         #[test]
         fn no_line_is_lost_and_no_sign_gets_through(text in "[ -~\n]{0,90}") {
             let lines = lines("main.rs", &text);

@@ -1,9 +1,9 @@
-//! Both sources of a scenario side by side, aligned by the lines that they
-//! have in common.
+//! Both sources of a scenario side by side, aligned by the lines they have in
+//! common.
 //!
-//! What is aligned is a hunk, not a line: where there is room its two halves
+//! Hunks are aligned, not lines: where there is room the two halves of a hunk
 //! stand side by side, and on a phone one above the other, as in a unified
-//! diff. What both sides have is then shown once.
+//! diff, where common lines are shown once.
 
 use common::outcome::Model;
 use maud::{Markup, html};
@@ -47,13 +47,13 @@ pub fn listings(
     }
 }
 
-/// The identity of a line, by which it is linked to: `ipc-threads-main.rs-12`.
+/// The id of a line, for links: `ipc-threads-main.rs-12`.
 pub fn anchor(scenario: &str, model: Model, file: &str, line: usize) -> String {
     let file = file.trim_start_matches("src/").replace('/', "-");
     format!("{scenario}-{model}-{file}-{line}")
 }
 
-/// The line on which a function of that name begins, if there is one.
+/// The line where the function of that name starts, if there is one.
 pub fn line_of(source: &Source, function: &str) -> Option<usize> {
     let head = format!("fn {function}");
     let begins = |line: &str| {
@@ -63,8 +63,8 @@ pub fn line_of(source: &Source, function: &str) -> Option<usize> {
     source.text.lines().position(begins).map(|index| index + 1)
 }
 
-/// What was measured of the variant that the file is about. What belongs to
-/// no variant stands beside the main file.
+/// The figures of the variant that the file is about. Those without a variant
+/// are shown beside the main file.
 fn figures(pair: &Pair, verdicts: &[&Verdict]) -> Markup {
     let of_this: Vec<_> =
         verdicts.iter().filter(|row| is_about(pair, row)).collect();
@@ -99,19 +99,19 @@ fn difference(pair: &Pair) -> String {
     match (lines(|hunk| &hunk.threads), lines(|hunk| &hunk.processes)) {
         (0, 0) => "the same on both sides".into(),
         (threads, processes) => format!(
-            "{} only of threads, {processes} only of processes",
+            "{} only in threads, {processes} only in processes",
             count(threads, "line")
         ),
     }
 }
 
-/// Lines that both sides have, or that they have instead of one another.
+/// Lines that both sides have, or lines that differ between them.
 #[derive(Debug, PartialEq, Eq)]
 struct Hunk {
     is_common: bool,
-    /// Indices of lines.
+    /// Line indices.
     threads: Vec<usize>,
-    /// Indices of lines.
+    /// Line indices.
     processes: Vec<usize>,
 }
 
@@ -152,7 +152,7 @@ fn listing(scenario: &str, pair: &Pair) -> Markup {
     }
 }
 
-/// On its own side, and beside it is nothing.
+/// A file of only one side, with the other side left empty.
 fn alone(scenario: &str, single: &Single) -> Markup {
     let Single { model, source } = *single;
     let side = Side::new(scenario, model, source);
@@ -175,8 +175,8 @@ fn alone(scenario: &str, single: &Single) -> Markup {
     }
 }
 
-/// The second half is for the eye only, and gone on a phone. So the lines of
-/// both are named in the first.
+/// The second half is purely visual and hidden on a phone. So the first half
+/// carries the ids of both.
 fn common_lines(
     hunk: &Hunk,
     threads: &Side<'_>,
@@ -221,7 +221,7 @@ impl<'all> Side<'all> {
         }
     }
 
-    /// The number is no text, so that it is not copied with the line.
+    /// The number is not text, so it is not copied with the line.
     fn line(&self, index: usize, anchor: Option<&str>) -> Markup {
         html! {
             span.line id=[anchor] data-line=(index + 1) {

@@ -25,7 +25,7 @@ use crate::{
 
 const STYLE: &str = include_str!("style.css");
 
-/// How every page begins, and nothing else does.
+/// How every page starts, and no other file.
 pub const BEGINNING: &str = "<!DOCTYPE html><html lang=\"en\"><head>\
     <meta name=\"generator\" content=\"scripts/compare.sh\">";
 
@@ -40,7 +40,7 @@ pub fn html(comparison: &Comparison) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width";
                 meta name="color-scheme" content="light dark";
-                // A browser asks for an icon, if none is given.
+                // Browsers request an icon if none is given.
                 link rel="icon" href="data:,";
                 title { "Threads or processes? " (heading.date) }
                 style { (PreEscaped(STYLE)) }
@@ -49,7 +49,7 @@ pub fn html(comparison: &Comparison) -> String {
                 (navigation(comparison))
                 main { (sections(comparison)) }
                 footer {
-                    p { "Made by scripts/compare.sh, from what it measured." }
+                    p { "Made by scripts/compare.sh from its measurements." }
                 }
             }
         }
@@ -191,7 +191,7 @@ fn table_beside(scenario: &str, number: usize, rows: &[Row]) -> Markup {
                 thead { tr {
                     th { "what" } th { "Rust: threads" } th { "processes" }
                     th { "CPython: threads" } th { "processes" }
-                    th { "CPython's two" }
+                    th { "CPython verdict" }
                 } }
                 tbody { @for row in rows { tr {
                     th scope="row" { (row.name) }
@@ -225,7 +225,7 @@ fn table(scenario: &str, verdicts: &[&Verdict]) -> Markup {
     }
 }
 
-/// An interval that is broken over two lines is hard to read.
+/// An interval broken over two lines is hard to read.
 fn unbroken(words: &Words) -> Markup {
     html! {
         (words.verdict)
@@ -246,41 +246,42 @@ fn method(comparison: &Comparison) -> Markup {
     let Heading { command, workers, .. } = &comparison.results.heading;
     html! {
         section #method {
-            h2 { "Method, and how to reproduce it" }
+            h2 { "Method, and how to reproduce the results" }
             p {
-                "Every program is built once, in release. A pair of programs "
-                "stays alive and is asked for one short slice of work after "
-                "the other, in an order that is drawn; then the next pair is "
-                "started. Where work is shared, each side has "
+                "Every program is built once, in release mode. A pair of "
+                "programs stays alive and is asked for one short slice of "
+                "work after another, in random order; then the next pair is "
+                "started. Where work is shared out, each side has "
                 (count(*workers, "worker")) ". An outcome counts only if both "
-                "sides give the same, right answer; if not, the scenario is "
-                "refused, and nothing is said of it."
+                "sides give the same, correct answer; if not, the scenario is "
+                "refused and not judged."
             }
             p {
-                "What is judged is one ratio for each pair of programs, the "
-                "median of its slices: the median over the pairs, and the "
-                "exact interval, from order statistics. There are looks after "
-                (looks()) " pairs, until a row is decided; all looks together "
-                "miss the true median with a probability of less than 5 %. A "
-                "side is ahead if "
+                "Each pair of programs gives one ratio, the median of its "
+                "slices. The verdict rests on the median over the pairs and "
+                "its exact confidence interval, from order statistics. The "
+                "results are examined after "
+                (looks()) " pairs, until a row is decided; all of these looks "
+                "together miss the true median with a probability of less "
+                "than 5 %. A side is ahead if "
                 "the whole interval is beyond " (CLEAR) "×. There is no clear "
                 "difference if the whole interval is within " (NEAR) "× "
-                "either way. All else is too noisy to tell. Without a winner, "
-                "a ratio above 1 is in favour of threads."
+                "either way. Anything else is too noisy to tell. Without a "
+                "winner, a ratio above 1 favours threads."
             }
             p {
-                "Total: a slice of the part that stands for the pair, from the "
-                "first start to the last stop. Memory: of all its processes, "
-                "when the answers were in; what several share is counted in "
-                "parts."
+                "Total: one slice of the part that stands for the pair, from "
+                "the first start to the last stop. Memory: of all processes, "
+                "when the answers are in; shared pages are divided among "
+                "their users (PSS)."
             }
-            p { "To measure the same on this or another machine:" }
+            p { "To repeat the measurement on this or another machine:" }
             pre tabindex="0" { code {
                 "scripts/compare.sh " (shell::line(command))
             } }
             p {
-                "To make this page again from its samples, the .json file "
-                "of the same name beside it:"
+                "To rebuild this page from its samples, the .json file of "
+                "the same name beside it:"
             }
             pre tabindex="0" { code {
                 "scripts/compare.sh --report target/compare/samples.json"

@@ -1,5 +1,5 @@
-//! What was measured, as charts: all pairs of every scenario, and what is
-//! peculiar to one of them.
+//! The measurements as charts: all pairs of every scenario, and charts specific
+//! to one of them.
 
 use common::{
     estimate::{self, Estimate},
@@ -21,7 +21,7 @@ use crate::{
 
 const SIDES: [Model; 2] = [Model::Threads, Model::Processes];
 
-/// Every chart of a scenario but that of its [`rounds`].
+/// Every chart of a scenario except that of its [`rounds`].
 pub fn of(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
     html! {
         @match measured.plan.scenario.name {
@@ -34,7 +34,7 @@ pub fn of(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
     }
 }
 
-/// What is judged, all on one axis: each figure over the median of threads.
+/// The judged rows on one axis: each figure over the median of threads.
 pub fn rounds(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
     let rows: Vec<Strip> = verdicts
         .iter()
@@ -43,8 +43,8 @@ pub fn rounds(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
     let ends = rows.iter().filter_map(|row| row.interval).flatten();
     let figures = rows.iter().flat_map(all).chain(ends);
     let axis = Axis::logarithmic(Unit::Times, figures);
-    let title = "All pairs, as a multiple of the median of threads; the bar \
-                 is the interval of the ratio";
+    let title = "All pairs, as a multiple of the threads' median; the bar is \
+                 the interval of the ratio";
     html! {
         @if !rows.is_empty() {
             (chart::strips(title, axis, &rows, Some((1.0, ""))).figure())
@@ -82,8 +82,8 @@ fn direction(measured: &Measured, verdict: &Verdict) -> Option<Better> {
         .map(|metric| metric.better)
 }
 
-/// One chart for each unit, of every row that has a figure in it: also of
-/// what only one side can do.
+/// One chart per unit, with every row in that unit, including those that only
+/// one side has.
 fn in_units(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
     let mut units: Vec<&str> = Vec::new();
     for verdict in verdicts {
@@ -93,7 +93,7 @@ fn in_units(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
     }
     html! {
         details {
-            summary { "The pairs in units, with what only one side can do" }
+            summary { "The pairs in units, including rows of one side only" }
             @for unit in units { (in_unit(measured, verdicts, unit)) }
         }
     }
@@ -105,7 +105,7 @@ fn in_unit(measured: &Measured, verdicts: &[&Verdict], unit: &str) -> Markup {
         .filter(|verdict| verdict.unit == unit)
         .map(|verdict| strip(measured, verdict))
         .collect();
-    // Nothing has no place on a logarithmic axis.
+    // Zero has no place on a logarithmic axis.
     if rows.iter().flat_map(all).all(|figure| figure <= 0.0) {
         return Markup::default();
     }
@@ -120,7 +120,7 @@ fn in_full(unit: &str) -> String {
         "B" => "in bytes".into(),
         "1" => "counted".into(),
         "share" => "in percent".into(),
-        "/s" => "a second".into(),
+        "/s" => "per second".into(),
         rate => format!("in {rate}"),
     }
 }
@@ -176,9 +176,9 @@ fn median(measured: &Measured, model: Model, id: &str) -> Option<f64> {
     estimate::median(&collect(measured, model, |metric| metric.id == id))
 }
 
-/// What a trip takes: by the size of the message, and how its time is spread.
-/// A panel for each mechanism and way of waking, all of one height, so that
-/// they can be compared.
+/// The time of a round trip: by message size, and its distribution. A panel for
+/// each mechanism and way of waking, all of the same height, so that they can
+/// be compared.
 fn latencies(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
     let sizes = sizes(measured);
     let by_size: Vec<Tick> = sizes
@@ -207,7 +207,7 @@ fn latencies(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
         Axis::logarithmic(Unit::Size, by_size.iter().map(|tick| tick.0));
     let along = Axis::linear(Unit::Times, spread.iter().map(|tick| tick.0));
     html! {
-        h3 { "A trip by the size of its message (log–log), median" }
+        h3 { "Round trip by message size (log–log), median" }
         (panels(measured, across, &by_size))
         details {
             summary { (shown) ": percentiles, the median over the pairs" }
@@ -216,14 +216,14 @@ fn latencies(measured: &Measured, verdicts: &[&Verdict]) -> Markup {
     }
 }
 
-/// How the ids begin of all that is told of a trip.
+/// The prefix of all ids about a round trip.
 pub const TRIP: &str = "trip-";
 
 fn trip(size: usize) -> String {
     format!("{TRIP}{size}")
 }
 
-/// The size of the messages, if it is the id of a trip's time.
+/// The message size, if this is the id of a round trip's time.
 fn size_of_trip(id: &str) -> Option<usize> {
     let (figure, _) = id.split_once('.')?;
     figure.strip_prefix(TRIP)?.parse().ok()
@@ -242,7 +242,7 @@ fn sizes(measured: &Measured) -> Vec<usize> {
     sizes
 }
 
-/// A place, its name, and how the id begins of the metric that is shown there.
+/// A position, its label, and the prefix of the id of the metric shown there.
 type Tick = (f64, String, String);
 
 fn panels(measured: &Measured, across: Axis<'_>, ticks: &[Tick]) -> Markup {
@@ -372,11 +372,11 @@ fn frames(measured: &Measured) -> Markup {
     let axis = Axis::logarithmic(Unit::Base("s"), figures.collect::<Vec<_>>());
     let mark = format!("one frame: {}", units::human(frame, "s"));
     let title = "From input to frame, and between frames, in seconds, \
-                 against what a frame may take";
+                 compared with the time of one frame";
     chart::strips(title, axis, &rows, Some((frame, &mark))).figure()
 }
 
-/// How the ids begin of what is held against a frame.
+/// The prefixes of the ids that are compared with a frame.
 pub const FRAMES: [&str; 3] =
     ["input-to-frame-", "frame-gap-", "longest-frame-gap."];
 
@@ -463,8 +463,8 @@ mod tests {
         verdicts.find(|verdict| verdict.id == id).unwrap()
     }
 
-    /// Of a rate the ratio is upside down: threads are twice as good, and so
-    /// processes have half the figure; of a time they have twice the figure.
+    /// The ratio of a rate is inverted: threads are twice as good, so processes
+    /// have half the figure; for a time, they have twice the figure.
     #[test]
     fn the_interval_lies_where_the_dots_of_processes_do() {
         let measured = measured();
@@ -499,7 +499,7 @@ mod tests {
     #[test]
     fn what_is_peculiar_to_a_scenario_is_shown() {
         for (name, what) in [
-            ("ipc", "A trip by the size of its message"),
+            ("ipc", "Round trip by message size"),
             ("matrix", "Loading and transforming"),
             ("responsive-ui", "one frame: 16.7 ms"),
         ] {

@@ -1,4 +1,4 @@
-//! The heap of these tests, which counts what each thread has of it.
+//! The heap of these tests, which counts what each thread allocates.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -11,13 +11,13 @@ static HEAP: Counting = Counting;
 struct Counting;
 
 thread_local! {
-    /// In bytes. Below zero where a thread frees what another allocated.
+    /// In bytes. Negative where a thread frees what another allocated.
     static LIVE: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
 }
 
-/// The most bytes that this thread had at once during `work`, beyond what it
-/// had before. No single allocation is larger.
+/// The most bytes that this thread had allocated at once during `work`, beyond
+/// what it had before. No single allocation is larger.
 pub(crate) fn peak<R>(work: impl FnOnce() -> R) -> (usize, R) {
     let before = LIVE.get();
     PEAK.set(before);
@@ -30,19 +30,20 @@ fn count(bytes: isize) {
     PEAK.set(PEAK.get().max(LIVE.get()));
 }
 
-// SAFETY: all is done by the system's allocator, with the same arguments;
-// to count touches no heap. What it does not implement, `realloc` among it,
-// is made of these two: so old and new count at once.
+// SAFETY: all calls go to the system's allocator, with the same arguments;
+// counting does not touch the heap. The methods that are not implemented here,
+// `realloc` among them, call these two, so a reallocation counts old and new at
+// once.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller upholds this method's contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
         count(-(layout.size() as isize));
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller upholds this method's contract.
         unsafe { System.dealloc(place, layout) }
     }
 }
