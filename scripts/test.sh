@@ -11,8 +11,8 @@ not_run=()
 # Tests that detect themselves what cannot run add a line to this file.
 NOT_RUN=$(mktemp)
 export NOT_RUN
-slow_log=$(mktemp)
-trap 'rm -f "$NOT_RUN" "$slow_log"' EXIT
+waiting_log=$(mktemp)
+trap 'rm -f "$NOT_RUN" "$waiting_log"' EXIT
 
 main() {
     need cargo "install it from https://rustup.rs"
@@ -76,20 +76,27 @@ build() {
     export PROGRAMS_ARE_BUILT=yes
 }
 
-# Those that end programs at random moments or starve them mostly wait, so they
+# Tests that end programs at random moments, or starve them, mostly wait, so they
 # run beside the rest.
 tests() {
-    local slow passed=0
-    cargo_test however_it_ends limits:: >"$slow_log" 2>&1 &
-    slow=$!
-    cargo_test --skip however_it_ends --skip limits:: || passed=1
-    wait "$slow" || passed=1
-    grep -v '^$\|running 0 tests\|ok\. 0 passed' "$slow_log" || true
-    return "$passed"
+    local beside status=0
+    waiting_tests >"$waiting_log" 2>&1 &
+    beside=$!
+    cargo_test -- --skip however_it_ends --skip limits:: || status=$?
+    wait "$beside" || status=$?
+    grep -v '^$\|^running 0\|ok\. 0 passed' "$waiting_log" || true
+    return "$status"
+}
+
+waiting_tests() {
+    local status=0
+    cargo_test --tests -- however_it_ends || status=$?
+    cargo_test --tests -- limits:: || status=$?
+    return "$status"
 }
 
 cargo_test() {
-    cargo test --quiet --workspace --all-features --no-fail-fast -- "$@"
+    cargo test --quiet --workspace --all-features --no-fail-fast "$@"
 }
 
 documentation() {

@@ -659,7 +659,7 @@ def overflow_the_stack() -> None:
 
 
 def reach_the_memory_limit() -> None:
-    """This is an exception too, which frees what was allocated."""
+    """An exception as well; it frees what was allocated."""
     with open("/proc/self/statm") as sizes:
         pages = int(sizes.read().split()[0])
     _, hard = resource.getrlimit(resource.RLIMIT_AS)

@@ -588,8 +588,7 @@ def outcome(model: Model, finished: list[Finished]) -> Outcome:
             f"With {model.name}, messages go to the other end and back, and "
             "then many go one way."
         ],
-        meaning=f"With {model.name}, every message arrived whole and in "
-        "order.",
+        meaning=f"With {model.name}, every message arrived whole and in order.",
     )
 
 

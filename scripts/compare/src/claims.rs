@@ -86,10 +86,14 @@ pub fn judge(results: &Results) -> Vec<Judged> {
         .collect()
 }
 
-/// What these results recommend for each need.
+/// What these results recommend for each need whose scenario was compared.
 pub fn answers(results: &Results) -> Vec<Answer> {
     let rust = Evidence::of_rust(results);
-    all_needs().iter().map(|need| need.answer(&rust)).collect()
+    let needs = all_needs().into_iter();
+    needs
+        .filter(|need| results.find(need.scenario).is_some())
+        .map(|need| need.answer(&rust))
+        .collect()
 }
 
 /// The ids of the figures that rules use, by language and scenario.

@@ -11,6 +11,7 @@
 //! | [`side_by_side`] | the page of two comparisons |
 //! | [`calibration`] | the page of a calibration |
 //! | [`asked`] | the ids of all figures that are used anywhere |
+//! | [`layout`] | text in columns |
 //! | [`shell`] | arguments as typed in a shell |
 
 pub mod advise;
@@ -21,6 +22,7 @@ pub mod comparison;
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "a test may panic")]
 mod hostile;
+pub mod layout;
 pub mod readme;
 pub mod report;
 pub mod shell;

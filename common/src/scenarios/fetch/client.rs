@@ -14,7 +14,7 @@ use super::{Plan, addresses::shown_in};
 use crate::{arguments::name, digest::Digest, resources::Thread};
 
 /// The longest body that is accepted. It is also the limit of `ureq` itself,
-/// but whoever reads a body in pieces has to request it.
+/// but code that reads a body in pieces must request it.
 pub const LONGEST_BODY: u64 = 10 << 20;
 
 /// An address and its number.

@@ -282,8 +282,7 @@ fn meaning(model: Model, finished: &[Finished]) -> String {
     match (trip(Waiting::Spin), trip(Waiting::Block)) {
         (Some(spin), Some(block)) => format!(
             "With {model}, the fastest round trip takes {} if both ends \
-             spin,\nand {} if they sleep: waking makes it {} times as \
-             slow.",
+             spin,\nand {} if they sleep, {} times as long.",
             units::human(spin, "s"),
             units::human(block, "s"),
             units::three_digits(block / spin),

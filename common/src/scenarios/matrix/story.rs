@@ -86,7 +86,7 @@ fn left_out(reports: &[&Report]) -> Vec<String> {
     listed("not numeric", reports, |figures| &figures.columns_left_out)
 }
 
-/// Likewise the columns that carry no information although they are not
+/// The same for columns that carry no information although they are not
 /// constant.
 fn made_constant(reports: &[&Report]) -> Vec<String> {
     let what = "constant once rounded to floats (integers of 2^53 or more)";

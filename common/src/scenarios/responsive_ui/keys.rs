@@ -147,7 +147,7 @@ fn letter(bytes: &[u8]) -> Option<First> {
 mod tests {
     use super::*;
 
-    /// What comes of bytes that come so many at a time.
+    /// The inputs from bytes that arrive in pieces of this size.
     fn read(bytes: &[u8], at_a_time: usize) -> Vec<Input> {
         let mut keys = Keys::default();
         let mut inputs = Vec::new();

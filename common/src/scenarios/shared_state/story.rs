@@ -9,8 +9,8 @@ use crate::outcome::Model;
 pub(super) fn lines(model: Model, finished: &[Finished]) -> Vec<String> {
     let seen = if GLOBAL.load(Relaxed) != 0 { "sees" } else { "never sees" };
     let mut story = vec![format!(
-        "A worker wrote to a plain global variable; the process that started \
-         it {seen} that."
+        "A worker wrote to a plain global; the process that started it {seen} \
+         that."
     )];
     for Finished { plan, .. } in finished.iter().take(1) {
         let Plan { accounts, workers, .. } = plan;

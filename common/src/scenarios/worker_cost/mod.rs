@@ -28,7 +28,7 @@ pub use work::{Stamp, Starts, measure};
 #[derive(Debug, Parser)]
 #[command(after_help = "\
 Examples:
-  PROGRAM                             every method, small parent and 1GiB parent
+  PROGRAM                             every method, small and 1GiB parent
   PROGRAM --variant anew              one method only
   PROGRAM --parent-memory 4GiB        what grows with the parent, and what not
   PROGRAM --variant idle --crew 100   the memory of a hundred idle workers

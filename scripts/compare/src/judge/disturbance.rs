@@ -504,7 +504,7 @@ mod tests {
         };
         assert_eq!(told(1, 2), [""; 0]);
         assert_eq!(told(2, 1), [""; 0]);
-        assert!(told(2, 2)[0].starts_with("the cores are of 2 kinds"));
+        assert!(told(2, 2)[0].starts_with("there are 2 kinds of core"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::{
     claims::sources::{self, Pair},
     judge::results::Results,
     run::plan::count,
-    show::table,
+    show::layout,
 };
 
 mod rules;
@@ -133,7 +133,7 @@ impl Advice {
         let reasons = self.words(true).map(|words| ["+", words]);
         let against = self.words(false).map(|words| ["-", words]);
         for reason in default.into_iter().chain(reasons).chain(against) {
-            writeln!(formatter, "{}", table::facts([reason]))?;
+            writeln!(formatter, "{}", layout::facts([reason]))?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::{
         ruling::Standing,
     },
     run::plan::count,
-    show::{comparison::Comparison, table},
+    show::{comparison::Comparison, layout},
 };
 
 /// Needs for which this run recommends the same.
@@ -44,21 +44,22 @@ pub fn groups(answers: &[Answer]) -> Vec<Group<'_>> {
 
 /// What stands at the end of the terminal's page.
 pub fn text(comparison: &Comparison) -> String {
-    let mut lines = String::from("Threads or processes? From this run:\n");
+    let mut lines = String::from("Threads or processes? This run says:\n");
     for group in groups(&comparison.answers) {
         lines += &format!("\n{}\n", group.heading);
         let rows = group.answers.iter().map(|answer| {
             let words = format!("{} ({})", answer.words, answer.scenario);
             [answer.need.to_owned(), words]
         });
-        lines += &table::pairs(rows);
+        lines += &layout::columns([42, 58], rows);
         lines.push('\n');
         if group.answers.iter().any(|answer| answer.choice.is_none()) {
             lines += &format!("{REMEDY}\n");
         }
     }
     if !comparison.claims.is_empty() {
-        lines += &format!("\n{}", table::wrapped(&claims(&comparison.claims)));
+        lines +=
+            &format!("\n{}\n", layout::paragraph(&claims(&comparison.claims)));
     }
     lines
 }
@@ -129,8 +130,14 @@ mod tests {
 
     #[test]
     fn the_text_has_every_need_and_the_remedy_once() {
-        let comparison = Comparison::of(Planted::nothing().results());
+        let planted = Planted::nothing()
+            .both("shared-state", "transfers.racy", [1.0, 1.0])
+            .both("worker-cost", "finish.bare", [1.0, 1.0]);
+        let comparison = Comparison::of(planted.results());
+        assert_eq!(comparison.answers.len(), 2);
         let text = text(&comparison);
+        let text: Vec<_> = text.split_whitespace().collect();
+        let text = text.join(" ");
         let first_words =
             |need: &str| need.split(' ').take(3).collect::<Vec<_>>().join(" ");
         for Answer { need, .. } in &comparison.answers {

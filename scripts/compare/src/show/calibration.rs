@@ -8,7 +8,7 @@ use crate::{
         disturbance,
     },
     run::refusal::Refusal,
-    show::table,
+    show::{layout, table},
 };
 
 impl fmt::Display for Calibration {
@@ -19,7 +19,7 @@ impl fmt::Display for Calibration {
             .map(|(percent, tally)| line(*percent, tally))
             .collect();
         let lines = lines.iter().map(|[what, words]| [&**what, &**words]);
-        writeln!(formatter, "{}\n", table::facts(lines))?;
+        writeln!(formatter, "{}\n", layout::facts(lines))?;
         for refusal in &self.refusals {
             let Refusal { scenario, model, .. } = refusal;
             let words = refusal.words();

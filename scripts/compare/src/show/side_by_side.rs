@@ -11,7 +11,7 @@ use crate::{
         results::Results,
     },
     run::{plan::count, samples::Heading},
-    show::{shell, table},
+    show::{layout, shell, table},
 };
 
 const HOW_TO_READ: &str = "\
@@ -92,7 +92,8 @@ fn circumstances(age: Age, results: &Results) -> String {
         shell::line(command),
         Escaped(&machine.rustc)
     );
-    let facts = table::facts([[age.to_string().as_str(), &place], ["", &what]]);
+    let facts =
+        layout::facts([[age.to_string().as_str(), &place], ["", &what]]);
     let disturbances = table::disturbances(&disturbance::of(results));
     format!("{facts}\n{disturbances}")
 }
@@ -102,8 +103,8 @@ fn group(changed: &Changed) -> String {
     let blank = |words: String| {
         vec![[String::new(), String::new(), String::new(), words]]
     };
-    table::sheet(
-        table::COLUMNS,
+    layout::sheet(
+        layout::COLUMNS,
         header,
         match changed {
             Changed::Rows(rows) => rows.iter().map(row).collect(),

@@ -2,10 +2,6 @@
 
 use std::{fmt, iter, path::Path};
 
-use comfy_table::{
-    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table,
-    TableStyle, Width, presets,
-};
 use common::{escaped::Escaped, outcome::Model};
 
 use crate::{
@@ -26,15 +22,13 @@ use crate::{
         plan::{Series, count},
         refusal::Refusal,
     },
-    show::{answer, comparison::Comparison, shell},
+    show::{
+        answer,
+        comparison::Comparison,
+        layout::{COLUMNS, columns, facts, paragraph, sheet, wrapped},
+        shell,
+    },
 };
-
-/// What fits into a terminal, a mail or a printed page.
-const WIDTH: u16 = 100;
-
-/// Each scenario has its own table, so the widths are fixed to align their
-/// columns. With one column between each two, they add up to [`WIDTH`].
-pub const COLUMNS: [u16; 4] = [30, 12, 12, 43];
 
 /// The same for claims: id, language, verdict, statement with its figure, pair.
 const CLAIM_COLUMNS: [u16; 5] = [4, 8, 16, 54, 14];
@@ -53,9 +47,6 @@ const HEADER_BESIDE: [&str; 6] = [
 
 const NO_PYTHON: &str = "none: install python3 (3.9 or later), or pass \
     --python PATH, to compare threading and multiprocessing too";
-
-const STYLE: TableStyle = TableStyle::new()
-    .header_separator(LineStyle::none().fill('─').junction('─'));
 
 const HOW_TO_READ: &str = "\
 “threads 1.08× faster [1.05, 1.11]”: the median ratio over pairs of programs, \
@@ -100,7 +91,7 @@ impl fmt::Display for Page<'_> {
             }
         } else {
             let corrected = self.corrected();
-            writeln!(formatter, "{corrected}\n\n{}\n", wrapped(MORE))?;
+            writeln!(formatter, "{corrected}\n\n{}\n", paragraph(MORE))?;
         }
         let results = &self.comparison.results;
         let disturbances = disturbances(&disturbance::of(results));
@@ -206,17 +197,21 @@ impl Page<'_> {
     fn claims(&self, group: &Group) -> String {
         let claims = self.comparison.claims.iter();
         let claims = claims.filter(|claim| claim.group == group.title);
-        let table = claim_table(claims.flat_map(claim_rows));
+        let table = columns(CLAIM_COLUMNS, claims.flat_map(claim_rows));
         format!("Claims: {}\n{table}", group.title)
     }
 
-    /// The claims that do not simply hold, for Rust alone.
+    /// The claims that were judged and do not simply hold, for Rust alone.
     fn corrected(&self) -> String {
+        let as_stated = [Standing::Holds, Standing::NotMeasured];
         let claims = self.comparison.claims.iter();
         let rows = claims
-            .filter(|claim| claim.rust.standing != Standing::Holds)
+            .filter(|claim| !as_stated.contains(&claim.rust.standing))
             .filter_map(|claim| claim_rows(claim).next());
-        format!("Claims that do not simply hold\n{}", claim_table(rows))
+        format!(
+            "Claims that do not simply hold\n{}",
+            columns(CLAIM_COLUMNS, rows)
+        )
     }
 
     fn refused(&self) -> String {
@@ -264,17 +259,6 @@ pub fn disturbances(disturbances: &[Disturbance]) -> String {
 fn title(scenario: &Measured) -> String {
     let scenario = scenario.plan.scenario;
     format!("{}: {}", scenario.name, scenario.question)
-}
-
-/// At this width.
-pub fn wrapped(text: &str) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_width(WIDTH)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .add_row([text]);
-    table.trim_fmt()
 }
 
 /// What was measured, the figures of both sides, and the verdict.
@@ -327,36 +311,6 @@ fn claim_row(
     [nothing(), language.into(), standing.to_string(), words, nothing()]
 }
 
-fn claim_table(rows: impl Iterator<Item = [String; 5]>) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_width(WIDTH)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .add_rows(rows);
-    for (column, width) in table.column_iter_mut().zip(CLAIM_COLUMNS) {
-        let width = Width::Fixed(width);
-        column.set_padding((0, 1));
-        column.set_constraint(ColumnConstraint::Absolute(width));
-    }
-    table.trim_fmt()
-}
-
-/// What a person may need, and what was measured of it.
-pub fn pairs(rows: impl Iterator<Item = [String; 2]>) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_width(WIDTH)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .add_rows(rows);
-    for (column, width) in table.column_iter_mut().zip([42, 58]) {
-        let width = Width::Fixed(width);
-        column.set_constraint(ColumnConstraint::Absolute(width));
-    }
-    table.trim_fmt()
-}
-
 fn row_beside(row: Row) -> [String; 6] {
     let Row { name, rust, cpython, words } = row;
     let ([one, other], [this, that]) = (rust, cpython);
@@ -372,45 +326,6 @@ fn refused_row_beside(refusal: &Refusal) -> [String; 6] {
         }
         _ => [moment, threads, processes, nothing(), nothing(), words],
     }
-}
-
-/// Rows of a name, figures and text, in columns of these widths.
-pub fn sheet<const N: usize>(
-    columns: [u16; N],
-    header: [&str; N],
-    rows: Vec<[String; N]>,
-) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(STYLE)
-        .set_width(WIDTH)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(header)
-        .add_rows(rows);
-    for (column, width) in table.column_iter_mut().zip(columns) {
-        let width = Width::Fixed(width);
-        column.set_constraint(ColumnConstraint::Absolute(width));
-    }
-    for figure in 1..N - 1 {
-        if let Some(column) = table.column_mut(figure) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table.trim_fmt()
-}
-
-/// Lines with a label in front. Long ones are wrapped.
-pub fn facts<'all>(facts: impl IntoIterator<Item = [&'all str; 2]>) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_width(WIDTH)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .add_rows(facts);
-    if let Some(column) = table.column_mut(0) {
-        column.set_padding((0, 1));
-    }
-    table.trim_fmt()
 }
 
 #[cfg(test)]

@@ -195,12 +195,20 @@ impl Stage {
     pub fn arguments(&self, workers: usize, scenarios: &[&str]) -> Vec<String> {
         let programs = self.programs().display().to_string();
         let workers = workers.to_string();
-        ["--no-python", "--quick", "--budget", "0", "--workers", &workers]
-            .into_iter()
-            .chain(["--keep-disturbed", "--programs", &programs])
-            .chain(scenarios.iter().flat_map(|name| ["--scenario", name]))
-            .map(str::to_owned)
-            .collect()
+        [
+            "--no-python",
+            "--quick",
+            "--all",
+            "--budget",
+            "0",
+            "--workers",
+            &workers,
+        ]
+        .into_iter()
+        .chain(["--keep-disturbed", "--programs", &programs])
+        .chain(scenarios.iter().flat_map(|name| ["--scenario", name]))
+        .map(str::to_owned)
+        .collect()
     }
 
     /// How often a program was started.
