@@ -187,7 +187,9 @@ pub const ALL: &[Scenario] = &[
         rows: "Databases loaded and transformed per second, and the time \
                to load and to transform all six, summed over the workers. \
                They are small, so starting a process for each is part of \
-               the difference; with larger ones it disappears.",
+               the difference; with larger ones it disappears. Memory: what \
+               threads free stays with the allocator of their process; what \
+               a process used is gone when it exits.",
         crew: true,
         scales: true,
         parts: parts::MATRIX,

@@ -5,7 +5,9 @@
 //! |---|---|
 //! | [`page`] | the page as a whole |
 //! | [`answer`] | when to use which |
+//! | [`cells`] | what several tables have in a cell |
 //! | [`claim`] | the claims, and where they are shown |
+//! | [`forest`] | the answer of a scenario, row by row |
 //! | [`plots`] | the measurements as charts |
 //! | [`fates`] | who could be stopped, and who survived, as tables |
 //! | [`chart`] | a chart as SVG |
@@ -15,9 +17,11 @@
 
 pub mod answer;
 pub mod axis;
+pub mod cells;
 pub mod chart;
 pub mod claim;
 pub mod fates;
+pub mod forest;
 pub mod highlight;
 pub mod listing;
 pub mod page;

@@ -45,6 +45,8 @@ for (const width of WIDTHS) {
       });
       test("the page does not move sideways", () => noSideways(page, width));
       test("every plot can be seen", () => plotsAreVisible(page));
+      test("an interval is drawn on the line of its row, and 1 below 1", () =>
+        intervalsAlign(page));
       test("every text of a plot is within it", () => textsFit(page));
       test("both sources are aligned", () => sourcesAlign(page, width));
       test("every link hits its target", () => linksHit(page));
@@ -68,7 +70,7 @@ test("print shows the plots, and no navigation", async () => {
   const page = await open({ width: 794, colorScheme: "light" });
   await page.emulateMedia({ media: "print" });
   assert.equal(await page.locator("nav").isVisible(), false);
-  assert(await page.locator("svg.chart").first().isVisible());
+  assert(await page.locator("svg.forest").first().isVisible());
   await noSideways(page, 794);
   await page.context().close();
 });
@@ -115,6 +117,29 @@ async function plotsAreVisible(page) {
     const told = JSON.stringify(plot);
     assert(plot.width >= 200 && plot.height >= 40, told);
     assert(plot.marks > 0 && /\d/.test(plot.desc), told);
+  }
+}
+
+async function intervalsAlign(page) {
+  const tables = await page.locator("table.forest").evaluateAll((tables) =>
+    tables.map((table) =>
+      [...table.querySelectorAll("tbody tr")].map((row) => {
+        const { top, bottom } = row.getBoundingClientRect();
+        const plot = row.querySelector("svg.forest");
+        const box = plot?.getBoundingClientRect();
+        const one = plot?.querySelector(".one").getBoundingClientRect().left;
+        return { top, bottom, box, one };
+      }),
+    ),
+  );
+  assert(tables.flat().some(({ box }) => box), "there is no interval");
+  for (const rows of tables) {
+    const drawn = rows.filter(({ box }) => box);
+    for (const row of drawn) {
+      const told = JSON.stringify(row);
+      assert(row.box.top >= row.top && row.box.bottom <= row.bottom, told);
+      assert(Math.abs(row.one - drawn[0].one) < 1, told);
+    }
   }
 }
 

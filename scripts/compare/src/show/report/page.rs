@@ -6,10 +6,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::{
     judge::{
         beside::Row,
-        finding::{CLEAR, Finding, NEAR},
+        finding::{CLEAR, NEAR},
         stopping::LOOKS,
         verdict::Verdict,
-        words::Words,
     },
     run::{
         interpreter::Interpreter, measured::Measured, plan::count,
@@ -17,7 +16,11 @@ use crate::{
     },
     show::{
         comparison::Comparison,
-        report::{answer, claim, fates, listing, plots},
+        report::{
+            answer,
+            cells::{unbroken, winner},
+            claim, fates, forest, listing, plots,
+        },
         shell,
         table::MORE_CORES,
     },
@@ -145,16 +148,23 @@ fn section(
                 p.warning { (MORE_CORES) }
             }
             @if !verdicts.is_empty() {
-                div.abreast {
-                    (table(scenario.name, verdicts))
-                    (plots::rounds(measured, verdicts))
-                }
+                (forest::plot(scenario.name, verdicts))
                 (fates::of(measured))
+            }
+            h3 { "Both sources" }
+            (listing::listings(scenario, verdicts))
+            @if !verdicts.is_empty() {
+                h3 { "All figures" }
+                details {
+                    summary { "Every row, and every pair of programs" }
+                    div.abreast {
+                        (table(scenario.name, verdicts))
+                        (plots::rounds(measured, verdicts))
+                    }
+                }
                 (plots::of(measured, verdicts))
             }
             @for table in beside(comparison, scenario) { (table) }
-            h3 { "Both sources" }
-            (listing::listings(scenario, verdicts))
         }
     }
 }
@@ -225,23 +235,6 @@ fn table(scenario: &str, verdicts: &[&Verdict]) -> Markup {
     }
 }
 
-/// An interval broken over two lines is hard to read.
-fn unbroken(words: &Words) -> Markup {
-    html! {
-        (words.verdict)
-        @if let Some(interval) = &words.interval {
-            " " span.interval-text { (interval) }
-        }
-    }
-}
-
-fn winner(verdict: &Verdict) -> Option<String> {
-    match verdict.finding {
-        Some(Finding::Better(model)) => Some(format!("better {model}")),
-        _ => None,
-    }
-}
-
 fn method(comparison: &Comparison) -> Markup {
     let Heading { command, workers, .. } = &comparison.results.heading;
     html! {
@@ -303,6 +296,7 @@ mod tests {
     use common::estimate::Estimate;
 
     use super::*;
+    use crate::judge::{finding::Finding, words::Words};
 
     #[test]
     fn who_is_ahead_is_marked_by_a_class() {
