@@ -12,10 +12,29 @@ fi
 script=$(readlink -f -- "$0")
 workspace=${script%/*}/..
 
-# Cargo's progress interests a person at a terminal, not a log.
-quiet=--quiet
-if [ -t 2 ]; then
-    quiet=
+tell_the_time() {
+    trap 'kill "$sleep"; exit' TERM
+    seconds=0
+    while :; do
+        sleep 15 &
+        sleep=$!
+        wait "$sleep"
+        seconds=$((seconds + 15))
+        echo "still building, after $seconds s" >&2
+    done
+}
+
+# The first build takes minutes. A person at a terminal sees cargo's progress;
+# a log gets a line now and then.
+quiet=
+clock=
+if ! [ -t 2 ]; then
+    quiet=--quiet
+    tell_the_time &
+    clock=$!
+    trap 'kill "$clock"' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
 fi
 # shellcheck disable=SC2086 # Expands to no flag at all if empty.
 built=$(cargo build $quiet --release --workspace --bins \
@@ -30,5 +49,9 @@ compare=$(printf '%s\n' "$built" | sed -En '
 if ! [ -x "$compare" ]; then
     echo "error: cargo did not report where it built compare" >&2
     exit 1
+fi
+if [ -n "$clock" ]; then
+    trap - EXIT INT TERM
+    kill "$clock"
 fi
 exec "$compare" "$@"

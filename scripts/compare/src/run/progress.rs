@@ -1,7 +1,11 @@
-//! The progress line on a terminal while the comparison runs. Elsewhere it is
-//! silent: `indicatif` draws on stderr, and only if that is a terminal.
+//! The progress of the comparison: a line that `indicatif` redraws if stderr is
+//! a terminal, and otherwise a new line now and then.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::Cell,
+    io::{IsTerminal as _, Write as _, stderr},
+    time::{Duration, Instant},
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -15,7 +19,12 @@ use crate::run::session::Session;
 pub struct Progress {
     line: ProgressBar,
     end: Instant,
+    /// When the next line is due, if stderr is no terminal.
+    due: Cell<Option<Instant>>,
 }
+
+/// How often something is printed where no line can be redrawn.
+const PACE: Duration = Duration::from_secs(15);
 
 impl Progress {
     /// For a measurement that ends at this time.
@@ -24,7 +33,9 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
             line.set_style(style);
         }
-        Progress { line, end }
+        let is_log = !stderr().is_terminal();
+        let due = Cell::new(is_log.then(|| Instant::now() + PACE));
+        Progress { line, end, due }
     }
 
     /// Shows that a pair starts.
@@ -36,11 +47,18 @@ impl Progress {
         };
         let series = session.measured.last().map(|it| it.plan.series);
         let series = series.unwrap_or_default();
-        self.line.set_message(format!(
+        let message = format!(
             "{series}{} · pair {} · {left}",
             session.name(),
             session.pairs + 1,
-        ));
+        );
+        let now = Instant::now();
+        if self.due.get().is_some_and(|due| due <= now && now < self.end) {
+            self.due.set(Some(now + PACE));
+            // A log that cannot be written to is no reason to stop.
+            let _ = writeln!(stderr(), "measuring: {message}");
+        }
+        self.line.set_message(message);
     }
 }
 
