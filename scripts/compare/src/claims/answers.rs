@@ -25,6 +25,7 @@ impl Source for Evidence<'_> {
                 let values = self.figure(figure)?;
                 Ok(exactly(values.into_iter().fold(0.0, f64::max)))
             }
+            Quantity::Advantage(figure) => self.advantage(figure),
             Quantity::Ratio(above, below) => self.ratio(above, below),
             Quantity::SpeedUp(model, parts) => self.speed_up(model, parts),
             Quantity::Efficiency(model, parts) => {

@@ -21,7 +21,7 @@ use crate::{
         quantity::{Figure, MATRIX, Setting},
         ruling::Missing,
     },
-    judge::{disturbance, results::Results, stopping},
+    judge::{disturbance, results::Results, stopping, verdict},
     run::measured::Measured,
 };
 
@@ -86,6 +86,21 @@ impl<'all> Evidence<'all> {
     ) -> Result<Estimate, Missing> {
         let (above, below) = (self.figure(above)?, self.figure(below)?);
         Ok(ratio(&above, &below))
+    }
+
+    /// How many times better threads are at a figure, as its row says.
+    ///
+    /// # Errors
+    ///
+    /// It is missing as above, or if the row compares nothing.
+    pub fn advantage(self, figure: Figure) -> Result<Estimate, Missing> {
+        let measured = self.sound(figure.scenario)?;
+        let metrics = measured.metrics(figure.model).into_iter();
+        let mut of_it = metrics.filter(|metric| metric.id == figure.id);
+        of_it
+            .next()
+            .and_then(|metric| verdict::ratio(measured, metric))
+            .ok_or_else(|| absent(measured, figure, figure.id))
     }
 
     /// How many times faster all workers are than one: at these parts of the

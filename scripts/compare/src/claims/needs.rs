@@ -10,16 +10,19 @@ use common::outcome::{
 };
 use serde::Serialize;
 
-use crate::claims::{
-    claim::{NOTICED, UNNOTICED},
-    evidence::Evidence,
-    interpret::{self, Source},
-    quantity::{
-        Dying, Fact, Figure, Hanging, MATRIX, Quantity, Setting, processes,
-        threads,
+use crate::{
+    claims::{
+        claim::{NOTICED, UNNOTICED},
+        evidence::Evidence,
+        interpret::{self, Source},
+        quantity::{
+            Dying, Fact, Figure, Hanging, MATRIX, Quantity, Setting, processes,
+            threads,
+        },
+        rule::{Form, Shown, When, all, at_most, exceeds, none, show, some},
+        ruling::Missing,
     },
-    rule::{Form, Shown, When, all, at_most, exceeds, none, show, some},
-    ruling::Missing,
+    judge::words::TIMES,
 };
 
 /// What a run recommends.
@@ -172,7 +175,7 @@ fn sharing() -> Need {
         "workers keep updating the same data",
         rate(Threads),
         rate(Processes),
-        "behind one lock: {}; {} and {}",
+        "behind one lock, {} with threads and {} with processes: {}",
         ("op/s", Better::Higher),
     )
 }
@@ -183,7 +186,7 @@ fn handing_over() -> Need {
         "workers hand over much data",
         time(Threads),
         time(Processes),
-        "for each row: {}; {} and {}",
+        "a row takes {} from a thread, {} from a process: {}",
         ("s", Better::Lower),
     )
 }
@@ -194,7 +197,7 @@ fn messages() -> Need {
         "workers exchange small messages",
         trip(Threads),
         trip(Processes),
-        "a round trip through memory, asleep: {}; {} and {}",
+        "a round trip between sleepers takes threads {}, processes {}: {}",
         ("s", Better::Lower),
     )
 }
@@ -205,7 +208,7 @@ fn starting() -> Need {
         "every job starts a worker",
         time(Threads),
         time(Processes),
-        "from its start to its end: {}; {} and {}",
+        "an empty job takes a new thread {}, a new process {}: {}",
         ("s", Better::Lower),
     )
 }
@@ -257,8 +260,8 @@ fn mapping() -> Need {
         "workers keep mapping and unmapping memory",
         speed_up(Threads),
         speed_up(Processes),
-        "speed-up of all workers over one: {}; {} and {}",
-        ("×", Better::Higher),
+        "all threads make {} of what one makes, processes {}: {}",
+        (TIMES, Better::Higher),
     )
 }
 
@@ -302,9 +305,10 @@ fn by_figure(
     text: &'static str,
     (unit, better): (&'static str, Better),
 ) -> Need {
-    let advantage = match better {
-        Better::Lower => Quantity::Ratio(processes, threads),
-        _ => Quantity::Ratio(threads, processes),
+    let advantage = Quantity::Advantage(threads);
+    let form = match unit {
+        TIMES => Form::Times,
+        unit => Form::In(unit),
     };
     let unnoticed =
         [at_most(advantage, NOTICED), exceeds(advantage, UNNOTICED)];
@@ -314,9 +318,9 @@ fn by_figure(
         shown: show(
             text,
             [
+                (threads.q(), form),
+                (processes.q(), form),
                 (advantage, Form::Verdict(unit, better)),
-                (threads.q(), Form::In(unit)),
-                (processes.q(), Form::In(unit)),
             ],
         ),
         choices: vec![

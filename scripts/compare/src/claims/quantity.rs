@@ -16,6 +16,9 @@ pub enum Quantity {
     Most(Figure),
     /// The ratio of two figures of one scenario.
     Ratio(Figure, Figure),
+    /// How many times better threads are at it, as the row of the comparison
+    /// says: by the slices of each pair. The figure's side does not matter.
+    Advantage(Figure),
     /// How many times faster all workers are than one at these parts of the
     /// work together, or at all of it if none is named.
     SpeedUp(Model, &'static [&'static str]),
@@ -211,7 +214,9 @@ impl Quantity {
     /// The figures it is made of.
     pub fn figures(self) -> Vec<Figure> {
         match self {
-            Quantity::Figure(figure) | Quantity::Most(figure) => vec![figure],
+            Quantity::Figure(figure)
+            | Quantity::Most(figure)
+            | Quantity::Advantage(figure) => vec![figure],
             Quantity::Ratio(above, below) => vec![above, below],
             Quantity::SpeedUp(model, parts)
             | Quantity::Efficiency(model, parts) => {

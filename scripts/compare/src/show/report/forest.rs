@@ -30,10 +30,11 @@ pub fn plot(scenario: &str, verdicts: &[&Verdict]) -> Markup {
                 table.verdicts.forest {
                     thead { tr {
                         th { "what" } th { "threads" } th { "processes" }
-                        th.axis {
-                            span { "← threads better" }
-                            span { "processes better →" }
-                        }
+                        th { div.axis {
+                            span { "← threads" }
+                            span.better-word { "better" }
+                            span { "processes →" }
+                        } }
                         th { "verdict" }
                     } }
                     tbody { @for row in rows { (line(row)) } }
