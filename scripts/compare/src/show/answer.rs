@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn what_is_recommended_stands_under_its_heading() {
         let planted = Planted::nothing()
-            .both("shared-state", "transfers.lock", [3e6, 1e6])
+            .both("responsive-ui", "hand-over-row", [1.0, 3.0])
             .both("worker-cost", "finish.anew", [2.0, 1.0]);
         let comparison = Comparison::of(planted.results());
         let groups = groups(&comparison.answers);
@@ -121,7 +121,7 @@ mod tests {
             let answers = group.map(|it| &it.answers[..]).unwrap_or_default();
             answers.iter().map(|answer| answer.scenario).collect()
         };
-        assert_eq!(scenarios("Use threads when"), ["shared-state"]);
+        assert_eq!(scenarios("Use threads when"), ["responsive-ui"]);
         assert_eq!(scenarios("Use processes when"), ["worker-cost"]);
         assert_eq!(scenarios("Either will do when"), [""; 0]);
         let all: usize = groups.iter().map(|it| it.answers.len()).sum();
