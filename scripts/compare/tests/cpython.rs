@@ -25,7 +25,6 @@ use std::{
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -41,8 +40,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use support::{MODELS, demo, outcome, programs, workspace};
 
-const SEEDS: [u64; 3] = [1, 2, 2026];
-
 /// How workers start: threads, and processes in two ways.
 const WAYS: [&[&str]; 3] = [
     &["--model", "threads"],
@@ -53,20 +50,14 @@ const WAYS: [&[&str]; 3] = [
 /// A scenario that is there on CPython, and its flags.
 type Script = (&'static Scenario, &'static [&'static str]);
 
-/// Those that there are. One test after the other has them: what one leaves
-/// behind is not another's, and none is made slow by another.
-fn scripts() -> (Vec<Script>, MutexGuard<'static, ()>) {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+/// Those that there are: none without an interpreter.
+fn scripts() -> Vec<Script> {
     let there = |scenario: &'static Scenario| {
         scenario.cpython_run.map(|flags| (scenario, flags))
     };
     let scripts: Vec<_> = ALL.iter().filter_map(there).collect();
     assert!(!scripts.is_empty());
-    match is_there() {
-        true => (scripts, turn),
-        false => (Vec::new(), turn),
-    }
+    if is_there() { scripts } else { Vec::new() }
 }
 
 /// Whether there is an interpreter. If not, it is said at the end of all.
@@ -106,25 +97,35 @@ fn python(scenario: &Scenario) -> Command {
 
 #[test]
 fn every_answer_is_that_of_rust() {
-    let (scripts, _turn) = scripts();
-    for (scenario, flags) in scripts {
-        for seed in SEEDS {
-            let number = seed.to_string();
-            let flags = [&patient(flags)[..], &["--seed", &number]].concat();
-            let rust = MODELS.map(|model| of_rust(scenario, model, &flags));
-            // How a worker starts and what it is given are apart: the way
-            // that takes longest is tried with one seed only.
-            let ways = if seed == SEEDS[0] { 3 } else { 2 };
-            for way in &WAYS[..ways] {
-                let found = of_python(scenario, way, &flags);
-                let what = format!("{}, {way:?} {flags:?}", scenario.name);
-                for rust in &rust {
-                    has_the_same_answer(&found, rust, &what);
-                    has_no_parameter_of_its_own(&found, rust, &what);
-                }
-                has_right_metrics(&found, &rust, &what);
-                has_a_result_that_claims_can_read(&found, &what);
+    have_the_same_answers(1, &WAYS);
+}
+
+/// How a worker starts and what it is given are apart: the way that takes
+/// longest is tried with one seed only.
+#[test]
+fn so_is_every_answer_to_other_input() {
+    have_the_same_answers(2, &WAYS[..2]);
+}
+
+#[test]
+fn so_is_every_answer_to_yet_other_input() {
+    have_the_same_answers(2026, &WAYS[..2]);
+}
+
+fn have_the_same_answers(seed: u64, ways: &[&[&str]]) {
+    let number = seed.to_string();
+    for (scenario, flags) in scripts() {
+        let flags = [&patient(flags)[..], &["--seed", &number]].concat();
+        let rust = MODELS.map(|model| of_rust(scenario, model, &flags));
+        for way in ways {
+            let found = of_python(scenario, way, &flags);
+            let what = format!("{}, {way:?} {flags:?}", scenario.name);
+            for rust in &rust {
+                has_the_same_answer(&found, rust, &what);
+                has_no_parameter_of_its_own(&found, rust, &what);
             }
+            has_right_metrics(&found, &rust, &what);
+            has_a_result_that_claims_can_read(&found, &what);
         }
     }
 }
@@ -268,8 +269,7 @@ fn is_a<T: DeserializeOwned>(result: &Value) -> bool {
 
 #[test]
 fn bad_usage_is_said_so() {
-    let (scripts, _turn) = scripts();
-    for (scenario, _) in scripts {
+    for (scenario, _) in scripts() {
         for usage in
             ["--no-such-flag", "--model fibers", "--seed -1", "--seed one"]
         {
@@ -286,8 +286,7 @@ fn bad_usage_is_said_so() {
 /// By the one frame of all; `matrix` also leaves out what it need not find.
 #[test]
 fn another_answer_than_is_expected_is_an_error() {
-    let (scripts, _turn) = scripts();
-    for script in scripts.into_iter().filter(|it| it.0.name == "matrix") {
+    for script in scripts().into_iter().filter(|it| it.0.name == "matrix") {
         let (scenario, flags) = script;
         generate_input(script);
         let expecting = |answer: &str| {
@@ -314,8 +313,7 @@ fn generate_input((scenario, flags): Script) {
 /// Some may be Python's own, but none has lost touch with Rust's.
 #[test]
 fn variants_are_listed() {
-    let (scripts, _turn) = scripts();
-    for (scenario, _) in scripts {
+    for (scenario, _) in scripts() {
         let of_rust = MODELS.map(|model| listed(demo(scenario, model)));
         let rust: BTreeSet<_> = of_rust.into_iter().flatten().collect();
         let of_python = MODELS.map(|model| {
@@ -352,11 +350,10 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 #[test]
 fn nothing_is_left_however_it_ends() {
-    let (scripts, _turn) = scripts();
     hear_ctrl_c();
     let moments = variable("CPYTHON_MOMENTS").unwrap_or(MOMENTS);
     let mut input = Input::new(variable("CPYTHON_SEED").unwrap_or(2026), 0);
-    for script in scripts {
+    for script in scripts() {
         generate_input(script);
         for (way, signal) in every_end() {
             for _ in 0..moments {
