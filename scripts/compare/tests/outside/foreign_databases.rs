@@ -94,7 +94,7 @@ fn an_interrupted_write_is_to_be_rolled_back_before_one_reads() {
     for model in MODELS {
         let reason = refusal(&mut reading(&program(model), &here));
         assert!(reason.contains("must be rolled back first"), "{reason}");
-        assert!(reason.contains("copy FILE-journal with it"), "{reason}");
+        assert!(reason.contains("copy FILE-journal along with it"), "{reason}");
         let arguments = format!("--database {}", here.display());
         let mut ui = Emulator::start(model, &arguments, (24, 80));
         ui.ask("SELECT count(*) FROM t");
@@ -152,7 +152,7 @@ fn a_wal_where_nothing_can_be_written_says_what_to_copy() {
             let command = reading(&to, &folder.join("x.sqlite"));
             let reason = refusal(&mut unprivileged(command));
             assert!(reason.contains("it is in WAL mode"), "{reason}");
-            assert!(reason.contains("FILE-wal if there is one"), "{reason}");
+            assert!(reason.contains("FILE-wal if it exists"), "{reason}");
         }
     }
     // As it advises.
