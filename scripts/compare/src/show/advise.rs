@@ -142,8 +142,12 @@ impl Advice {
         let Some(Pair { threads, processes }) = self.pair() else {
             return Ok(());
         };
-        writeln!(formatter, "\nCopy from:")?;
-        writeln!(formatter, "  {}\n  {}\n", threads.path, processes.path)
+        let [from, twin] = match self.answer {
+            Answer::Threads => [threads.path, processes.path],
+            Answer::Processes | Answer::Both => [processes.path, threads.path],
+        };
+        writeln!(formatter, "\nCopy from {from}")?;
+        writeln!(formatter, "(the same with the other: {twin})\n")
     }
 
     /// The pair to copy from: that of the first reason.
