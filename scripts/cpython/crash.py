@@ -1,4 +1,4 @@
-"""Crash: a worker dies by itself, perhaps with a lock: who survives?
+"""Crash: a worker crashes, perhaps holding a lock: what survives?
 Here: threads and processes of CPython, by --model.
 There: examples-{threads,processes}/crash/src/main.rs
 Watch: who is told of a death, what is lost with it, and who takes over.
@@ -68,7 +68,7 @@ CIRCUMSTANCES = {
 def main() -> None:
     """The flags are those of the Rust siblings."""
     parser = contract.flags(
-        "A worker dies by itself, perhaps with a lock: who survives?",
+        "A worker crashes, perhaps holding a lock: what survives?",
         "  crash.py                          every way to die, four places\n"
         "  crash.py --variant abort          one of them\n"
         "  crash.py --model processes --json for a script",

@@ -216,7 +216,7 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "crash",
-        question: "a worker dies by itself, perhaps with a lock: who survives?",
+        question: "a worker crashes, perhaps holding a lock: what survives?",
         rows: "Resumed: from the death of a worker, holding nothing or a \
                lock, until the work continues. Survivors: other workers \
                that need no restart. Lost: transfers made again.",

@@ -28,7 +28,7 @@ pub use death::{DeathCause, LastWords, Victim};
 pub use ledger::{Ledger, Report};
 pub use outcome::{Death, Finished, outcome};
 
-/// A worker dies by itself, perhaps with a lock: who survives?
+/// A worker crashes, perhaps holding a lock: what survives?
 #[derive(Debug, Parser)]
 #[command(after_help = "\
 Examples:
