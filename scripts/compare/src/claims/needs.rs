@@ -19,7 +19,9 @@ use crate::{
             Dying, Fact, Figure, Hanging, MATRIX, Quantity, Setting, processes,
             threads,
         },
-        rule::{Form, Shown, When, all, at_most, exceeds, none, show, some},
+        rule::{
+            Form, Shown, When, all, at_most, exceeds, none, not, show, some,
+        },
         ruling::Missing,
     },
     judge::words::TIMES,
@@ -130,6 +132,9 @@ fn waiting() -> Need {
     let figure = |model, id| figure(model, FETCH, id);
     let share = |model| figure(model, "share-of-ideal.workers-64");
     let memory = |model| figure(model, "memory.workers-64");
+    let level = is_level(Quantity::Advantage(share(Threads)));
+    let mut choices = where_good(|model| exceeds(share(model).q(), 0.75));
+    choices.insert(0, (level, Choice::Either));
     Need {
         need: "workers mostly wait for the network",
         scenario: FETCH,
@@ -143,7 +148,7 @@ fn waiting() -> Need {
                 (memory(Processes).q(), Form::In("B")),
             ],
         ),
-        choices: where_good(|model| exceeds(share(model).q(), 0.75)),
+        choices,
     }
 }
 
@@ -276,14 +281,21 @@ const fn figure(
     }
 }
 
-/// One of them, or either, where it is good enough.
+/// Either where both are good enough, and one where the other clearly is not.
 fn where_good(is_good: impl Fn(Model) -> When) -> Vec<(When, Choice)> {
-    let (threads, processes) = (is_good(Threads), is_good(Processes));
+    let [threads, processes] = [Threads, Processes].map(is_good);
+    let alone =
+        |one: &When, other: &When| all([one.clone(), not(other.clone())]);
     vec![
-        (all([threads.clone(), processes.clone()]), Choice::Either),
-        (threads, Choice::Threads),
-        (processes, Choice::Processes),
+        (alone(&threads, &processes), Choice::Threads),
+        (alone(&processes, &threads), Choice::Processes),
+        (all([threads, processes]), Choice::Either),
     ]
+}
+
+/// The difference is one that nobody would notice.
+fn is_level(advantage: Quantity) -> When {
+    all([at_most(advantage, NOTICED), exceeds(advantage, UNNOTICED)])
 }
 
 /// By counts of what must not happen.
@@ -310,8 +322,6 @@ fn by_figure(
         TIMES => Form::Times,
         unit => Form::In(unit),
     };
-    let unnoticed =
-        [at_most(advantage, NOTICED), exceeds(advantage, UNNOTICED)];
     Need {
         need,
         scenario: threads.scenario,
@@ -324,7 +334,7 @@ fn by_figure(
             ],
         ),
         choices: vec![
-            (all(unnoticed), Choice::Either),
+            (is_level(advantage), Choice::Either),
             (exceeds(advantage, 1.0), Choice::Threads),
             (at_most(advantage, 1.0), Choice::Processes),
         ],
@@ -353,6 +363,17 @@ mod tests {
                 Planted::nothing().both("worker-cost", "finish.anew", seconds);
             assert_eq!(answer(&planted, &starting()), Some(choice));
         }
+    }
+
+    /// One is good, and of the other that cannot be told.
+    #[test]
+    fn who_cannot_be_told_from_good_is_not_ruled_out() {
+        const ID: &str = "share-of-ideal.workers-64";
+        let shares = [0.4, 0.9, 0.4, 0.9, 0.4, 0.9, 0.4, 0.9];
+        let planted = Planted::nothing()
+            .rounds("fetch", Threads, ID, &shares)
+            .rounds("fetch", Processes, ID, &[0.9; 8]);
+        assert_eq!(answer(&planted, &waiting()), None);
     }
 
     #[test]
