@@ -157,7 +157,9 @@ pub const ALL: &[Scenario] = &[
         question: "what does a message cost, by mechanism, size and waking?",
         rows: "Round trip: to the other end and back, median. Messages and \
                bytes per second: one way. For each mechanism, and for each \
-               way in which its ends wait.",
+               way in which its ends wait. Memory: a heap keeps what large \
+               messages of an earlier slice took; a process that has exited \
+               keeps nothing.",
         crew: false,
         scales: false,
         parts: parts::IPC,

@@ -116,7 +116,7 @@ fn computing() -> Need {
         need: "work has to use all cores",
         scenario: MATRIX,
         shown: show(
-            "on {}, {} faster than one thread, {} than one process",
+            "on {}, all threads are {} as fast as one, all processes {}",
             [
                 (Quantity::Setting(Setting::UsableCores), Form::Of("core")),
                 (speed_up(Threads), Form::Times),
@@ -139,8 +139,8 @@ fn waiting() -> Need {
         need: "workers mostly wait for the network",
         scenario: FETCH,
         shown: show(
-            "64 threads reach {} of the ideal, processes {}; a thread takes \
-             {}, a process {}",
+            "64 threads reach {} of the ideal throughput, 64 processes {}; \
+             each thread takes {}, each process {}",
             [
                 (share(Threads).q(), Form::In("share")),
                 (share(Processes).q(), Form::In("share")),
@@ -159,11 +159,11 @@ fn responsive() -> Need {
     let helps =
         |model| at_most(Quantity::Ratio(with(model), without(model)), 0.1);
     Need {
-        need: "a screen has to stay responsive beside slow work",
+        need: "a UI must stay responsive during slow work",
         scenario: SCREEN,
         shown: show(
-            "a key takes {} with a worker thread, {} with a worker process, \
-             {} with neither",
+            "a keypress is handled in {} with a worker thread, {} with a \
+             worker process, {} without a worker",
             [
                 (with(Threads).q(), Form::In("s")),
                 (with(Processes).q(), Form::In("s")),
@@ -188,10 +188,10 @@ fn sharing() -> Need {
 fn handing_over() -> Need {
     let time = |model| figure(model, "responsive-ui", "hand-over-row");
     by_figure(
-        "workers hand over much data",
+        "workers hand over a lot of data",
         time(Threads),
         time(Processes),
-        "a row takes {} from a thread, {} from a process: {}",
+        "receiving a row takes {} from a thread, {} from a process: {}",
         ("s", Better::Lower),
     )
 }
@@ -202,7 +202,8 @@ fn messages() -> Need {
         "workers exchange small messages",
         trip(Threads),
         trip(Processes),
-        "a round trip between sleepers takes threads {}, processes {}: {}",
+        "a round trip between blocked workers takes {} with threads, {} with \
+         processes: {}",
         ("s", Better::Lower),
     )
 }
@@ -213,7 +214,7 @@ fn starting() -> Need {
         "every job starts a worker",
         time(Threads),
         time(Processes),
-        "an empty job takes a new thread {}, a new process {}: {}",
+        "an empty job takes {} in a new thread, {} in a new process: {}",
         ("s", Better::Lower),
     )
 }
@@ -243,14 +244,14 @@ fn stopping() -> Need {
 fn surviving() -> Need {
     let death = |model, what| Quantity::Seen(Fact::Dying(model, what));
     Need {
-        need: "a crash must not take the rest along",
+        need: "a crash must not take the others down",
         scenario: "crash",
         shown: show(
-            "of {} kinds of crash, other processes survive {}, other threads \
-             {}",
+            "the others survive {} of {} kinds of crash with processes, {} \
+             with threads",
             [
-                (death(Processes, Dying::Ways), Form::Plain),
                 (death(Processes, Dying::Spared), Form::Plain),
+                (death(Processes, Dying::Ways), Form::Plain),
                 (death(Threads, Dying::Spared), Form::Plain),
             ],
         ),
@@ -265,7 +266,7 @@ fn mapping() -> Need {
         "workers keep mapping and unmapping memory",
         speed_up(Threads),
         speed_up(Processes),
-        "all threads make {} of what one makes, processes {}: {}",
+        "all threads map {} as fast as one, all processes {}: {}",
         (TIMES, Better::Higher),
     )
 }

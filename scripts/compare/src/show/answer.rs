@@ -22,6 +22,10 @@ pub struct Group<'all> {
     pub answers: Vec<&'all Answer>,
 }
 
+/// How to read its figures.
+pub const LEGEND: &str = "A ratio is the median over pairs of programs, in \
+    brackets its 95 % confidence interval.";
+
 /// What to do where a run cannot tell.
 pub const REMEDY: &str = "Run it again while nothing else is running, or give \
     it more time: --budget 600.";
@@ -45,6 +49,9 @@ pub fn groups(answers: &[Answer]) -> Vec<Group<'_>> {
 /// What stands at the end of the terminal's page.
 pub fn text(comparison: &Comparison) -> String {
     let mut lines = String::from("Threads or processes? This run says:\n");
+    if comparison.answers.iter().any(|answer| answer.choice.is_some()) {
+        lines += &format!("\n{}\n", layout::paragraph(LEGEND));
+    }
     for group in groups(&comparison.answers) {
         lines += &format!("\n{}\n", group.heading);
         let rows = group.answers.iter().map(|answer| {
@@ -93,8 +100,8 @@ fn in_plural(standing: Standing, number: usize) -> &'static str {
     match (standing, number) {
         (Standing::Holds, 1) => "holds",
         (Standing::Holds, _) => "hold",
-        (Standing::Reworded, 1) => "holds with a correction",
-        (Standing::Reworded, _) => "hold with a correction",
+        (Standing::Reworded, 1) => "holds if reworded",
+        (Standing::Reworded, _) => "hold if reworded",
         (Standing::OnlyInCPython, 1) => "is true of CPython only",
         (Standing::OnlyInCPython, _) => "are true of CPython only",
         (Standing::DoesNotHold, 1) => "does not hold",

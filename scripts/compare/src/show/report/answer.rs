@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::{
     claims::needs::Answer,
     show::{
-        answer::{self, Group, REMEDY},
+        answer::{self, Group, LEGEND, REMEDY},
         comparison::Comparison,
     },
 };
@@ -13,6 +13,7 @@ use crate::{
 /// When to use which, and how many of the claims hold.
 pub fn lines(comparison: &Comparison) -> Markup {
     html! {
+        p.quiet { (LEGEND) }
         @for group in answer::groups(&comparison.answers) { (recommended(&group)) }
         @if !comparison.claims.is_empty() {
             p {

@@ -16,7 +16,7 @@ const FAR: f64 = 32.0;
 /// Where a line helps the eye, on both sides of 1.
 const TICK: f64 = 10.0;
 
-const WIDTH: f64 = 200.0;
+const WIDTH: f64 = 240.0;
 const HEIGHT: f64 = 20.0;
 const MARGIN: f64 = 6.0;
 
@@ -31,9 +31,8 @@ pub fn plot(scenario: &str, verdicts: &[&Verdict]) -> Markup {
                     thead { tr {
                         th { "what" } th { "threads" } th { "processes" }
                         th { div.axis {
-                            span { "← threads" }
-                            span.better-word { "better" }
-                            span { "processes →" }
+                            span { "← threads better" }
+                            span { "processes better →" }
                         } }
                         th { "verdict" }
                     } }

@@ -84,6 +84,12 @@ fn sections(comparison: &Comparison) -> Markup {
                 span.threads {} " threads (circles, solid lines) "
                 span.processes {} " processes (squares, dashed lines)"
             }
+            p.quiet {
+                "Plots of answers: the bar is the 95 % interval of the ratio, "
+                "on a logarithmic scale with grey lines at 10×. A circle says "
+                "that threads are better, a square that processes are, and a "
+                "stroke neither."
+            }
         }
         @if !comparison.claims.is_empty() {
             section #claims {
