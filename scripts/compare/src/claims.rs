@@ -15,7 +15,7 @@
 //! | [`evidence`] | the measurements, as rules see them |
 //! | [`facts`] | what happened to workers |
 //! | [`texts`] | what is counted in the sources |
-//! | [`answers`] | every quantity, from these three |
+//! | [`answers`](mod@answers) | every quantity, from these three |
 //! | [`sources`] | the sources, as of the build |
 //! | [`about`] | the claims themselves, by topic |
 //! | [`needs`] | the answer: what to use for what |
