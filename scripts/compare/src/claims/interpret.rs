@@ -54,7 +54,7 @@ pub fn first<'all, T>(
             Err(missing) => unknown = Some(missing),
         }
     }
-    let nothing = || Missing("neither is good at it here".into());
+    let nothing = || Missing("what was measured does not decide it".into());
     Err(unknown.unwrap_or_else(nothing))
 }
 

@@ -13,7 +13,6 @@ use serde::Serialize;
 use crate::{
     claims::{
         claim::{NOTICED, UNNOTICED},
-        evidence::Evidence,
         interpret::{self, Source},
         quantity::{
             Dying, Fact, Figure, Hanging, MATRIX, Quantity, Setting, processes,
@@ -66,12 +65,8 @@ pub struct Answer {
 }
 
 impl Need {
-    /// By the figures of the Rust pairs.
-    pub fn answer(&self, evidence: &Evidence<'_>) -> Answer {
-        self.by(evidence)
-    }
-
-    fn by(&self, source: &dyn Source) -> Answer {
+    /// From what is known of these quantities.
+    pub fn answer(&self, source: &dyn Source) -> Answer {
         let chosen = interpret::first(&self.choices, source);
         let told = chosen.and_then(|choice| {
             Ok((*choice, interpret::in_words(&self.shown, source)?))
@@ -237,12 +232,17 @@ fn stopping() -> Need {
                 (hang(Threads, Hanging::Kinds), Form::Plain),
             ],
         ),
-        choices: by_harm(goes_on),
+        choices: by_harm(goes_on, |model| none(hang(model, Hanging::Open))),
     }
 }
 
 fn surviving() -> Need {
     let death = |model, what| Quantity::Seen(Fact::Dying(model, what));
+    // A worker that is alone has nobody to take along.
+    let is_tried = |model| {
+        let others = some(Quantity::Setting(Setting::Others));
+        all([others, none(death(model, Dying::Untried))])
+    };
     Need {
         need: "a crash must not take the others down",
         scenario: "crash",
@@ -255,7 +255,7 @@ fn surviving() -> Need {
                 (death(Threads, Dying::Spared), Form::Plain),
             ],
         ),
-        choices: by_harm(|model| death(model, Dying::Felled)),
+        choices: by_harm(|model| death(model, Dying::Felled), is_tried),
     }
 }
 
@@ -299,13 +299,17 @@ fn is_level(advantage: Quantity) -> When {
     all([at_most(advantage, NOTICED), exceeds(advantage, UNNOTICED)])
 }
 
-/// By counts of what must not happen.
-fn by_harm(harm: impl Fn(Model) -> Quantity) -> Vec<(When, Choice)> {
-    let (threads, processes) = (harm(Threads), harm(Processes));
+/// By counts of what must not happen. That it did not show says something only
+/// of a side on which all was tried.
+fn by_harm(
+    harm: impl Fn(Model) -> Quantity,
+    is_tried: impl Fn(Model) -> When,
+) -> Vec<(When, Choice)> {
+    let is_safe = |model| all([none(harm(model)), is_tried(model)]);
     vec![
-        (all([none(processes), some(threads)]), Choice::Processes),
-        (all([none(threads), some(processes)]), Choice::Threads),
-        (all([none(threads), none(processes)]), Choice::Either),
+        (all([is_safe(Processes), some(harm(Threads))]), Choice::Processes),
+        (all([is_safe(Threads), some(harm(Processes))]), Choice::Threads),
+        (all([is_safe(Threads), is_safe(Processes)]), Choice::Either),
     ]
 }
 
@@ -345,8 +349,10 @@ fn by_figure(
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use common::estimate::Estimate;
+
     use super::*;
-    use crate::judge::planted::Planted;
+    use crate::{claims::evidence::Evidence, judge::planted::Planted};
 
     fn answer(planted: &Planted, need: &Need) -> Option<Choice> {
         let results = planted.results();
@@ -400,26 +406,55 @@ mod tests {
         }
     }
 
-    /// What a quick comparison has not measured, it cannot recommend.
+    /// So many of these, and none of anything else; and there are others.
+    struct Counted(Vec<(Fact, f64)>);
+
+    impl Source for Counted {
+        fn estimate(&self, quantity: &Quantity) -> Result<Estimate, Missing> {
+            let mut known = self.0.iter();
+            let number = match quantity {
+                Quantity::Setting(_) => 1.0,
+                Quantity::Seen(fact) => {
+                    known.find(|(it, _)| it == fact).map_or(0.0, |it| it.1)
+                }
+                _ => return Err(Missing("it is not counted".into())),
+            };
+            Ok(Estimate { median: number, low: number, high: number })
+        }
+    }
+
+    #[test]
+    fn what_did_not_show_recommends_nobody_unless_all_was_tried() {
+        use Fact::{Dying as Death, Hanging as Hang};
+        let goes_on = (Hang(Threads, Hanging::GoesOn), 3.0);
+        let open = (Hang(Processes, Hanging::Open), 1.0);
+        let felled = (Death(Threads, Dying::Felled), 5.0);
+        let untried = (Death(Processes, Dying::Untried), 1.0);
+        let choice = |need: Need, facts: &[_]| {
+            need.answer(&Counted(facts.to_vec())).choice
+        };
+        assert_eq!(choice(stopping(), &[goes_on]), Some(Choice::Processes));
+        assert_eq!(choice(stopping(), &[goes_on, open]), None);
+        assert_eq!(choice(stopping(), &[]), Some(Choice::Either));
+        assert_eq!(choice(surviving(), &[felled]), Some(Choice::Processes));
+        assert_eq!(choice(surviving(), &[felled, untried]), None);
+    }
+
+    /// What a quick comparison has not measured, it cannot recommend. A figure
+    /// is there if it is a headline, or of the same variant as one, or if the
+    /// scenario is measured in one part.
     #[test]
     fn every_figure_is_one_that_a_quick_comparison_has() {
-        for need in all_needs() {
-            for figure in need.figures() {
-                let all = common::scenarios::ALL.iter();
-                let mut of_it = all.filter(|it| it.name == figure.scenario);
-                let parts = of_it.next().unwrap().parts.iter();
-                let quick = parts.filter(|part| !part.headlines.is_empty());
-                let mechanism = figure.id.split('.').next().unwrap();
-                let variant = figure.id.split('.').nth(1);
-                let is_there = quick.into_iter().any(|part| {
-                    part.headlines.iter().any(|id| {
-                        id.starts_with(mechanism)
-                            || id.split('.').nth(1) == variant
-                    })
-                });
-                let is_of_session = figure.id.ends_with("no-worker");
-                assert!(is_there || is_of_session, "{figure:?}");
-            }
+        let variant = |id: &str| id.split('.').nth(1).map(str::to_owned);
+        for figure in all_needs().iter().flat_map(Need::figures) {
+            let mut all = common::scenarios::ALL.iter();
+            let parts =
+                all.find(|it| it.name == figure.scenario).unwrap().parts;
+            let mut headlines = parts.iter().flat_map(|part| part.headlines);
+            let is_there = headlines.any(|id| {
+                *id == figure.id || variant(id) == variant(figure.id)
+            });
+            assert!(is_there || parts.len() == 1, "{figure:?}");
         }
     }
 }

@@ -24,12 +24,8 @@ pub fn paragraph(text: &str) -> String {
 
 /// The same, as far from the edge as what is in a [`sheet`].
 pub fn wrapped(text: &str) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_width(WIDTH)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .add_row([text]);
+    let mut table = table(presets::NOTHING);
+    table.add_row([text]);
     table.trim_fmt()
 }
 
@@ -39,13 +35,8 @@ pub fn sheet<const N: usize>(
     header: [&str; N],
     rows: Vec<[String; N]>,
 ) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(STYLE)
-        .set_width(WIDTH)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(header)
-        .add_rows(rows);
+    let mut table = table(STYLE);
+    table.set_header(header).add_rows(rows);
     for (column, width) in table.column_iter_mut().zip(columns) {
         let width = Width::Fixed(width);
         column.set_constraint(ColumnConstraint::Absolute(width));
@@ -63,12 +54,8 @@ pub fn columns<const N: usize>(
     widths: [u16; N],
     rows: impl Iterator<Item = [String; N]>,
 ) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_width(WIDTH)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .add_rows(rows);
+    let mut table = table(presets::NOTHING);
+    table.add_rows(rows);
     for (column, width) in table.column_iter_mut().zip(widths) {
         let width = Width::Fixed(width);
         column.set_padding((0, 1));
@@ -79,14 +66,19 @@ pub fn columns<const N: usize>(
 
 /// Lines with a label in front. Long ones are wrapped.
 pub fn facts<'all>(facts: impl IntoIterator<Item = [&'all str; 2]>) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_width(WIDTH)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .add_rows(facts);
+    let mut table = table(presets::NOTHING);
+    table.add_rows(facts);
     if let Some(column) = table.column_mut(0) {
         column.set_padding((0, 1));
     }
     table.trim_fmt()
+}
+
+fn table(style: TableStyle) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(style)
+        .set_width(WIDTH)
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    table
 }

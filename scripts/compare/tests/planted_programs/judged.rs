@@ -217,6 +217,23 @@ fn a_pair_that_shares_out_no_work_is_told_no_number_of_workers() {
     }
 }
 
+/// The others answer a question, and are asked of every pair.
+#[test]
+fn what_is_only_counted_is_asked_of_the_first_pair_alone() {
+    let stage = Stage::new();
+    let programs = BOTH.map(|model| stage.plant("crash", model, |_| {}));
+    let result = run(&mut stage.compare(&["crash"]));
+    assert_eq!(result.code, Some(0), "{}", result.stdout);
+    for program in programs {
+        let told = told(&program);
+        let asked = |of: &str| told.iter().filter(|it| it.contains(of)).count();
+        let [counted, judged] =
+            ["--variant=exit", "--variant=abort"].map(asked);
+        assert!((1..=2).contains(&counted), "{told:?}");
+        assert!(judged >= LOOK, "{told:?}");
+    }
+}
+
 #[test]
 fn a_debug_build_is_called_one() {
     let stage = Stage::new();
