@@ -38,6 +38,11 @@ fn check(address: &str) -> Result<(), String> {
     if !["http", "https"].into_iter().any(is_known) {
         return Err("it must begin with http:// or https://".into());
     }
+    if is_known("https") && !cfg!(feature = "https") {
+        return Err("https needs TLS, which is not built in: add it with cargo \
+                    run --features https"
+            .into());
+    }
     if !authority(rest).is_ascii() {
         return Err("its host must be written in ASCII, as in \
                     http://xn--bcher-kva.example for bücher.example"
@@ -116,17 +121,24 @@ mod tests {
     #[test]
     fn reads_one_address_a_line() {
         assert_eq!(
-            read("# two\n\n http://a/b?c \r\nhttps://d:1\n").unwrap(),
-            ["http://a/b?c", "https://d:1"]
+            read("# two\n\n http://a/b?c \r\nhttp://d:1\n").unwrap(),
+            ["http://a/b?c", "http://d:1"]
         );
         assert!(read("# none\n").unwrap_err().contains("no address in it"));
     }
 
     #[test]
+    fn reads_https_where_it_is_built_in_and_otherwise_says_how() {
+        let read = read("hTTps://A.example");
+        match cfg!(feature = "https") {
+            true => assert_eq!(read.unwrap(), ["hTTps://A.example"]),
+            false => assert!(read.unwrap_err().contains("--features https")),
+        }
+    }
+
+    #[test]
     fn reads_addresses_as_editors_and_people_write_them() {
-        for address in
-            ["http://a/", "HTTP://a/", "hTTps://A.example", "http://u:p@a/"]
-        {
+        for address in ["http://a/", "HTTP://a/", "http://u:p@a/"] {
             for text in [format!("\u{feff}{address}"), format!("{address}\r")] {
                 assert_eq!(read(&text).unwrap(), [address]);
             }

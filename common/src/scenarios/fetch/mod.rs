@@ -78,7 +78,8 @@ pub struct Args {
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     timeout: Option<Duration>,
 
-    /// Fetch the addresses in this file, one per line, instead of our own
+    /// Fetch the addresses in this file, one per line, instead of our own. For
+    /// https: cargo run --features https
     #[arg(long, value_name = "FILE",
           conflicts_with_all = ["requests", "delay", "size", "faults"])]
     url_file: Option<PathBuf>,
