@@ -96,6 +96,13 @@ pub fn answers(results: &Results) -> Vec<Answer> {
         .collect()
 }
 
+/// What work on all cores needs in CPython, by the first interpreter. None if
+/// there was none.
+pub fn computing_in_cpython(results: &Results) -> Option<Answer> {
+    let _first = results.heading.interpreters.first()?;
+    Some(needs::computing().answer(&Evidence::of_cpython(results, 0)))
+}
+
 /// The ids of the figures that rules use, by language and scenario.
 pub fn asked() -> impl Iterator<Item = (&'static str, &'static str, String)> {
     let needs = all_needs();

@@ -104,7 +104,8 @@ pub fn all_needs() -> [Need; 10] {
     ]
 }
 
-fn computing() -> Need {
+/// Whether work uses all cores.
+pub fn computing() -> Need {
     let speed_up = |model| Quantity::SpeedUp(model, &[]);
     let uses_them = |model| exceeds(Quantity::Efficiency(model, &[]), 0.75);
     Need {

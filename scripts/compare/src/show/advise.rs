@@ -5,6 +5,8 @@
 //! |---|---|
 //! | [`task`] | the questions, as flags or at a terminal |
 //! | [`rules`] | what each answer is a reason for |
+//! | [`figures`] | the results, and what either side costs |
+//! | [`changes`](mod@changes) | what would change the advice |
 
 use std::{
     fmt,
@@ -14,17 +16,23 @@ use std::{
 use common::{escaped::Escaped, machine::Machine, outcome::Model, scenarios};
 
 use crate::{
-    claims::sources::{self, Pair},
+    claims::{
+        self,
+        sources::{self, Pair},
+    },
     judge::results::Results,
     run::plan::count,
     show::layout,
 };
 
+mod changes;
+mod figures;
 mod rules;
 mod task;
 
-pub use rules::ASKED;
-use rules::{Figures, Reason, Weight};
+pub use figures::ASKED;
+use figures::Figures;
+use rules::{Reason, Weight};
 pub use task::Task;
 
 /// Completes the task with questions, where there is a terminal.
@@ -39,16 +47,16 @@ pub fn complete(task: Task) -> io::Result<Task> {
     }
 }
 
-/// The recommendation.
+/// What to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
+enum Recommendation {
     Threads,
     Processes,
     /// Processes, with threads in each.
     Both,
 }
 
-impl Answer {
+impl Recommendation {
     /// What only one side can do decides. If both sides have such a reason, it
     /// is both. If nothing requires processes, threads are simpler.
     fn of(reasons: &[Reason]) -> Self {
@@ -58,40 +66,42 @@ impl Answer {
             })
         };
         match (decides(Model::Threads), decides(Model::Processes)) {
-            (true, true) => Answer::Both,
-            (false, true) => Answer::Processes,
-            (_, false) => Answer::Threads,
+            (true, true) => Recommendation::Both,
+            (false, true) => Recommendation::Processes,
+            (_, false) => Recommendation::Threads,
         }
     }
 
     fn is_for(self, side: Model) -> bool {
         match self {
-            Answer::Both => true,
-            Answer::Threads => side == Model::Threads,
-            Answer::Processes => side == Model::Processes,
+            Recommendation::Both => true,
+            Recommendation::Threads => side == Model::Threads,
+            Recommendation::Processes => side == Model::Processes,
         }
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for Recommendation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Answer::Threads => "Threads.",
-            Answer::Processes => "Processes.",
-            Answer::Both => "Both: a pool of processes, with threads in each.",
+            Recommendation::Threads => "threads",
+            Recommendation::Processes => "processes",
+            Recommendation::Both => "a pool of processes, with threads in each",
         })
     }
 }
 
 const SIMPLER: &str = "\
-Nothing requires processes, and threads are simpler: they pass references, \
-and the compiler checks them.";
+Nothing in this task requires processes, and threads are simpler: they pass \
+references, and the compiler checks them.";
 
-/// The answer and the reasons.
+/// The recommendation, the reasons, and what would change it.
 #[derive(Debug)]
 pub struct Advice {
-    answer: Answer,
+    recommended: Recommendation,
     reasons: Vec<Reason>,
+    costs: Option<String>,
+    changes: Vec<(Recommendation, String)>,
     source: String,
     missing: Vec<&'static str>,
 }
@@ -100,82 +110,119 @@ impl Advice {
     /// For this task, from these results.
     pub fn new(task: &Task, results: &Results) -> Self {
         let verdicts = results.verdicts();
-        let workers = results.heading.workers;
-        let figures = Figures { verdicts: &verdicts, workers };
+        let answers = claims::answers(results);
+        let cpython = claims::computing_in_cpython(results);
+        let figures = Figures {
+            verdicts: &verdicts,
+            answers: &answers,
+            cpython: cpython.as_ref(),
+            workers: results.heading.workers,
+        };
         Self::by(task, &figures, source(results))
     }
 
     fn by(task: &Task, figures: &Figures<'_>, source: String) -> Self {
         let reasons = rules::reasons(task, figures);
+        let recommended = Recommendation::of(&reasons);
+        let changes = changes::changes(task, figures).into_iter();
+        let changes = changes.map(|(condition, task)| {
+            let reasons = rules::reasons(&task, figures);
+            (Recommendation::of(&reasons), condition)
+        });
         Advice {
-            answer: Answer::of(&reasons),
+            recommended,
+            reasons,
+            costs: figures.costs(),
+            changes: changes.filter(|(it, _)| *it != recommended).collect(),
             source,
             missing: figures.missing(),
-            reasons,
         }
     }
 
-    /// The reasons for the answer, or those against it.
-    fn words(&self, are_for: bool) -> impl Iterator<Item = &str> {
-        let answer = self.answer;
+    /// The reasons for the recommendation, or those against it.
+    fn reasons(&self, are_for: bool) -> Vec<&str> {
+        let recommended = self.recommended;
         self.reasons
             .iter()
-            .filter(move |reason| answer.is_for(reason.side) == are_for)
+            .filter(|reason| recommended.is_for(reason.side) == are_for)
             .map(|reason| reason.words.as_str())
+            .collect()
     }
 
-    /// What is for the answer, then what is against it.
-    fn write_reasons(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let default = match self.words(true).next() {
-            Some(_) => None,
-            None => Some(["+", SIMPLER]),
-        };
-        let reasons = self.words(true).map(|words| ["+", words]);
-        let against = self.words(false).map(|words| ["-", words]);
-        for reason in default.into_iter().chain(reasons).chain(against) {
-            writeln!(formatter, "{}", layout::facts([reason]))?;
+    /// The sentences after "Why", or one of its own if nothing decides.
+    fn why(&self) -> Vec<&str> {
+        let mut why = self.reasons(true);
+        if self.recommended == Recommendation::Threads {
+            why.insert(0, SIMPLER);
         }
-        Ok(())
+        why
     }
 
-    fn write_pair(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(Pair { threads, processes }) = self.pair() else {
-            return Ok(());
-        };
-        let [from, twin] = match self.answer {
-            Answer::Threads => [threads.path, processes.path],
-            Answer::Processes | Answer::Both => [processes.path, threads.path],
-        };
-        writeln!(formatter, "\nCopy from {from}")?;
-        writeln!(formatter, "(the same with the other: {twin})\n")
+    /// What else would have to be recommended, and when.
+    fn other(&self) -> Vec<String> {
+        let changes = self.changes.iter();
+        let other: Vec<_> = changes
+            .map(|(recommended, when)| format!("{recommended}, if {when}."))
+            .collect();
+        match other.is_empty() {
+            true => vec!["no other answer to a single question.".into()],
+            false => other,
+        }
     }
 
-    /// The pair to copy from: that of the first reason.
-    fn pair(&self) -> Option<Pair> {
+    /// The source to copy from: that of the first reason.
+    fn source_to_copy(&self) -> Option<&'static str> {
         let name = self
             .reasons
             .iter()
-            .find(|reason| self.answer.is_for(reason.side))
+            .find(|reason| self.recommended.is_for(reason.side))
             .map_or("shared-state", |reason| reason.scenario);
         let scenario = scenarios::ALL.iter().find(|it| it.name == name)?;
-        sources::pairs(scenario).first().copied()
+        let pairs = sources::pairs(scenario);
+        let Pair { threads, processes } = pairs.first()?;
+        Some(match self.recommended {
+            Recommendation::Threads => threads.path,
+            Recommendation::Processes | Recommendation::Both => processes.path,
+        })
     }
 }
 
 impl fmt::Display for Advice {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "{}\n", self.answer)?;
-        self.write_reasons(formatter)?;
-        self.write_pair(formatter)?;
+        writeln!(formatter, "Use {}.", self.recommended)?;
+        write_list(formatter, "Why", &self.why())?;
+        write_list(formatter, "Why not", &self.reasons(false))?;
+        if let Some(costs) = &self.costs {
+            writeln!(formatter, "\n{costs}")?;
+        }
+        let other = self.other();
+        let other: Vec<_> = other.iter().map(String::as_str).collect();
+        write_list(formatter, "What would change this advice", &other)?;
+        if let Some(path) = self.source_to_copy() {
+            writeln!(formatter, "\nCopy from {path}\n")?;
+        }
         for scenario in &self.missing {
             writeln!(
                 formatter,
-                "Not measured: {scenario}. To measure it: scripts/compare.sh \
-                 --scenario {scenario}"
+                "Not all was measured: {scenario}. To measure it: \
+                 scripts/compare.sh --scenario {scenario}"
             )?;
         }
         writeln!(formatter, "{}", self.source)
     }
+}
+
+/// Nothing for no sentences.
+fn write_list(
+    formatter: &mut fmt::Formatter<'_>,
+    heading: &str,
+    sentences: &[&str],
+) -> fmt::Result {
+    if sentences.is_empty() {
+        return Ok(());
+    }
+    let list = layout::facts(sentences.iter().map(|words| ["-", words]));
+    writeln!(formatter, "\n{heading}\n{list}")
 }
 
 /// Where the figures come from, and whether that is here.
@@ -199,7 +246,7 @@ fn source(results: &Results) -> String {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use std::io::Cursor;
+    use std::{io::Cursor, sync::LazyLock};
 
     use clap::Parser as _;
     use proptest::prelude::*;
@@ -207,6 +254,7 @@ mod tests {
     use super::*;
     use crate::{
         arguments::Arguments,
+        claims::needs::{Answer, Choice},
         judge::{verdict::Verdict, words::Words},
     };
 
@@ -239,9 +287,6 @@ mod tests {
         let channel = "trip-64.bounded.spin-then-park";
         vec![
             row("crash", "resumed-free.abort", "s", s([2e-3, 5e-5])),
-            row("crash", "resumed-free.segfault", "s", s([2e-3, 5e-5])),
-            row("kill-workers", "stopped-after.native", "s", s([0.0, 4e-4])),
-            row("kill-workers", "threads-left", "1", s([3.0, 0.0])),
             row("worker-cost", "finish.anew", "s", s([1e-5, 7e-4])),
             row("worker-cost", "finish.pool", "s", s([4e-6, 4e-6])),
             row("worker-cost", "private.idle-64", "B", s([9e3, 7e4])),
@@ -256,9 +301,23 @@ mod tests {
         Arguments::try_parse_from(line.split_whitespace()).unwrap().task
     }
 
+    static ANSWERS: LazyLock<[Answer; 2]> = LazyLock::new(|| {
+        ["crash", "kill-workers"].map(|scenario| Answer {
+            need: "",
+            scenario,
+            choice: Some(Choice::Processes),
+            words: format!("processes cope with it in {scenario}"),
+        })
+    });
+
+    fn figures(verdicts: &[Verdict]) -> Figures<'_> {
+        let answers: &[Answer] =
+            if verdicts.is_empty() { &[] } else { &*ANSWERS };
+        Figures { verdicts, answers, cpython: None, workers: 2 }
+    }
+
     fn advice_by(flags: &str, verdicts: &[Verdict]) -> Advice {
-        let figures = Figures { verdicts, workers: 2 };
-        Advice::by(&task(flags), &figures, "From a test.".into())
+        Advice::by(&task(flags), &figures(verdicts), "From a test.".into())
     }
 
     fn advice(flags: &str) -> Advice {
@@ -267,19 +326,19 @@ mod tests {
 
     #[test]
     fn every_decisive_answer_flips_the_advice() {
-        assert_eq!(advice("").answer, Answer::Threads);
+        assert_eq!(advice("").recommended, Recommendation::Threads);
         for flag in
             ["--crash-safe", "--killable", "--untrusted", "--from-python"]
         {
             let yes = advice(&format!("{flag} yes"));
-            assert_eq!(yes.answer, Answer::Processes, "{flag}");
+            assert_eq!(yes.recommended, Recommendation::Processes, "{flag}");
             let no = advice(&format!("{flag} no"));
-            assert_eq!(no.answer, Answer::Threads, "{flag}");
+            assert_eq!(no.recommended, Recommendation::Threads, "{flag}");
         }
         for flags in ["--memory 100KiB", "--how-often 30000", "--shared 100MiB"]
         {
             let both = advice(&format!("--killable yes {flags}"));
-            assert_eq!(both.answer, Answer::Both, "{flags}");
+            assert_eq!(both.recommended, Recommendation::Both, "{flags}");
         }
     }
 
@@ -291,10 +350,10 @@ mod tests {
             ("--shared 4MiB", "41.9 %"),
         ] {
             let alone = advice(flags);
-            assert_eq!(alone.answer, Answer::Threads, "{flags}");
+            assert_eq!(alone.recommended, Recommendation::Threads, "{flags}");
             let text = advice(&format!("{flags} --crash-safe yes")).to_string();
-            assert!(text.starts_with("Processes.\n"), "{text}");
-            assert!(text.contains("\n- "), "{text}");
+            assert!(text.starts_with("Use processes.\n"), "{text}");
+            assert!(text.contains("\nWhy not\n"), "{text}");
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(text.contains(words), "{words}: {text}");
         }
@@ -306,33 +365,93 @@ mod tests {
     fn the_same_task_is_another_on_another_machine() {
         let flags = "--killable yes --how-often 10000";
         let slow = advice_by(flags, &measured(3.0));
-        assert_eq!(advice(flags).answer, Answer::Processes);
-        assert_eq!(slow.answer, Answer::Both);
+        assert_eq!(advice(flags).recommended, Recommendation::Processes);
+        assert_eq!(slow.recommended, Recommendation::Both);
     }
 
     #[test]
     fn a_scenario_that_was_not_measured_is_named() {
         let text = advice_by("--crash-safe yes --how-often 99999", &[]);
         let text = text.to_string();
-        assert!(text.starts_with("Processes."), "{text}");
-        assert!(text.contains("not measured (crash)"), "{text}");
+        assert!(text.starts_with("Use processes."), "{text}");
+        assert!(text.contains("crash was not measured"), "{text}");
         for name in ["crash", "kill-workers", "worker-cost", "ipc"] {
-            assert!(text.contains(&format!("Not measured: {name}")), "{text}");
+            let said = format!("Not all was measured: {name}");
+            assert_eq!(text.matches(&said).count(), 1, "{name}: {text}");
         }
-        assert!(!advice("").to_string().contains("Not measured"));
+        assert!(!advice("").to_string().contains("Not all"));
     }
 
     #[test]
-    fn there_is_always_a_pair_to_copy_from() {
-        for flags in
-            ["", "--crash-safe yes", "--killable yes", "--from-python yes"]
-        {
-            let Pair { threads, processes } = advice(flags).pair().unwrap();
-            assert!(threads.path.starts_with("examples-threads/"));
-            assert!(processes.path.ends_with("/src/main.rs"));
-        }
+    fn what_was_measured_is_quoted() {
         let text = advice("--killable yes").to_string();
-        assert!(text.contains("examples-processes/kill-workers/"), "{text}");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for words in [
+            "processes cope with it in kill-workers",
+            "an empty job in a new worker 10.0 µs 700 µs",
+            "round trip, channel or pipe 4.00 µs 50.0 µs",
+            "next work after an abort 2.00 ms 50.0 µs",
+        ] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+    }
+
+    #[test]
+    fn there_is_always_one_source_to_copy_from() {
+        for (flags, package) in [
+            ("", "threads/shared-state"),
+            ("--crash-safe yes", "processes/crash"),
+            ("--killable yes", "processes/kill-workers"),
+            ("--from-python yes", "processes/matrix"),
+        ] {
+            let text = advice(flags).to_string();
+            let said = format!("Copy from examples-{package}/src/main.rs");
+            assert!(text.contains(&said), "{flags}: {text}");
+            assert_eq!(text.matches("examples-").count(), 1, "{text}");
+        }
+    }
+
+    /// It is so: just before and just beyond what is said.
+    #[test]
+    fn what_would_change_the_advice_does() {
+        for words in ["survive a crash", "be killable", "untrusted", "Python"] {
+            let mut changes = advice("").changes.into_iter();
+            let change = changes.find(|(_, when)| when.contains(words));
+            assert_eq!(change.unwrap().0, Recommendation::Processes);
+        }
+        for (words, [before, beyond]) in [
+            ("a hung worker need not be", ["", "--killable no"]),
+            (
+                "more than 20000 messages",
+                ["--how-often 19999", "--how-often 20001"],
+            ),
+            ("more than 10.0 MB", ["--shared 9000000", "--shared 11000000"]),
+            ("less memory than 140 kB", ["--memory 141000", "--memory 139000"]),
+        ] {
+            let told = advice("--killable yes");
+            let mut changes = told.changes.iter();
+            let change = changes.find(|(_, when)| when.contains(words));
+            let becomes = change.unwrap_or_else(|| panic!("{told}")).0;
+            let recommended = |flags: &str| {
+                let killable = match flags.contains("killable") {
+                    true => "",
+                    false => "--killable yes",
+                };
+                advice(&format!("{killable} {flags}")).recommended
+            };
+            assert_eq!(recommended(before), told.recommended, "{words}");
+            assert_eq!(recommended(beyond), becomes, "{words}");
+        }
+    }
+
+    #[test]
+    fn where_two_answers_decide_no_single_one_changes_the_advice() {
+        let text = advice("--killable yes --crash-safe yes").to_string();
+        let other: Vec<_> = text
+            .lines()
+            .skip_while(|it| !it.starts_with("What would"))
+            .collect();
+        assert!(!other.iter().any(|it| it.contains("threads, if")), "{text}");
     }
 
     #[test]
@@ -343,8 +462,10 @@ mod tests {
         let screen = String::from_utf8(screen).unwrap();
         assert_eq!(screen.matches('?').count(), 9, "{screen}");
         assert!(screen.contains("invalid value 'maybe'"), "{screen}");
-        let figures = Figures { verdicts: &measured(1.0), workers: 2 };
-        let by = |task| Advice::by(task, &figures, String::new()).to_string();
+        let verdicts = measured(1.0);
+        let by = |task| {
+            Advice::by(task, &figures(&verdicts), String::new()).to_string()
+        };
         let told = task(
             "--crash-safe yes --task-time 1ms --shared 4MiB \
                          --how-often 10 --from-python no",
@@ -380,8 +501,8 @@ mod tests {
                          --task-time 2ms --memory 50KiB --how-often 8000 \
                          --shared 40KiB --from-python yes";
             let (one, other) = (measured(1.0), measured(by));
-            for rule in rules::reasons(&task(flags), &Figures { verdicts: &one, workers: 2 }) {
-                let again = rules::reasons(&task(flags), &Figures { verdicts: &other, workers: 2 });
+            for rule in rules::reasons(&task(flags), &figures(&one)) {
+                let again = rules::reasons(&task(flags), &figures(&other));
                 let same = again.iter().find(|it| it.words[..12] == rule.words[..12]);
                 let Some(same) = same else { continue };
                 let pairs = numbers(&rule.words).into_iter().zip(numbers(&same.words));

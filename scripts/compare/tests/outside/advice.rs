@@ -51,8 +51,8 @@ fn results_from_elsewhere_are_called_so() {
     std::fs::write(&file, document.to_string()).unwrap();
     let file = file.to_str().unwrap();
     let (done, text) = compare(&["--advise", "--json", file]);
-    assert!(done && text.starts_with("Threads."), "{text}");
+    assert!(done && text.starts_with("Use threads."), "{text}");
     assert!(text.contains("ANOTHER MACHINE (to measure here: "), "{text}");
     assert!(text.contains("Z80, 1 core, 1976-07-01"), "{text}");
-    assert!(text.contains("Not measured: crash"), "{text}");
+    assert!(text.contains("Not all was measured: crash"), "{text}");
 }

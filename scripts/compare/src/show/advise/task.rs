@@ -20,7 +20,7 @@ pub struct Task {
         ignore_case = true,
         requires = "advise"
     )]
-    pub crash_safe: Option<Answer>,
+    pub crash_safe: Option<YesOrNo>,
 
     /// Must a hung worker be killable? [default: no]
     #[arg(
@@ -29,7 +29,7 @@ pub struct Task {
         ignore_case = true,
         requires = "advise"
     )]
-    pub killable: Option<Answer>,
+    pub killable: Option<YesOrNo>,
 
     /// Does it run native or untrusted code? [default: no]
     #[arg(
@@ -38,7 +38,7 @@ pub struct Task {
         ignore_case = true,
         requires = "advise"
     )]
-    pub untrusted: Option<Answer>,
+    pub untrusted: Option<YesOrNo>,
 
     /// How long does one task take? [default: 100ms]
     #[arg(long, value_name = "TIME", requires = "advise",
@@ -68,12 +68,12 @@ pub struct Task {
         ignore_case = true,
         requires = "advise"
     )]
-    pub from_python: Option<Answer>,
+    pub from_python: Option<YesOrNo>,
 }
 
 /// The answer to a yes-no question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Answer {
+pub enum YesOrNo {
     /// Yes, or it must be so.
     Yes,
     /// No, or it need not be so.

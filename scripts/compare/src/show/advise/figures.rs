@@ -1,0 +1,132 @@
+//! The figures of the results that advice rests on, and what either side costs
+//! by them.
+
+use common::{
+    outcome::Model::{self, Processes, Threads},
+    units,
+};
+
+use crate::{claims::needs::Answer, judge::verdict::Verdict, show::layout};
+
+/// The scenario and the id of a figure.
+pub type Asked = [&'static str; 2];
+
+/// Where a worker that hangs is stopped.
+pub const KILL_WORKERS: &str = "kill-workers";
+/// Where workers are started, and are idle.
+pub const WORKER_COST: &str = "worker-cost";
+
+/// An empty job in a new worker.
+pub const START: Asked = [WORKER_COST, "finish.anew"];
+/// An empty job in a worker that is there.
+pub const POOL: Asked = [WORKER_COST, "finish.pool"];
+/// What an idle worker has of its own.
+pub const IDLE: Asked = [WORKER_COST, "private.idle-64"];
+/// How much a pipe carries.
+pub const FLOW: Asked = ["ipc", "flow-1048576.pipe.block"];
+/// A round trip through a pipe, as processes use it first.
+pub const PIPE: Asked = ["ipc", "trip-64.pipe.block"];
+/// A round trip through a channel, as threads use it first.
+pub const CHANNEL: Asked = ["ipc", "trip-64.bounded.spin-then-park"];
+/// How long until work goes on after an abort.
+const RESUMED: Asked = ["crash", "resumed-free.abort"];
+
+/// All of them.
+pub const ASKED: [Asked; 7] = [START, POOL, IDLE, FLOW, PIPE, CHANNEL, RESUMED];
+
+/// What a choice costs: a label, and the figure of threads and of processes.
+const COSTS: [(&str, [Option<Asked>; 2]); 6] = [
+    ("an empty job in a new worker", [Some(START); 2]),
+    ("an empty job in a pool", [Some(POOL); 2]),
+    ("own memory of an idle worker", [Some(IDLE); 2]),
+    ("round trip, channel or pipe", [Some(CHANNEL), Some(PIPE)]),
+    ("copying to another worker", [None, Some(FLOW)]),
+    ("next work after an abort", [Some(RESUMED); 2]),
+];
+
+/// The figures of the results.
+#[derive(Debug)]
+pub struct Figures<'all> {
+    /// All rows.
+    pub verdicts: &'all [Verdict],
+    /// What is recommended for what a program may need.
+    pub answers: &'all [Answer],
+    /// The same for work on all cores in CPython.
+    pub cpython: Option<&'all Answer>,
+    /// How many workers each side had.
+    pub workers: usize,
+}
+
+impl Figures<'_> {
+    /// The figure of a side. None if it was not measured.
+    pub fn value(&self, asked: Asked, side: Model) -> Option<f64> {
+        let row = self.row(asked)?;
+        match side {
+            Threads => row.threads,
+            Processes => row.processes,
+        }
+    }
+
+    fn row(&self, [scenario, id]: Asked) -> Option<&Verdict> {
+        let mut rows = self.verdicts.iter();
+        rows.find(|row| row.scenario == scenario && row.id == id)
+    }
+
+    /// What this run says about the need that a scenario is about.
+    pub fn told(&self, scenario: &str) -> String {
+        let mut answers = self.answers.iter();
+        let answer = answers.find(|answer| answer.scenario == scenario);
+        match answer {
+            Some(answer) => answer.words.clone(),
+            None => format!("{scenario} was not measured"),
+        }
+    }
+
+    /// What it says about work on all cores in CPython.
+    pub fn told_of_cpython(&self) -> String {
+        match self.cpython {
+            Some(answer) => answer.words.clone(),
+            None => "CPython was not measured".into(),
+        }
+    }
+
+    /// What either side costs, as far as it was measured.
+    pub fn costs(&self) -> Option<String> {
+        let rows = COSTS.iter().filter_map(|(label, sides)| {
+            let [threads, processes] = *sides;
+            let figures = [
+                self.in_words(threads, Threads),
+                self.in_words(processes, Processes),
+            ];
+            figures.iter().any(Option::is_some).then(|| {
+                let [threads, processes] =
+                    figures.map(Option::unwrap_or_default);
+                [(*label).to_owned(), threads, processes, String::new()]
+            })
+        });
+        let rows: Vec<_> = rows.collect();
+        let header = ["Cost on this machine", "threads", "processes", ""];
+        let sheet = || layout::sheet(layout::COLUMNS, header, rows.clone());
+        (!rows.is_empty()).then(sheet)
+    }
+
+    fn in_words(&self, asked: Option<Asked>, side: Model) -> Option<String> {
+        let asked = asked?;
+        let unit = &self.row(asked)?.unit;
+        Some(units::human(self.value(asked, side)?, unit))
+    }
+
+    /// The scenarios that advice rests on and that lack a figure.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let mut missing: Vec<_> = ASKED
+            .into_iter()
+            .filter(|asked| self.row(*asked).is_none())
+            .map(|[scenario, _]| scenario)
+            .collect();
+        if !self.answers.iter().any(|it| it.scenario == KILL_WORKERS) {
+            missing.push(KILL_WORKERS);
+        }
+        missing.dedup();
+        missing
+    }
+}
