@@ -136,7 +136,9 @@ impl Tally {
         };
         *match finding {
             found if found == truth => &mut self.right,
-            Finding::TooNoisy => &mut self.too_noisy,
+            Finding::NoLargeDifference | Finding::TooNoisy => {
+                &mut self.too_noisy
+            }
             Finding::NoClearDifference if planted < NEAR => &mut self.not_found,
             _ => &mut self.wrong,
         } += 1;

@@ -248,6 +248,9 @@ fn words(ratio: Estimate, metric: &Metric) -> String {
         Finding::NoClearDifference => {
             format!("no clear difference {}", interval(ratio))
         }
+        Finding::NoLargeDifference => {
+            format!("no large difference {}", interval(ratio))
+        }
         Finding::TooNoisy => format!("too noisy to tell {}", interval(ratio)),
     }
 }

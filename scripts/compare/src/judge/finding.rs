@@ -18,6 +18,10 @@ pub const CLEAR: f64 = 1.02;
 /// to some, and "no difference" would be a bold claim.
 pub const NEAR: f64 = 1.10;
 
+/// A row that answers no scenario's question is not measured until its interval
+/// is that narrow. Up to 25 %, it at least rules out a large difference.
+pub const LARGE: f64 = 1.25;
+
 /// What an estimate means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,6 +30,8 @@ pub enum Finding<Side = Model> {
     Better(Side),
     /// The sides are equal, for all practical purposes.
     NoClearDifference,
+    /// A difference that matters to some is possible, a large one is not.
+    NoLargeDifference,
     /// The pairs vary too much.
     TooNoisy,
 }
@@ -41,12 +47,15 @@ impl<Side> Finding<Side> {
     /// For a ratio above 1 where the first side is better.
     pub fn between(ratio: Estimate, [first, second]: [Side; 2]) -> Self {
         let Estimate { low, high, .. } = ratio;
+        let is_within = |limit: f64| low >= 1.0 / limit && high <= limit;
         if low > CLEAR {
             Finding::Better(first)
         } else if high < 1.0 / CLEAR {
             Finding::Better(second)
-        } else if low >= 1.0 / NEAR && high <= NEAR {
+        } else if is_within(NEAR) {
             Finding::NoClearDifference
+        } else if is_within(LARGE) {
+            Finding::NoLargeDifference
         } else {
             Finding::TooNoisy
         }
@@ -81,8 +90,10 @@ mod tests {
         assert_eq!(finding(1.0, 1.0), Finding::NoClearDifference);
         assert_eq!(finding(1.019, 1.09), Finding::NoClearDifference);
         assert_eq!(finding(0.92, 0.97 + 0.02), Finding::NoClearDifference);
-        assert_eq!(finding(1.01, 1.11), Finding::TooNoisy);
-        assert_eq!(finding(0.90, 1.00), Finding::TooNoisy);
+        assert_eq!(finding(1.01, 1.11), Finding::NoLargeDifference);
+        assert_eq!(finding(0.80, 1.00), Finding::NoLargeDifference);
+        assert_eq!(finding(1.01, 1.26), Finding::TooNoisy);
+        assert_eq!(finding(0.79, 1.00), Finding::TooNoisy);
         assert_eq!(finding(f64::NAN, f64::NAN), Finding::TooNoisy);
     }
 

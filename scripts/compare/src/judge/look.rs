@@ -79,14 +79,13 @@ fn need(measured: &Measured, part: &str) -> Need {
         let ratio = ratio(measured, metric)?;
         Some(match Finding::of(ratio) {
             // Nobody knows how close to a threshold the truth is.
-            Finding::TooNoisy => {
-                let times = aim.effort(ratio).max(LITTLE_MORE);
-                if is_headline {
-                    Need::Answer(times)
-                } else {
-                    Need::Decision(times)
-                }
+            Finding::TooNoisy | Finding::NoLargeDifference if is_headline => {
+                Need::Answer(aim.effort(ratio).max(LITTLE_MORE))
             }
+            Finding::TooNoisy => {
+                Need::Decision(aim.effort(ratio).max(LITTLE_MORE))
+            }
+            Finding::NoLargeDifference => size(ratio, aim),
             Finding::Better(_) => size(ratio, aim),
             Finding::NoClearDifference => size(ratio, alike),
         })

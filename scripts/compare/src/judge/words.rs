@@ -58,6 +58,7 @@ impl Words {
                 format!("{model} {times}{TIMES} {how}")
             }
             Finding::NoClearDifference => "no clear difference".into(),
+            Finding::NoLargeDifference => "no large difference".into(),
             Finding::TooNoisy => "too noisy to tell".into(),
         };
         Words { verdict, interval: Some(interval(ratio)) }
