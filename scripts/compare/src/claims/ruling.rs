@@ -24,7 +24,7 @@ impl fmt::Display for Standing {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {
             Standing::Holds => "holds",
-            Standing::Reworded => "holds, reworded",
+            Standing::Reworded => "needs rewording",
             Standing::OnlyInCPython => "only in CPython",
             Standing::DoesNotHold => "does not hold",
             Standing::NotMeasured => "not measured",

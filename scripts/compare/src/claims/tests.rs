@@ -152,7 +152,7 @@ fn combinations(rule: &Rule) -> Vec<Invented> {
 }
 
 /// The possible outcomes if nothing is noisy or missing. The letters: holds,
-/// reworded, only in CPython, does not hold, not measured.
+/// rewording, only in CPython, does not hold, not measured.
 const WAYS: [(&str, &str, &str); 31] = [
     ("C01", "HD", "HD"),
     ("C02", "HRD", "HRD"),
@@ -476,7 +476,7 @@ fn one_operation_is_enough_and_the_clearest_is_named() {
     gains[10].1 = [9.0, 9.0];
     let found = ruling(rule, &Invented(gains));
     assert_eq!(found.standing, Holds);
-    let words = "largest gain of processes: files 9.0× [9.0, 9.0]";
+    let words = "processes gain most from address spaces of their own at: files 9.0× [9.0, 9.0]";
     assert_eq!(found.figure, words);
 }
 

@@ -85,13 +85,15 @@ pub fn claims(claims: &[Judged]) -> String {
     let refuted = claims
         .iter()
         .filter(|claim| claim.rust.standing == Standing::DoesNotHold)
-        .map(|claim| format!("“{}” ({})", claim.statement, claim.id))
+        .map(|Judged { id, statement, rust, .. }| {
+            format!("“{statement}” ({id}), because {}", rust.figure)
+        })
         .collect::<Vec<_>>();
     match refuted.is_empty() {
         true => format!("Of {all} that people make, in Rust: {numbers}."),
         false => format!(
             "Of {all} that people make, in Rust: {numbers}. Refuted here: {}.",
-            refuted.join(", ")
+            refuted.join("; ")
         ),
     }
 }
@@ -100,8 +102,8 @@ fn in_plural(standing: Standing, number: usize) -> &'static str {
     match (standing, number) {
         (Standing::Holds, 1) => "holds",
         (Standing::Holds, _) => "hold",
-        (Standing::Reworded, 1) => "holds if reworded",
-        (Standing::Reworded, _) => "hold if reworded",
+        (Standing::Reworded, 1) => "needs rewording",
+        (Standing::Reworded, _) => "need rewording",
         (Standing::OnlyInCPython, 1) => "is true of CPython only",
         (Standing::OnlyInCPython, _) => "are true of CPython only",
         (Standing::DoesNotHold, 1) => "does not hold",

@@ -27,7 +27,11 @@ impl fmt::Display for Calibration {
         }
         let disturbances = disturbance::around(&self.environment);
         let disturbances = table::disturbances(&disturbances);
-        write!(formatter, "{}\n\n{disturbances}", self.trust())
+        write!(
+            formatter,
+            "{}\n\n{disturbances}",
+            layout::paragraph(&self.trust().to_string())
+        )
     }
 }
 
@@ -54,11 +58,11 @@ impl fmt::Display for Trust {
         formatter.write_str(match self {
             Trust::Trusted => {
                 "The verdicts can be trusted on this machine right now: of 100 \
-                 known cases,\nat most 5 are judged wrongly or not at all."
+                 known cases, at most 5 are judged wrongly or not at all."
             }
             Trust::TooNoisy => {
                 "This machine is too noisy right now: the verdicts say so \
-                 where they cannot tell,\nand are not wrong, but a difference \
+                 where they cannot tell, and are not wrong, but a difference \
                  of a few per cent may be missed."
             }
             Trust::Untried => {
@@ -67,7 +71,7 @@ impl fmt::Display for Trust {
             }
             Trust::Wrong => {
                 "THE VERDICTS ARE WRONG on this machine right now, in more \
-                 than 5 of 100 known cases:\nbelieve no difference near 10 %. \
+                 than 5 of 100 known cases: believe no difference near 10 %. \
                  Exit status 1."
             }
         })

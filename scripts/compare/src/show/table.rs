@@ -48,16 +48,17 @@ const HEADER_BESIDE: [&str; 6] = [
 const NO_PYTHON: &str = "none: install python3 (3.9 or later), or pass \
     --python PATH, to compare threading and multiprocessing too";
 
-const HOW_TO_READ: &str = "\
-“threads 1.08× faster [1.05, 1.11]”: the median ratio over pairs of programs, \
-and its interval
-(95 % confidence). Without a winner, a ratio above 1 favours threads.
-“no clear difference”: the whole interval is within 10 % either way; \
-otherwise “too noisy to tell”.
-Total: one slice of the part that stands for the pair, from the first start \
-to the last stop.
-Memory: of all processes, when the answers are in; shared pages are divided \
-among their users (PSS).";
+const HOW_TO_READ: [&str; 4] = [
+    "“threads 1.08× faster [1.05, 1.11]”: the median ratio over pairs of \
+     programs, and its interval (95 % confidence). Without a winner, a ratio \
+     above 1 favours threads.",
+    "“no clear difference”: the whole interval is within 10 % either way; “no \
+     large difference”: within 25 %; otherwise “too noisy to tell”.",
+    "Total: one slice of the part that stands for the pair, from the first \
+     start to the last stop.",
+    "Memory: of all processes, when the answers are in; shared pages are \
+     divided among their users (PSS).",
+];
 
 /// For a scenario that cannot be measured here at all.
 pub const MORE_CORES: &str = "Not measured: needs at least two cores.";
@@ -84,7 +85,10 @@ impl fmt::Display for Page<'_> {
         for scenario in &self.comparison.results.scenarios {
             self.scenario(formatter, scenario)?;
         }
-        writeln!(formatter, "{HOW_TO_READ}{}\n", self.refused())?;
+        for text in HOW_TO_READ {
+            writeln!(formatter, "{}", paragraph(text))?;
+        }
+        writeln!(formatter, "{}", self.refused())?;
         if self.all {
             for group in GROUPS.iter() {
                 writeln!(formatter, "{}\n", self.claims(group))?;
@@ -225,11 +229,13 @@ impl Page<'_> {
         match (pairs, abroad) {
             (0, 0) => String::new(),
             (pairs, 0) => {
-                format!("\nRefused: {pairs} of {all} scenarios. Exit status 1.")
+                format!(
+                    "\nRefused: {pairs} of {all} scenarios. Exit status 1.\n"
+                )
             }
             (pairs, abroad) => format!(
                 "\nRefused: {pairs} of {all} scenarios; compared with CPython: \
-                 {abroad}. Exit status 1."
+                 {abroad}. Exit status 1.\n"
             ),
         }
     }
@@ -288,7 +294,7 @@ fn refused_row(refusal: &Refusal) -> [String; 4] {
 /// figure.
 fn claim_rows(claim: &Judged) -> impl Iterator<Item = [String; 5]> {
     let Judged { id, statement, place, .. } = claim;
-    let rust = claim_row(&claim.rust, "Rust", format!("{statement}: "));
+    let rust = claim_row(&claim.rust, "Rust", format!("“{statement}”: "));
     let [_, language, standing, words, _] = rust;
     let rust = [(*id).into(), language, standing, words, place.scenario.into()];
     let names = Interpreter::names(claim.cpython.len());
@@ -304,10 +310,12 @@ fn claim_row(
     statement: String,
 ) -> [String; 5] {
     let Ruling { standing, figure, correction } = ruling;
-    let correction =
-        correction.map(|words| format!("{words}: ")).unwrap_or_default();
+    let words = statement
+        + &match correction {
+            Some(correction) => format!("{correction} ({figure})"),
+            None => figure.clone(),
+        };
     let nothing = String::new;
-    let words = statement + &correction + figure;
     [nothing(), language.into(), standing.to_string(), words, nothing()]
 }
 

@@ -49,8 +49,9 @@ fn processes_are_straightforward() -> Rule {
     let [a, b, c, d, e] = efforts(false).map(|one| (one, Form::Times));
     let [f, g, h, i, j] = efforts(true).map(|one| (one, Form::Times));
     show(
-        "relative to threads: lines {}, functions {}, fallible calls {}, \
-         unsafe blocks {}, concepts {}; with the kits {}, {}, {}, {}, {}",
+        "relative to threads, processes need {} the lines, {} the functions, {} \
+         the fallible calls, {} the unsafe blocks, {} the concepts; with the \
+         kits {}, {}, {}, {}, {}",
         [a, b, c, d, e, f, g, h, i, j],
     )
     .by([
@@ -89,7 +90,7 @@ pub const MORE_OF_KIT: Quantity = Quantity::Count(Count::MoreNamesOfKit);
 /// differ.
 fn processes_have_the_interface() -> Rule {
     show(
-        "{} of lines in common; {} names from a kit, {} from std",
+        "{} of the lines are the same; {} names come from a kit, {} from std",
         [
             (IN_COMMON, Form::In("share")),
             (OF_KIT, Form::Plain),
@@ -107,6 +108,6 @@ pub const SHARED_LINES: Quantity = Quantity::Count(Count::SharedLines);
 
 /// One text serves both, so where a line does not, the interfaces differ.
 fn processes_have_the_interface_in_python() -> Rule {
-    show("{} of lines serve both", [(SHARED_LINES, Form::In("share"))])
+    show("{} of the lines serve both", [(SHARED_LINES, Form::In("share"))])
         .by([exceeds(SHARED_LINES, AS_ONE).holds(), else_().refutes()])
 }

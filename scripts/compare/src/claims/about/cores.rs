@@ -110,23 +110,23 @@ struct Work {
 
 const WHOLE: Work = Work {
     parts: &[],
-    threads: "speed-up: threads {}",
-    processes: "speed-up: processes {} of at most {}",
-    both: "speed-up: threads {}, processes {}",
+    threads: "all threads are {} as fast as one",
+    processes: "all processes are {} as fast as one, of at most {}",
+    both: "all threads are {} as fast as one, all processes {}",
 };
 
 const PURE: Work = Work {
     parts: &["work.pure"],
-    threads: "speed-up in pure Python: threads {}",
-    processes: "speed-up in pure Python: processes {} of at most {}",
-    both: "speed-up in pure Python: threads {}, processes {}",
+    threads: "in pure Python, all threads are {} as fast as one",
+    processes: "in pure Python, all processes are {} as fast as one, of at most {}",
+    both: "in pure Python, all threads are {} as fast as one, all processes {}",
 };
 
 const NATIVE: Work = Work {
     parts: &["work.native"],
-    threads: "speed-up in native code: threads {}",
-    processes: "speed-up in native code: processes {} of at most {}",
-    both: "speed-up in native code: threads {}, processes {}",
+    threads: "in native code, all threads are {} as fast as one",
+    processes: "in native code, all processes are {} as fast as one, of at most {}",
+    both: "in native code, all threads are {} as fast as one, all processes {}",
 };
 
 impl Work {
@@ -227,7 +227,7 @@ fn judged_by(at_once: AtOnce, shown: Shown, void: Void) -> Rule {
 /// Confirmed if threads take turns, or if processes are far ahead anyway.
 fn processes_are_a_must() -> Rule {
     let at_once = WHOLE.at_once();
-    show("processes {} as fast as threads", [(GAIN, Form::Times)]).by([
+    show("processes are {} as fast as threads", [(GAIN, Form::Times)]).by([
         too_few(),
         at_once.is_neither(),
         at_once.take_turns().holds(),
@@ -240,7 +240,8 @@ fn processes_are_a_must() -> Rule {
 fn processes_are_a_must_in_python() -> Rule {
     let (pure, native) = (PURE.at_once(), NATIVE.at_once());
     show(
-        "pure Python: speed-up of threads {}, processes {} as fast as threads",
+        "in pure Python, all threads are {} as fast as one, and processes {} as \
+         fast as threads",
         [(PURE.speed_up(Threads), Form::Times), (GAIN_IN_PYTHON, Form::Times)],
     )
     .by([
@@ -298,7 +299,8 @@ fn threads_help_a_little() -> Rule {
 fn threads_help_a_little_in_python() -> Rule {
     let at = |model| Quantity::SpeedUp(model, &["work.load", "work.pure"]);
     show(
-        "speed-up of loading and pure Python: threads {}, processes {}",
+        "at loading and pure Python, all threads are {} as fast as one, all \
+         processes {}",
         [(at(Threads), Form::Times), (at(Processes), Form::Times)],
     )
     .by([
@@ -324,7 +326,7 @@ fn each_at_full_efficiency(work: &Work) -> Rule {
     );
     of_at_most(work).by([
         some(setting(Setting::JobsWithoutCore))
-            .rewords("only up to the number of cores: no more run at once")
+            .rewords("only up to the number of cores: no more can run at once")
             .showing(crowded),
         some(setting(Setting::JobsWithoutWorker))
             .tells_nothing("matrix: fewer workers than jobs, so some wait"),

@@ -19,15 +19,13 @@ pub fn group() -> Group {
             statement: "messages cost processes more",
             place: Place::new("ipc", "src/main.rs", "spawn_and_join"),
             rust: messages_cost_more(
-                "relative to threads, 64 B: ring {}, pipe/queue {}, \
-                 socket/queue {}; 1 MiB: ring {}, pipe/queue {}, \
-                 socket/queue {}",
+                "cost of 64 B relative to threads: by ring {}, by pipe {}, by \
+                 socket {}; of 1 MiB: {}, {}, {}",
                 MESSAGES,
             ),
             cpython: messages_cost_more(
-                "relative to threads, 64 B: Queue {}, SimpleQueue {}, pipe {}, \
-                 shared memory {}; 64 KiB: Queue {}, SimpleQueue {}, pipe {}, \
-                 shared memory {}",
+                "cost of 64 B relative to threads: by Queue {}, by SimpleQueue \
+                 {}, by pipe {}, by shared memory {}; of 64 KiB: {}, {}, {}, {}",
                 MESSAGES_IN_PYTHON,
             ),
         },
@@ -36,14 +34,16 @@ pub fn group() -> Group {
             statement: "a process is a bit slower to spawn",
             place: Place::new("worker-cost", "src/anew.rs", "start"),
             rust: processes_spawn_slower(
-                "relative to a thread: spawned anew {}, bare {}, forked {}",
+                "time relative to a thread: a program started anew {}, by bare \
+                 clone {}, by fork {}",
                 [START, start("finish.bare"), FORK],
-                "more than a bit: over twice as slow, the usual way",
+                "more than a bit: over twice as slow",
             ),
             cpython: processes_spawn_slower(
-                "relative to a thread: fork {}, spawn {}, forkserver {}",
+                "time relative to a thread: by fork {}, by spawn {}, by \
+                 forkserver {}",
                 [FORK, START, start("finish.served")],
-                "more than a bit: over twice as slow, even with fork",
+                "more than a bit: over twice as slow, even by fork",
             ),
         },
         Claim {
@@ -154,7 +154,7 @@ fn messages_cost_more<const N: usize>(
     let some_are_not = any(costlier.clone().map(not));
     show(text, mechanisms.map(|one| (one, Form::Times))).by([
         all([some_are.clone(), some_are_not])
-            .rewords("depends on mechanism and size: some cost no more"),
+            .rewords("it depends on mechanism and size: some cost no more"),
         some_are.holds(),
         else_().refutes(),
     ])
@@ -184,7 +184,7 @@ fn processes_spawn_slower(
 fn sharing_costs_speed() -> Rule {
     let shows_it = OPERATIONS.map(|(_, gain)| exceeds(gain, LOST));
     let shown = Shown {
-        text: "largest gain of processes: {}",
+        text: "processes gain most from address spaces of their own at: {}",
         gaps: vec![Gap::Highest(OPERATIONS.into())],
     };
     shown.by([any(shows_it).holds(), else_().refutes()])

@@ -55,7 +55,7 @@ fn processes_can_be_interrupted() -> Rule {
     let of = |what| hang(Processes, what);
     let plain = |what| (of(what), Form::Plain);
     show(
-        "{} kinds of hang: {} can be interrupted, {} killed, within {}",
+        "of {} kinds of hang, {} can be interrupted and {} killed, within {}",
         [
             plain(Hanging::Kinds),
             plain(Hanging::Interrupted),
@@ -101,7 +101,7 @@ fn threads_cannot_be_interrupted() -> Rule {
 fn a_crash_spares_the_others() -> Rule {
     let of = |what| death(Processes, what);
     show(
-        "others survive {} of {} ways to die with processes, {} with threads",
+        "the others survive {} of {} kinds of crash with processes, {} with threads",
         [
             (of(Dying::Spared), Form::Plain),
             (of(Dying::Ways), Form::Plain),
@@ -113,7 +113,7 @@ fn a_crash_spares_the_others() -> Rule {
             .tells_nothing("crash: needs two workers"),
         some(of(Dying::Felled)).refutes(),
         some(of(Dying::Untried)).tells_nothing(
-            "crash: not every way to die was tried with everything a worker \
+            "crash: not every kind of crash was tried with everything a worker \
              can hold; to try all: cargo run --release -p crash-processes",
         ),
         some(of(Dying::Stalled))

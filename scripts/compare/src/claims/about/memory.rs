@@ -36,9 +36,15 @@ pub fn group() -> Group {
             id: "C12",
             statement: "threads easily reach others' state",
             place: Place::new("ipc", "src/main.rs", "spawn_and_join"),
-            rust: threads_reach_state("1 MiB: {}", MOVED, COPIED),
+            rust: threads_reach_state(
+                "1 MiB takes {} as long to reach another process as another \
+                 thread",
+                MOVED,
+                COPIED,
+            ),
             cpython: threads_reach_state(
-                "64 KiB: {}",
+                "64 KiB takes {} as long to reach another process as another \
+                 thread",
                 MOVED_IN_PYTHON,
                 COPIED_IN_PYTHON,
             ),
@@ -94,7 +100,7 @@ fn memory_is_separate() -> Rule {
     let unseen = Quantity::Seen(Fact::Unseen(Threads));
     let seen = Quantity::Seen(Fact::Seen(Processes));
     show(
-        "writes to a global: threads miss {}, processes see {}",
+        "of the writes to a global, other threads miss {}, other processes see {}",
         [(unseen, Form::Plain), (seen, Form::Plain)],
     )
     .by([some(unseen).refutes(), some(seen).refutes(), else_().holds()])
@@ -104,7 +110,7 @@ fn memory_is_separate() -> Rule {
 fn processes_take_more() -> Rule {
     let ratio = by_processes("worker-cost", IDLE);
     show(
-        "per idle worker: threads {}, processes {}, {}",
+        "an idle thread takes {}, an idle process {}: {} as much",
         [
             (threads("worker-cost", IDLE).q(), Form::In("B")),
             (processes("worker-cost", IDLE).q(), Form::In("B")),
@@ -117,7 +123,7 @@ fn processes_take_more() -> Rule {
 /// Confirmed by what is light, refuted otherwise.
 fn threads_are_light() -> Rule {
     let each = threads("worker-cost", IDLE).q();
-    show("{} of private memory per idle thread", [(each, Form::In("B"))])
+    show("an idle thread takes {} of its own", [(each, Form::In("B"))])
         .by([at_most(each, LIGHT).holds(), else_().refutes()])
 }
 
@@ -159,7 +165,7 @@ fn threads_use_the_same_data() -> Rule {
 fn a_row() -> Shown {
     let row = "hand-over-row";
     show(
-        "per row: threads {}, processes {}, {}",
+        "receiving a row takes {} from a thread, {} from a process: {} as long",
         [
             (threads("responsive-ui", row).q(), Form::In("s")),
             (processes("responsive-ui", row).q(), Form::In("s")),

@@ -155,8 +155,8 @@ fn separate_memory_needs_little_locking(text: Text) -> Rule {
     };
     let ([a, b, c], [d, e, f]) = (of(Threads), of(Processes));
     show(
-        "threads: shared {}, separate {} and {}; \
-         processes: shared {}, separate {} and {}",
+        "with threads, shared data takes {}, separate data {} and {}; with \
+         processes, {}, {} and {}",
         [a, b, c, d, e, f],
     )
     .by([
@@ -201,7 +201,11 @@ fn locks_are_chosen(
     let spare = others.iter().map(|variant| not(takes_locks(variant)));
     let is_little =
         all([at_most(GRAIN, NOTICED), not(at_most(GRAIN, UNNOTICED))]);
-    show("threads, speed with finer locks: {}", [(GRAIN, Form::Interval)]).by([
+    show(
+        "a lock per account makes threads {} as fast as one lock",
+        [(GRAIN, Form::Interval)],
+    )
+    .by([
         takes_locks("owner").refutes(),
         not(can_lose(Threads)).tells_nothing(TO_SEE),
         is_little.rewords("locks, but their granularity matters little"),
@@ -239,7 +243,7 @@ fn threaded_code_is_harder_in_python() -> Rule {
 
 fn lost_by_both() -> Shown {
     show(
-        "lost without a guard, at most: threads {}, processes {}",
+        "without a guard, threads lose up to {} of updates, processes {}",
         [(raced(Threads), Form::Share), (raced(Processes), Form::Share)],
     )
 }

@@ -103,7 +103,7 @@ fn is_too_short(query: Figure) -> Case {
 /// otherwise the worker is not the reason.
 fn threads_make_it_responsive() -> Rule {
     show(
-        "key to frame, p99: {} with a worker thread, {} without",
+        "99 % of keypresses are handled within {} with a worker thread, {} without",
         [(HELPED, Form::In("s")), (ALONE, Form::In("s"))],
     )
     .by([
@@ -118,7 +118,8 @@ fn threads_make_it_responsive() -> Rule {
 /// not close to it.
 fn threads_are_great_for_io() -> Rule {
     show(
-        "threads at {} of the ideal, with {} the memory and {} the CPU time",
+        "threads reach {} of the ideal, with {} the memory and {} the CPU time of \
+         processes",
         [(SHARE, Form::In("share")), (MEMORY, Form::Times), (CPU, Form::Times)],
     )
     .by([
@@ -132,7 +133,7 @@ fn threads_are_great_for_io() -> Rule {
 /// Confirmed if hardly a frame appears while the query runs; refuted otherwise.
 fn a_query_freezes_the_screen() -> Rule {
     show(
-        "no frame for {}, {} of the query",
+        "no frame is drawn for {}, {} of the query",
         [(GAP.q(), Form::In("s")), (FROZEN_SHARE, Form::In("share"))],
     )
     .by([
@@ -144,12 +145,13 @@ fn a_query_freezes_the_screen() -> Rule {
 
 /// Confirmed within a frame, refuted by what a person notices.
 fn a_thread_keeps_it_responsive() -> Rule {
-    show("key to frame, p99: {}", [(HELPED, Form::In("s"))]).by([
-        is_too_short(HELPED_QUERY),
-        at_most(HELPED, FRAME.as_secs_f64()).holds(),
-        exceeds(HELPED, INSTANT).refutes(),
-        else_().rewords("no delay is noticed, but frames are missed"),
-    ])
+    show("99 % of keypresses are handled within {}", [(HELPED, Form::In("s"))])
+        .by([
+            is_too_short(HELPED_QUERY),
+            at_most(HELPED, FRAME.as_secs_f64()).holds(),
+            exceeds(HELPED, INSTANT).refutes(),
+            else_().rewords("no delay is noticed, but frames are missed"),
+        ])
 }
 
 /// A database releases the GIL while it works; pure Python does not, and is
@@ -157,7 +159,7 @@ fn a_thread_keeps_it_responsive() -> Rule {
 fn a_thread_keeps_it_responsive_in_python() -> Rule {
     let frame = FRAME.as_secs_f64();
     show(
-        "key to frame, p99: {}, with pure Python {}",
+        "99 % of keypresses are handled within {}; beside pure Python, {}",
         [(HELPED, Form::In("s")), (PYTHON, Form::In("s"))],
     )
     .by([

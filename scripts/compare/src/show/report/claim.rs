@@ -56,8 +56,11 @@ fn row(claim: &Judged) -> Markup {
 fn ruling(ruling: &Ruling) -> Markup {
     html! {
         strong { (ruling.standing) }
-        @if let Some(correction) = ruling.correction { ": " (correction) }
-        ": " (ruling.figure)
+        @if let Some(correction) = ruling.correction {
+            ": " (correction) " (" (ruling.figure) ")"
+        } @else {
+            ": " (ruling.figure)
+        }
     }
 }
 
@@ -129,7 +132,7 @@ mod tests {
         let text = table(&[judged("C90"), judged("C91")]).into_string();
         assert_eq!(text.matches("IPC is more expensive").count(), 2);
         let (_, code) = text.split_once("<h3>Code</h3>").unwrap_or_default();
-        let words = "<strong>holds, reworded</strong>: but not much: 1.3×";
+        let words = "<strong>needs rewording</strong>: but not much (1.3×)";
         assert_eq!(code.matches(words).count(), 2, "{text}");
     }
 }

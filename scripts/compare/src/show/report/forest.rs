@@ -18,6 +18,7 @@ const TICK: f64 = 10.0;
 
 const WIDTH: f64 = 240.0;
 const HEIGHT: f64 = 20.0;
+const SCALE_HEIGHT: f64 = 14.0;
 const MARGIN: f64 = 6.0;
 
 /// The rows of the scenario that answer its question.
@@ -30,10 +31,13 @@ pub fn plot(scenario: &str, verdicts: &[&Verdict]) -> Markup {
                 table.verdicts.forest {
                     thead { tr {
                         th { "what" } th { "threads" } th { "processes" }
-                        th { div.axis {
-                            span { "← threads better" }
-                            span { "processes better →" }
-                        } }
+                        th {
+                            div.axis {
+                                span { "← threads better" }
+                                span { "processes better →" }
+                            }
+                            (scale())
+                        }
                         th { "verdict" }
                     } }
                     tbody { @for row in rows { (line(row)) } }
@@ -50,11 +54,26 @@ fn line(verdict: &Verdict) -> Markup {
             td.number { (verdict.figure(Model::Threads)) }
             td.number { (verdict.figure(Model::Processes)) }
             td {
-                @if let (Some(finding), Some(ratio)) = (verdict.finding, verdict.ratio) {
-                    (drawing(finding, ratio))
+                @match (verdict.finding, verdict.ratio) {
+                    (Some(finding), Some(ratio)) => (drawing(finding, ratio)),
+                    _ => span.quiet { "nothing to compare" },
                 }
             }
             td class=[winner(verdict)] { (unbroken(&verdict.words)) }
+        }
+    }
+}
+
+/// What the lines in the rows below stand for.
+fn scale() -> Markup {
+    let ticks = [(TICK, "10×"), (1.0, "equal"), (1.0 / TICK, "10×")];
+    html! {
+        svg.forest width=(WIDTH) height=(SCALE_HEIGHT)
+            viewBox={ "0 0 " (WIDTH) " " (SCALE_HEIGHT) } aria-hidden="true"
+        {
+            @for (ratio, name) in ticks {
+                text.scale x=(place(ratio)) y=(SCALE_HEIGHT - 3.0) { (name) }
+            }
         }
     }
 }

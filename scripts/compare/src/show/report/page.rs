@@ -6,7 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::{
     judge::{
         beside::Row,
-        finding::{CLEAR, NEAR},
+        finding::{CLEAR, LARGE, NEAR},
         stopping::LOOKS,
         verdict::Verdict,
     },
@@ -265,7 +265,8 @@ fn method(comparison: &Comparison) -> Markup {
                 "than 5 %. A side is ahead if "
                 "the whole interval is beyond " (CLEAR) "×. There is no clear "
                 "difference if the whole interval is within " (NEAR) "× "
-                "either way. Anything else is too noisy to tell. Without a "
+                "either way, and no large one if it is within " (LARGE) "×. "
+                "Anything else is too noisy to tell. Without a "
                 "winner, a ratio above 1 favours threads."
             }
             p {
