@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::copies::copy_program;
 use crate::emulator::Emulator;
 use crate::support::{MODELS, programs};
 use common::{
@@ -143,7 +144,7 @@ fn a_wal_where_nothing_can_be_written_says_what_to_copy() {
     }
     for model in MODELS {
         let to = home.path().join(format!("matrix-{model}"));
-        fs::copy(program(model), &to).unwrap();
+        copy_program(&program(model), &to);
         let mut helped = unprivileged(Command::new(&to));
         if !helped.arg("--help").output().is_ok_and(|it| it.status.success()) {
             return not_run("a WAL in a read-only place: no other user");

@@ -9,6 +9,7 @@ use std::{
     process::{Command, Output},
 };
 
+use crate::copies::copy_program;
 use crate::emulator::Emulator;
 use crate::support::{MODELS, programs};
 use common::{
@@ -177,7 +178,7 @@ fn a_folder_whose_name_is_not_utf8_is_one_like_others() {
     let here = |scenario, model| {
         let from = program(scenario, model);
         let to = release.join(from.file_name().unwrap());
-        fs::copy(from, &to).unwrap();
+        copy_program(&from, &to);
         Command::new(to)
     };
     let answers = MODELS.map(|model| {

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `advice` | the advisor, asked without results or with too much |
+//! | `copies` | copies of programs |
 //! | `ends_of_numbers` | every number and time that can be given, at its ends |
 //! | `fetch` | addresses as people write them, proxies, unexpected replies |
 //! | `foreign_databases` | databases that are damaged, locked or changing |
@@ -13,6 +14,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod advice;
+mod copies;
 #[path = "../terminal/emulator.rs"]
 #[expect(dead_code, reason = "what else it can do, its own tests need")]
 mod emulator;

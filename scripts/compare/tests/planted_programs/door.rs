@@ -75,7 +75,8 @@ impl Doors {
             let copy = workspace.join(script);
             fs::create_dir_all(copy.parent().unwrap()).unwrap();
             let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-            fs::copy(Path::new(root).join(script), copy).unwrap();
+            let text = fs::read_to_string(Path::new(root).join(script));
+            write_program(&copy, &text.unwrap());
         }
         let doors = Doors { stage, workspace };
         doors.plant_cargo(0);
