@@ -12,6 +12,7 @@
 //! | [`escaped`] | untrusted text, made safe to print |
 //! | [`aligned`] | a vector aligned to a cache line, as mapped memory is |
 //! | [`laps`] | start, work, stop: the clock of both siblings |
+//! | [`goals`] | what a bench asks of itself |
 //! | [`estimate`] | medians and confidence intervals of paired rounds |
 //! | [`latency`] | the quantiles of many short times |
 //! | [`path_bytes`] | a path in a message |
@@ -45,6 +46,7 @@ pub mod demo;
 pub mod digest;
 pub mod escaped;
 pub mod estimate;
+pub mod goals;
 pub mod inherited;
 pub mod input;
 pub mod laps;

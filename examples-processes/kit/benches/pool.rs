@@ -23,14 +23,13 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use common::{
-    estimate::{self, Estimate},
+    goals::{Asked, Goals},
     machine::Machine,
     ring::{
         Manner, Waiting,
         line::{Receiver, SIZE, Sender, WORDS},
     },
     supervision::{Ending, Intensity, StopMethod, Supervision},
-    units::{human, three_digits},
 };
 use process_kit::{
     JoinHandle, Parent, Pool, Role, Scope, Shared, Turn, role, scope,
@@ -73,9 +72,12 @@ fn run() -> Result<()> {
     let cpu = machine.processor();
     let Machine { cores, kernel, rustc, profile, .. } = &machine;
     println!("{cpu}, {cores} cores, {kernel}, {rustc}, {profile}\n");
-    kill(rounds(60))?;
-    restart(rounds(60))?;
-    hand_over(rounds(40))
+    let mut goals = Goals::default();
+    kill(rounds(60), &mut goals)?;
+    restart(rounds(60), &mut goals)?;
+    hand_over(rounds(40), &mut goals)?;
+    print!("{goals}");
+    Ok(())
 }
 
 /// What a worker of the pool is asked to do.
@@ -94,7 +96,7 @@ fn worker(job: Job, _turn: &Turn) -> Result<()> {
     }
 }
 
-fn kill(rounds: usize) -> Result<()> {
+fn kill(rounds: usize, goals: &mut Goals) -> Result<()> {
     let rules = Supervision {
         workers: 1,
         deadline: Some(Duration::from_millis(2)),
@@ -104,10 +106,10 @@ fn kill(rounds: usize) -> Result<()> {
     };
     let mut pool = Pool::start(rules)?;
     pool.wait_for_all()?;
-    compare(
+    goals.compare(
         "SIGKILL to reaped, busy worker",
         ["the pool", "a pidfd and wait"],
-        (rounds, 1.15),
+        (rounds, Some(Asked::AtMost(1.15))),
         || pooled_kill(&mut pool),
         bare_kill,
     )
@@ -137,7 +139,7 @@ fn bare_kill() -> Result<f64> {
     Ok(start.elapsed().as_secs_f64())
 }
 
-fn restart(rounds: usize) -> Result<()> {
+fn restart(rounds: usize, goals: &mut Goals) -> Result<()> {
     let rules = Supervision {
         workers: 1,
         attempts: usize::MAX,
@@ -146,10 +148,10 @@ fn restart(rounds: usize) -> Result<()> {
     };
     let mut pool = Pool::start(rules)?;
     pool.wait_for_all()?;
-    compare(
+    goals.compare(
         "death to the replacement's first job",
         ["the pool", "a bare start"],
-        (rounds, 1.5),
+        (rounds, Some(Asked::AtMost(1.5))),
         || pooled_restart(&mut pool),
         bare_start,
     )
@@ -179,16 +181,16 @@ fn bare_start() -> Result<f64> {
 /// the cost.
 const IN_A_ROW: u32 = 500;
 
-fn hand_over(rounds: usize) -> Result<()> {
+fn hand_over(rounds: usize, goals: &mut Goals) -> Result<()> {
     let rules = Supervision { workers: 1, ..Supervision::default() };
     let mut pool = Pool::start(rules)?;
     pool.wait_for_all()?;
     scope(|scope| {
         let mut futex = Futex::start(scope)?;
-        compare(
+        goals.compare(
             "an empty job there and back",
             ["the pool", "a futex"],
-            (rounds, 2.0),
+            (rounds, Some(Asked::AtMost(2.0))),
             || pooled_hand_over(&mut pool),
             || futex.hand_over(),
         )?;
@@ -290,36 +292,4 @@ fn ready(mut child: Child) -> Result<Child> {
 
 fn unbounded() -> Intensity {
     Intensity { restarts: usize::MAX, ..Intensity::default() }
-}
-
-/// Measures both in each round, after a warm-up.
-fn compare(
-    what: &str,
-    [ours, bare]: [&str; 2],
-    (rounds, asked): (usize, f64),
-    mut our: impl FnMut() -> Result<f64>,
-    mut their: impl FnMut() -> Result<f64>,
-) -> Result<()> {
-    let (mut one, mut other) = (Vec::new(), Vec::new());
-    our()?;
-    their()?;
-    for round in 0..rounds {
-        if round % 2 == 0 {
-            one.push(our()?);
-        }
-        other.push(their()?);
-        if round % 2 == 1 {
-            one.push(our()?);
-        }
-    }
-    let Estimate { median, low, high } = estimate::ratio(&one, &other);
-    let figure = |samples| human(estimate::median(samples).unwrap_or(0.0), "s");
-    let [median, low, high] = [median, low, high].map(three_digits);
-    println!(
-        "{what}\n  {ours} {}, {bare} {}\n  ratio {median} [{low}, {high}] over \
-         {rounds} rounds; target: at most {asked}\n",
-        figure(&one),
-        figure(&other)
-    );
-    Ok(())
 }

@@ -27,13 +27,12 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use common::{
-    estimate::{self, Estimate},
+    goals::{Asked, Goal, Goals},
     laps::Laps,
     machine::Machine,
     scenarios::worker_cost::{
         Ballast, Keeping, Plan, Stamp, StartMethod, Starts, measure,
     },
-    units::{human, known, three_digits},
 };
 use process_kit::{Role, role};
 use rustix::{
@@ -92,33 +91,41 @@ fn run() -> Result<()> {
     let Machine { cores, kernel, rustc, profile, .. } = &machine;
     println!("{cpu}, {cores} cores, {kernel}, {rustc}, {profile}\n");
     let program = static_program()?;
-    starts("a small parent", rounds, &program)?;
-    hand_over(rounds)?;
-    memory()?;
+    let mut goals = Goals::default();
+    starts("a small parent", rounds, &program, &mut goals)?;
+    hand_over(rounds, &mut goals)?;
+    memory(&mut goals)?;
     let _large = Ballast::of(if measures { 1 << 30 } else { 1 << 20 })?;
-    starts("a parent of 1 GiB", rounds, &program)
+    starts("a parent of 1 GiB", rounds, &program, &mut goals)?;
+    print!("{goals}");
+    Ok(())
 }
 
-fn starts(parent: &str, rounds: usize, program: &CStr) -> Result<()> {
+fn starts(
+    parent: &str,
+    rounds: usize,
+    program: &CStr,
+    goals: &mut Goals,
+) -> Result<()> {
     let mut bare = || p50(&measure(&plan(20), |token| spawn(program, token))?);
-    compare(
+    goals.compare(
         &format!("a worker process, empty and reaped, from {parent}"),
         ["this program again", "a static C program"],
-        (rounds, "at most 1.25"),
+        (rounds, Some(Asked::AtMost(1.25))),
         || p50(&anew::run(&plan(20), &mut Laps::begin())?),
         &mut bare,
     )?;
-    compare(
+    goals.compare(
         &format!("a child of the fork server, from {parent}"),
         ["a request", "a static C program"],
-        (rounds, "none"),
+        (rounds, None),
         || p50(&served::run(&plan(20), &mut Laps::begin())?),
         &mut bare,
     )?;
-    compare(
+    goals.compare(
         &format!("a forked child, from {parent}"),
         ["fork", "a static C program"],
-        (rounds, "none"),
+        (rounds, None),
         || p50(&borrowed::run(&plan(3), &mut Laps::begin())?),
         &mut bare,
     )
@@ -178,11 +185,11 @@ fn spawn(program: &CStr, token: u64) -> Result<Stamp> {
     Ok(stamp)
 }
 
-fn hand_over(rounds: usize) -> Result<()> {
-    compare(
+fn hand_over(rounds: usize, goals: &mut Goals) -> Result<()> {
+    goals.compare(
         "a token handed to a resident worker and back",
         ["the demo's way", "two bare futexes"],
-        (rounds, "at most 1.2"),
+        (rounds, Some(Asked::AtMost(1.2))),
         || p50(&resident::run(&plan(1000), &mut Laps::begin())?),
         || bare_hand_over(&plan(1000)),
     )
@@ -265,18 +272,21 @@ fn wait_for(word: &AtomicU32, value: u32) -> u32 {
 /// The size of the crews.
 const CREW: u32 = 64;
 
-fn memory() -> Result<()> {
+fn memory(goals: &mut Goals) -> Result<()> {
     let plan = Plan { method: StartMethod::Idle, ..plan(CREW) };
     let process = idle::run(&plan, &mut Laps::begin())?.each;
-    tell("process", process.private, "at most 102.4 kB");
-    tell("thread", private_of_a_thread()?, "at most 8.192 kB");
-    println!();
+    goals.add(private("process", process.private, 102.4e3));
+    goals.add(private("thread", private_of_a_thread()?, 8192.0));
     Ok(())
 }
 
-fn tell(what: &str, bytes: Option<f64>, goal: &str) {
-    let bytes = known(bytes, "B");
-    println!("private memory of an idle {what}: {bytes}; goal: {goal}");
+fn private(what: &str, bytes: Option<f64>, most: f64) -> Goal {
+    Goal {
+        what: format!("private memory of an idle {what}"),
+        figure: bytes.unwrap_or(f64::NAN),
+        unit: "B",
+        asked: Asked::AtMost(most),
+    }
 }
 
 fn private_of_a_thread() -> Result<Option<f64>> {
@@ -289,36 +299,4 @@ fn private_of_a_thread() -> Result<Option<f64>> {
         scope.wait_for_all()?;
         Ok(keeping.each(CREW, &[])?.private)
     })
-}
-
-/// Measures both in each round, after a warm-up.
-fn compare(
-    what: &str,
-    [ours, bare]: [&str; 2],
-    (rounds, goal): (usize, &str),
-    mut our: impl FnMut() -> Result<f64>,
-    mut their: impl FnMut() -> Result<f64>,
-) -> Result<()> {
-    let (mut one, mut other) = (Vec::new(), Vec::new());
-    our()?;
-    their()?;
-    for round in 0..rounds {
-        if round % 2 == 0 {
-            one.push(our()?);
-        }
-        other.push(their()?);
-        if round % 2 == 1 {
-            one.push(our()?);
-        }
-    }
-    let Estimate { median, low, high } = estimate::ratio(&one, &other);
-    let figure = |samples| human(estimate::median(samples).unwrap_or(0.0), "s");
-    let [median, low, high] = [median, low, high].map(three_digits);
-    println!(
-        "{what}\n  {ours} {}, {bare} {}\n  ratio {median} [{low}, {high}] over \
-         {rounds} rounds; goal: {goal}\n",
-        figure(&one),
-        figure(&other)
-    );
-    Ok(())
 }

@@ -29,6 +29,7 @@ Examples:
   scripts/compare.sh --all                 every figure, in six minutes
   scripts/compare.sh --scenario matrix     one pair only
   scripts/compare.sh --budget 900          measure longer, to decide more rows
+  scripts/compare.sh --limits              how near the limits of this machine?
   scripts/compare.sh --calibrate           can verdicts be trusted here?
   scripts/compare.sh --compare-with OLD.json
                                            what changed since OLD.json
@@ -98,6 +99,12 @@ pub struct Arguments {
             ["all", "quick", "budget", "json", "compare_with"]
     )]
     pub calibrate: bool,
+
+    /// Compare with limits instead, in about five minutes: the ring, the pool
+    /// and the start of a worker, each beside the bare minimum of this machine
+    /// or another library. Builds the benches first
+    #[arg(long, exclusive = true)]
+    pub limits: bool,
 
     /// Measure nothing: compare two files of samples, each side with its own
     /// older figures [default for NEW: the usual file of samples]

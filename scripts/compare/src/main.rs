@@ -29,7 +29,7 @@ use crate::{
     arguments::Arguments,
     judge::{calibration, change, results::Results, schedule},
     run::{
-        environment::Environment, journal::Journal, program::guarded,
+        environment::Environment, journal::Journal, limits, program::guarded,
         samples::Heading,
     },
     show::{
@@ -57,6 +57,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         compare_with(&old, &new)
     } else if arguments.calibrate {
         calibrate(arguments)
+    } else if arguments.limits {
+        limits::measure()
     } else if let Some(samples) = &arguments.report {
         report_again(samples)
     } else if arguments.advise {

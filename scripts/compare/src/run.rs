@@ -15,6 +15,7 @@
 //! | [`journal`] | that file while it is being written |
 //! | [`interpreter`] | the available Python interpreters |
 //! | [`environment`] | what else happened while the programs ran |
+//! | [`limits`](mod@limits) | the benches that compare with the limits of a machine |
 //! | [`progress`] | the progress line on a terminal |
 
 pub mod agreement;
@@ -24,6 +25,7 @@ pub mod environment;
 pub mod figures;
 pub mod interpreter;
 pub mod journal;
+pub mod limits;
 pub mod measured;
 pub mod plan;
 pub mod program;

@@ -5,6 +5,7 @@ use std::io::PipeReader;
 use clap::ValueEnum;
 use common::{
     arguments::name,
+    goals::Asked,
     placement::Cores,
     scenarios::ipc::{Mechanism, Plan, Task, Waiting},
 };
@@ -141,15 +142,19 @@ impl Row {
         }
     }
 
-    /// The ring's goal, as a multiple of this link's figure: in a round trip at
-    /// most this multiple of its time, in a stream at least this multiple of
-    /// its rate.
-    pub fn asked(&self) -> Option<f64> {
+    /// What is asked of the ring, as a multiple of this link's figure: of the
+    /// time of a round trip, of the rate of a stream.
+    pub fn asked(&self) -> Option<Asked> {
         match (self.group, self.link) {
-            (Group::RoundTripSpinning, Link::Line) => Some(1.3),
-            (Group::RoundTripSleeping, Link::Line) => Some(1.1),
-            (Group::StreamInPlace, Link::Iceoryx2) => Some(0.9),
-            (Group::StreamCopied, Link::Memcpy) => Some(0.85),
+            (Group::RoundTripSpinning, Link::Line) => Some(Asked::AtMost(1.3)),
+            (Group::RoundTripSpinning, Link::Iceoryx2) => {
+                Some(Asked::AtMost(0.25))
+            }
+            (Group::RoundTripSleeping, Link::Line) => Some(Asked::AtMost(1.1)),
+            (Group::StreamInPlace, Link::Iceoryx2) => {
+                Some(Asked::AtLeast(0.95))
+            }
+            (Group::StreamCopied, Link::Memcpy) => Some(Asked::AtLeast(0.85)),
             _ => None,
         }
     }

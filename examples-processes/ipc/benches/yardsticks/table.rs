@@ -3,6 +3,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 use common::{
     estimate,
+    goals::{Goal, Goals},
     machine::Machine,
     scenarios::ipc::Task,
     units::{human, three_digits},
@@ -10,8 +11,7 @@ use common::{
 
 use crate::job::{Link, Row};
 
-const COLUMNS: [&str; 5] =
-    ["", "median", "ring / this", "range", "goal for the ring"];
+const COLUMNS: [&str; 4] = ["", "median", "ring / this", "range"];
 
 const HOW_TO_READ: &str = "\
 ring / this: for a round trip, the ring's time divided by this link's time, and
@@ -37,19 +37,33 @@ impl Samples {
         }
     }
 
-    /// The table, the machine, and how to read it.
+    /// The table, the machine, how to read it, and the goals.
     pub fn report(&self, machine: &Machine) -> String {
         let rounds = self.0.first().map_or(0, |(_, samples)| samples.len());
+        let (heading, goals) = (heading(machine, rounds), self.goals());
         let table = self.table().trim_fmt();
-        format!("{}\n\n{table}\n\n{HOW_TO_READ}", heading(machine, rounds))
+        format!("{heading}\n\n{table}\n\n{HOW_TO_READ}\n\n{goals}")
+    }
+
+    fn goals(&self) -> Goals {
+        let mut goals = Goals::default();
+        for (row, ratio) in self.groups().flat_map(ratios_of) {
+            let Some(asked) = row.asked() else { continue };
+            let what = format!("{}, ring / {}", row.group.title(), row.label());
+            goals.add(Goal { what, figure: ratio, unit: "", asked });
+        }
+        goals
+    }
+
+    /// The links that are compared with one another.
+    fn groups(&self) -> impl Iterator<Item = &[(Row, Vec<f64>)]> {
+        self.0.chunk_by(|(one, _), (other, _)| one.group == other.group)
     }
 
     fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).add_row(COLUMNS);
-        let groups =
-            self.0.chunk_by(|(one, _), (other, _)| one.group == other.group);
-        for rows in groups.map(rows) {
+        for rows in self.groups().map(rows) {
             table.add_rows(rows);
         }
         for column in table.column_iter_mut().skip(1) {
@@ -69,8 +83,19 @@ fn heading(machine: &Machine, rounds: usize) -> String {
     )
 }
 
+/// The median ratio of each row but the first, which is the ring's.
+fn ratios_of(group: &[(Row, Vec<f64>)]) -> Vec<(Row, f64)> {
+    let Some(((_, ring), others)) = group.split_first() else {
+        return Vec::new();
+    };
+    let ratio = |(row, samples): &(Row, Vec<f64>)| {
+        (*row, median(&ratios(row, samples, ring)))
+    };
+    others.iter().map(ratio).collect()
+}
+
 /// The first row of a group is the ring's.
-fn rows(group: &[(Row, Vec<f64>)]) -> Vec<[String; 5]> {
+fn rows(group: &[(Row, Vec<f64>)]) -> Vec<[String; 4]> {
     let Some((first, ring)) = group.first() else {
         return Vec::new();
     };
@@ -79,15 +104,15 @@ fn rows(group: &[(Row, Vec<f64>)]) -> Vec<[String; 5]> {
     rows
 }
 
-fn blank(title: &str) -> [String; 5] {
-    [title, "", "", "", ""].map(str::to_owned)
+fn blank(title: &str) -> [String; 4] {
+    [title, "", "", ""].map(str::to_owned)
 }
 
-fn cells(row: &Row, samples: &[f64], ring: &[f64]) -> [String; 5] {
+fn cells(row: &Row, samples: &[f64], ring: &[f64]) -> [String; 4] {
     let label = format!("  {}", row.label());
     let figure = figure(row, median(samples));
     if row.link == Link::Ring {
-        return [label, figure, "".into(), "".into(), "".into()];
+        return [label, figure, "".into(), "".into()];
     }
     let ratios = ratios(row, samples, ring);
     let ratio = median(&ratios);
@@ -95,7 +120,7 @@ fn cells(row: &Row, samples: &[f64], ring: &[f64]) -> [String; 5] {
     let greatest = ratios.iter().copied().fold(0.0, f64::max);
     let [least, greatest] = [least, greatest].map(three_digits);
     let range = format!("[{least}, {greatest}]");
-    [label, figure, three_digits(ratio), range, verdict(row, ratio)]
+    [label, figure, three_digits(ratio), range]
 }
 
 /// A time, messages per second, or bytes per second.
@@ -116,18 +141,6 @@ fn ratios(row: &Row, samples: &[f64], ring: &[f64]) -> Vec<f64> {
         Task::Stream => this / ring,
     });
     ratios.collect()
-}
-
-fn verdict(row: &Row, ratio: f64) -> String {
-    let Some(asked) = row.asked() else {
-        return String::new();
-    };
-    let (limit, done) = match row.group.task() {
-        Task::RoundTrip => ("at most", ratio <= asked),
-        Task::Stream => ("at least", ratio >= asked),
-    };
-    let done = if done { "met" } else { "missed" };
-    format!("{limit} {}: {done}", three_digits(asked))
 }
 
 /// Not a number if there are no values.
