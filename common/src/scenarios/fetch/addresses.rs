@@ -39,9 +39,11 @@ fn check(address: &str) -> Result<(), String> {
         return Err("it must begin with http:// or https://".into());
     }
     if is_known("https") && !cfg!(feature = "https") {
-        return Err("https needs TLS, which is not built in: add it with cargo \
+        return Err(
+            "https needs TLS, which is not built in: add it with cargo \
                     run --features https"
-            .into());
+                .into(),
+        );
     }
     if !authority(rest).is_ascii() {
         return Err("its host must be written in ASCII, as in \
