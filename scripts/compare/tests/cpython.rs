@@ -14,6 +14,8 @@
 mod document;
 #[path = "support/interrupts.rs"]
 mod interrupts;
+#[path = "support/patience.rs"]
+mod patience;
 mod support;
 
 use std::{
@@ -35,6 +37,7 @@ use common::{
     scenarios::{ALL, Scenario, crash, kill_workers, shared_state},
 };
 use interrupts::hear_ctrl_c;
+use patience::patient;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -128,13 +131,6 @@ fn have_the_same_answers(seed: u64, ways: &[&[&str]]) {
             has_a_result_that_claims_can_read(&found, &what);
         }
     }
-}
-
-/// With so much time to stop a worker that a busy machine does not decide.
-fn patient<'a>(flags: &[&'a str]) -> Vec<&'a str> {
-    let is_grace = |flag: &str| flag.starts_with("--grace=");
-    let patient = |&flag| if is_grace(flag) { "--grace=1s" } else { flag };
-    flags.iter().map(patient).collect()
 }
 
 fn of_rust(scenario: &Scenario, model: Model, flags: &[&str]) -> Outcome {

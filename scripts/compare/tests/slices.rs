@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "support/patience.rs"]
+mod patience;
 mod support;
 
 use std::{
@@ -22,6 +24,7 @@ use common::{
     scenarios::{ALL, Part, Scenario},
     slices,
 };
+use patience::patient;
 use procfs::process::Process;
 use serde_json::{Value, json};
 use support::{MODELS, demo, outcome, programs, workspace};
@@ -197,7 +200,7 @@ fn everyone(scenario: &Scenario) -> Vec<(Model, Living)> {
 
 /// What the comparison asks for a part.
 fn flags<'a>(scenario: &Scenario, part: &Part) -> Vec<&'a str> {
-    let mut flags = part.flags.to_vec();
+    let mut flags = patient(part.flags);
     flags.push("--seed=1");
     if scenario.crew {
         flags.push("--workers=2");
@@ -338,9 +341,11 @@ fn asleep(living: &Living) -> (u64, u64, u64) {
 }
 
 /// Python's helpers may stay, and sleep. What it needs once is there after a
-/// few.
+/// few. What it no longer needs may be there until its collector runs: less
+/// than there would be if each slice left something.
 #[test]
 fn nothing_grows_with_the_slices() {
+    const SLICES: usize = 20;
     let _turn = in_turn();
     for name in ["shared-state", "worker-cost", "crash"] {
         let scenario = scenario(name);
@@ -356,12 +361,14 @@ fn nothing_grows_with_the_slices() {
                 living.outcome(flags);
             }
             let before = held(&living);
-            for _ in 0..20 {
+            for _ in 0..SLICES {
                 living.outcome(flags);
             }
             let after = held(&living);
             let name = &living.name;
-            assert_eq!(before.0, after.0, "descriptors of {name}");
+            let spare = if name.contains("python") { SLICES / 2 } else { 0 };
+            let more = after.0.saturating_sub(before.0);
+            assert!(more <= spare, "{name} has {more} descriptors more");
             let grown = after.1.saturating_sub(before.1);
             assert!(grown < 2 << 20, "{name} has grown by {grown} bytes");
         }

@@ -158,13 +158,21 @@ fn a_flood_of_errors() {
     assert!(kept.len() < 80 << 10, "{} bytes", kept.len());
 }
 
-/// It answers, and then goes on with something else while the other's turn is.
+/// It answers, and then goes on with something else while the other's turn is,
+/// which lasts until it has.
 #[test]
 fn work_between_slices() {
-    let busy = "printf '{\"outcome\":'; cat \"$outcome\"; echo '}'; i=0; \
-                while [ $i -lt 300000 ]; do i=$((i + 1)); done; continue";
-    let stage = stage_with(busy);
-    stage.misbehave("shared-state", Model::Threads, "sleep 0.1");
+    let stage = Stage::with("shared-state");
+    let busy = stage.programs().join("busy");
+    let busy = busy.display();
+    let goes_on = format!(
+        "touch {busy}; printf '{{\"outcome\":'; cat \"$outcome\"; echo '}}'; \
+         i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; rm {busy}; \
+         continue"
+    );
+    let waits = format!("while [ -e {busy} ]; do sleep 0.01; done");
+    stage.misbehave("shared-state", Model::Processes, &goes_on);
+    stage.misbehave("shared-state", Model::Threads, &waits);
     assert_refused(&compare(&stage), "it did not sleep between its slices: in");
 }
 

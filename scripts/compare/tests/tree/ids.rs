@@ -6,6 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use crate::patience::{GRACE, patient};
 use crate::support::{MODELS, demo, outcome, programs, workspace};
 use common::{
     machine,
@@ -62,14 +63,18 @@ fn measured() -> Measured {
             if scenario.crew {
                 rust.args(["--workers", "2"]);
             }
+            if scenario.name == "kill-workers" {
+                rust.arg(GRACE);
+            }
             add("rust", scenario, outcome(rust.arg("--quick")));
             for part in scenario.cpython.iter().filter(|_| is_there) {
                 // It makes the databases that the script reads.
                 let mut rust = demo(scenario, model);
-                add("rust", scenario, outcome(rust.args(part.flags)));
+                let flags = patient(part.flags);
+                add("rust", scenario, outcome(rust.args(&flags)));
                 let mut python = python(scenario);
                 python.args(["--model", &model.to_string()]);
-                python.args(part.flags);
+                python.args(&flags);
                 add("cpython", scenario, outcome(&mut python));
             }
         }

@@ -14,6 +14,8 @@
 mod floors;
 mod ids;
 mod no_timed_assertions;
+#[path = "../support/patience.rs"]
+mod patience;
 mod phrase_book;
 mod readme;
 mod sibling_contract;
