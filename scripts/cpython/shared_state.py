@@ -47,7 +47,7 @@ VARIANTS = list(USUAL)
 LOSING = ("racy", "forced")
 
 #: All workers wait for each other at every update, so few must do.
-MOST_FORCED = 1000
+MOST_FORCED = 100
 
 #: The opening balance of every account.
 OPENING = 100_000

@@ -456,7 +456,8 @@ fn check(status: ExitStatus, signal: Signal, what: &str) {
 ///
 /// The fork server of `multiprocessing` listens in a folder that only its
 /// parent takes away: SIGKILL, and a signal that nobody handles yet, leave
-/// that one behind.
+/// that one behind. And a semaphore is first created, and then registered with
+/// the process that removes it: SIGKILL in between leaves that one.
 fn nothing_is_left(
     home: &Path,
     old: &BTreeSet<String>,
@@ -465,8 +466,15 @@ fn nothing_is_left(
 ) {
     let deadline = Instant::now() + DEADLINE;
     loop {
-        let names: Vec<_> = shared_names().difference(old).cloned().collect();
+        let mut names: Vec<_> =
+            shared_names().difference(old).cloned().collect();
         let processes = processes_of(home);
+        if let ([name], Signal::KILL, []) = (&names[..], signal, &processes[..])
+            && name.starts_with("sem.mp-")
+        {
+            fs::remove_file(format!("/dev/shm/{name}")).unwrap();
+            names.clear();
+        }
         if names.is_empty() && processes.is_empty() {
             break;
         }

@@ -129,7 +129,7 @@ pub enum Variant {
 
 impl Variant {
     /// All workers wait for each other at every update, so few must do.
-    const MOST_FORCED: u64 = 1000;
+    const MOST_FORCED: u64 = 100;
 
     /// What each of two workers does in about a sixth of a second on a server
     /// of 2023. A variant of ten milliseconds would be all noise, and one

@@ -172,7 +172,9 @@ impl Demo {
             "shared-state" => "--transfers 1000 --workers 4",
             "ipc" => "--messages 4",
             "matrix" => "--rows 80 --columns 12 --workers 4",
-            "kill-workers" => "--jobs 50 --variant loop --stuck 1 --workers 4",
+            "kill-workers" => {
+                "--jobs 50 --variant loop --stuck 1 --workers 4 --grace 1s"
+            }
             "responsive-ui" => "--steps 20000 --cancels 1 --queries 2",
             "crash" => "--transfers 50 --deaths 1 --workers 4",
             "address-space" => "--operations 4 --workers 2",
