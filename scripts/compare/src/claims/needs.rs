@@ -112,7 +112,7 @@ pub fn computing() -> Need {
         need: "work has to use all cores",
         scenario: MATRIX,
         shown: show(
-            "on {}, all threads are {} as fast as one, all processes {}",
+            "on {}, all threads compute {} as fast as one, all processes {}",
             [
                 (Quantity::Setting(Setting::UsableCores), Form::Of("core")),
                 (speed_up(Threads), Form::Times),
@@ -187,7 +187,8 @@ fn handing_over() -> Need {
         "workers hand over a lot of data",
         time(Threads),
         time(Processes),
-        "receiving a row takes {} from a thread, {} from a process: {}",
+        "receiving a row of a query takes {} from a thread, {} from a process: \
+         {}",
         ("s", Better::Lower),
     )
 }
@@ -198,8 +199,8 @@ fn messages() -> Need {
         "workers exchange small messages",
         trip(Threads),
         trip(Processes),
-        "a round trip between blocked workers takes {} with threads, {} with \
-         processes: {}",
+        "a round trip between workers that sleep until a message arrives takes \
+         {} with threads, {} with processes: {}",
         ("s", Better::Lower),
     )
 }
@@ -248,11 +249,11 @@ fn surviving() -> Need {
         need: "a crash must not take the others down",
         scenario: "crash",
         shown: show(
-            "the others survive {} of {} kinds of crash with processes, {} \
+            "of {} kinds of crash, the others survive {} with processes and {} \
              with threads",
             [
-                (death(Processes, Dying::Spared), Form::Plain),
                 (death(Processes, Dying::Ways), Form::Plain),
+                (death(Processes, Dying::Spared), Form::Plain),
                 (death(Threads, Dying::Spared), Form::Plain),
             ],
         ),
@@ -267,7 +268,7 @@ fn mapping() -> Need {
         "workers keep mapping and unmapping memory",
         speed_up(Threads),
         speed_up(Processes),
-        "all threads map {} as fast as one, all processes {}: {}",
+        "all threads together map {} as fast as one alone, all processes {}: {}",
         (TIMES, Better::Higher),
     )
 }

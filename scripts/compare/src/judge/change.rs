@@ -259,6 +259,7 @@ fn opposite(comparative: &str) -> &'static str {
     match comparative {
         "faster" => "slower",
         "smaller" => "larger",
+        "better" => "worse",
         "fewer" => "more",
         _ => "fewer",
     }

@@ -147,7 +147,7 @@ pub fn findings(measured: &Measured) -> Vec<Finding> {
 
 fn conclusion(metric: &Metric, ratio: Option<Estimate>) -> Words {
     match (metric.only, ratio) {
-        (Some(model), _) => Words::plain(format!("only {model} have it")),
+        (Some(model), _) => Words::plain(format!("{model} only")),
         (None, Some(ratio)) => Words::of(ratio, &metric.unit, metric.better),
         (None, None) => Words::plain("shown, not judged"),
     }

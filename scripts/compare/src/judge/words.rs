@@ -87,6 +87,7 @@ impl Words {
 pub fn comparative(unit: &str, better: Better) -> &'static str {
     match (unit, better) {
         ("s", Better::Lower) => "faster",
+        (TIMES, Better::Higher) => "better",
         (rate, Better::Higher) if rate.ends_with("/s") => "faster",
         ("B", Better::Lower) => "smaller",
         (_, Better::Lower) => "fewer",

@@ -23,8 +23,9 @@ pub struct Group<'all> {
 }
 
 /// How to read its figures.
-pub const LEGEND: &str = "A ratio is the median over pairs of programs, in \
-    brackets its 95 % confidence interval.";
+pub const LEGEND: &str = "A ratio is the median over pairs of one program with \
+    threads and one with processes, so it is not the quotient of the two \
+    figures; in brackets, its 95 % confidence interval.";
 
 /// What to do where a run cannot tell.
 pub const REMEDY: &str = "Run it again while nothing else is running, or give \

@@ -23,8 +23,8 @@ const END: &str = "<!-- End of what is written by --readme -->";
 /// The rows: the scenario, the id of the metric, and a name for readers who
 /// have not seen the other rows.
 pub const ROWS: [[&str; 3]; 14] = [
-    ["shared-state", "transfers.lock", "updates, one lock for all"],
-    ["shared-state", "transfers.atomic", "updates, atomics, no lock"],
+    ["shared-state", "transfers.lock", "transfers, one lock for all"],
+    ["shared-state", "transfers.atomic", "transfers, atomics, no lock"],
     ["ipc", "trip-64.ring.block", "round trip, ring, blocking"],
     ["ipc", "trip-64.ring.spin", "round trip, ring, spinning"],
     ["ipc", "trip-64.pipe.block", "round trip through a pipe"],

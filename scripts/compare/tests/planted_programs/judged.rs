@@ -305,8 +305,8 @@ fn what_only_one_side_can_do_is_said_in_words() {
     let result = run(&mut stage.compare(&["shared-state"]));
     assert_eq!(result.code, Some(0), "{}", result.stdout);
     for (beginning, expected) in [
-        ("wait, channel", "wait, channel 5.00 µs only threads have it"),
-        ("wait, pipe", "wait, pipe 5.00 µs only processes have it"),
+        ("wait, channel", "wait, channel 5.00 µs threads only"),
+        ("wait, pipe", "wait, pipe 5.00 µs processes only"),
         (
             "wait, ring",
             "wait, ring 5.00 µs 5.00 µs no clear difference [1.00, 1.00]",
@@ -352,7 +352,7 @@ fn what_is_not_judged_may_be_of_one_side() {
         asked.outcome.metrics.push(pages.only(Model::Processes));
     });
     let table = run(&mut stage.compare(&["shared-state"])).stdout;
-    assert_eq!(row(&table, "pages"), "pages 512 only processes have it");
+    assert_eq!(row(&table, "pages"), "pages 512 processes only");
 }
 
 #[test]
@@ -414,7 +414,7 @@ fn a_metric_that_only_many_workers_have_is_shown() {
     }
     let table = run(&mut stage.compare(&["matrix"])).stdout;
     assert!(row(&table, "wait").starts_with("wait 500 ms 500 ms"));
-    assert!(row(&table, "own, threads").ends_with("only threads have it"));
+    assert!(row(&table, "own, threads").ends_with("threads only"));
 }
 
 /// With everything in it that could make a line too long.

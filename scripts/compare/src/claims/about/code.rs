@@ -50,8 +50,8 @@ fn processes_are_straightforward() -> Rule {
     let [f, g, h, i, j] = efforts(true).map(|one| (one, Form::Times));
     show(
         "relative to threads, processes need {} the lines, {} the functions, {} \
-         the fallible calls, {} the unsafe blocks, {} the concepts; with the \
-         kits {}, {}, {}, {}, {}",
+         the fallible calls, {} the unsafe blocks, {} the concepts; counting \
+         the kits, which pairs call, as well: {}, {}, {}, {}, {}",
         [a, b, c, d, e, f, g, h, i, j],
     )
     .by([

@@ -110,23 +110,23 @@ struct Work {
 
 const WHOLE: Work = Work {
     parts: &[],
-    threads: "all threads are {} as fast as one",
-    processes: "all processes are {} as fast as one, of at most {}",
-    both: "all threads are {} as fast as one, all processes {}",
+    threads: "all threads compute {} as fast as one",
+    processes: "all processes compute {} as fast as one, of at most {}",
+    both: "all threads compute {} as fast as one, all processes {}",
 };
 
 const PURE: Work = Work {
     parts: &["work.pure"],
-    threads: "in pure Python, all threads are {} as fast as one",
-    processes: "in pure Python, all processes are {} as fast as one, of at most {}",
-    both: "in pure Python, all threads are {} as fast as one, all processes {}",
+    threads: "in pure Python, all threads compute {} as fast as one",
+    processes: "in pure Python, all processes compute {} as fast as one, of at most {}",
+    both: "in pure Python, all threads compute {} as fast as one, all processes {}",
 };
 
 const NATIVE: Work = Work {
     parts: &["work.native"],
-    threads: "in native code, all threads are {} as fast as one",
-    processes: "in native code, all processes are {} as fast as one, of at most {}",
-    both: "in native code, all threads are {} as fast as one, all processes {}",
+    threads: "in native code, all threads compute {} as fast as one",
+    processes: "in native code, all processes compute {} as fast as one, of at most {}",
+    both: "in native code, all threads compute {} as fast as one, all processes {}",
 };
 
 impl Work {
@@ -240,7 +240,7 @@ fn processes_are_a_must() -> Rule {
 fn processes_are_a_must_in_python() -> Rule {
     let (pure, native) = (PURE.at_once(), NATIVE.at_once());
     show(
-        "in pure Python, all threads are {} as fast as one, and processes {} as \
+        "in pure Python, all threads compute {} as fast as one, and processes {} as \
          fast as threads",
         [(PURE.speed_up(Threads), Form::Times), (GAIN_IN_PYTHON, Form::Times)],
     )
@@ -299,7 +299,7 @@ fn threads_help_a_little() -> Rule {
 fn threads_help_a_little_in_python() -> Rule {
     let at = |model| Quantity::SpeedUp(model, &["work.load", "work.pure"]);
     show(
-        "at loading and pure Python, all threads are {} as fast as one, all \
+        "at loading and pure Python, all threads compute {} as fast as one, all \
          processes {}",
         [(at(Threads), Form::Times), (at(Processes), Form::Times)],
     )

@@ -101,10 +101,11 @@ fn threads_cannot_be_interrupted() -> Rule {
 fn a_crash_spares_the_others() -> Rule {
     let of = |what| death(Processes, what);
     show(
-        "the others survive {} of {} kinds of crash with processes, {} with threads",
+        "of {} kinds of crash, the others survive {} with processes and {} with \
+         threads",
         [
-            (of(Dying::Spared), Form::Plain),
             (of(Dying::Ways), Form::Plain),
+            (of(Dying::Spared), Form::Plain),
             (death(Threads, Dying::Spared), Form::Plain),
         ],
     )

@@ -162,8 +162,9 @@ fn separate_memory_needs_little_locking(text: Text) -> Rule {
     .by([
         any(loses).refutes(),
         not(spare(Processes)).refutes(),
-        spare(Threads)
-            .rewords("on both sides: not sharing, but sending, saves locks"),
+        spare(Threads).rewords(
+            "true of both: data that is sent, not shared, needs no lock",
+        ),
         else_().holds(),
     ])
 }

@@ -109,14 +109,14 @@ fn circumstances(comparison: &Comparison) -> Markup {
         &comparison.results.heading;
     html! {
         p.quiet {
-            @for words in Interpreter::introductions(interpreters) {
-                (words) "; "
-            }
-            @if let Some(words) = left_out { (Escaped(words)) "; " }
             (Escaped(machine.processor())) ", "
             (count(machine.cores, "core")) ", "
             (Escaped(&machine.kernel)) ", " (Escaped(&machine.rustc)) "; "
             time datetime=(date) { (date) }
+            @for words in Interpreter::introductions(interpreters) {
+                "; beside it " (words)
+            }
+            @if let Some(words) = left_out { "; " (Escaped(words)) }
         }
         @if is_of_debug_builds(comparison) {
             p.warning {
