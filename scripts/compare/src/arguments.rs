@@ -55,7 +55,7 @@ const MEASURING: [&str; 9] = [
 ];
 
 /// Default budget in seconds: with `--quick`, and without.
-const BUDGETS: [u64; 2] = [72, 330];
+const BUDGETS: [u64; 2] = [71, 330];
 
 /// Runs every pair on this machine, verifies that both sides did the same
 /// work, and reports which is faster
@@ -81,7 +81,7 @@ pub struct Arguments {
 
     /// How long to measure; rows undecided by then are "too noisy to tell".
     /// Every figure gets at least eight pairs of programs, however long they
-    /// take [default: 330, quick: 72]
+    /// take [default: 330, quick: 71]
     #[arg(long, value_name = "SECONDS", value_parser = parse_budget)]
     budget: Option<Duration>,
 
