@@ -16,7 +16,7 @@ const FAR: f64 = 32.0;
 /// Where a line helps the eye, on both sides of 1.
 const TICK: f64 = 10.0;
 
-const WIDTH: f64 = 240.0;
+const WIDTH: f64 = 208.0;
 const HEIGHT: f64 = 20.0;
 const SCALE_HEIGHT: f64 = 14.0;
 const MARGIN: f64 = 6.0;
@@ -33,8 +33,9 @@ pub fn plot(scenario: &str, verdicts: &[&Verdict]) -> Markup {
                         th { "what" } th { "threads" } th { "processes" }
                         th {
                             div.axis {
-                                span { "← threads better" }
-                                span { "processes better →" }
+                                span { "← threads" }
+                                span { "better" }
+                                span { "processes →" }
                             }
                             (scale())
                         }
