@@ -96,11 +96,11 @@ pub fn answers(results: &Results) -> Vec<Answer> {
         .collect()
 }
 
-/// What work on all cores needs in CPython, by the first interpreter. None if
-/// there was none.
-pub fn computing_in_cpython(results: &Results) -> Option<Answer> {
+/// What workers that run pure Python make of all cores, by the first
+/// interpreter. None if that was not measured.
+pub fn pure_python(results: &Results) -> Option<String> {
     let _first = results.heading.interpreters.first()?;
-    Some(needs::computing().answer(&Evidence::of_cpython(results, 0)))
+    needs::pure_python(&Evidence::of_cpython(results, 0))
 }
 
 /// The ids of the figures that rules use, by language and scenario.

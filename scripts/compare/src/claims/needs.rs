@@ -104,8 +104,18 @@ pub fn all_needs() -> [Need; 10] {
     ]
 }
 
-/// Whether work uses all cores.
-pub fn computing() -> Need {
+/// What workers that run pure Python make of all cores.
+pub fn pure_python(source: &dyn Source) -> Option<String> {
+    let speed_up = |model| Quantity::SpeedUp(model, &["work.pure"]);
+    let shown = show(
+        "in pure Python, all threads compute {} as fast as one, all processes \
+         {}",
+        [(speed_up(Threads), Form::Times), (speed_up(Processes), Form::Times)],
+    );
+    interpret::in_words(&shown, source).ok()
+}
+
+fn computing() -> Need {
     let speed_up = |model| Quantity::SpeedUp(model, &[]);
     let uses_them = |model| exceeds(Quantity::Efficiency(model, &[]), 0.75);
     Need {

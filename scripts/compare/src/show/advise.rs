@@ -111,11 +111,11 @@ impl Advice {
     pub fn new(task: &Task, results: &Results) -> Self {
         let verdicts = results.verdicts();
         let answers = claims::answers(results);
-        let cpython = claims::computing_in_cpython(results);
+        let pure_python = claims::pure_python(results);
         let figures = Figures {
             verdicts: &verdicts,
             answers: &answers,
-            cpython: cpython.as_ref(),
+            pure_python: pure_python.as_deref(),
             workers: results.heading.workers,
         };
         Self::by(task, &figures, source(results))
@@ -162,10 +162,12 @@ impl Advice {
     fn other(&self) -> Vec<String> {
         let changes = self.changes.iter();
         let other: Vec<_> = changes
-            .map(|(recommended, when)| format!("{recommended}, if {when}."))
+            .map(|(recommended, when)| format!("Use {recommended} if {when}."))
             .collect();
         match other.is_empty() {
-            true => vec!["no other answer to a single question.".into()],
+            true => vec![
+                "Nothing: no other answer to a single question does.".into(),
+            ],
             false => other,
         }
     }
@@ -313,7 +315,7 @@ mod tests {
     fn figures(verdicts: &[Verdict]) -> Figures<'_> {
         let answers: &[Answer] =
             if verdicts.is_empty() { &[] } else { &*ANSWERS };
-        Figures { verdicts, answers, cpython: None, workers: 2 }
+        Figures { verdicts, answers, pure_python: None, workers: 2 }
     }
 
     fn advice_by(flags: &str, verdicts: &[Verdict]) -> Advice {
@@ -451,7 +453,10 @@ mod tests {
             .lines()
             .skip_while(|it| !it.starts_with("What would"))
             .collect();
-        assert!(!other.iter().any(|it| it.contains("threads, if")), "{text}");
+        assert!(
+            !other.iter().any(|it| it.contains("Use threads if")),
+            "{text}"
+        );
     }
 
     #[test]

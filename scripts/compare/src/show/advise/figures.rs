@@ -9,7 +9,7 @@ use common::{
 use crate::{claims::needs::Answer, judge::verdict::Verdict, show::layout};
 
 /// The scenario and the id of a figure.
-pub type Asked = [&'static str; 2];
+pub type FigureId = [&'static str; 2];
 
 /// Where a worker that hangs is stopped.
 pub const KILL_WORKERS: &str = "kill-workers";
@@ -17,25 +17,26 @@ pub const KILL_WORKERS: &str = "kill-workers";
 pub const WORKER_COST: &str = "worker-cost";
 
 /// An empty job in a new worker.
-pub const START: Asked = [WORKER_COST, "finish.anew"];
+pub const START: FigureId = [WORKER_COST, "finish.anew"];
 /// An empty job in a worker that is there.
-pub const POOL: Asked = [WORKER_COST, "finish.pool"];
+pub const POOL: FigureId = [WORKER_COST, "finish.pool"];
 /// What an idle worker has of its own.
-pub const IDLE: Asked = [WORKER_COST, "private.idle-64"];
+pub const IDLE: FigureId = [WORKER_COST, "private.idle-64"];
 /// How much a pipe carries.
-pub const FLOW: Asked = ["ipc", "flow-1048576.pipe.block"];
+pub const FLOW: FigureId = ["ipc", "flow-1048576.pipe.block"];
 /// A round trip through a pipe, as processes use it first.
-pub const PIPE: Asked = ["ipc", "trip-64.pipe.block"];
+pub const PIPE: FigureId = ["ipc", "trip-64.pipe.block"];
 /// A round trip through a channel, as threads use it first.
-pub const CHANNEL: Asked = ["ipc", "trip-64.bounded.spin-then-park"];
+pub const CHANNEL: FigureId = ["ipc", "trip-64.bounded.spin-then-park"];
 /// How long until work goes on after an abort.
-const RESUMED: Asked = ["crash", "resumed-free.abort"];
+const RESUMED: FigureId = ["crash", "resumed-free.abort"];
 
 /// All of them.
-pub const ASKED: [Asked; 7] = [START, POOL, IDLE, FLOW, PIPE, CHANNEL, RESUMED];
+pub const ASKED: [FigureId; 7] =
+    [START, POOL, IDLE, FLOW, PIPE, CHANNEL, RESUMED];
 
 /// What a choice costs: a label, and the figure of threads and of processes.
-const COSTS: [(&str, [Option<Asked>; 2]); 6] = [
+const COSTS: [(&str, [Option<FigureId>; 2]); 6] = [
     ("an empty job in a new worker", [Some(START); 2]),
     ("an empty job in a pool", [Some(POOL); 2]),
     ("own memory of an idle worker", [Some(IDLE); 2]),
@@ -51,15 +52,15 @@ pub struct Figures<'all> {
     pub verdicts: &'all [Verdict],
     /// What is recommended for what a program may need.
     pub answers: &'all [Answer],
-    /// The same for work on all cores in CPython.
-    pub cpython: Option<&'all Answer>,
+    /// What workers that run pure Python make of all cores.
+    pub pure_python: Option<&'all str>,
     /// How many workers each side had.
     pub workers: usize,
 }
 
 impl Figures<'_> {
     /// The figure of a side. None if it was not measured.
-    pub fn value(&self, asked: Asked, side: Model) -> Option<f64> {
+    pub fn value(&self, asked: FigureId, side: Model) -> Option<f64> {
         let row = self.row(asked)?;
         match side {
             Threads => row.threads,
@@ -67,7 +68,7 @@ impl Figures<'_> {
         }
     }
 
-    fn row(&self, [scenario, id]: Asked) -> Option<&Verdict> {
+    fn row(&self, [scenario, id]: FigureId) -> Option<&Verdict> {
         let mut rows = self.verdicts.iter();
         rows.find(|row| row.scenario == scenario && row.id == id)
     }
@@ -79,14 +80,6 @@ impl Figures<'_> {
         match answer {
             Some(answer) => answer.words.clone(),
             None => format!("{scenario} was not measured"),
-        }
-    }
-
-    /// What it says about work on all cores in CPython.
-    pub fn told_of_cpython(&self) -> String {
-        match self.cpython {
-            Some(answer) => answer.words.clone(),
-            None => "CPython was not measured".into(),
         }
     }
 
@@ -110,7 +103,7 @@ impl Figures<'_> {
         (!rows.is_empty()).then(sheet)
     }
 
-    fn in_words(&self, asked: Option<Asked>, side: Model) -> Option<String> {
+    fn in_words(&self, asked: Option<FigureId>, side: Model) -> Option<String> {
         let asked = asked?;
         let unit = &self.row(asked)?.unit;
         Some(units::human(self.value(asked, side)?, unit))

@@ -94,7 +94,7 @@ fn from_python(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
         format!(
             "Threads of one CPython process take turns on its global \
              interpreter lock, unless its build has none: {}.",
-            figures.told_of_cpython()
+            figures.pure_python.unwrap_or("CPython was not measured")
         )
     })
 }
