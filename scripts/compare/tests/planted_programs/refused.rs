@@ -159,9 +159,11 @@ fn a_flood_of_errors() {
 }
 
 /// It answers, and then goes on with something else while the other's turn is,
-/// which lasts until it has.
+/// which lasts until it has. Beside much else it may get less than the quarter
+/// of a core by which it is found out; then it is tried again.
 #[test]
 fn work_between_slices() {
+    const TRIES: usize = 20;
     let stage = Stage::with("shared-state");
     let busy = stage.programs().join("busy");
     let busy = busy.display();
@@ -173,7 +175,9 @@ fn work_between_slices() {
     let waits = format!("while [ -e {busy} ]; do sleep 0.01; done");
     stage.misbehave("shared-state", Model::Processes, &goes_on);
     stage.misbehave("shared-state", Model::Threads, &waits);
-    assert_refused(&compare(&stage), "it did not sleep between its slices: in");
+    let mut tries = (0..TRIES).map(|_| compare(&stage));
+    let refused = tries.find(|result| result.code == Some(1)).unwrap();
+    assert_refused(&refused, "it did not sleep between its slices: in");
 }
 
 #[test]
