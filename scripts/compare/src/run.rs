@@ -15,7 +15,7 @@
 //! | [`journal`] | that file while it is being written |
 //! | [`interpreter`] | the available Python interpreters |
 //! | [`environment`] | what else happened while the programs ran |
-//! | [`limits`](mod@limits) | the benches that compare with the limits of a machine |
+//! | [`limits`](mod@limits) | benches beside the limits of a machine |
 //! | [`progress`] | the progress line on a terminal |
 
 pub mod agreement;

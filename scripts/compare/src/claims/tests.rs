@@ -476,7 +476,8 @@ fn one_operation_is_enough_and_the_clearest_is_named() {
     gains[10].1 = [9.0, 9.0];
     let found = ruling(rule, &Invented(gains));
     assert_eq!(found.standing, Holds);
-    let words = "processes gain most from address spaces of their own at: files 9.0× [9.0, 9.0]";
+    let words = "processes gain most from address spaces of their own at: \
+                 files 9.0× [9.0, 9.0]";
     assert_eq!(found.figure, words);
 }
 

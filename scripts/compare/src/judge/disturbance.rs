@@ -288,9 +288,9 @@ fn drift(readings: &[Reading]) -> Option<Disturbance> {
                 "the CPU clock drifted: the same multiplications took up to \
                  {drift:.2} times as long"
             ),
-            "ratios are of runs side by side, and hold; for figures that can be \
-             compared between rows, let it cool down, plug it in, disable turbo \
-             boost; on a virtual machine, measure at another time",
+            "ratios are of runs side by side and suffer least; for figures that \
+             can be compared between rows, let it cool down, plug it in, disable \
+             turbo boost; on a virtual machine, measure at another time",
         )
     })
 }

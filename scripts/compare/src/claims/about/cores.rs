@@ -118,15 +118,19 @@ const WHOLE: Work = Work {
 const PURE: Work = Work {
     parts: &["work.pure"],
     threads: "in pure Python, all threads compute {} as fast as one",
-    processes: "in pure Python, all processes compute {} as fast as one, of at most {}",
-    both: "in pure Python, all threads compute {} as fast as one, all processes {}",
+    processes: "in pure Python, all processes compute {} as fast as one, of \
+                at most {}",
+    both: "in pure Python, all threads compute {} as fast as one, all \
+           processes {}",
 };
 
 const NATIVE: Work = Work {
     parts: &["work.native"],
     threads: "in native code, all threads compute {} as fast as one",
-    processes: "in native code, all processes compute {} as fast as one, of at most {}",
-    both: "in native code, all threads compute {} as fast as one, all processes {}",
+    processes: "in native code, all processes compute {} as fast as one, of \
+                at most {}",
+    both: "in native code, all threads compute {} as fast as one, all \
+           processes {}",
 };
 
 impl Work {
@@ -240,8 +244,8 @@ fn processes_are_a_must() -> Rule {
 fn processes_are_a_must_in_python() -> Rule {
     let (pure, native) = (PURE.at_once(), NATIVE.at_once());
     show(
-        "in pure Python, all threads compute {} as fast as one, and processes {} as \
-         fast as threads",
+        "in pure Python, all threads compute {} as fast as one, and processes \
+         {} as fast as threads",
         [(PURE.speed_up(Threads), Form::Times), (GAIN_IN_PYTHON, Form::Times)],
     )
     .by([

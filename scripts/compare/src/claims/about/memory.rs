@@ -100,7 +100,8 @@ fn memory_is_separate() -> Rule {
     let unseen = Quantity::Seen(Fact::Unseen(Threads));
     let seen = Quantity::Seen(Fact::Seen(Processes));
     show(
-        "of the writes to a global, other threads miss {}, other processes see {}",
+        "of the writes to a global, other threads miss {}, other processes see \
+         {}",
         [(unseen, Form::Plain), (seen, Form::Plain)],
     )
     .by([some(unseen).refutes(), some(seen).refutes(), else_().holds()])

@@ -103,7 +103,8 @@ fn is_too_short(query: Figure) -> Case {
 /// otherwise the worker is not the reason.
 fn threads_make_it_responsive() -> Rule {
     show(
-        "99 % of keypresses are handled within {} with a worker thread, {} without",
+        "99 % of keypresses are handled within {} with a worker thread, {} \
+         without",
         [(HELPED, Form::In("s")), (ALONE, Form::In("s"))],
     )
     .by([
@@ -118,8 +119,8 @@ fn threads_make_it_responsive() -> Rule {
 /// not close to it.
 fn threads_are_great_for_io() -> Rule {
     show(
-        "threads reach {} of the ideal, with {} the memory and {} the CPU time of \
-         processes",
+        "threads reach {} of the ideal, with {} the memory and {} the CPU time \
+         of processes",
         [(SHARE, Form::In("share")), (MEMORY, Form::Times), (CPU, Form::Times)],
     )
     .by([
