@@ -13,19 +13,19 @@ use crate::{
 
 /// What is asked of a figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Asked {
+pub enum Bound {
     /// No more than this.
     AtMost(f64),
     /// No less than this.
     AtLeast(f64),
 }
 
-impl Asked {
+impl Bound {
     /// Whether the figure is as asked. A figure that is not a number is not.
     pub fn is_met_by(self, figure: f64) -> bool {
         match self {
-            Asked::AtMost(limit) => figure <= limit,
-            Asked::AtLeast(limit) => figure >= limit,
+            Bound::AtMost(limit) => figure <= limit,
+            Bound::AtLeast(limit) => figure >= limit,
         }
     }
 }
@@ -40,7 +40,7 @@ pub struct Goal {
     /// What the figure counts: `B`, or nothing for a ratio.
     pub unit: &'static str,
     /// What is asked.
-    pub asked: Asked,
+    pub asked: Bound,
 }
 
 impl fmt::Display for Goal {
@@ -56,8 +56,8 @@ impl fmt::Display for Goal {
             false => "missed",
         };
         let (bound, limit) = match asked {
-            Asked::AtMost(limit) => ("at most", told(*limit)),
-            Asked::AtLeast(limit) => ("at least", told(*limit)),
+            Bound::AtMost(limit) => ("at most", told(*limit)),
+            Bound::AtLeast(limit) => ("at least", told(*limit)),
         };
         let figure = told(*figure);
         write!(
@@ -88,7 +88,7 @@ impl Goals {
         &mut self,
         what: &str,
         [ours, theirs]: [&str; 2],
-        (rounds, asked): (usize, Option<Asked>),
+        (rounds, asked): (usize, Option<Bound>),
         mut our: impl FnMut() -> Result<f64>,
         mut their: impl FnMut() -> Result<f64>,
     ) -> Result<()> {
@@ -138,7 +138,7 @@ impl fmt::Display for Goals {
 mod tests {
     use super::*;
 
-    fn told(figure: f64, unit: &'static str, asked: Asked) -> String {
+    fn told(figure: f64, unit: &'static str, asked: Bound) -> String {
         let what = "a trip".into();
         Goal { what, figure, unit, asked }.to_string()
     }
@@ -147,23 +147,23 @@ mod tests {
     fn a_goal_says_whether_it_is_met() {
         for (goal, words) in [
             (
-                told(1.2, "", Asked::AtMost(1.25)),
+                told(1.2, "", Bound::AtMost(1.25)),
                 "met     a trip: 1.20, asked at most 1.25",
             ),
             (
-                told(1.3, "", Asked::AtMost(1.25)),
+                told(1.3, "", Bound::AtMost(1.25)),
                 "missed  a trip: 1.30, asked at most 1.25",
             ),
             (
-                told(0.8, "", Asked::AtLeast(0.9)),
+                told(0.8, "", Bound::AtLeast(0.9)),
                 "missed  a trip: 0.80, asked at least 0.90",
             ),
             (
-                told(8000.0, "B", Asked::AtMost(8192.0)),
+                told(8000.0, "B", Bound::AtMost(8192.0)),
                 "met     a trip: 8.00 kB, asked at most 8.19 kB",
             ),
             (
-                told(f64::NAN, "B", Asked::AtMost(8192.0)),
+                told(f64::NAN, "B", Bound::AtMost(8192.0)),
                 "missed  a trip: not measured, asked at most 8.19 kB",
             ),
         ] {
@@ -175,7 +175,7 @@ mod tests {
     fn each_round_measures_both_and_nothing_is_asked_of_some() {
         let (mut ours, mut theirs) = (0, 0);
         let mut goals = Goals::default();
-        for asked in [Some(Asked::AtMost(2.0)), None] {
+        for asked in [Some(Bound::AtMost(2.0)), None] {
             let our = || {
                 ours += 1;
                 Ok(3.0)

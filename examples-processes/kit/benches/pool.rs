@@ -23,7 +23,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use common::{
-    goals::{Asked, Goals},
+    goals::{Bound, Goals},
     machine::Machine,
     ring::{
         Manner, Waiting,
@@ -109,7 +109,7 @@ fn kill(rounds: usize, goals: &mut Goals) -> Result<()> {
     goals.compare(
         "SIGKILL to reaped, busy worker",
         ["the pool", "a pidfd and wait"],
-        (rounds, Some(Asked::AtMost(1.15))),
+        (rounds, Some(Bound::AtMost(1.15))),
         || pooled_kill(&mut pool),
         bare_kill,
     )
@@ -151,7 +151,7 @@ fn restart(rounds: usize, goals: &mut Goals) -> Result<()> {
     goals.compare(
         "death to the replacement's first job",
         ["the pool", "a bare start"],
-        (rounds, Some(Asked::AtMost(1.5))),
+        (rounds, Some(Bound::AtMost(1.5))),
         || pooled_restart(&mut pool),
         bare_start,
     )
@@ -190,7 +190,7 @@ fn hand_over(rounds: usize, goals: &mut Goals) -> Result<()> {
         goals.compare(
             "an empty job there and back",
             ["the pool", "a futex"],
-            (rounds, Some(Asked::AtMost(2.0))),
+            (rounds, Some(Bound::AtMost(2.0))),
             || pooled_hand_over(&mut pool),
             || futex.hand_over(),
         )?;

@@ -27,7 +27,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use common::{
-    goals::{Asked, Goal, Goals},
+    goals::{Bound, Goal, Goals},
     laps::Laps,
     machine::Machine,
     scenarios::worker_cost::{
@@ -111,7 +111,7 @@ fn starts(
     goals.compare(
         &format!("a worker process, empty and reaped, from {parent}"),
         ["this program again", "a static C program"],
-        (rounds, Some(Asked::AtMost(1.25))),
+        (rounds, Some(Bound::AtMost(1.25))),
         || p50(&anew::run(&plan(20), &mut Laps::begin())?),
         &mut bare,
     )?;
@@ -189,7 +189,7 @@ fn hand_over(rounds: usize, goals: &mut Goals) -> Result<()> {
     goals.compare(
         "a token handed to a resident worker and back",
         ["the demo's way", "two bare futexes"],
-        (rounds, Some(Asked::AtMost(1.2))),
+        (rounds, Some(Bound::AtMost(1.2))),
         || p50(&resident::run(&plan(1000), &mut Laps::begin())?),
         || bare_hand_over(&plan(1000)),
     )
@@ -285,7 +285,7 @@ fn private(what: &str, bytes: Option<f64>, most: f64) -> Goal {
         what: format!("private memory of an idle {what}"),
         figure: bytes.unwrap_or(f64::NAN),
         unit: "B",
-        asked: Asked::AtMost(most),
+        asked: Bound::AtMost(most),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::PipeReader;
 use clap::ValueEnum;
 use common::{
     arguments::name,
-    goals::Asked,
+    goals::Bound,
     placement::Cores,
     scenarios::ipc::{Mechanism, Plan, Task, Waiting},
 };
@@ -144,17 +144,17 @@ impl Row {
 
     /// What is asked of the ring, as a multiple of this link's figure: of the
     /// time of a round trip, of the rate of a stream.
-    pub fn asked(&self) -> Option<Asked> {
+    pub fn asked(&self) -> Option<Bound> {
         match (self.group, self.link) {
-            (Group::RoundTripSpinning, Link::Line) => Some(Asked::AtMost(1.3)),
+            (Group::RoundTripSpinning, Link::Line) => Some(Bound::AtMost(1.3)),
             (Group::RoundTripSpinning, Link::Iceoryx2) => {
-                Some(Asked::AtMost(0.25))
+                Some(Bound::AtMost(0.25))
             }
-            (Group::RoundTripSleeping, Link::Line) => Some(Asked::AtMost(1.1)),
+            (Group::RoundTripSleeping, Link::Line) => Some(Bound::AtMost(1.1)),
             (Group::StreamInPlace, Link::Iceoryx2) => {
-                Some(Asked::AtLeast(0.95))
+                Some(Bound::AtLeast(0.95))
             }
-            (Group::StreamCopied, Link::Memcpy) => Some(Asked::AtLeast(0.85)),
+            (Group::StreamCopied, Link::Memcpy) => Some(Bound::AtLeast(0.85)),
             _ => None,
         }
     }
