@@ -9,7 +9,7 @@
 
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc},
-    hint::{black_box, spin_loop},
+    hint::spin_loop,
     marker::PhantomData,
     ops::RangeInclusive,
     ptr::NonNull,
@@ -245,7 +245,13 @@ impl<M: Memory> Place for Laid<M> {
 
     #[inline]
     fn fetch(&self, index: u32) {
-        black_box(self.region(index, GRAIN).load_word(0));
+        prefetch::to_read(self.region(index, GRAIN).start);
+    }
+
+    #[inline]
+    fn claim(&self, index: u32, position: &Futex) {
+        prefetch::to_write(self.region(index, GRAIN).start);
+        prefetch::to_write(NonNull::from(position).cast());
     }
 }
 
@@ -312,6 +318,7 @@ impl Region<'_> {
     /// # Panics
     ///
     /// If there are more or fewer than the region has.
+    #[inline]
     pub fn write(&self, bytes: &[u8]) {
         assert_eq!(bytes.len(), self.length);
         let mut blocks = bytes.chunks_exact(BLOCK_BYTES);
@@ -333,6 +340,7 @@ impl Region<'_> {
     /// # Panics
     ///
     /// If there are more or fewer than the region has.
+    #[inline]
     pub fn read(&self, bytes: &mut [u8]) {
         assert_eq!(bytes.len(), self.length);
         let mut blocks = bytes.chunks_exact_mut(BLOCK_BYTES);
@@ -408,11 +416,17 @@ impl Region<'_> {
         self.word(at).load(Relaxed)
     }
 
+    /// Inlined, because no vector register outlives a call, not even one after
+    /// the loop in which it is used: the sums of a message that is read in
+    /// place went through memory, and 1 MiB messages arrived at 17 GB/s, where
+    /// they now arrive at 25 (AMD EPYC, 2026-11-30).
+    #[inline]
     fn words(&self) -> usize {
         assert_eq!(self.length % size_of::<u64>(), 0);
         self.length / size_of::<u64>()
     }
 
+    #[inline]
     fn word(&self, at: usize) -> &AtomicU64 {
         assert!(at < self.length.div_ceil(size_of::<u64>()));
         // SAFETY: the word is in the ring, as was just asserted.
@@ -438,6 +452,49 @@ impl Region<'_> {
         // SAFETY: it is writable for as long as the ring lives.
         unsafe { block::store(block.as_ptr(), words.0) };
     }
+}
+
+/// Hints to fetch a cache line. They never wait, nor fault.
+#[cfg(target_arch = "x86_64")]
+mod prefetch {
+    use std::{
+        arch::{
+            asm,
+            x86_64::{_MM_HINT_T0, _mm_prefetch},
+        },
+        ptr::NonNull,
+    };
+
+    #[inline]
+    pub(super) fn to_read(line: NonNull<u8>) {
+        // SAFETY: every x86-64 has SSE, and a prefetch may have any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+
+    /// Takes the line away from all other cores. The intrinsic with the hint
+    /// `ET0` does so only if the compiler may assume a processor of 2014.
+    #[inline]
+    pub(super) fn to_write(line: NonNull<u8>) {
+        // SAFETY: as above; a processor that does not know the instruction
+        // skips it (AMD64 Architecture Programmer's Manual, PREFETCHW).
+        unsafe {
+            asm!(
+                "prefetchw [{line}]",
+                line = in(reg) line.as_ptr(),
+                options(nostack, preserves_flags, readonly),
+            );
+        }
+    }
+}
+
+/// Whether prefetches help other processors was not measured.
+#[cfg(not(target_arch = "x86_64"))]
+mod prefetch {
+    use std::ptr::NonNull;
+
+    pub(super) fn to_read(_line: NonNull<u8>) {}
+
+    pub(super) fn to_write(_line: NonNull<u8>) {}
 }
 
 /// Sixteen bytes per instruction. Rust's memory model has no such access that

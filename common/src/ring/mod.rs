@@ -304,6 +304,7 @@ impl<M: Memory> Sender<M> {
             return Err(Error::TooLong { length, longest });
         }
         let length = length as u32;
+        end.claim();
         end.begin();
         if record(length) > end.contiguous() {
             Self::skip(end)?;
@@ -489,11 +490,13 @@ impl<M: Memory> Drop for Received<'_, M> {
 }
 
 /// The bytes that a record takes in the ring: at least one grain.
+#[inline]
 fn record(length: u32) -> u32 {
     length.max(1).next_multiple_of(GRAIN)
 }
 
 /// The tag that encodes the length of a short message, or 0 for any other.
+#[inline]
 fn tag(length: u32) -> u32 {
     match length.is_multiple_of(SHORT) && length / SHORT < TAGS {
         true => length / SHORT,

@@ -182,6 +182,7 @@ impl Reading {
     }
 
     /// The sum of all words but the stamp.
+    #[inline]
     fn sum(&self) -> u64 {
         let sums: [u64; BLOCK] = self.sums.into();
         let all = sums.into_iter().fold(0, u64::wrapping_add);
@@ -241,6 +242,7 @@ impl Transcript {
     }
 }
 
+#[inline]
 fn stamp(sequence: u32, sum: u64) -> u64 {
     let checksum = mixed(sum ^ u64::from(sequence)) >> 32;
     u64::from(sequence) | checksum << 32
@@ -248,6 +250,7 @@ fn stamp(sequence: u32, sum: u64) -> u64 {
 
 /// The finisher of SplitMix64: each bit depends on all (G. L. Steele and
 /// others, Fast Splittable Pseudorandom Number Generators, OOPSLA 2014).
+#[inline]
 fn mixed(mut value: u64) -> u64 {
     value = (value ^ value >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     value = (value ^ value >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);

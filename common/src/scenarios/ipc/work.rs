@@ -288,6 +288,7 @@ impl<M: Memory> Receives<Vec<u64>> for line::Receiver<M> {
 /// # Errors
 ///
 /// Fails if more or fewer bytes came than expected.
+#[inline]
 pub fn whole(received: usize, expected: usize) -> Result<()> {
     ensure!(
         received == expected,
