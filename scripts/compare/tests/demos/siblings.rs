@@ -18,7 +18,7 @@ fn siblings_report_the_same_figures() {
         ("kill-workers", "--jobs 20 --stuck 1 --variant read"),
         ("crash", "--transfers 100 --deaths 1"),
         ("address-space", "--operations 16 --workers 4"),
-        ("fetch", "--quick"),
+        ("fetch", "--quick --timeout 5s"),
         ("worker-cost", "--starts 3 --crew 12 --table 1MiB"),
         ("responsive-ui", "--quick --steps 9999 --cancels 3"),
     ] {
@@ -78,15 +78,17 @@ fn a_person_gets_a_story_that_fits_the_screen() {
         ("kill-workers", "--jobs 20 --stuck 1 --variant read"),
         ("crash", "--transfers 100 --deaths 1"),
         ("address-space", "--operations 16 --workers 4"),
-        ("fetch", "--quick"),
+        ("fetch", "--quick --timeout 5s"),
         ("worker-cost", "--starts 3 --crew 12 --table 1MiB"),
         ("responsive-ui", "--quick --steps 9999 --cancels 3"),
     ] {
         for model in MODELS {
             let mut demo = demo(scenario(name), model);
             let output = demo.args(arguments.split(' ')).output().unwrap();
+            let errors = String::from_utf8_lossy(&output.stderr);
             let text = String::from_utf8(output.stdout).unwrap();
-            assert!(text.starts_with(&format!("{name}, {model}\n")));
+            let heading = format!("{name}, {model}\n");
+            assert!(text.starts_with(&heading), "{text}\n{errors}");
             let longest = text.lines().map(|line| line.chars().count()).max();
             assert!(longest.unwrap() <= 80, "{text}");
         }
