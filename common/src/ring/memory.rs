@@ -356,14 +356,14 @@ impl Region<'_> {
         }
     }
 
-    /// Fills the region in place. `fill` returns each block, given the index of
-    /// its first word. The part of the last block beyond the region is dropped.
+    /// Fills the region in place. `fill` returns each block in turn, given the
+    /// index of its first word. The part of the last block beyond the region is dropped.
     ///
     /// # Panics
     ///
     /// If the region's length is no multiple of eight.
     #[inline]
-    pub fn write_blocks(&self, fill: impl Fn(usize) -> Block) {
+    pub fn write_blocks(&self, mut fill: impl FnMut(usize) -> Block) {
         let whole = self.words() / BLOCK * BLOCK;
         for at in (0..whole).step_by(BLOCK) {
             self.store_block(at, fill(at));
@@ -418,8 +418,8 @@ impl Region<'_> {
 
     /// Inlined, because no vector register outlives a call, not even one after
     /// the loop in which it is used: the sums of a message that is read in
-    /// place went through memory, and 1 MiB messages arrived at 17 GB/s, where
-    /// they now arrive at 25 (AMD EPYC, 2026-11-30).
+    /// place went through memory, and 1 MiB messages arrived at 17 GB/s in
+    /// place of 25 (AMD EPYC, 2026-11-30).
     #[inline]
     fn words(&self) -> usize {
         assert_eq!(self.length % size_of::<u64>(), 0);
