@@ -1,5 +1,7 @@
-//! Deaths: how they are noticed, cleaned up after, and made good.
+//! Deaths: how they are noticed, cleaned up after, and made good; and what a
+//! worker may do until then.
 
+pub mod confinement;
 pub(crate) mod lifeline;
 #[cfg(test)]
 pub(crate) mod signal;

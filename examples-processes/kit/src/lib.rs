@@ -19,6 +19,7 @@
 //! | `Arc<[T]>` | [`Segment`] | has a name, which could outlive its owner |
 //! | memory behind an `Arc` | [`Shared`], [`Lifeline`] | both may write, so neither trusts the contents; a lifeline shows whether the other is alive |
 //! | a moved `Vec` | [`Mapping`], then [`Frozen`] | sealed, so that the receiver can trust the contents |
+//! | nothing: a thread shares what it could be denied | [`Confinement`] | the worker gives up files, network, calls and limits before its first job |
 //!
 //! A program that uses the kit plays several roles; its `main` chooses one:
 //!
@@ -89,6 +90,7 @@ mod share;
 mod start;
 
 pub use guard::{
+    confinement::{self, Confinement},
     lifeline::Lifeline,
     supervisor::{News, Supervisor},
     sweeper,
