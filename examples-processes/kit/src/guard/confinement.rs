@@ -64,10 +64,10 @@ pub use limits::Limits;
 /// It is plain data, so that a parent can send it with a job or in one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confinement {
-    /// Whether to close the descriptors that were left open across execve(2).
-    /// They are those that lack close-on-exec: this program opens its own with
-    /// it, and those of a job arrive with it. Standard input, output and error
-    /// stay.
+    /// Whether to disable the descriptors that were left open across execve(2):
+    /// every use of them fails, as if they were closed. They are those that
+    /// lack close-on-exec: this program opens its own with it, and those of a
+    /// job arrive with it. Standard input, output and error stay.
     pub descriptors: bool,
     /// The names of the variables that stay; all others are overwritten in
     /// memory.
@@ -169,7 +169,7 @@ impl Confinement {
 
     fn drop_leftovers(&self) -> Result<()> {
         if self.descriptors {
-            leftovers::close_descriptors()?;
+            leftovers::disable_descriptors()?;
         }
         if let Some(kept) = &self.environment {
             leftovers::erase_environment(kept);

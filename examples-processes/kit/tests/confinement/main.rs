@@ -82,7 +82,7 @@ fn tests() -> Vec<Trial> {
         ("time", means::time_is_limited),
         ("limits", means::limits_hold),
         ("limits_of_root", means::limits_of_root_hold),
-        ("leftover_descriptors", means::leftover_descriptors_are_closed),
+        ("leftover_descriptors", means::leftover_descriptors_are_disabled),
         ("variables", means::variables_are_erased),
         ("cores", means::no_core_is_dumped),
         ("two_threads_are_refused", means::two_threads_are_refused),

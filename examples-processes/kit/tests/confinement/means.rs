@@ -286,16 +286,16 @@ pub fn limits_of_root_hold() -> Result<()> {
     Ok(())
 }
 
-pub fn leftover_descriptors_are_closed() -> Result<()> {
+pub fn leftover_descriptors_are_disabled() -> Result<()> {
     let stake = Stake::new()?;
-    let closed = Confinement { descriptors: true, ..Confinement::default() };
+    let disabled = Confinement { descriptors: true, ..Confinement::default() };
     let leftover = || {
         let (open, number) = stake.leftover()?;
         std::mem::forget(open);
         Ok(Act::ReadDescriptor(number))
     };
-    bites(&closed, leftover, "Bad file descriptor")?;
-    succeeds(&closed, Act::Work(stake.folder())).map(drop)
+    bites(&disabled, leftover, "Bad file descriptor")?;
+    succeeds(&disabled, Act::Work(stake.folder())).map(drop)
 }
 
 pub fn variables_are_erased() -> Result<()> {

@@ -3,32 +3,43 @@
 use std::{
     ffi::{CStr, c_char},
     fs,
-    os::fd::{BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
+    mem::ManuallyDrop,
+    os::fd::{FromRawFd as _, OwnedFd, RawFd},
     ptr,
 };
 
 use anyhow::{Context as _, Result};
-use rustix::io::{FdFlags, fcntl_getfd};
+use rustix::{
+    fs::{Mode, OFlags, open},
+    io::{DupFlags, FdFlags, dup3, fcntl_getfd},
+};
 
 unsafe extern "C" {
     /// The list of all variables, which ends with a null pointer: environ(7).
     static mut environ: *mut *mut c_char;
 }
 
-/// Closes every descriptor above standard error that execve(2) would keep.
+/// Replaces every descriptor above standard error that execve(2) would keep by
+/// one with which nothing can be done (`O_PATH`, open(2)).
 ///
-/// The rejected alternative is close_range(2) over all but a list of the kit's
-/// own: each file that learns to hold a descriptor would have to be on it.
-pub(super) fn close_descriptors() -> Result<()> {
+/// It is not closed. Code of this program may have opened it, without
+/// close-on-exec, and own it: it would close it once more, when the number may
+/// belong to somebody else. Another rejected alternative is close_range(2) over
+/// all but a list of the kit's own: each file that learns to hold a descriptor
+/// would have to be on it.
+pub(super) fn disable_descriptors() -> Result<()> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let nothing = open("/dev/null", flags, Mode::empty())
+        .context("cannot open /dev/null")?;
     for number in open_descriptors()? {
-        // SAFETY: it is borrowed for one call, which fails if the number is no
-        // longer open.
-        let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
-        let flags = fcntl_getfd(descriptor);
+        // SAFETY: whoever owns it, it is not closed here. If its number is no
+        // longer open, the first call fails.
+        let owned = unsafe { OwnedFd::from_raw_fd(number) };
+        let mut descriptor = ManuallyDrop::new(owned);
+        let flags = fcntl_getfd(&*descriptor);
         if flags.is_ok_and(|flags| !flags.contains(FdFlags::CLOEXEC)) {
-            // SAFETY: nothing in this program owns it: std, rustix and the kit
-            // open every descriptor with close-on-exec.
-            drop(unsafe { OwnedFd::from_raw_fd(number) });
+            dup3(&nothing, &mut descriptor, DupFlags::CLOEXEC)
+                .context("cannot replace a descriptor")?;
         }
     }
     Ok(())
