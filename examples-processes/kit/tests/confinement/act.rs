@@ -97,15 +97,15 @@ impl Act {
             Act::Work(folder) => work(&folder)?,
             Act::Panic => panic!("as asked"),
             Act::Abort => abort(),
-            Act::Sleep => sleep(),
+            Act::Sleep => hang(),
             Act::WriteAndSleep(path) => {
                 fs::write(path, "written")?;
-                sleep();
+                hang();
             }
             Act::CloseAndSleep(path) => {
                 close_all();
                 fs::write(path, "written")?;
-                sleep();
+                hang();
             }
             Act::Read(path) => return Ok(fs::read_to_string(path)?),
             Act::Write(path) => fs::write(path, "written")?,
@@ -174,8 +174,10 @@ fn work(folder: &Path) -> Result<()> {
     let sum = thread.spawn(move || numbers.values().sum::<u64>())?;
     ensure!(sum.join().ok() == Some(332_833_500));
     let caught = thread::spawn(|| std::panic::resume_unwind(Box::new(7)));
+    while !caught.is_finished() {
+        thread::sleep(Duration::from_millis(1));
+    }
     ensure!(caught.join().is_err());
-    thread::sleep(Duration::from_millis(1));
     ensure!(thread::available_parallelism()?.get() > 0);
     exchange()?;
     keep_files(folder)
@@ -208,7 +210,7 @@ fn keep_files(folder: &Path) -> Result<()> {
     Ok(fs::remove_dir_all(inner)?)
 }
 
-fn sleep() -> ! {
+fn hang() -> ! {
     loop {
         thread::park();
     }
@@ -354,7 +356,7 @@ fn fork_and_kill() -> Result<()> {
     // SAFETY: the child only waits.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        sleep();
+        hang();
     }
     checked(child.into())?;
     kill_process(pid(child)?, Signal::KILL)?;
