@@ -3,9 +3,9 @@
 //! Landlock checks a file when it is *opened*: a descriptor that is already
 //! open keeps all that it could do. It does not check chmod(2), chown(2),
 //! setxattr(2), utime(2), stat(2), flock(2) or chdir(2) at all; the first four
-//! are for [`Calls`](super::Calls). As to the network, it knows TCP: not UDP,
+//! are for [`Calls`]. As to the network, it knows TCP: not UDP,
 //! not Multipath TCP (`IPPROTO_MPTCP`), and not a server that takes any free
-//! port by listen(2) without bind(2). They are for [`Calls`](super::Calls) too.
+//! port by listen(2) without bind(2). They are for [`Calls`] too.
 
 use std::path::{Path, PathBuf};
 
