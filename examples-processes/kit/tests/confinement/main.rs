@@ -20,14 +20,16 @@ mod stake;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::{env, process::ExitCode};
+use std::{env, fs::OpenOptions, io::Write as _, process::ExitCode};
 
 use anyhow::Result;
 use libtest_mimic::Trial;
 use process_kit::{Role, role};
 use support::{DEADLINE, no_child_is_left};
 
+use act::Act;
 use job::{work_in_pool, worker};
+use stake::Stake;
 
 /// The first argument of a parent that a test looks at.
 const VICTIM: &str = "victim";
@@ -49,7 +51,29 @@ fn main() -> ExitCode {
     }
     // SAFETY: this process has one thread.
     unsafe { env::set_var(VARIABLE, "secret") };
-    support::run(tests())
+    match what_is_lacking() {
+        Some(lacking) => not_run(&lacking),
+        None => support::run(tests()),
+    }
+}
+
+/// What this kernel lacks of all means, in words. The tests need all of them.
+fn what_is_lacking() -> Option<String> {
+    let stake = Stake::new().ok()?;
+    let act = Act::Work(stake.folder());
+    // If it fails, so do the tests, and say why.
+    let (held, _) = job::answer(&job::strict(&stake), act).ok()?;
+    Some(held.complete().err()?.to_string())
+}
+
+/// `NOT_RUN` may name a file that collects what could not be run.
+fn not_run(lacking: &str) -> ExitCode {
+    eprintln!("Not run: {lacking}");
+    if let Some(list) = env::var_os("NOT_RUN") {
+        let list = OpenOptions::new().append(true).open(list);
+        writeln!(list.unwrap(), "confinement: {lacking}").unwrap();
+    }
+    ExitCode::SUCCESS
 }
 
 type Test = fn() -> Result<()>;
