@@ -73,12 +73,12 @@ const SHORTEST_SPIN: u32 = 1 << 4;
 /// both sleep would never find out that they need not.
 const SLEEPS_IN_A_ROW: u32 = 32;
 
-/// A receiver's spins before it prefetches, with each further one, the line that
-/// it will read. Before that, it would take the line from a sender that is still
-/// writing. A round trip of 64 bytes took 1.45 times that of a bare line with 0
-/// and with 16, 1.64 with 64 (AMD EPYC, 2026-11-30). With a load in place of the
-/// prefetch, 64 was better than 0, and both better than nothing: 1.13, 1.27 and
-/// 1.37 (Intel Xeon, 2026-11-23).
+/// After this many spins, a receiver prefetches the line that it will read,
+/// with each further spin. Before that, it would take the line from a sender
+/// that is still writing. A round trip of 64 bytes took 1.45 times that of a
+/// bare line with 0 and with 16, 1.64 with 64 (AMD EPYC, 2026-11-30). With a
+/// load instead of the prefetch, 64 was better than 0, and both were better
+/// than nothing: 1.13, 1.27 and 1.37 (Intel Xeon, 2026-11-23).
 const UNHURRIED: u32 = 16;
 
 /// A word of memory that both ends see.
@@ -235,10 +235,10 @@ impl<P: Place> End<P> {
         &mut self.waiting
     }
 
-    /// Has the lines of the next message and of our position moved to this core,
-    /// both at once: stores happen in order, so the second line would only
-    /// start to move when the first has arrived. Without it, a round trip of 64
-    /// bytes took 1.2 times as long (AMD EPYC, 2026-11-30).
+    /// Moves the lines of the next message and of our position to this core,
+    /// both at once. Stores happen in order, so the second line would only
+    /// start to move when the first has arrived. Without it, a round trip of
+    /// 64 bytes took 1.2 times as long (AMD EPYC, 2026-11-30).
     #[inline]
     pub fn claim(&self) {
         self.place.claim(self.index(), self.ours());

@@ -12,11 +12,12 @@
 //!
 //! What std does before `main` is most of what this program takes longer than
 //! the C program: it opens /proc/self/maps to find the end of the main thread's
-//! stack, and prepares a second stack for the handler of an overflow. Without
-//! it, by `#![no_main]`, the ratio was 1.14 in place of 1.37 (AMD EPYC,
-//! 2026-11-30). But then nobody reports a stack overflow, and a worker of yours
-//! would still have it. Fewer segments (`--no-rosegment`) gave 1.32, and a
-//! worker that neither allocates nor looks at its signals 1.39: nothing.
+//! stack, and prepares a second stack for the handler of an overflow. The
+//! ratio was 1.37; with fewer segments (`--no-rosegment`) 1.32; with those and
+//! without std's start (`#![no_main]`) 1.14 (AMD EPYC, 2026-11-30). Neither
+//! was kept: the first gains little, and without the second nobody reports a
+//! stack overflow, while your own workers would still have it. A worker that
+//! neither allocates nor changes how signals are handled starts no sooner.
 //!
 //! Each round measures both of a pair, in alternating order, and yields one
 //! ratio.
@@ -173,15 +174,15 @@ unsafe extern "C" {
 }
 
 /// The bare call, and the wait. The program makes no stamp, so this makes one
-/// for it. It gets the same environment as a worker: the C library of either
-/// looks at every variable, which takes a microsecond.
+/// for it. It gets the same environment as a worker, because the C library
+/// looks at each variable, which takes about a microsecond each.
 fn spawn(program: &CStr, token: u64) -> Result<Stamp> {
     let stamp = Stamp::now(token);
     let (mut id, none) = (0, ptr::null_mut());
     let arguments = [program.as_ptr().cast_mut(), none];
     // SAFETY: the strings end with a zero, the lists end with a null, and all
-    // outlive the call; there are no attributes and no file actions. Nothing
-    // changes the environment: this program has one thread, and does not.
+    // outlive the call; there are no attributes and no file actions. This
+    // program never changes its environment.
     let error = unsafe {
         libc::posix_spawn(
             &raw mut id,

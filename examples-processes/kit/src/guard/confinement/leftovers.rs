@@ -32,8 +32,8 @@ pub(super) fn disable_descriptors() -> Result<()> {
     let nothing = open("/dev/null", flags, Mode::empty())
         .context("cannot open /dev/null")?;
     for number in open_descriptors()? {
-        // SAFETY: whoever owns it, it is not closed here. If its number is no
-        // longer open, the first call fails.
+        // SAFETY: it is never dropped, so a descriptor with another owner is
+        // not closed. If the number is free by now, the first call fails.
         let owned = unsafe { OwnedFd::from_raw_fd(number) };
         let mut descriptor = ManuallyDrop::new(owned);
         let flags = fcntl_getfd(&*descriptor);
