@@ -51,7 +51,8 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use files::Asked;
+use calls::Filter;
+use files::{Asked, Rules};
 
 pub use calls::Calls;
 pub use files::{Files, Tcp};
@@ -150,21 +151,49 @@ impl Confinement {
     /// this process may be confined in part: let it exit, and give it no job.
     pub fn apply(&self) -> Result<Held> {
         must_have_one_thread()?;
-        let (rules, mut lacking) = self.asked_of_landlock().rules()?;
-        let filter = self.calls.map(Calls::filter).transpose()?;
+        let means = self.prepare()?;
         self.drop_leftovers()?;
         self.limit_itself()?;
-        lacking.extend(self.processes_of_root());
-        if rules.is_some() || filter.is_some() {
-            set_no_new_privs(true).context("cannot set no_new_privs")?;
-        }
-        if let Some(rules) = rules {
-            rules.restrict_self()?;
-        }
-        if let Some(filter) = filter {
-            lacking.extend(filter.install()?);
-        }
-        Ok(Held { lacking })
+        let mut held = means.restrict_thread()?;
+        held.lacking.extend(self.processes_of_root());
+        Ok(held)
+    }
+
+    /// Confines the calling thread alone, for good, by what the kernel keeps
+    /// for each thread: [`files`](Confinement::files),
+    /// [`tcp`](Confinement::tcp), [`signals`](Confinement::signals) and
+    /// [`calls`](Confinement::calls).
+    ///
+    /// It is no sandbox: code that is hostile gets another thread to act for
+    /// it, or changes the memory that another thread works with. It helps
+    /// against mistakes. The pair `confine` shows both.
+    ///
+    /// # Errors
+    ///
+    /// Fails if one of the other means is asked for, which belong to the whole
+    /// process, and as [`apply`](Confinement::apply).
+    pub fn apply_to_thread(&self) -> Result<Held> {
+        let of_threads = Confinement {
+            files: self.files.clone(),
+            tcp: self.tcp.clone(),
+            signals: self.signals,
+            calls: self.calls,
+            ..Confinement::default()
+        };
+        ensure!(
+            *self == of_threads,
+            "a thread has no descriptors, variables, limits or privileges of \
+             its own: confine it by files, tcp, signals and calls alone, or \
+             confine a process"
+        );
+        self.prepare()?.restrict_thread()
+    }
+
+    /// What can fail because of what is asked for.
+    fn prepare(&self) -> Result<Prepared> {
+        let (rules, lacking) = self.asked_of_landlock().rules()?;
+        let filter = self.calls.map(Calls::filter).transpose()?;
+        Ok(Prepared { rules, filter, lacking })
     }
 
     fn drop_leftovers(&self) -> Result<()> {
@@ -209,6 +238,29 @@ impl Confinement {
         let is_root = rustix::process::getuid().is_root();
         (is_limited && is_root && !is_forbidden)
             .then_some(Lack::ProcessesOfRoot)
+    }
+}
+
+/// Rules and a filter that are not in force yet.
+struct Prepared {
+    rules: Option<Rules>,
+    filter: Option<Filter>,
+    lacking: Vec<Lack>,
+}
+
+impl Prepared {
+    /// Puts them in force, for this thread and those that it starts.
+    fn restrict_thread(mut self) -> Result<Held> {
+        if self.rules.is_some() || self.filter.is_some() {
+            set_no_new_privs(true).context("cannot set no_new_privs")?;
+        }
+        if let Some(rules) = self.rules {
+            rules.restrict_self()?;
+        }
+        if let Some(filter) = self.filter {
+            self.lacking.extend(filter.install()?);
+        }
+        Ok(Held { lacking: self.lacking })
     }
 }
 

@@ -110,6 +110,8 @@ fn tests() -> Vec<Trial> {
         ("variables", means::variables_are_erased),
         ("cores", means::no_core_is_dumped),
         ("two_threads_are_refused", means::two_threads_are_refused),
+        ("a_thread_is_confined_alone", means::a_thread_is_confined_alone),
+        ("a_thread_has_no_limits", means::a_thread_has_no_limits),
         ("what_the_kernel_lacks", means::what_the_kernel_lacks_is_said),
         ("what_cannot_be_had", means::what_cannot_be_had_is_refused),
     ];

@@ -3,6 +3,7 @@
 
 use std::{
     fs::{self, Permissions},
+    io::ErrorKind,
     net::TcpListener,
     os::{
         linux::net::SocketAddrExt as _,
@@ -18,6 +19,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
+    thread,
 };
 
 use anyhow::Result;
@@ -335,6 +337,42 @@ pub fn two_threads_are_refused() -> Result<()> {
     let error = run(&Job { before, confinement, act }).unwrap_err();
     let error = error.to_string();
     assert!(error.contains("this one has 2: confine it before"), "{error}");
+    Ok(())
+}
+
+/// What a thread is confined by holds for it, and for no other.
+pub fn a_thread_is_confined_alone() -> Result<()> {
+    let stake = Stake::new()?;
+    let files = Some(Files::default());
+    let files = Confinement { files, ..Confinement::default() };
+    let (held, own, other) = thread::scope(|scope| {
+        let confined = scope.spawn(|| {
+            let held = files.apply_to_thread();
+            (held, fs::read(stake.secret()))
+        });
+        let (held, own) = confined.join().unwrap();
+        let other = scope.spawn(|| fs::read(stake.secret()));
+        (held, own, other.join().unwrap())
+    });
+    // Without a filter, Landlock leaves some ways open, as it says.
+    let _held = held?;
+    assert_eq!(own.unwrap_err().kind(), ErrorKind::PermissionDenied);
+    assert_eq!(other?, b"secret");
+    Ok(())
+}
+
+/// Nothing is in force then: what was asked for would be half done.
+pub fn a_thread_has_no_limits() -> Result<()> {
+    let stake = Stake::new()?;
+    let read = thread::scope(|scope| {
+        let confined = scope.spawn(|| {
+            let error = strict(&stake).apply_to_thread().unwrap_err();
+            assert!(error.to_string().contains("of its own"), "{error}");
+            fs::read(stake.secret())
+        });
+        confined.join().unwrap()
+    });
+    assert_eq!(read?, b"secret");
     Ok(())
 }
 
