@@ -5,6 +5,7 @@
 //! comparison, the table in README.md and the contract test follow the list.
 
 pub mod address_space;
+pub mod confine;
 pub mod crash;
 #[cfg(feature = "fetch")]
 pub mod fetch;
@@ -284,6 +285,25 @@ pub const ALL: &[Scenario] = &[
         parts: parts::ADDRESS_SPACE,
         cpython: &[],
         cpython_run: None,
+    },
+    Scenario {
+        name: "confine",
+        question: "code that you do not trust: what can it harm?",
+        rows: "Acts contained: of fifteen hostile acts, those that end as an \
+               error of their job and harm nothing else. Confined: with all \
+               that the kernel lets the worker give up. Start, job with a \
+               worker of its own: until the worker is gone. System call: \
+               getppid(2), in the worker.",
+        crew: false,
+        scales: false,
+        parts: parts::CONFINE,
+        cpython: parts::python::CONFINE,
+        cpython_run: Some(&[
+            "--act=memory",
+            "--act=read",
+            "--act=variable",
+            "--starts=2",
+        ]),
     },
 ];
 

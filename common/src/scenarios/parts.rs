@@ -253,6 +253,21 @@ pub(super) const CRASH: &[Part] = &[
     .counted(),
 ];
 
+/// The acts take seconds, most of them for the limit on CPU time. What becomes
+/// of them is counted.
+pub(super) const CONFINE: &[Part] = &[
+    Part::new("acts-bare", &["--only=acts", "--variant=bare"]).counted(),
+    Part::new("acts-confined", &["--only=acts", "--variant=confined"])
+        .counted(),
+    Part::new("costs-bare", &["--only=costs", "--variant=bare", "--starts=4"]),
+    Part::new(
+        "costs-confined",
+        &["--only=costs", "--variant=confined", "--starts=4"],
+    )
+    .whole()
+    .answers(&["start.confined", "call.confined"]),
+];
+
 /// Each start method, with a small and a large parent, and each crew. Growing
 /// the parent to 256 MiB takes longer than starting a few workers from it.
 pub(super) const WORKER_COST: &[Part] = &[
@@ -446,6 +461,21 @@ pub(super) mod python {
         Part::new(
             "segfault",
             &["--variant=segfault", "--transfers=200", "--deaths=1"],
+        ),
+    ];
+
+    /// The same acts and costs.
+    pub(in super::super) const CONFINE: &[Part] = &[
+        Part::new("acts-bare", &["--only=acts", "--variant=bare"]).counted(),
+        Part::new("acts-confined", &["--only=acts", "--variant=confined"])
+            .counted(),
+        Part::new(
+            "costs-bare",
+            &["--only=costs", "--variant=bare", "--starts=2"],
+        ),
+        Part::new(
+            "costs-confined",
+            &["--only=costs", "--variant=confined", "--starts=2"],
         ),
     ];
 
