@@ -755,3 +755,12 @@ def hold_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent: Any = multiprocessing.parent_process()
     hold(parent.sentinel, signal.SIGKILL)
+
+
+def in_words(status: Optional[int]) -> Optional[str]:
+    """As Rust's std writes how a process ended."""
+    if status is None:
+        return None
+    if status < 0:
+        return f"signal: {-status} ({signal.Signals(-status).name})"
+    return f"exit status: {status}"

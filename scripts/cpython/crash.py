@@ -16,7 +16,6 @@ import multiprocessing
 import os
 import queue
 import resource
-import signal
 import statistics
 import struct
 import threading
@@ -677,15 +676,6 @@ def is_the_cause(way: str, status: int) -> bool:
     return status == causes.get(way, 1)
 
 
-def in_words(status: Optional[int]) -> Optional[str]:
-    """As Rust's std writes how a process ended."""
-    if status is None:
-        return None
-    if status < 0:
-        return f"signal: {-status} ({signal.Signals(-status).name})"
-    return f"exit status: {status}"
-
-
 # The plans
 
 
@@ -795,7 +785,7 @@ class Finished:
         return {
             "way": self.plan.way,
             "hold": self.plan.hold,
-            "death": in_words(self.seen.death),
+            "death": contract.in_words(self.seen.death),
             "hung": self.seen.hung,
             "survivors": self.seen.survivors,
             "lost": self.lost(),

@@ -24,7 +24,7 @@ import supervision
 import units
 from contract import Failure, Laps, Metric, Outcome
 from digest import Digest
-from input import Input
+from good_work import good_work
 from latency import Quantiles
 from models import Model
 from supervision import WAYS, Ending, Job, Pool, Rules, Turn
@@ -144,18 +144,6 @@ def spawn_and_join(
 
 
 # The jobs
-
-#: Iterations of a good job, and the bits of its sum.
-TURNS, MASK = 40_000, (1 << 64) - 1
-
-
-def good_work(seed: int, number: int) -> int:
-    """A little work, whose result depends on all of it."""
-    below, bound = Input(seed, number).below, (1 << 32) - 1
-    total = below(bound)
-    for _ in range(TURNS):
-        total = ((total << 7 | total >> 57) & MASK) ^ below(bound)
-    return total
 
 
 def tight_loop(turn: Turn, _lost: Any) -> None:
