@@ -39,7 +39,9 @@ use std::sync::LazyLock;
 
 use crate::{
     claims::{
-        about::{code, cores, cost, ending, memory, sharing, waiting},
+        about::{
+            code, confining, cores, cost, ending, memory, sharing, waiting,
+        },
         claim::{Claim, Group, Judged},
         evidence::Evidence,
         needs::{Answer, Need, all_needs},
@@ -50,13 +52,14 @@ use crate::{
 };
 
 /// All claims.
-pub static GROUPS: LazyLock<[Group; 7]> = LazyLock::new(|| {
+pub static GROUPS: LazyLock<[Group; 8]> = LazyLock::new(|| {
     [
         memory::group(),
         sharing::group(),
         cores::group(),
         waiting::group(),
         ending::group(),
+        confining::group(),
         cost::group(),
         code::group(),
     ]

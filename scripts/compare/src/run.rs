@@ -10,6 +10,7 @@
 //! | [`figures`] | what is compared |
 //! | [`document`] | from the output of a program to an outcome |
 //! | [`agreement`] | whether both sides did the same work |
+//! | [`tried`] | a hostile act, as the programs report it |
 //! | [`refusal`] | why a slice does not count, in words |
 //! | [`samples`] | the format of the file of samples |
 //! | [`journal`] | that file while it is being written |
@@ -33,3 +34,4 @@ pub mod progress;
 pub mod refusal;
 pub mod samples;
 pub mod session;
+pub mod tried;

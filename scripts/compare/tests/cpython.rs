@@ -17,6 +17,9 @@ mod interrupts;
 #[path = "support/patience.rs"]
 mod patience;
 mod support;
+#[expect(dead_code, reason = "that it can be read is all that matters here")]
+#[path = "../src/run/tried.rs"]
+mod tried;
 
 use std::{
     collections::BTreeSet,
@@ -42,6 +45,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use support::{MODELS, demo, outcome, programs, workspace};
+use tried::Tried;
 
 /// How workers start: threads, and processes in two ways.
 const WAYS: [&[&str]; 3] = [
@@ -254,6 +258,7 @@ fn has_a_result_that_claims_can_read(found: &Outcome, what: &str) {
         "shared-state" => is_a::<shared_state::Summary>(result),
         "kill-workers" => is_a::<kill_workers::Summary>(result),
         "crash" => is_a::<Vec<crash::Death>>(result),
+        "confine" => is_a::<Vec<Tried>>(result),
         _ => return,
     };
     assert!(is_read, "{what}: {result}");

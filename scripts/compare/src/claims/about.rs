@@ -7,10 +7,12 @@
 //! | [`cores`] | the use of cores, and the GIL |
 //! | [`waiting`] | users and clients that wait |
 //! | [`ending`] | killing and crashing |
+//! | [`confining`] | code that is not trusted |
 //! | [`cost`] | the cost of messages, starts and system calls |
 //! | [`code`] | the programs' text |
 
 pub mod code;
+pub mod confining;
 pub mod cores;
 pub mod cost;
 pub mod ending;

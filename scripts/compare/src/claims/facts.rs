@@ -3,19 +3,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clap::ValueEnum as _;
 use common::{
     outcome::Model,
     scenarios::{
+        confine,
         crash::{self, Hold},
         kill_workers, shared_state,
     },
     supervision::StopMethod,
 };
 
-use crate::claims::{
-    evidence::Evidence,
-    quantity::{Dying, Fact, Hanging},
-    ruling::Missing,
+use crate::{
+    claims::{
+        evidence::Evidence,
+        quantity::{Acting, Dying, Fact, Hanging},
+        ruling::Missing,
+    },
+    run::tried::{Cell, Tried},
 };
 
 /// Counts it.
@@ -32,6 +37,9 @@ pub fn count(fact: Fact, evidence: &Evidence<'_>) -> Result<f64, Missing> {
         Fact::Hanging(model, what) => Hangs::of(evidence, model)?.count(what),
         Fact::Dying(model, what) => {
             Deaths::of(evidence, model)?.count(what) as f64
+        }
+        Fact::Acting(model, variant, what) => {
+            Acts::of(evidence, model, variant)?.count(what) as f64
         }
     })
 }
@@ -170,6 +178,56 @@ impl Deaths {
             Dying::Untried => !is_tried,
         }
     }
+}
+
+/// What came of each hostile act of one variant, slice by slice.
+struct Acts(BTreeMap<String, Vec<Tried>>);
+
+impl Acts {
+    fn of(
+        evidence: &Evidence<'_>,
+        model: Model,
+        variant: &str,
+    ) -> Result<Self, Missing> {
+        let slices: Vec<Vec<Tried>> = evidence.summaries("confine", model)?;
+        let mut acts = BTreeMap::<_, Vec<_>>::new();
+        let all = slices.into_iter().flatten();
+        for tried in all.filter(|tried| tried.variant == variant) {
+            acts.entry(tried.act.clone()).or_default().push(tried);
+        }
+        if acts.is_empty() {
+            let words = format!("confine: {variant} {model} tried nothing");
+            return Err(evidence.lacks("confine", words));
+        }
+        Ok(Acts(acts))
+    }
+
+    fn count(&self, what: Acting) -> usize {
+        let of = |is: fn(&[Tried]) -> bool| {
+            self.0.values().filter(|slices| is(slices)).count()
+        };
+        match what {
+            Acting::Tried => self.0.len(),
+            Acting::Untried => {
+                let all = confine::Act::value_variants().iter();
+                all.filter(|act| !self.0.contains_key(&act.to_string())).count()
+            }
+            Acting::Contained => of(are_contained),
+            Acting::Harmful => of(|slices| !are_contained(slices)),
+            Acting::Held => of(are_held),
+            Acting::Bypassed => {
+                of(|slices| are_held(slices) && !are_contained(slices))
+            }
+        }
+    }
+}
+
+fn are_contained(slices: &[Tried]) -> bool {
+    slices.iter().all(|tried| tried.cell == Cell::Contained)
+}
+
+fn are_held(slices: &[Tried]) -> bool {
+    slices.iter().all(Tried::is_held)
 }
 
 #[cfg(test)]
@@ -326,5 +384,61 @@ mod tests {
         let planted = Planted::nothing().result("crash", Processes, less);
         let untried = count(&planted, Fact::Dying(Processes, Dying::Untried));
         assert_eq!(untried, Ok(1.0));
+    }
+
+    /// Hostile acts: their names, what came of them, and before a sibling was
+    /// asked.
+    fn acts(all: &[(&str, &str, Option<&str>)]) -> Value {
+        let act = |(act, cell, alone): &(&str, &str, Option<&str>)| {
+            json!({
+                "variant": "confined", "act": act, "cell": cell, "how": "so",
+                "alone": alone, "lacking": [],
+            })
+        };
+        json!(all.iter().map(act).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn an_act_is_contained_in_all_rounds_or_not_at_all() {
+        use Acting::{Bypassed, Contained, Harmful, Held, Tried, Untried};
+        let (fine, held) = ("contained", Some("contained"));
+        let most = acts(&[
+            ("read", fine, None),
+            ("peek", "harmed", Some("harmed")),
+            ("signal", "dead", held),
+        ]);
+        let other = |read, alone| acts(&[("read", read, alone)]);
+        for (other, [contained, harmful, is_held, bypassed]) in [
+            (json!([]), [1, 2, 2, 1]),
+            (other(fine, held), [1, 2, 2, 1]),
+            (other("harmed", None), [0, 3, 1, 1]),
+            (other("dead", Some("harmed")), [0, 3, 1, 1]),
+            (other("harmed", held), [0, 3, 2, 2]),
+        ] {
+            let rounds = all_but_one(most.clone(), other.clone());
+            let planted = Planted::nothing();
+            let planted = planted.results_by_round("confine", Threads, rounds);
+            for (what, number) in [
+                (Tried, 3),
+                (Untried, 12),
+                (Contained, contained),
+                (Harmful, harmful),
+                (Held, is_held),
+                (Bypassed, bypassed),
+            ] {
+                let fact = Fact::Acting(Threads, "confined", what);
+                let found = count(&planted, fact);
+                assert_eq!(found, Ok(f64::from(number)), "{what:?} {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_tried_nothing_is_named() {
+        let read = acts(&[("read", "harmed", None)]);
+        let planted = Planted::nothing().result("confine", Processes, read);
+        let bare = Fact::Acting(Processes, "bare", Acting::Tried);
+        let words = "confine: bare processes tried nothing".to_owned();
+        assert_eq!(count(&planted, bare), Err(words));
     }
 }

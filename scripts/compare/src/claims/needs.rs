@@ -12,11 +12,12 @@ use serde::Serialize;
 
 use crate::{
     claims::{
+        about::confining::CONFINED,
         claim::{NOTICED, UNNOTICED},
         interpret::{self, Source},
         quantity::{
-            Dying, Fact, Figure, Hanging, MATRIX, Quantity, Setting, processes,
-            threads,
+            Acting, Dying, Fact, Figure, Hanging, MATRIX, Quantity, Setting,
+            processes, threads,
         },
         rule::{
             Form, Shown, When, all, at_most, exceeds, none, not, show, some,
@@ -89,7 +90,7 @@ impl Need {
 }
 
 /// All needs, in the order in which the answer has them.
-pub fn all_needs() -> [Need; 10] {
+pub fn all_needs() -> [Need; 11] {
     [
         computing(),
         waiting(),
@@ -100,6 +101,7 @@ pub fn all_needs() -> [Need; 10] {
         starting(),
         stopping(),
         surviving(),
+        distrusting(),
         mapping(),
     ]
 }
@@ -271,6 +273,28 @@ fn surviving() -> Need {
     }
 }
 
+fn distrusting() -> Need {
+    let act = |model, what| Quantity::Seen(Fact::Acting(model, CONFINED, what));
+    let contained = |model| (act(model, Acting::Contained), Form::Plain);
+    Need {
+        need: "workers run code that you do not trust",
+        scenario: "confine",
+        shown: show(
+            "of {} hostile acts, confined processes contain {} and confined \
+             threads {}",
+            [
+                (act(Processes, Acting::Tried), Form::Plain),
+                contained(Processes),
+                contained(Threads),
+            ],
+        ),
+        choices: by_harm(
+            |model| act(model, Acting::Harmful),
+            |model| none(act(model, Acting::Untried)),
+        ),
+    }
+}
+
 fn mapping() -> Need {
     const SPACE: &str = "address-space";
     let speed_up = |model| figure(model, SPACE, "map-1048576.speed-up");
@@ -437,11 +461,13 @@ mod tests {
 
     #[test]
     fn what_did_not_show_recommends_nobody_unless_all_was_tried() {
-        use Fact::{Dying as Death, Hanging as Hang};
+        use Fact::{Acting as Act, Dying as Death, Hanging as Hang};
         let goes_on = (Hang(Threads, Hanging::GoesOn), 3.0);
         let open = (Hang(Processes, Hanging::Open), 1.0);
         let felled = (Death(Threads, Dying::Felled), 5.0);
         let untried = (Death(Processes, Dying::Untried), 1.0);
+        let harmful = (Act(Threads, CONFINED, Acting::Harmful), 15.0);
+        let missed = (Act(Processes, CONFINED, Acting::Untried), 1.0);
         let choice = |need: Need, facts: &[_]| {
             need.answer(&Counted(facts.to_vec())).choice
         };
@@ -450,6 +476,8 @@ mod tests {
         assert_eq!(choice(stopping(), &[]), Some(Choice::Either));
         assert_eq!(choice(surviving(), &[felled]), Some(Choice::Processes));
         assert_eq!(choice(surviving(), &[felled, untried]), None);
+        assert_eq!(choice(distrusting(), &[harmful]), Some(Choice::Processes));
+        assert_eq!(choice(distrusting(), &[harmful, missed]), None);
     }
 
     /// What a quick comparison has not measured, it cannot recommend. A figure

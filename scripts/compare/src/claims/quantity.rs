@@ -82,6 +82,8 @@ pub enum Fact {
     Hanging(Model, Hanging),
     /// How many ways to die this is true of.
     Dying(Model, Dying),
+    /// How many hostile acts by workers of this variant this is true of.
+    Acting(Model, &'static str, Acting),
 }
 
 /// What is true of a kind of hang.
@@ -124,6 +126,23 @@ pub enum Dying {
     Stalled,
     /// Not everything that tells was tried.
     Untried,
+}
+
+/// What is true of a hostile act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acting {
+    /// It was tried.
+    Tried,
+    /// It was not tried.
+    Untried,
+    /// It did no harm in any slice.
+    Contained,
+    /// It did harm in some slice.
+    Harmful,
+    /// It did no harm in any slice, as long as its worker did it alone.
+    Held,
+    /// It was held, and did harm in some slice once its worker asked a sibling.
+    Bypassed,
 }
 
 /// What is counted in the sources.

@@ -14,6 +14,7 @@ use super::{
         code::{
             CARE, IN_COMMON, MORE_OF_KIT, SCRIPT_LINES, SHARED_LINES, effort,
         },
+        confining::{BARE, CONFINED},
         cores::{GAIN, GAIN_IN_PYTHON},
         cost::{FORK, MESSAGES, MESSAGES_IN_PYTHON, OPERATIONS, START},
         memory::{COPIED, IDLE, MOVED, ROW},
@@ -22,7 +23,8 @@ use super::{
     },
     interpret::{Source, ruling},
     quantity::{
-        Dying, Effort, Fact, Hanging, Quantity, Setting, by_processes, threads,
+        Acting, Dying, Effort, Fact, Hanging, Quantity, Setting, by_processes,
+        threads,
     },
     ruling::{
         Missing, Ruling,
@@ -153,7 +155,7 @@ fn combinations(rule: &Rule) -> Vec<Invented> {
 
 /// The possible outcomes if nothing is noisy or missing. The letters: holds,
 /// rewording, only in CPython, does not hold, not measured.
-const WAYS: [(&str, &str, &str); 31] = [
+const WAYS: [(&str, &str, &str); 33] = [
     ("C01", "HD", "HD"),
     ("C02", "HRD", "HRD"),
     ("C03", "HDN", "HDN"),
@@ -185,6 +187,8 @@ const WAYS: [(&str, &str, &str); 31] = [
     ("C29", "HRDN", "HRDN"),
     ("C30", "HRDN", "HRDN"),
     ("C31", "HD", "HD"),
+    ("C32", "HRDN", "HRDN"),
+    ("C33", "HDN", "HDN"),
 ];
 
 fn letter(standing: Standing) -> char {
@@ -265,6 +269,14 @@ const fn death(what: Dying) -> Quantity {
     Quantity::Seen(Fact::Dying(Processes, what))
 }
 
+const fn thread(what: Acting) -> Quantity {
+    Quantity::Seen(Fact::Acting(Threads, CONFINED, what))
+}
+
+const fn process(what: Acting) -> Quantity {
+    Quantity::Seen(Fact::Acting(Processes, BARE, what))
+}
+
 /// Short names for the table below.
 fn named(name: &str) -> Quantity {
     let fact = Quantity::Seen;
@@ -275,6 +287,12 @@ fn named(name: &str) -> Quantity {
         "felled" => death(Dying::Felled),
         "untried" => death(Dying::Untried),
         "stalled" => death(Dying::Stalled),
+        "bypassed" => thread(Acting::Bypassed),
+        "held" => thread(Acting::Held),
+        "harmful" => thread(Acting::Harmful),
+        "not-all" => thread(Acting::Untried),
+        "harmful-bare" => process(Acting::Harmful),
+        "not-all-bare" => process(Acting::Untried),
         "lines" => effort(Effort::Lines, false),
         "concepts-of-kit" => effort(Effort::Concepts, true),
         "script-lines" => SCRIPT_LINES,
@@ -372,7 +390,14 @@ C29 rust no-core=0: no-worker H 0 N
 C30 rust untried=0 stalled=0: felled H 0 D
 C30 rust felled=0 untried=0: stalled H 0 R
 C30 python felled=0 stalled=0: untried H 0 N
-C31 rust: files D 1.25 H";
+C31 rust: files D 1.25 H
+C32 rust: bypassed N 0 R
+C32 rust bypassed=0: held H 0 N
+C32 rust bypassed=0 not-all=0 held=0: harmful D 0 H
+C32 python bypassed=0 harmful=0: not-all D 0 N
+C33 rust: harmful-bare N 0 H
+C33 rust not-all-bare=0: harmful-bare D 0 H
+C33 python harmful-bare=0: not-all-bare D 0 N";
 
 /// On either side of each threshold, and astride it.
 #[test]
@@ -572,7 +597,7 @@ fn every_claim_is_there_once() {
             ids
         });
     let known: Vec<String> =
-        (1..=31).map(|number| format!("C{number:02}")).collect();
+        (1..=33).map(|number| format!("C{number:02}")).collect();
     assert!(ids.keys().copied().eq(known.iter().map(String::as_str)));
     assert!(ids.values().all(|number| *number == 1));
 }

@@ -295,6 +295,11 @@ mod tests {
             row("ipc", "trip-64.pipe.block", "s", s([0.0, 5e-5])),
             row("ipc", channel, "s", s([4e-6, 0.0])),
             row("ipc", "flow-1048576.pipe.block", "B/s", s([0.0, 1e9])),
+            row("confine", "harm-contained.bare", "1", s([0.0, 20.0])),
+            row("confine", "start.bare", "s", s([3e-5, 7e-4])),
+            row("confine", "start.confined", "s", s([4e-5, 9e-4])),
+            row("confine", "call.bare", "s", s([6e-8, 6e-8])),
+            row("confine", "call.confined", "s", s([2e-7, 2e-7])),
         ]
     }
 
@@ -303,8 +308,8 @@ mod tests {
         Arguments::try_parse_from(line.split_whitespace()).unwrap().task
     }
 
-    static ANSWERS: LazyLock<[Answer; 2]> = LazyLock::new(|| {
-        ["crash", "kill-workers"].map(|scenario| Answer {
+    static ANSWERS: LazyLock<[Answer; 3]> = LazyLock::new(|| {
+        ["crash", "kill-workers", "confine"].map(|scenario| Answer {
             need: "",
             scenario,
             choice: Some(Choice::Processes),
@@ -377,7 +382,7 @@ mod tests {
         let text = text.to_string();
         assert!(text.starts_with("Use processes."), "{text}");
         assert!(text.contains("crash was not measured"), "{text}");
-        for name in ["crash", "kill-workers", "worker-cost", "ipc"] {
+        for name in ["crash", "kill-workers", "worker-cost", "ipc", "confine"] {
             let said = format!("Not all was measured: {name}");
             assert_eq!(text.matches(&said).count(), 1, "{name}: {text}");
         }
@@ -399,11 +404,34 @@ mod tests {
     }
 
     #[test]
+    fn code_that_is_not_trusted_is_to_be_confined_whatever_was_measured() {
+        let advise = "confined one (process_kit::Confinement)";
+        let text = |verdicts: &[Verdict]| {
+            let advice = advice_by("--untrusted yes", verdicts);
+            let text = advice.reasons(true).join(" ");
+            assert!(text.contains(advise), "{text}");
+            text
+        };
+        let told = text(&measured(1.0));
+        for words in [
+            "processes cope with it in confine.",
+            "as it is contains 20 of them.",
+            "takes 900 µs if it is confined, and 700 µs if not",
+            "call in it takes 200 ns, and 60.0 ns if not",
+        ] {
+            assert!(told.contains(words), "{words}: {told}");
+        }
+        let told = text(&[]);
+        assert!(told.ends_with("confine was not measured."), "{told}");
+    }
+
+    #[test]
     fn there_is_always_one_source_to_copy_from() {
         for (flags, package) in [
             ("", "threads/shared-state"),
             ("--crash-safe yes", "processes/crash"),
             ("--killable yes", "processes/kill-workers"),
+            ("--untrusted yes", "processes/confine"),
             ("--from-python yes", "processes/matrix"),
         ] {
             let text = advice(flags).to_string();

@@ -61,6 +61,10 @@ fn document(scenario: &str) -> Value {
             "way": "abort", "hold": "lock", "death": "SIGABRT", "hung": false,
             "survivors": 1, "lost": 2, "repairs": 1,
         }]),
+        "confine" => json!([{
+            "variant": "confined", "act": "read", "cell": "harmed",
+            "how": "it read the secret", "alone": "contained",
+        }]),
         _ => json!({"transfers": 7}),
     };
     let sample = |model| {
@@ -166,7 +170,8 @@ fn shown(text: &str) -> Option<String> {
 
 #[test]
 fn no_value_of_a_file_makes_anything_panic() {
-    for scenario in ["ipc", "matrix", "kill-workers", "crash", "responsive-ui"]
+    for scenario in
+        ["ipc", "matrix", "kill-workers", "crash", "confine", "responsive-ui"]
     {
         let document = document(scenario);
         assert!(shown(&document.to_string()).is_some(), "{scenario}");

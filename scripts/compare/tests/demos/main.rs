@@ -12,6 +12,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod address_space;
+mod confine;
 mod crash;
 mod crews;
 mod fetch;

@@ -47,6 +47,12 @@ fn what_cannot_be_understood_is_bad_usage() {
         ("responsive-ui", "--queries 0", "0 is not in 1..=6"),
         ("responsive-ui", "--steps 0", "--steps"),
         ("responsive-ui", "--workers 2", "--workers"),
+        ("confine", "--starts 0", "0 is not in 1..=1000000"),
+        ("confine", "--act steal", "leftover"),
+        ("confine", "--variant free", "confined"),
+        ("confine", "--without walls", "file-size"),
+        ("confine", "--only harm", "[possible values: acts, costs]"),
+        ("confine", "--workers 2", "--workers"),
     ] {
         for model in MODELS {
             let text = refusal(name, model, arguments, 2);

@@ -21,6 +21,7 @@ fn siblings_report_the_same_figures() {
         ("fetch", "--quick --timeout 5s"),
         ("worker-cost", "--starts 3 --crew 12 --table 1MiB"),
         ("responsive-ui", "--quick --steps 9999 --cancels 3"),
+        ("confine", "--variant bare --act read --act dirt --starts 2"),
     ] {
         let [threads, processes] = MODELS.map(|model| {
             let found = run(name, model, arguments);
@@ -58,6 +59,8 @@ fn seeds_and_sizes_make_a_difference() {
         ("worker-cost", "--quick --starts 3 --crew 2", "--table 64KiB"),
         ("responsive-ui", "--quick --steps 9999 --cancels 0", "--seed 2"),
         ("responsive-ui", "--quick --cancels 0 --steps 9999", "--queries 2"),
+        ("confine", "--variant bare --only acts --act dirt", "--seed 2"),
+        ("confine", "--variant bare --only acts --act dirt", "--act read"),
     ] {
         let answer = run(name, Model::Threads, one).answer;
         let expecting = format!("{one} --expect {answer}");
@@ -81,6 +84,7 @@ fn a_person_gets_a_story_that_fits_the_screen() {
         ("fetch", "--quick --timeout 5s"),
         ("worker-cost", "--starts 3 --crew 12 --table 1MiB"),
         ("responsive-ui", "--quick --steps 9999 --cancels 3"),
+        ("confine", "--act read --act dirt --starts 2"),
     ] {
         for model in MODELS {
             let mut demo = demo(scenario(name), model);
@@ -135,6 +139,8 @@ fn variants_are_listed() {
         ),
         ("worker-cost", Model::Threads, WAYS_TO_START),
         ("worker-cost", Model::Processes, WAYS_TO_START),
+        ("confine", Model::Threads, "bare confined"),
+        ("confine", Model::Processes, "bare confined"),
     ] {
         let mut demo = demo(scenario(name), model);
         let output = demo.arg("--list-variants").output().unwrap();

@@ -178,6 +178,7 @@ impl Demo {
             "responsive-ui" => "--steps 20000 --cancels 1 --queries 2",
             "crash" => "--transfers 50 --deaths 1 --workers 4",
             "address-space" => "--operations 4 --workers 2",
+            "confine" => "--variant bare --act read --act dirt --starts 1",
             "fetch" => "--requests 8 --delay 1ms --faults 0 --workers 4",
             "worker-cost" => {
                 "--starts 2 --crew 4 --table 64KiB --parent-memory 1MiB"

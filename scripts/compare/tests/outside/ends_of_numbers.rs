@@ -19,9 +19,9 @@ use common::scenarios::ALL;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// What these stand for in a help is no number.
-const WORDS: [&str; 10] = [
-    "ANSWER", "DIR", "FILE", "HOW", "KIND", "NAME", "OLD", "PATH", "WHERE",
-    "YES|NO",
+const WORDS: [&str; 12] = [
+    "ANSWER", "DIR", "FILE", "HALF", "HOW", "KIND", "MEANS", "NAME", "OLD",
+    "PATH", "WHERE", "YES|NO",
 ];
 
 /// With these there is little to do, if they are not refused.
@@ -53,7 +53,7 @@ const LARGE: [&str; 5] = [
 ];
 
 /// Flags with which a demo has little to do but for the one that is tried.
-const LITTLE: [(&str, &str); 9] = [
+const LITTLE: [(&str, &str); 10] = [
     ("shared-state", "--accounts=16 --transfers=50 --workers=2"),
     ("ipc", "--size=8 --messages=2 --variant=ring"),
     ("responsive-ui", "--headless --cancels=0 --steps=100"),
@@ -63,6 +63,7 @@ const LITTLE: [(&str, &str); 9] = [
     ("worker-cost", "--starts=1 --crew=1 --parent-memory=0 --table=0"),
     ("fetch", "--requests=1 --size=9 --delay=1ms --faults=0 --workers=1"),
     ("address-space", "--operations=1 --workers=1"),
+    ("confine", "--variant=bare --only=costs --starts=1"),
 ];
 
 /// Whatever has little to do, or was told to end, and takes so long, hangs.

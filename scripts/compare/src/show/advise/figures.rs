@@ -13,6 +13,8 @@ pub type FigureId = [&'static str; 2];
 
 /// Where a worker that hangs is stopped.
 pub const KILL_WORKERS: &str = "kill-workers";
+/// Where code that is not trusted does harm, or does not.
+pub const CONFINE: &str = "confine";
 /// Where workers are started, and are idle.
 pub const WORKER_COST: &str = "worker-cost";
 
@@ -31,9 +33,20 @@ pub const CHANNEL: FigureId = ["ipc", "trip-64.bounded.spin-then-park"];
 /// How long until work goes on after an abort.
 const RESUMED: FigureId = ["crash", "resumed-free.abort"];
 
+/// How many hostile acts a worker contains as it is.
+pub const CONTAINED: FigureId = [CONFINE, "harm-contained.bare"];
+/// The life of a worker, as it is and confined.
+pub const LIVES: [FigureId; 2] =
+    [[CONFINE, "start.bare"], [CONFINE, "start.confined"]];
+/// A system call in a worker, as it is and confined.
+pub const CALLS: [FigureId; 2] =
+    [[CONFINE, "call.bare"], [CONFINE, "call.confined"]];
+
 /// All of them.
-pub const ASKED: [FigureId; 7] =
-    [START, POOL, IDLE, FLOW, PIPE, CHANNEL, RESUMED];
+pub const ASKED: [FigureId; 12] = [
+    START, POOL, IDLE, FLOW, PIPE, CHANNEL, RESUMED, CONTAINED, LIVES[0],
+    LIVES[1], CALLS[0], CALLS[1],
+];
 
 /// What a choice costs: a label, and the figure of threads and of processes.
 const COSTS: [(&str, [Option<FigureId>; 2]); 6] = [

@@ -5,8 +5,8 @@ use common::{outcome::Model, units};
 
 use super::{
     figures::{
-        CHANNEL, FLOW, Figures, IDLE, KILL_WORKERS, PIPE, POOL, START,
-        WORKER_COST,
+        CALLS, CHANNEL, CONFINE, CONTAINED, FLOW, FigureId, Figures, IDLE,
+        KILL_WORKERS, LIVES, PIPE, POOL, START, WORKER_COST,
     },
     task::{Task, YesOrNo},
 };
@@ -78,14 +78,43 @@ fn killable(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
 
 fn untrusted(task: &Task, figures: &Figures<'_>) -> Option<Reason> {
     let is_asked = task.untrusted == Some(YesOrNo::Yes);
-    requires_processes(is_asked, "crash", || {
+    requires_processes(is_asked, CONFINE, || {
+        let told = figures.told(CONFINE);
         format!(
             "Native or untrusted code can overwrite all memory of its process, \
-             and crash it: {}. This contains accidents only: code that you do \
-             not trust also has to be confined.",
-            figures.told("crash")
+             and crash it. A process contains such accidents. Code that you do \
+             not trust needs a confined one (process_kit::Confinement), and a \
+             fresh one for each job: {told}.{}",
+            [as_it_is(figures), price(figures)].concat()
         )
     })
+}
+
+/// What a process that is not confined contains. Empty if that was not
+/// measured.
+fn as_it_is(figures: &Figures<'_>) -> String {
+    let contained = figures.value(CONTAINED, Model::Processes);
+    let words =
+        |it: f64| format!(" A process as it is contains {it:.0} of them.");
+    contained.map_or_else(String::new, words)
+}
+
+/// What it costs to confine a process. Empty if that was not measured.
+fn price(figures: &Figures<'_>) -> String {
+    let of = |id: FigureId| {
+        let value = figures.value(id, Model::Processes)?;
+        Some(units::human(value, "s"))
+    };
+    match (LIVES.map(of), CALLS.map(of)) {
+        ([Some(life), Some(confined)], [Some(call), Some(filtered)]) => {
+            format!(
+                " To start a process and let it end takes {confined} if it is \
+                 confined, and {life} if not; a system call in it takes \
+                 {filtered}, and {call} if not."
+            )
+        }
+        _ => String::new(),
+    }
 }
 
 fn from_python(task: &Task, figures: &Figures<'_>) -> Option<Reason> {

@@ -1,4 +1,5 @@
-//! Who could be stopped, and who survived: results that are not about speed.
+//! Who could be stopped, who survived, and what was contained: results that are
+//! not about speed.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,11 @@ use common::{outcome::Model, units};
 use maud::{Markup, html};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::run::{measured::Measured, plan::count};
+use crate::run::{
+    measured::Measured,
+    plan::count,
+    tried::{Cell, Tried},
+};
 
 /// The table of a scenario, if it has one.
 pub fn of(measured: &Measured) -> Markup {
@@ -14,7 +19,35 @@ pub fn of(measured: &Measured) -> Markup {
         @match measured.plan.scenario.name {
             "kill-workers" => (stopped(measured)),
             "crash" => (survived(measured)),
+            "confine" => (contained(measured)),
             _ => {}
+        }
+    }
+}
+
+/// A table with a row for each thing that happened. The first cell of a row is
+/// its heading.
+fn table<const COLUMNS: usize>(
+    title: &str,
+    label: &str,
+    columns: [&str; COLUMNS],
+    rows: impl Iterator<Item = [Markup; COLUMNS]>,
+) -> Markup {
+    html! {
+        h3 { (title) ", all slices together" }
+        div.wide tabindex="0" role="region" aria-label=(label) {
+            table {
+                thead { tr { @for column in columns { th { (column) } } } }
+                tbody { @for row in rows { tr {
+                    @for (place, cell) in row.iter().enumerate() {
+                        @if place == 0 {
+                            th scope="row" { (cell) }
+                        } @else {
+                            td { (cell) }
+                        }
+                    }
+                } } }
+            }
         }
     }
 }
@@ -73,23 +106,18 @@ fn stopped(measured: &Measured) -> Markup {
     let mut rows: Vec<_> = threads.keys().chain(processes.keys()).collect();
     rows.sort_by_key(|(kind, way)| (kind.clone(), rank(way)));
     rows.dedup();
-    html! {
-        h3 { "What stops a hung worker, all slices together" }
-        div.wide tabindex="0" role="region" aria-label="hung workers" {
-            table {
-                thead { tr {
-                    th { "hung in" } th { "stopped by" }
-                    th { "threads" } th { "processes" }
-                } }
-                tbody { @for row in rows { tr {
-                    th scope="row" { (row.0) }
-                    td { (row.1) }
-                    td { (attempts(threads.get(row))) }
-                    td { (attempts(processes.get(row))) }
-                } } }
-            }
-        }
-    }
+    let cells = rows.into_iter().map(|row| {
+        let [in_threads, in_processes] =
+            [&threads, &processes].map(|side| attempts(side.get(row)));
+        let (kind, way) = row;
+        [html! { (kind) }, html! { (way) }, in_threads, in_processes]
+    });
+    table(
+        "What stops a hung worker",
+        "hung workers",
+        ["hung in", "stopped by", "threads", "processes"],
+        cells,
+    )
 }
 
 /// The milder ways come first.
@@ -154,23 +182,18 @@ fn survived(measured: &Measured) -> Markup {
             rows.push(row);
         }
     }
-    html! {
-        h3 { "Who survives a worker's death, all slices together" }
-        div.wide tabindex="0" role="region" aria-label="deaths" {
-            table {
-                thead { tr {
-                    th { "dies by" } th { "holding" }
-                    th { "threads" } th { "processes" }
-                } }
-                tbody { @for row in rows { tr {
-                    th scope="row" { (row.0) }
-                    td { (row.1) }
-                    td { (fate(&threads, row)) }
-                    td { (fate(&processes, row)) }
-                } } }
-            }
-        }
-    }
+    let cells = rows.into_iter().map(|row| {
+        let [in_threads, in_processes] =
+            [&threads, &processes].map(|side| fate(side, row));
+        let (way, hold) = row;
+        [html! { (way) }, html! { (hold) }, in_threads, in_processes]
+    });
+    table(
+        "Who survives a worker's death",
+        "deaths",
+        ["dies by", "holding", "threads", "processes"],
+        cells,
+    )
 }
 
 fn fate(deaths: &[Death], (way, hold): (&str, &str)) -> Markup {
@@ -200,12 +223,72 @@ fn fate(deaths: &[Death], (way, hold): (&str, &str)) -> Markup {
     }
 }
 
+fn contained(measured: &Measured) -> Markup {
+    let [threads, processes]: [Vec<Tried>; 2] =
+        [Model::Threads, Model::Processes]
+            .map(|model| results::<Vec<Tried>>(measured, model).concat());
+    let mut acts: Vec<&str> = Vec::new();
+    for tried in threads.iter().chain(&processes) {
+        if !acts.contains(&tried.act.as_str()) {
+            acts.push(&tried.act);
+        }
+    }
+    let rows = acts.into_iter().map(|act| {
+        [
+            html! { (act) },
+            harm(&threads, ("bare", act)),
+            harm(&threads, ("confined", act)),
+            harm(&processes, ("bare", act)),
+            harm(&processes, ("confined", act)),
+        ]
+    });
+    let columns = [
+        "act",
+        "thread",
+        "thread with a filter",
+        "process",
+        "confined process",
+    ];
+    table("Who contains a hostile act", "hostile acts", columns, rows)
+}
+
+/// The worst of all slices: harm that was done once can be done.
+fn harm(tried: &[Tried], (variant, act): (&str, &str)) -> Markup {
+    let of_this = |it: &&Tried| it.variant == variant && it.act == act;
+    let tried: Vec<&Tried> = tried.iter().filter(of_this).collect();
+    let Some(worst) = tried.iter().max_by_key(|it| it.cell) else {
+        return html! { span.quiet { "not tried" } };
+    };
+    let fine = tried.iter().filter(|it| it.cell == Cell::Contained).count();
+    html! {
+        (mark(worst.cell))
+        @if !worst.how.is_empty() { ": " (worst.how) }
+        @if tried.iter().any(|it| it.is_bypassed()) {
+            "; held until it asked a sibling"
+        }
+        @if 0 < fine && fine < tried.len() {
+            "; contained in " (fine) " of " (count(tried.len(), "slice"))
+        }
+    }
+}
+
+fn mark(cell: Cell) -> Markup {
+    html! {
+        @match cell {
+            Cell::Contained => span.good { "✓ contained" },
+            Cell::Harmed => span.bad { "✗ harmed" },
+            Cell::Dead => span.bad { "✗ host dead" },
+        }
+    }
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::judge::planted::Planted;
 
     fn stuck(stopped: u64, p50: f64) -> Stuck {
         let attempts = json!({
@@ -247,5 +330,62 @@ mod tests {
         assert!(words(&[death(0, true)]).contains("hung forever"));
         let torn = words(&[death(1, false), death(0, false)]);
         assert!(torn.contains("survive 1 of 2 deaths"), "{torn}");
+    }
+
+    fn tried(cell: Cell, alone: Option<Cell>) -> Tried {
+        let (variant, act) = ("confined".into(), "peek".into());
+        Tried { variant, act, cell, how: "<so>".into(), alone }
+    }
+
+    #[test]
+    fn one_harmful_act_is_told_among_many_that_are_not() {
+        use Cell::{Contained, Dead, Harmed};
+        let words =
+            |all: &[Tried]| harm(all, ("confined", "peek")).into_string();
+        let fine = words(&[tried(Contained, None)]);
+        assert!(fine.contains("✓ contained</span>: &lt;so"), "{fine}");
+        let harmed = words(&[tried(Contained, None), tried(Harmed, None)]);
+        assert!(harmed.contains("✗ harmed"), "{harmed}");
+        assert!(harmed.contains("contained in 1 of 2 slices"), "{harmed}");
+        let dead = words(&[tried(Harmed, None), tried(Dead, None)]);
+        assert!(dead.contains("✗ host dead</span>"), "{dead}");
+        assert!(!dead.contains("slices"), "{dead}");
+        assert!(words(&[]).contains("not tried"));
+        let bare = harm(&[tried(Contained, None)], ("bare", "peek"));
+        assert!(bare.into_string().contains("not tried"));
+    }
+
+    #[test]
+    fn what_a_filter_held_alone_is_said_beside_the_harm() {
+        use Cell::{Contained, Harmed};
+        let words = |it: Tried| harm(&[it], ("confined", "peek")).into_string();
+        let said = "held until it asked a sibling";
+        assert!(words(tried(Harmed, Some(Contained))).contains(said));
+        assert!(!words(tried(Harmed, Some(Harmed))).contains(said));
+        assert!(!words(tried(Contained, Some(Contained))).contains(said));
+    }
+
+    #[test]
+    fn each_act_has_a_row_and_each_kind_of_worker_a_column() {
+        let results = |how: [&str; 2]| {
+            let row = |(variant, how): (&str, &str)| {
+                json!({
+                    "variant": variant, "act": "fork", "cell": "contained",
+                    "how": how, "alone": null,
+                })
+            };
+            let variants = ["bare", "confined"].into_iter().zip(how);
+            json!(variants.map(row).collect::<Vec<_>>())
+        };
+        let planted = Planted::nothing()
+            .result("confine", Model::Threads, results(["one", "two"]))
+            .result("confine", Model::Processes, results(["three", "four"]));
+        let results = planted.results();
+        let page = of(results.find("confine").unwrap()).into_string();
+        let place = |word: &str| page.find(word).unwrap();
+        let places = ["thread<", "thread with a filter<", "one", "two"];
+        let places = places.into_iter().chain(["three", "four"]).map(place);
+        assert!(places.collect::<Vec<_>>().is_sorted(), "{page}");
+        assert_eq!(page.matches("scope=\"row\"").count(), 1, "{page}");
     }
 }
