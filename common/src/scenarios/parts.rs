@@ -186,24 +186,25 @@ pub(super) const MATRIX: &[Part] =
 
 /// One part per kind of stuck job, with every attempt. Its unit is the
 /// deadline. Threads that sleep, wait for a lock or are stuck in a C library
-/// call never come back, and the last of these keep a core busy.
+/// call never come back, and the last of these keep a core busy. The others
+/// have time to come back even if they have to wait for a core.
 pub(super) const KILL_WORKERS: &[Part] = &[
     Part::new("good", &["--stuck=0", "--jobs=500"])
         .whole()
         .answers(&["good-jobs"]),
     Part::new(
         "loop",
-        &["--variant=loop", "--jobs=200", "--deadline=20ms", "--grace=20ms"],
+        &["--variant=loop", "--jobs=200", "--deadline=20ms", "--grace=100ms"],
     )
     .counted(),
     Part::new(
         "read",
-        &["--variant=read", "--jobs=200", "--deadline=20ms", "--grace=20ms"],
+        &["--variant=read", "--jobs=200", "--deadline=20ms", "--grace=100ms"],
     )
     .counted(),
     Part::new(
         "query",
-        &["--variant=query", "--jobs=200", "--deadline=20ms", "--grace=20ms"],
+        &["--variant=query", "--jobs=200", "--deadline=20ms", "--grace=100ms"],
     )
     .counted(),
     Part::new(
@@ -439,7 +440,7 @@ pub(super) mod python {
     pub(in super::super) const KILL_WORKERS: &[Part] = &[
         Part::new(
             "loop",
-            &["--variant=loop", "--jobs=4", "--deadline=20ms", "--grace=20ms"],
+            &["--variant=loop", "--jobs=4", "--deadline=20ms", "--grace=100ms"],
         ),
         Part::new(
             "sleep",

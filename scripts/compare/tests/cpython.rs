@@ -308,7 +308,7 @@ fn another_answer_than_is_expected_is_an_error() {
 
 /// Where there are databases, Rust makes them.
 fn generate_input((scenario, flags): Script) {
-    of_rust(scenario, Model::Threads, flags);
+    of_rust(scenario, Model::Threads, &patient(flags));
 }
 
 /// Some may be Python's own, but none has lost touch with Rust's.
