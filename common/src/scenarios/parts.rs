@@ -465,19 +465,12 @@ pub(super) mod python {
         ),
     ];
 
-    /// The same acts and costs.
+    /// The same acts. Starting a confined worker takes Python too long for
+    /// pairs of slices.
     pub(in super::super) const CONFINE: &[Part] = &[
         Part::new("acts-bare", &["--only=acts", "--variant=bare"]).counted(),
         Part::new("acts-confined", &["--only=acts", "--variant=confined"])
             .counted(),
-        Part::new(
-            "costs-bare",
-            &["--only=costs", "--variant=bare", "--starts=2"],
-        ),
-        Part::new(
-            "costs-confined",
-            &["--only=costs", "--variant=confined", "--starts=2"],
-        ),
     ];
 
     /// The methods that Python has.

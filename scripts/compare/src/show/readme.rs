@@ -22,7 +22,7 @@ const END: &str = "<!-- End of what is written by --readme -->";
 
 /// The rows: the scenario, the id of the metric, and a name for readers who
 /// have not seen the other rows.
-pub const ROWS: [[&str; 3]; 15] = [
+pub const ROWS: [[&str; 3]; 14] = [
     ["shared-state", "transfers.lock", "transfers, one lock for all"],
     ["shared-state", "transfers.atomic", "transfers, atomics, no lock"],
     ["ipc", "trip-64.ring.block", "round trip, ring, blocking"],
@@ -37,7 +37,6 @@ pub const ROWS: [[&str; 3]; 15] = [
     ["worker-cost", "private.idle-64", "memory of an idle worker"],
     ["fetch", "share-of-ideal.workers-64", "share of the ideal speed"],
     ["address-space", "map-65536.all", "map and unmap, all cores"],
-    ["confine", "start.confined", "start of a confined worker"],
 ];
 
 /// Writes the table of these results.

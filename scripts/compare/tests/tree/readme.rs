@@ -47,15 +47,21 @@ fn one_digit_by_hand_is_found() {
     }
 }
 
+/// What became of hostile acts is no time and no rate. The text above the table
+/// tells it, and `demos/confine.rs` counts it anew on each machine.
+const COUNTED: &str = "confine";
+
 #[test]
 fn the_table_is_of_scenarios_that_there_are() {
-    let [_, _, block, _] = parts(README);
+    let [before, _, block, _] = parts(README);
     let rows: Vec<&str> = block
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .collect();
+    assert!(before.contains(&format!("scenarios/{COUNTED}/README.md")));
     for scenario in scenarios::ALL {
-        assert!(rows.contains(&scenario.name), "no {}", scenario.name);
+        let is_there = rows.contains(&scenario.name);
+        assert!(is_there != (scenario.name == COUNTED), "{}", scenario.name);
     }
     for row in rows {
         let is_known = scenarios::ALL.iter().any(|known| known.name == row);
