@@ -19,11 +19,11 @@ use rustix::{
     io::dup,
     mm::{MapFlags, ProtFlags, mmap, mmap_anonymous},
     process::{Pid, Signal, kill_process},
-    time::{ClockId, clock_gettime},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{Act, DESCRIPTORS, FILE_SIZE, MEMORY, Page, SECONDS, Target, dirt};
+use crate::resources::cpu_as_limited;
 
 /// What an act has got.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,17 +82,12 @@ fn take_memory() -> Result<u64> {
 
 /// Half as long again as it may, so that nothing has to stop it for us.
 fn spin() -> u64 {
-    let most = 1500 * SECONDS;
-    while milliseconds() < most {
+    let begin = cpu_as_limited();
+    let used = || (1e3 * (cpu_as_limited() - begin)) as u64;
+    while used() < 1500 * SECONDS {
         std::hint::spin_loop();
     }
-    milliseconds()
-}
-
-/// The CPU time of this thread.
-fn milliseconds() -> u64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as u64 * 1000 + time.tv_nsec as u64 / 1_000_000
+    used()
 }
 
 /// How many processes an act leaves. One would do; a fork bomb has no end.

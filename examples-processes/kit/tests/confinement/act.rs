@@ -22,7 +22,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use common::resources::cpu_of_this;
+use common::resources::cpu_as_limited;
 use libc::{c_int, c_void, iovec};
 use rustix::{
     io::dup,
@@ -150,7 +150,7 @@ impl Act {
                 drop(process_kit::Mapping::new(1 << 20)?);
             }
             Act::OpenMany(count) => open_many(count)?,
-            Act::Spin(seconds) => while cpu_of_this() < seconds.into() {},
+            Act::Spin(seconds) => while cpu_as_limited() < seconds.into() {},
             Act::Fork => fork()?,
             Act::ForkAndKill => fork_and_kill()?,
             Act::StartProgram => {
