@@ -702,7 +702,7 @@ def of_acts(model: Model, variant: str, tried: Sequence[Tried]) -> list[Metric]:
     """How many there were is a detail."""
     contained = sum(act.cell.kind == "contained" for act in tried)
     metrics = [
-        Metric("harm-contained", "acts contained", "1", "higher", contained),
+        Metric("harm-contained", "acts contained", "1", "neither", contained),
         Metric(
             "harm-tried", "acts tried", "1", "neither", len(tried), detail=True
         ),
