@@ -5,16 +5,16 @@
 //! The rejected alternative is copies of a confined worker, which would need
 //! what it must not have: the calls to start processes.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use common::scenarios::confine::{Bill, Clock, Good, Seen, good_work};
 use process_kit::{
     Confinement, JoinHandle, Scope,
     channel::{Receiver, Sender, pipe},
 };
-use rustix::process::{Pid, WaitOptions, waitpid};
+use rustix::process::{WaitOptions, wait};
 use serde::{Deserialize, Serialize};
 
-use crate::{means::confinement, part::Part};
+use crate::{fork::split, means::confinement, part::Part};
 
 /// What such a worker is given.
 #[derive(Serialize, Deserialize)]
@@ -62,18 +62,16 @@ pub fn serve(forking: Forking) -> Result<()> {
 /// Does a job in a copy of this process, which is gone afterwards.
 fn perform(confinement: Option<&Confinement>, job: Job) -> Result<u64> {
     let (mut done, mut answer) = pipe()?;
-    // SAFETY: this process has one thread, so its copy may do what it may.
-    let id = unsafe { libc::fork() };
-    if id == 0 {
+    // This process has one thread, so its copy may do what it may.
+    if split()? {
         let sent = confined(confinement, job)
             .and_then(|answer| Ok(done.send(&answer)?));
         // SAFETY: a copy runs no handlers and no destructors of the original.
         unsafe { libc::_exit(sent.is_err().into()) };
     }
-    let copy = Pid::from_raw(id).filter(|_| id > 0).context("cannot fork")?;
     drop(done);
     let answer = answer.recv();
-    let ended = waitpid(Some(copy), WaitOptions::empty())?;
+    let ended = wait(WaitOptions::empty())?;
     match ended.and_then(|(_, how)| how.exit_status()) {
         Some(0) => Ok(answer?),
         how => bail!("a copy of a worker exits with {how:?}"),

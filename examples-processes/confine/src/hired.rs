@@ -14,7 +14,7 @@ use process_kit::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{means::confinement, part::Part};
+use crate::{fork::split, means::confinement, part::Part};
 
 /// What a worker is given.
 #[derive(Serialize, Deserialize)]
@@ -40,7 +40,7 @@ impl Post {
     pub fn work(self) -> Result<()> {
         let Post { target, lent, tasks, mut reports, .. } = self;
         for task in tasks {
-            let report = task?.perform(&target, lent.as_fd());
+            let report = task?.perform(&target, lent.as_fd(), split);
             reports.send(&report)?;
         }
         Ok(())

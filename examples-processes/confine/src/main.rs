@@ -5,6 +5,7 @@
 //! Run: cargo run --release -p confine-processes -- --quick
 
 mod costs;
+mod fork;
 mod forked;
 mod hired;
 mod host;

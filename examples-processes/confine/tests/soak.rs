@@ -12,6 +12,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../src/fork.rs"]
+mod fork;
 #[path = "../src/hired.rs"]
 mod hired;
 #[path = "../src/means.rs"]

@@ -11,7 +11,7 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 use process_kit::Confinement;
 use thread_kit::{JoinHandle, Scope};
 
-use crate::{means::confinement, sibling::Sibling, worker};
+use crate::{fork::split, means::confinement, sibling::Sibling, worker};
 
 /// What a worker is given.
 pub struct Post {
@@ -39,7 +39,7 @@ impl Post {
             // threads: what this one must not do, another one may.
             let report = match &sibling {
                 Some(sibling) => sibling.ask(task)?,
-                None => task.perform(&target, lent.as_fd()),
+                None => task.perform(&target, lent.as_fd(), split),
             };
             reports.send(report)?;
         }

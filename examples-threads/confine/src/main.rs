@@ -5,6 +5,7 @@
 //! Run: cargo run --release -p confine-threads -- --quick
 
 mod costs;
+mod fork;
 mod hired;
 mod host;
 mod judge;

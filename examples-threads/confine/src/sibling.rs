@@ -15,6 +15,8 @@ use common::scenarios::confine::{Report, Target, Task};
 use crossbeam::channel::{Receiver, Sender, bounded};
 use thread_kit::Scope;
 
+use crate::fork::split;
+
 /// The end that others have.
 pub struct Sibling {
     tasks: Sender<Task>,
@@ -33,7 +35,7 @@ impl Sibling {
         let (target, lent) = (target.clone(), Arc::clone(lent));
         scope.spawn(move |_| {
             for task in to_do {
-                done.send(task.perform(&target, lent.as_fd()))?;
+                done.send(task.perform(&target, lent.as_fd(), split))?;
             }
             Ok(())
         })?;

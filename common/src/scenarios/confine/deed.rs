@@ -39,11 +39,12 @@ pub(super) fn commit(
     act: Act,
     target: &Target,
     lent: BorrowedFd<'_>,
+    split: Split,
 ) -> Result<Loot> {
     match act {
         Act::Memory => take_memory().map(Loot::of),
         Act::Spin => Ok(Loot::of(spin())),
-        Act::Fork => fork_many(lent).map(Loot::of),
+        Act::Fork => leave_many(lent, split).map(Loot::of),
         Act::Disk => fill(lent).map(Loot::of),
         Act::Read => Ok(Loot::from(fs::read(&target.secret)?)),
         Act::Write => overwrite(target).map(|()| Loot::default()),
@@ -90,22 +91,21 @@ fn spin() -> u64 {
     used()
 }
 
+/// Splits this process in two, and returns whether this is the copy. The
+/// siblings have it, because nothing here starts a process.
+pub type Split = fn() -> io::Result<bool>;
+
 /// How many processes an act leaves. One would do; a fork bomb has no end.
 pub(super) const CHILDREN: u64 = 16;
 
 /// Each child has a session of its own, so that it does not die with the
-/// worker's process group.
-fn fork_many(leash: BorrowedFd<'_>) -> Result<u64> {
+/// worker's process group. It makes system calls only, which is allowed even if
+/// the program has other threads (signal-safety(7)).
+fn leave_many(leash: BorrowedFd<'_>, split: Split) -> Result<u64> {
     let (mut ready, mark) = io::pipe()?;
     for _ in 0..CHILDREN {
-        // SAFETY: the child makes system calls only, which is allowed even if
-        // the program has other threads (signal-safety(7)).
-        let child = unsafe { libc::fork() };
-        if child == 0 {
+        if split()? {
             wait_at(leash, mark.as_fd());
-        }
-        if child == -1 {
-            Err(io::Error::last_os_error())?;
         }
         ready.read_exact(&mut [0])?;
     }

@@ -26,7 +26,7 @@ mod task;
 pub use super::kill_workers::good_work;
 pub use cell::{Cell, Ending, Seen, Traces, Tried};
 pub use costs::{Clock, Costs};
-pub use deed::Loot;
+pub use deed::{Loot, Split};
 pub use outcome::{Row, outcome};
 pub use stake::{Bait, Inside, Page, file_secret, secret};
 pub use task::{Good, Report, Target, Task};

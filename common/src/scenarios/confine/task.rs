@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use rustix::process::getppid;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Loot, deed, dirt, good_work};
+use super::{Act, Loot, Split, deed, dirt, good_work};
 
 /// What a worker is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,15 +124,21 @@ impl Target {
 }
 
 impl Task {
-    /// Does it, whatever it is. `lent` is what an act was given.
-    pub fn perform(self, target: &Target, lent: BorrowedFd<'_>) -> Report {
+    /// Does it, whatever it is. `lent` is what an act was given, and `split` how
+    /// one starts a process.
+    pub fn perform(
+        self,
+        target: &Target,
+        lent: BorrowedFd<'_>,
+        split: Split,
+    ) -> Report {
         match self {
             Task::Good { seed, number } => Report::Good(Good {
                 answer: good_work(seed, number),
                 dirt: dirt::found(),
             }),
             Task::Hostile(act) => {
-                let done = deed::commit(act, target, lent);
+                let done = deed::commit(act, target, lent, split);
                 Report::Hostile(done.map_err(|error| in_short(&error)))
             }
             Task::Calls(count) => Report::Calls(time_of_calls(count)),

@@ -117,13 +117,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_is_of_a_scenario_and_every_scenario_has_one() {
+    fn every_row_is_of_a_scenario_and_every_timed_one_has_one() {
         let names: Vec<_> =
             scenarios::ALL.iter().map(|scenario| scenario.name).collect();
         for [scenario, ..] in ROWS {
             assert!(names.contains(&scenario), "{scenario}");
         }
-        for name in names {
+        // What is counted there is told above the table.
+        for name in names.into_iter().filter(|name| *name != "confine") {
             assert!(ROWS.iter().any(|row| row[0] == name), "{name}");
         }
     }
