@@ -24,7 +24,7 @@ PATIENCE = 120.0
 
 
 def secret(seed: int) -> str:
-    """A secret that nobody can guess: whoever has it has read it."""
+    """No act is told the seed: one that returns the secret has read it."""
     below = Input(seed, (1 << 64) - 1).below
     letters = (chr(ord("a") + below(26)) for _ in range(LENGTH))
     return "".join(letters)

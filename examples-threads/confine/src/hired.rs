@@ -5,9 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use common::scenarios::confine::{Means, Report, Target, Task, Variant};
-use crossbeam::channel::{Receiver, Sender, bounded};
+use crossbeam::channel::{Receiver, RecvError, Sender, bounded};
 use process_kit::Confinement;
 use thread_kit::{JoinHandle, Scope};
 
@@ -90,8 +90,15 @@ impl<'scope> Hired<'scope> {
     }
 
     fn hear(&mut self) -> Result<Report> {
-        // threads: one that is killed takes its host along.
-        Ok(self.reports.recv()?)
+        match self.reports.recv() {
+            Ok(report) => Ok(report),
+            // threads: one that is killed takes its host along. This one has
+            // returned an error.
+            Err(RecvError) => {
+                self.handle.wait_for_answer()?;
+                bail!("a worker hung up")
+            }
+        }
     }
 
     /// Whether it has died of a task.

@@ -68,7 +68,7 @@ pub struct Seen {
     pub lacking: Vec<String>,
 }
 
-/// What is to be seen outside the host.
+/// What can be seen outside the host.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traces {
     /// Whether the file that is not the worker's has changed.

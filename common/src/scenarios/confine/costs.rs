@@ -7,9 +7,6 @@ use anyhow::{Result, ensure};
 use super::{Bill, Good, Report};
 use crate::laps::Laps;
 
-/// System calls in one measurement.
-const CALLS: u32 = 20_000;
-
 /// The costs of one variant: medians.
 #[derive(Debug)]
 pub struct Costs {
@@ -43,8 +40,8 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// System calls that a worker is asked for.
-    pub const CALLS: u32 = CALLS;
+    /// System calls in one measurement.
+    pub const CALLS: u32 = 20_000;
 
     /// Times a worker that does nothing.
     ///

@@ -76,6 +76,14 @@ impl Arguments for Args {
     }
 
     fn check(&self, model: Model) -> Result<(), String> {
+        self.check_halves()?;
+        if self.without.is_some()
+            && !self.variants.chosen().contains(&Variant::Confined)
+        {
+            return Err("--without changes nothing of a bare worker: add \
+                        --variant confined"
+                .into());
+        }
         match (self.without, model) {
             (Some(means), Model::Threads) if !means.is_for_a_thread() => {
                 Err(format!(
@@ -89,6 +97,16 @@ impl Arguments for Args {
 }
 
 impl Args {
+    /// A flag of one half does nothing for the other.
+    fn check_halves(&self) -> Result<(), String> {
+        let (flag, half) = match self.only {
+            Some(Half::Costs) if !self.act.is_empty() => ("--act", "costs"),
+            Some(Half::Acts) if self.starts.is_some() => ("--starts", "acts"),
+            _ => return Ok(()),
+        };
+        Err(format!("{flag} changes nothing with --only {half}: leave one out"))
+    }
+
     /// The acts that the flags ask for, by each variant.
     pub fn attempts(&self) -> Vec<Attempt> {
         if self.only == Some(Half::Costs) {

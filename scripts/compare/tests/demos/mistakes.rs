@@ -52,6 +52,9 @@ fn what_cannot_be_understood_is_bad_usage() {
         ("confine", "--variant free", "confined"),
         ("confine", "--without walls", "file-size"),
         ("confine", "--only harm", "[possible values: acts, costs]"),
+        ("confine", "--only costs --act read", "--act changes nothing"),
+        ("confine", "--only acts --starts 2", "--starts changes nothing"),
+        ("confine", "--variant bare --without calls", "add --variant confined"),
         ("confine", "--workers 2", "--workers"),
     ] {
         for model in MODELS {
