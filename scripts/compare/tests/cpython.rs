@@ -27,7 +27,10 @@ use std::{
     ffi::OsString,
     fs::{self, OpenOptions},
     io::Write as _,
-    os::unix::process::{CommandExt as _, ExitStatusExt as _},
+    os::unix::{
+        fs::MetadataExt as _,
+        process::{CommandExt as _, ExitStatusExt as _},
+    },
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     thread,
@@ -471,9 +474,10 @@ fn nothing_is_left(
 ) {
     let deadline = Instant::now() + DEADLINE;
     loop {
+        // In this order: one of them may be about to remove a name.
+        let processes = processes_of(home);
         let mut names: Vec<_> =
             shared_names().difference(old).cloned().collect();
-        let processes = processes_of(home);
         if let ([name], Signal::KILL, []) = (&names[..], signal, &processes[..])
             && name.starts_with("sem.mp-")
         {
@@ -503,15 +507,29 @@ fn shared_names() -> BTreeSet<String> {
     folder
         .map(|file| file.unwrap().file_name().to_string_lossy().into_owned())
         .filter(|name| PREFIXES.iter().any(|it| name.starts_with(it)))
-        .filter(|name| !is_mapped(&format!("/dev/shm/{name}")))
+        .filter(|name| is_left(&Path::new("/dev/shm").join(name)))
         .collect()
 }
 
-fn is_mapped(file: &str) -> bool {
+/// There, and not mapped. By the number of its inode: `sem_open` maps a new
+/// semaphore under another name, and links it to its own afterwards.
+fn is_left(file: &Path) -> bool {
+    let inode = || fs::metadata(file).map(|metadata| metadata.ino()).ok();
+    let before = inode();
+    // Whose owner removes it meanwhile is not left.
+    before.is_some_and(|it| !is_mapped(it)) && inode() == before
+}
+
+fn is_mapped(inode: u64) -> bool {
+    let inode = inode.to_string();
+    let is_it = |line: &str| {
+        line.split_whitespace().nth(4) == Some(&*inode)
+            && line.contains("/dev/shm/")
+    };
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let mut maps = processes
         .filter_map(|one| fs::read_to_string(one.path().join("maps")).ok());
-    maps.any(|maps| maps.lines().any(|line| line.ends_with(file)))
+    maps.any(|maps| maps.lines().any(is_it))
 }
 
 fn processes_of(home: &Path) -> Vec<String> {
