@@ -7,9 +7,12 @@ use std::{
     env,
     ffi::{CString, OsString},
     fs,
+    hash::{BuildHasher as _, RandomState},
+    ops::RangeInclusive,
     os::unix::process::CommandExt as _,
     path::Path,
     process::{Command, ExitCode},
+    sync::LazyLock,
 };
 
 use anyhow::{Context as _, Result};
@@ -47,9 +50,17 @@ const RESOURCES: [(&str, Resource); 7] = [
     ("stack", Resource::Stack),
 ];
 
-/// A user of whom there are no processes: systemd's UIDS-GIDS leaves this
-/// number to nobody.
-const STRANGER: u32 = 61_000;
+/// The numbers of users that systemd's UIDS-GIDS leaves to nobody, and that are
+/// there in most containers.
+const STRANGERS: RangeInclusive<u32> = 60_578..=61_183;
+
+/// A user of whom there are no processes: those of another checkout, which may
+/// run this test at the same time, are hardly ever of the same user.
+static STRANGER: LazyLock<u32> = LazyLock::new(|| {
+    let count = u64::from(STRANGERS.end() - STRANGERS.start() + 1);
+    let any = RandomState::new().hash_one(()) % count;
+    STRANGERS.start() + any as u32
+});
 
 /// A limit of the system, and its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +76,8 @@ impl Limit {
         let is_this = |(_, of): &&(_, Resource)| *of == self.of;
         let (name, _) = RESOURCES.iter().find(is_this).unwrap();
         let mut command = Command::new(env::current_exe().unwrap());
-        command.args([LIMITER, name]).arg(self.value.to_string());
+        command.args([LIMITER, name]);
+        command.args([self.value.to_string(), STRANGER.to_string()]);
         command.arg(program).env_remove("RUST_BACKTRACE");
         command
     }
@@ -75,7 +87,7 @@ impl Limit {
 /// [`circumstance::ALL`].
 pub fn under(circumstance: &str, program: &Path) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
-    command.args([LIMITER, circumstance, ""]).arg(program);
+    command.args([LIMITER, circumstance, "", ""]).arg(program);
     command
 }
 
@@ -96,7 +108,7 @@ pub fn obey() -> Option<ExitCode> {
 
 fn limited(mut arguments: impl Iterator<Item = OsString>) -> Result<Command> {
     let mut next = || arguments.next().context("an argument is missing");
-    let (name, value) = (next()?, next()?);
+    let (name, value, stranger) = (next()?, next()?, next()?);
     let mut command = Command::new(next()?);
     command.args(arguments);
     let mut all = circumstance::ALL.iter();
@@ -108,7 +120,7 @@ fn limited(mut arguments: impl Iterator<Item = OsString>) -> Result<Command> {
     let (_, of) = *named.context("there is no such limit")?;
     let value = Some(value.to_string_lossy().parse()?);
     if of == Resource::Nproc && geteuid().is_root() {
-        become_a_stranger(&mut command)?;
+        become_another(stranger.to_string_lossy().parse()?, &mut command)?;
     }
     setrlimit(of, Rlimit { current: value, maximum: value })?;
     Ok(command)
@@ -117,7 +129,7 @@ fn limited(mut arguments: impl Iterator<Item = OsString>) -> Result<Command> {
 /// The kernel does not count the processes of root. So the program belongs to
 /// another user, of root's powers with nothing but the one to read and write
 /// every file (capabilities(7)), wherever it was built.
-fn become_a_stranger(command: &mut Command) -> Result<()> {
+fn become_another(user: u32, command: &mut Command) -> Result<()> {
     let files = CapabilitySet::DAC_OVERRIDE;
     let bits = CapabilitiesSecureBits::NO_SETUID_FIXUP;
     set_capabilities_secure_bits(bits).context("no secure bits")?;
@@ -126,7 +138,7 @@ fn become_a_stranger(command: &mut Command) -> Result<()> {
     set_capabilities(None, sets).context("no inheritable capability")?;
     configure_capability_in_ambient_set(files, true)
         .context("no ambient capability")?;
-    command.uid(STRANGER).gid(STRANGER);
+    command.uid(user).gid(user);
     Ok(())
 }
 
