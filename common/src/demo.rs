@@ -34,13 +34,16 @@ pub fn main<A: Arguments>(
     run: impl Fn(Model, &A) -> anyhow::Result<Outcome>,
 ) -> ExitCode {
     inherited::put_in_order();
-    let arguments = parse::<A>();
+    let arguments = match parse::<A>() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
     if let Some(names) = arguments.list(model) {
         return status(print(format_args!("{names}\n")));
     }
     if let Err(reason) = arguments.check(model) {
         let mut command = A::command().bin_name(program());
-        command.error(ErrorKind::ValueValidation, reason).exit();
+        return refuse(&command.error(ErrorKind::ValueValidation, reason));
     }
     status(
         obey_the_outside(&arguments)
@@ -125,10 +128,19 @@ pub fn print(text: impl fmt::Display) -> anyhow::Result<()> {
     }
 }
 
-fn parse<A: Arguments>() -> A {
+fn parse<A: Arguments>() -> Result<A, clap::Error> {
     let command = A::command().bin_name(program());
-    let matches = command.after_help(examples::<A>()).get_matches();
-    A::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    let matches = command.after_help(examples::<A>()).try_get_matches()?;
+    A::from_arg_matches(&matches)
+}
+
+/// The exit status for bad usage, or for `--help`. Returned, where clap would
+/// exit, so that `main` releases what it holds: MPI counts an exit that it was
+/// not told of as a crash.
+fn refuse(error: &clap::Error) -> ExitCode {
+    // There is no place to report a failed write.
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 /// Siblings share their help text; only the program's name differs.
