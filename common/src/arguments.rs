@@ -82,6 +82,21 @@ impl Workers {
     pub fn count(&self) -> usize {
         self.workers.unwrap_or_else(|| machine::cores().min(MOST_WORKERS))
     }
+
+    /// The same where something else has started them already.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the flag asks for another number.
+    pub fn given(&self, started: usize) -> Result<Self, String> {
+        match self.workers {
+            Some(asked) if asked != started => Err(format!(
+                "--workers asks for {asked}, but {started} were started: \
+                 leave the flag out"
+            )),
+            _ => Ok(Workers { workers: Some(started) }),
+        }
+    }
 }
 
 /// The switch interval of a global lock, in a scenario that has one.

@@ -36,6 +36,7 @@ pub struct Laps {
     seconds: Seconds,
     resources: Resources,
     anonymous_memory: Option<u64>,
+    elsewhere: Resources,
     since: Instant,
     before: Resources,
 }
@@ -47,6 +48,7 @@ impl Laps {
             seconds: Seconds::default(),
             resources: Resources::default(),
             anonymous_memory: None,
+            elsewhere: Resources::default(),
             before: Resources::so_far(),
             since: Instant::now(),
         }
@@ -68,12 +70,21 @@ impl Laps {
         self.since = Instant::now();
     }
 
+    /// Call this before [`stopped`](Laps::stopped) with what a worker used that
+    /// is no child of this process, such as one on another machine.
+    pub fn used_elsewhere(&mut self, used: Resources) {
+        self.elsewhere += used;
+        let memory = &mut self.resources.peak_proportional_memory;
+        *memory = memory.zip(used.peak_proportional_memory).map(|(a, b)| a + b);
+    }
+
     /// Call this when every worker is joined or reaped and shared memory is
     /// released.
     pub fn stopped(&mut self) {
         self.seconds.stop = self.lap();
         let memory = self.resources.peak_proportional_memory;
         self.resources = Resources::so_far() - self.before;
+        self.resources += self.elsewhere;
         self.resources.peak_proportional_memory = memory;
     }
 

@@ -25,7 +25,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Error, Result};
 use clap::{Parser, ValueEnum, builder::RangedU64ValueParser};
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +120,16 @@ impl Args {
     /// The number of workers to start.
     pub fn workers(&self) -> usize {
         self.workers.count()
+    }
+
+    /// The same for workers that are there already, as the ranks of MPI.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `--workers` asks for another number.
+    pub fn for_workers(&self, started: usize) -> Result<Self> {
+        let workers = self.workers.given(started).map_err(Error::msg)?;
+        Ok(Args { workers, ..self.clone() })
     }
 
     /// The shape of the generated databases.

@@ -51,6 +51,21 @@ pub struct Timeline {
     pub transform: Span,
 }
 
+impl Timeline {
+    /// The same on another machine's clock, which showed `there` when this one
+    /// showed `here`, at some time before.
+    pub fn on_clock(self, here: Duration, there: Duration) -> Self {
+        let moved = |time: Duration| there + time.saturating_sub(here);
+        let span =
+            |Span { start, end }| Span { start: moved(start), end: moved(end) };
+        Timeline {
+            load: span(self.load),
+            transform: span(self.transform),
+            ..self
+        }
+    }
+}
+
 /// A span of time.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize,
