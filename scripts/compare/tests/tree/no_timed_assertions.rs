@@ -30,7 +30,7 @@ const HANGS: Duration = Duration::from_secs(30);
 
 /// The functions of tests that sleep for another reason than to look again:
 /// file, function, and why what is tested holds however long it is.
-const SLEEPERS: [(&str, &str, &str); 8] = [
+const SLEEPERS: [(&str, &str, &str); 9] = [
     (
         "common/tests/matrix/reading.rs",
         "who_is_writing_is_waited_for",
@@ -60,6 +60,11 @@ const SLEEPERS: [(&str, &str, &str); 8] = [
         "examples-processes/kit/tests/soak/round.rs",
         "rest",
         "a worker is stopped for a random time",
+    ),
+    (
+        "examples-processes/matrix/mpi/tests/deaths.rs",
+        "at",
+        "the moment of a death is random",
     ),
     (
         "scripts/compare/tests/aftermath.rs",

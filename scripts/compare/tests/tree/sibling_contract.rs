@@ -322,13 +322,8 @@ fn siblings_differ_in_the_mechanism_alone() {
     let (mut differing, mut all) = (0, 0);
     let mut too_much = Vec::new();
     for (name, [threads, processes]) in pairs() {
-        let diff = TextDiff::from_lines(&threads, &processes);
-        let changes = diff.iter_all_changes();
-        let differs = changes.filter(|change| change.tag() != ChangeTag::Equal);
-        let (differs, lines) = (
-            differs.count(),
-            threads.lines().count() + processes.lines().count(),
-        );
+        let differs = lines_that_differ(&threads, &processes);
+        let lines = threads.lines().count() + processes.lines().count();
         if differs as f64 > OF_A_FILE * lines as f64 {
             too_much.push(format!("{name}: {differs} of {lines}"));
         }
@@ -338,6 +333,49 @@ fn siblings_differ_in_the_mechanism_alone() {
     assert!(too_much.is_empty(), "{too_much:#?}");
     let share = differing as f64 / all as f64;
     assert!(share <= OF_ALL, "{differing} of {all} lines differ");
+}
+
+/// The lines of either that the other does not have.
+fn lines_that_differ(one: &str, other: &str) -> usize {
+    let diff = TextDiff::from_lines(one, other);
+    let changes = diff.iter_all_changes();
+    changes.filter(|change| change.tag() != ChangeTag::Equal).count()
+}
+
+/// The third sibling of `matrix` keeps the contract beside that of processes:
+/// what was a spawn there is a rank here.
+#[test]
+fn the_third_sibling_differs_in_the_mechanism_alone() {
+    let matrix = workspace().join("examples-processes/matrix");
+    for file in ["src/main.rs", "src/global_lock.rs"] {
+        let [processes, ranks] = [&matrix, &matrix.join("mpi")]
+            .map(|folder| fs::read_to_string(folder.join(file)).unwrap());
+        assert_eq!(functions(&processes), functions(&ranks), "{file}");
+        assert_eq!(laps(&processes), laps(&ranks), "{file}");
+        let lines = processes.lines().count() + ranks.lines().count();
+        let differs = lines_that_differ(&processes, &ranks);
+        let is_alike = differs as f64 <= OF_A_FILE * lines as f64;
+        assert!(is_alike, "{file}: {differs} of {lines} lines differ");
+        for line in ranks.lines() {
+            assert!(line.chars().count() <= 80, "{file}: {line}");
+        }
+    }
+}
+
+#[test]
+fn the_third_sibling_says_what_it_is_in_five_lines() {
+    let matrix = workspace().join("examples-processes/matrix");
+    let [processes, ranks] = ["src/main.rs", "mpi/src/main.rs"].map(|file| {
+        let text = fs::read_to_string(matrix.join(file)).unwrap();
+        let header = text.lines().take_while(|line| line.starts_with("//!"));
+        header.map(str::to_owned).collect::<Vec<_>>()
+    });
+    assert_eq!(ranks.len(), 5);
+    assert_eq!((&ranks[0], &ranks[3]), (&processes[0], &processes[3]));
+    assert!(ranks[1].starts_with("//! Here: the ranks of MPI"));
+    let there = "//! There: examples-processes/matrix/src/main.rs";
+    assert_eq!(ranks[2], there);
+    assert!(ranks[4].starts_with("//! Run: scripts/machines.sh mpirun"));
 }
 
 /// More of them, and nobody reads them.
