@@ -6,6 +6,9 @@ set -euo pipefail
 script=$(readlink -f -- "$0")
 cd "${script%/*}/.."
 
+# A workspace of its own, because it needs more than the other one.
+mpi=examples-processes/matrix/mpi/Cargo.toml
+
 not_run=()
 
 # Tests that detect themselves what cannot run add a line to this file.
@@ -28,6 +31,7 @@ main() {
     step "A quick comparison" scripts/compare.sh --quick \
         --json "$target_folder/test/samples.json"
     step "Its report, in a browser" browser
+    step "On MPI" on_mpi
     conclude
 }
 
@@ -59,7 +63,9 @@ component() {
 }
 
 format() {
-    if component rustfmt fmt; then cargo fmt --all --check; fi
+    component rustfmt fmt || return 0
+    cargo fmt --all --check
+    cargo fmt --manifest-path "$mpi" --check
 }
 
 lints() {
@@ -147,8 +153,8 @@ ruff() {
 # target/, in the versions pinned beside the tests.
 browser() {
     local home=$target_folder/browser chromium
-    packages chromium chromium || return 0
-    packages npm nodejs npm || return 0
+    packages "the report in a browser" chromium chromium || return 0
+    packages "the report in a browser" npm nodejs npm || return 0
     chromium=$(command -v chromium)
     mkdir -p "$home"
     cp scripts/compare/tests/browser/* "$home"
@@ -160,17 +166,53 @@ browser() {
         npm test --silent --prefix "$home"
 }
 
-# The first argument is the command to look for; the others are the Debian
-# packages that provide it.
-packages() {
-    local command=$1 root=()
+# Its tests run ranks in this machine, and in two that are played here. Those
+# that need more say so themselves.
+on_mpi() {
+    local what="matrix on MPI" wanted
+    for wanted in mpirun mpicc libclang; do
+        packages "$what" "$wanted" openmpi-bin libopenmpi-dev libclang-dev ||
+            return 0
+    done
+    packages "$what, the pool" parallel parallel || true
+    if component clippy clippy; then
+        on_mpi_cargo clippy --all-targets -- -D warnings
+    fi
+    on_mpi_cargo test --no-fail-fast
+}
+
+on_mpi_cargo() {
+    local command=$1
     shift
-    command -v "$command" >/dev/null 2>&1 && return
+    cargo "$command" --quiet --manifest-path "$mpi" \
+        --target-dir "$target_folder" "$@"
+}
+
+# The first argument is what needs them, the second the command or library to
+# look for; the others are the Debian packages that provide it.
+packages() {
+    local what=$1 wanted=$2 root=()
+    shift 2
+    is_there "$wanted" && return
     [ "$(id -u)" = 0 ] || root=(sudo -n)
     ${root[@]+"${root[@]}"} apt-get install --yes --no-install-recommends \
-        "$@" >/dev/null 2>&1 && command -v "$command" >/dev/null && return
-    not_run+=("the report in a browser: apt-get install $*")
+        "$@" >/dev/null 2>&1 && is_there "$wanted" && return
+    not_run+=("$what: apt-get install $*")
     return 1
+}
+
+is_there() {
+    case $1 in
+        libclang) has_libclang ;;
+        *) command -v "$1" >/dev/null 2>&1 ;;
+    esac
+}
+
+# The library alone, without the headers that it needs, is often there.
+has_libclang() {
+    PATH=$PATH:/sbin ldconfig -p | grep 'libclang[-0-9]*\.so' >/dev/null &&
+        { compgen -G '/usr/lib*/llvm-*/lib/clang/*/include/stddef.h' ||
+            compgen -G '/usr/lib*/clang/*/include/stddef.h'; } >/dev/null
 }
 
 conclude() {
