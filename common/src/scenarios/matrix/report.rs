@@ -99,3 +99,22 @@ pub struct Finished<P> {
     /// The projection, column by column.
     pub projection: P,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_moved_to_the_other_clock() {
+        let [of, to] = [[10, 12], [12, 15]].map(|[start, end]| Span {
+            start: Duration::from_secs(start),
+            end: Duration::from_secs(end),
+        });
+        let line = Timeline { worker: 1, load: of, transform: to };
+        let [here, there] = [9, 100].map(Duration::from_secs);
+        let moved = line.on_clock(here, there);
+        assert_eq!(moved.load.start, Duration::from_secs(101));
+        assert_eq!(moved.transform.end, Duration::from_secs(106));
+        assert_eq!(moved.worker, 1);
+    }
+}

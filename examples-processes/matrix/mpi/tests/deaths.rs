@@ -15,24 +15,20 @@
 
 #[path = "ranks/support.rs"]
 mod support;
+#[path = "../../../../scripts/compare/tests/support/traces.rs"]
+mod traces;
 
 use std::{
     fs,
     io::{BufRead as _, BufReader},
     os::unix::process::CommandExt as _,
-    process::{self, Child, Command, Stdio},
+    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use common::input::Input;
-use rustix::{
-    io::Errno,
-    process::{
-        Pid, Signal, WaitOptions, kill_process, kill_process_group,
-        set_child_subreaper, wait,
-    },
-};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use support::{PROGRAM, on_two_machines, ranks, workspace};
 
 const MOMENTS: usize = 20;
@@ -54,8 +50,7 @@ const WORK: [&str; 2] = ["--rows=4800", "--columns=300"];
 
 #[test]
 fn a_rank_that_dies_ends_all_and_leaves_nothing() {
-    // What others leave becomes a child of this process.
-    set_child_subreaper(Some(Pid::INIT)).unwrap();
+    traces::become_subreaper();
     generate_databases();
     let mut input = Input::new(2026, 0);
     let mut worst = Duration::ZERO;
@@ -210,28 +205,8 @@ fn running() -> Vec<Pid> {
     found.into_iter().filter_map(Pid::from_raw).collect()
 }
 
-/// Waits until no process is left.
+/// Waits until no process is left. Ranks have no names in /dev/shm of ours.
 fn nothing_is_left(deadline: Instant) {
-    while is_child_left() {
-        assert!(Instant::now() < deadline, "{}", children());
-        thread::sleep(Duration::from_millis(1));
-    }
+    traces::nothing_is_left(&traces::orphaned_names(), deadline, "ranks");
     assert!(running().is_empty());
-}
-
-fn is_child_left() -> bool {
-    loop {
-        match wait(WaitOptions::NOHANG) {
-            Err(Errno::CHILD) => return false,
-            Err(error) => panic!("{error}"),
-            Ok(Some(_)) => {}
-            Ok(None) => return true,
-        }
-    }
-}
-
-fn children() -> String {
-    let mut list = Command::new("ps");
-    list.args(["-o", "pid,stat,args", "--ppid", &process::id().to_string()]);
-    String::from_utf8_lossy(&list.output().unwrap().stdout).into_owned()
 }

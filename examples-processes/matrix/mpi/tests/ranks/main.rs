@@ -6,7 +6,7 @@
 //! | `answers` | any number of ranks has the answer of the siblings |
 //! | `errors` | what goes wrong is said by rank 0, and ends all |
 //! | `machines` | the same over two machines, until the link is cut |
-//! | `pool` | a job is done once, whoever dies meanwhile |
+//! | `pool` | each job is done once, even if a worker or a machine dies |
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
