@@ -150,6 +150,8 @@ describe() {
 enter() {
     local machine=$1 two is_cut='' status=0
     shift
+    # A login has a SHELL. Without one, GNU parallel silently runs nothing.
+    export SHELL=/bin/sh
     [ "${1-}" != -- ] || shift
     [ "$machine" != one ] || exec sh -c "$*"
     [ ! -e "$private/cut" ] || is_cut=yes

@@ -112,6 +112,8 @@ fn pool(jobs: &[String], script: &str) -> Option<Done> {
     let list = folder.path().join("jobs");
     fs::write(&list, jobs.join("\n")).unwrap();
     let mut run = on_two_machines(&["bash", "-c", script])?;
+    // As under cron: the machines are what gives a job its shell.
+    run.env_remove("SHELL");
     let input = File::open(list).unwrap();
     let output = run.stdin(input).current_dir(workspace()).output().unwrap();
     let (out, errors) = texts(&output);
