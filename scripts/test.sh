@@ -220,7 +220,7 @@ conclude() {
     for what in ${not_run[@]+"${not_run[@]}"}; do
         echo "Not run: $what"
     done
-    sed 's/^/Not run: /' "$NOT_RUN"
+    sort --unique "$NOT_RUN" | sed 's/^/Not run: /'
 }
 
 main

@@ -18,6 +18,8 @@ mod fork;
 mod hired;
 #[path = "../src/means.rs"]
 mod means;
+#[path = "../../../scripts/compare/tests/support/not_run.rs"]
+mod not_run;
 mod part {
     use serde::{Deserialize, Serialize};
 
@@ -32,9 +34,7 @@ mod support;
 
 use std::{
     collections::BTreeMap,
-    env,
-    fs::{self, OpenOptions},
-    io::Write as _,
+    env, fs,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -53,6 +53,7 @@ use common::{
     },
 };
 use hired::Hired;
+use not_run::not_run;
 use part::Part;
 use process_kit::{Parent, Role, Scope, Segment, role, scope};
 use support::{DEADLINE, no_child_is_left, run, trial};
@@ -77,7 +78,8 @@ fn soak() -> Result<()> {
     let shifts = shifts(seed, hostile);
     let mut at_stake = Stake::new(seed)?;
     if let Some(lacking) = at_stake.what_is_lacking()? {
-        return not_run(&lacking);
+        not_run(&format!("confine, soak: {lacking}"));
+        return Ok(());
     }
     let before = Holdings::now()?;
     let mut done = BTreeMap::new();
@@ -232,14 +234,4 @@ impl Holdings {
         ensure!(is_same, "before {self:?}, now {now:?}");
         Ok(())
     }
-}
-
-/// `NOT_RUN` may name a file that collects what could not be run.
-fn not_run(lacking: &str) -> Result<()> {
-    eprintln!("Not run: {lacking}");
-    if let Some(list) = env::var_os("NOT_RUN") {
-        let mut list = OpenOptions::new().append(true).open(list)?;
-        writeln!(list, "confine, soak: {lacking}")?;
-    }
-    Ok(())
 }

@@ -10,10 +10,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "support/cpython.rs"]
+mod cpython;
 #[path = "../src/run/document.rs"]
 mod document;
 #[path = "support/interrupts.rs"]
 mod interrupts;
+#[path = "support/not_run.rs"]
+mod not_run;
 #[path = "support/patience.rs"]
 mod patience;
 mod support;
@@ -23,10 +27,7 @@ mod tried;
 
 use std::{
     collections::BTreeSet,
-    env,
-    ffi::OsString,
-    fs::{self, OpenOptions},
-    io::Write as _,
+    env, fs,
     os::unix::{
         fs::MetadataExt as _,
         process::{CommandExt as _, ExitStatusExt as _},
@@ -47,7 +48,7 @@ use patience::patient;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use support::{MODELS, demo, outcome, programs, workspace};
+use support::{MODELS, demo, outcome};
 use tried::Tried;
 
 /// How workers start: threads, and processes in two ways.
@@ -67,42 +68,7 @@ fn scripts() -> Vec<Script> {
     };
     let scripts: Vec<_> = ALL.iter().filter_map(there).collect();
     assert!(!scripts.is_empty());
-    if is_there() { scripts } else { Vec::new() }
-}
-
-/// Whether there is an interpreter. If not, it is said at the end of all.
-fn is_there() -> bool {
-    let mut python = Command::new(interpreter());
-    python.args(["-c", "import multiprocessing, sqlite3"]);
-    python.stdout(Stdio::null()).stderr(Stdio::null());
-    let is_there = python.status().is_ok_and(|status| status.success());
-    if !is_there {
-        let what = "the scenarios on CPython: apt-get install python3";
-        eprintln!("Not run: {what}");
-        if let Some(list) = env::var_os("NOT_RUN") {
-            let list = OpenOptions::new().append(true).open(list);
-            writeln!(list.unwrap(), "{what}").unwrap();
-        }
-    }
-    is_there
-}
-
-fn interpreter() -> OsString {
-    env::var_os("PYTHON").unwrap_or_else(|| "python3".into())
-}
-
-/// A program of CPython, which finds what Cargo has built where this test
-/// does.
-fn python(scenario: &Scenario) -> Command {
-    let file = format!("{}.py", scenario.name.replace('-', "_"));
-    let mut python = Command::new(interpreter());
-    python.arg(workspace().join("scripts/cpython").join(file));
-    python.env("CARGO_TARGET_DIR", programs().parent().unwrap());
-    python.env("PYTHONDONTWRITEBYTECODE", "1");
-    if scenario.name == "fetch" {
-        python.arg("--server").arg(programs().join("fetch-threads"));
-    }
-    python
+    if cpython::is_there() { scripts } else { Vec::new() }
 }
 
 #[test]
@@ -146,7 +112,7 @@ fn of_rust(scenario: &Scenario, model: Model, flags: &[&str]) -> Outcome {
 
 /// By the checks of the comparison, and some more.
 fn of_python(scenario: &Scenario, way: &[&str], flags: &[&str]) -> Outcome {
-    let mut python = python(scenario);
+    let mut python = cpython::script(scenario);
     let output = python.args(way).args(flags).arg("--json").output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{python:?}: {errors}");
@@ -277,8 +243,10 @@ fn bad_usage_is_said_so() {
         for usage in
             ["--no-such-flag", "--model fibers", "--seed -1", "--seed one"]
         {
-            let output =
-                python(scenario).args(usage.split(' ')).output().unwrap();
+            let output = cpython::script(scenario)
+                .args(usage.split(' '))
+                .output()
+                .unwrap();
             let what = format!("{} {usage}", scenario.name);
             assert_eq!(output.status.code(), Some(2), "{what}");
             assert!(output.stdout.is_empty(), "{what}");
@@ -294,7 +262,7 @@ fn another_answer_than_is_expected_is_an_error() {
         let (scenario, flags) = script;
         generate_input(script);
         let expecting = |answer: &str| {
-            let mut python = python(scenario);
+            let mut python = cpython::script(scenario);
             python.args(flags).args(["--expect", answer]).output().unwrap()
         };
         let refused = expecting("another");
@@ -321,7 +289,7 @@ fn variants_are_listed() {
         let of_rust = MODELS.map(|model| listed(demo(scenario, model)));
         let rust: BTreeSet<_> = of_rust.into_iter().flatten().collect();
         let of_python = MODELS.map(|model| {
-            let mut python = python(scenario);
+            let mut python = cpython::script(scenario);
             python.args(["--model", &model.to_string()]);
             listed(python)
         });
@@ -385,7 +353,7 @@ fn end(script: Script, way: &[&str], signal: Signal, moment: Duration) {
     let (scenario, flags) = script;
     let what = format!("{}, {way:?}, {signal:?}, {moment:?}", scenario.name);
     let (names, home) = (shared_names(), tempfile::tempdir().unwrap());
-    let mut python = python(scenario);
+    let mut python = cpython::script(scenario);
     python.args(flags).args(way).env("TMPDIR", home.path());
     let mut victim = start(&mut python);
     wait_until_begun(&mut victim, &what);

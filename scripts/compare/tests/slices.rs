@@ -3,14 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "support/cpython.rs"]
+mod cpython;
+#[path = "support/not_run.rs"]
+mod not_run;
 #[path = "support/patience.rs"]
 mod patience;
 mod support;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env,
-    ffi::OsString,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{Mutex, MutexGuard, PoisonError, mpsc},
@@ -27,7 +29,7 @@ use common::{
 use patience::patient;
 use procfs::process::Process;
 use serde_json::{Value, json};
-use support::{MODELS, demo, outcome, programs, workspace};
+use support::{MODELS, demo, outcome};
 
 /// Nothing here takes as long, on however busy a machine.
 const HANGS: Duration = Duration::from_secs(300);
@@ -163,28 +165,11 @@ fn scenario(name: &str) -> &'static Scenario {
     ALL.iter().find(|one| one.name == name).unwrap()
 }
 
-fn interpreter() -> OsString {
-    env::var_os("PYTHON").unwrap_or_else(|| "python3".into())
-}
-
 /// The scenario on CPython, if that is there.
 fn python(scenario: &Scenario, model: Model) -> Option<Command> {
-    static IS_THERE: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-    let is_there = *IS_THERE.get_or_init(|| {
-        let mut python = Command::new(interpreter());
-        python.args(["-c", "import multiprocessing, sqlite3"]);
-        python.stderr(Stdio::null());
-        python.status().is_ok_and(|status| status.success())
-    });
-    let mut python = Command::new(interpreter());
-    python.arg(workspace().join("scripts/cpython").join(scenario.script()));
+    let mut python = cpython::script(scenario);
     python.args(["--model", &model.to_string()]);
-    python.env("CARGO_TARGET_DIR", programs().parent().unwrap());
-    python.env("PYTHONDONTWRITEBYTECODE", "1");
-    if scenario.name == "fetch" {
-        python.arg("--server").arg(programs().join("fetch-threads"));
-    }
-    is_there.then_some(python)
+    cpython::is_there().then_some(python)
 }
 
 /// Both sides of a pair, and on CPython, if that is there.

@@ -16,11 +16,13 @@ mod act;
 mod job;
 mod life;
 mod means;
+#[path = "../../../../scripts/compare/tests/support/not_run.rs"]
+mod not_run;
 mod stake;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::{env, fs::OpenOptions, io::Write as _, process::ExitCode};
+use std::{env, process::ExitCode};
 
 use anyhow::Result;
 use libtest_mimic::Trial;
@@ -29,6 +31,7 @@ use support::{DEADLINE, no_child_is_left};
 
 use act::Act;
 use job::{work_in_pool, worker};
+use not_run::not_run;
 use stake::Stake;
 
 /// The first argument of a parent that a test looks at.
@@ -52,7 +55,10 @@ fn main() -> ExitCode {
     // SAFETY: this process has one thread.
     unsafe { env::set_var(VARIABLE, "secret") };
     match what_is_lacking() {
-        Some(lacking) => not_run(&lacking),
+        Some(lacking) => {
+            not_run(&format!("confinement: {lacking}"));
+            ExitCode::SUCCESS
+        }
         None => support::run(tests()),
     }
 }
@@ -64,16 +70,6 @@ fn what_is_lacking() -> Option<String> {
     // If it fails, so do the tests, and say why.
     let (held, _) = job::answer(&job::strict(&stake), act).ok()?;
     Some(held.complete().err()?.to_string())
-}
-
-/// `NOT_RUN` may name a file that collects what could not be run.
-fn not_run(lacking: &str) -> ExitCode {
-    eprintln!("Not run: {lacking}");
-    if let Some(list) = env::var_os("NOT_RUN") {
-        let list = OpenOptions::new().append(true).open(list);
-        writeln!(list.unwrap(), "confinement: {lacking}").unwrap();
-    }
-    ExitCode::SUCCESS
 }
 
 type Test = fn() -> Result<()>;

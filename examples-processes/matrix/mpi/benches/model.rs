@@ -30,7 +30,7 @@ use common::{
     units::human,
 };
 use serde_json::Value;
-use support::{PROGRAM, SMALL, on_two_machines, outcome, ranks, workspace};
+use support::{PROGRAM, SMALL, built, on_two_machines, outcome, ranks};
 
 /// How many ranks are tried.
 const COUNTS: [usize; 3] = [1, 2, 4];
@@ -74,7 +74,7 @@ fn there(count: usize) -> Command {
 
 /// Of the work alone, without what starts or stops it.
 fn speed_up(rounds: usize, goals: &mut Goals) {
-    let processes = release_build_of_the_sibling();
+    let processes = built("matrix-processes");
     let mut work = [const { Vec::new() }; 4];
     for _ in 0..rounds {
         for count in [1, 2] {
@@ -95,14 +95,6 @@ fn speed_up(rounds: usize, goals: &mut Goals) {
         unit: "",
         asked: Bound::AtLeast(SPEED_UP),
     });
-}
-
-fn release_build_of_the_sibling() -> String {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--release", "--package"]);
-    cargo.arg("matrix-processes").current_dir(workspace());
-    assert!(cargo.status().unwrap().success());
-    PROGRAM.replace("matrix-mpi", "matrix-processes")
 }
 
 /// The costs of the model, in seconds.

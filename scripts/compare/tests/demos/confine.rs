@@ -1,12 +1,6 @@
 //! Hostile acts: who contains them, and what a missing means lets through.
 
-use std::{
-    collections::BTreeSet,
-    env,
-    fs::{self, OpenOptions},
-    io::Write as _,
-    sync::OnceLock,
-};
+use std::{collections::BTreeSet, fs, sync::OnceLock};
 
 use common::{
     outcome::{Model, Outcome},
@@ -14,6 +8,7 @@ use common::{
 };
 
 use crate::{
+    not_run::not_run,
     running::{figure, refusal, run, scenario},
     support::{MODELS, demo},
 };
@@ -236,7 +231,7 @@ fn is_lacking() -> bool {
     static LACKING: OnceLock<Option<String>> = OnceLock::new();
     let lacking = LACKING.get_or_init(|| {
         let lacking = what_is_lacking();
-        lacking.iter().for_each(|it| not_run(it));
+        lacking.iter().for_each(|it| not_run(&format!("confine: {it}")));
         lacking
     });
     lacking.is_some()
@@ -255,13 +250,4 @@ fn what_is_lacking() -> Option<String> {
     let lacking = rows(&found).into_iter().flat_map(|row| row.lacking);
     let lacking: Vec<_> = lacking.collect();
     (!lacking.is_empty()).then(|| lacking.join("; "))
-}
-
-/// `NOT_RUN` may name a file that collects what could not be run.
-fn not_run(lacking: &str) {
-    eprintln!("Not run: {lacking}");
-    if let Some(list) = env::var_os("NOT_RUN") {
-        let list = OpenOptions::new().append(true).open(list);
-        writeln!(list.unwrap(), "confine: {lacking}").unwrap();
-    }
 }

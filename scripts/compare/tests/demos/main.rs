@@ -20,6 +20,8 @@ mod ipc;
 mod kill_workers;
 mod matrix;
 mod mistakes;
+#[path = "../support/not_run.rs"]
+mod not_run;
 mod responsive_ui;
 mod running;
 mod shared_state;

@@ -25,16 +25,16 @@
 mod attempt;
 mod circumstance;
 mod limit;
+#[path = "../support/not_run.rs"]
+mod not_run;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/traces.rs"]
 mod traces;
 
 use std::{
-    env,
     ffi::OsString,
-    fs::{self, OpenOptions, Permissions},
-    io::Write as _,
+    fs::{self, Permissions},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
@@ -54,6 +54,7 @@ use serde_json::Value;
 
 use attempt::Attempt;
 use limit::{Limit, SharedMemory, under};
+use not_run::not_run;
 use support::{MODELS, programs};
 
 const KIB: u64 = 1 << 10;
@@ -110,15 +111,6 @@ fn trial(
     let Err(reason) = allowed else { return trial };
     not_run(&format!("the test of limits, {name}: {reason:#}"));
     trial.with_ignored_flag(true)
-}
-
-/// The list of what could not be run, if there is one, is a file.
-fn not_run(what: &str) {
-    eprintln!("Not run: {what}");
-    if let Some(list) = env::var_os("NOT_RUN") {
-        let list = OpenOptions::new().append(true).open(list);
-        writeln!(list.unwrap(), "{what}").unwrap();
-    }
 }
 
 /// Whether programs can be run as a user of whom there are no others: they

@@ -2,9 +2,7 @@
 //! in a place that cannot be written to, changing while they are read.
 
 use std::{
-    env,
-    fs::{self, OpenOptions, Permissions},
-    io::Write as _,
+    fs::{self, Permissions},
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::Command,
@@ -15,6 +13,7 @@ use std::{
 
 use crate::copies::copy_program;
 use crate::emulator::Emulator;
+use crate::not_run::not_run;
 use crate::support::{MODELS, programs};
 use common::{
     outcome::{Model, Outcome},
@@ -173,15 +172,6 @@ fn unprivileged(mut command: Command) -> Command {
         command.uid(NOBODY);
     }
     command
-}
-
-/// `scripts/test.sh` says it once more at its end.
-fn not_run(what: &str) {
-    eprintln!("Not run: {what}");
-    if let Some(list) = env::var_os("NOT_RUN") {
-        let list = OpenOptions::new().append(true).open(list);
-        writeln!(list.unwrap(), "{what}").unwrap();
-    }
 }
 
 /// What was read first and what the reference reads are then two databases,

@@ -22,6 +22,8 @@ mod ends_of_numbers;
 mod fetch;
 mod foreign_databases;
 mod foreign_text;
+#[path = "../support/not_run.rs"]
+mod not_run;
 mod one_core;
 mod output;
 #[path = "../support/mod.rs"]

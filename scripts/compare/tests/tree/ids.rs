@@ -2,12 +2,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env,
-    process::{Command, Stdio},
+    process::Command,
 };
 
+use crate::cpython;
 use crate::patience::{GRACE, patient};
-use crate::support::{MODELS, demo, outcome, programs, workspace};
+use crate::support::{MODELS, demo, outcome};
 use common::{
     machine,
     outcome::{Outcome, is_key},
@@ -56,7 +56,7 @@ fn measured() -> Measured {
             ids.insert(metric.id);
         }
     };
-    let is_there = has_python();
+    let is_there = cpython::is_there();
     for scenario in ALL {
         for model in MODELS {
             let mut rust = demo(scenario, model);
@@ -72,7 +72,7 @@ fn measured() -> Measured {
                 let mut rust = demo(scenario, model);
                 let flags = patient(part.flags);
                 add("rust", scenario, outcome(rust.args(&flags)));
-                let mut python = python(scenario);
+                let mut python = cpython::script(scenario);
                 python.args(["--model", &model.to_string()]);
                 python.args(&flags);
                 add("cpython", scenario, outcome(&mut python));
@@ -80,26 +80,4 @@ fn measured() -> Measured {
         }
     }
     measured
-}
-
-fn has_python() -> bool {
-    let mut python = Command::new(interpreter());
-    python.args(["-c", "import multiprocessing, sqlite3"]);
-    python.stdout(Stdio::null()).stderr(Stdio::null());
-    python.status().is_ok_and(|status| status.success())
-}
-
-fn interpreter() -> String {
-    env::var("PYTHON").unwrap_or_else(|_| "python3".into())
-}
-
-fn python(scenario: &Scenario) -> Command {
-    let mut python = Command::new(interpreter());
-    python.arg(workspace().join("scripts/cpython").join(scenario.script()));
-    python.env("CARGO_TARGET_DIR", programs().parent().unwrap());
-    python.env("PYTHONDONTWRITEBYTECODE", "1");
-    if scenario.name == "fetch" {
-        python.arg("--server").arg(programs().join("fetch-threads"));
-    }
-    python
 }

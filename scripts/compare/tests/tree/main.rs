@@ -11,9 +11,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../support/cpython.rs"]
+mod cpython;
 mod floors;
 mod ids;
 mod no_timed_assertions;
+#[path = "../support/not_run.rs"]
+mod not_run;
 #[path = "../support/patience.rs"]
 mod patience;
 mod phrase_book;

@@ -9,14 +9,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env,
-    fs::{self, OpenOptions},
-    io::Write as _,
+    env, fs,
     path::PathBuf,
     process::Command,
 };
 
-use crate::support::workspace;
+use crate::{cpython::interpreter, not_run::not_run, support::workspace};
 use serde::Deserialize;
 
 /// The folder of the page. Its links are relative to it.
@@ -268,7 +266,7 @@ fn every_public_name_of_python_has_a_row() {
 /// None if there is no Python 3.9 or later. Earlier versions did not list the
 /// public names of these modules.
 fn ask(names: impl Iterator<Item = String>) -> Option<Python> {
-    let python = env::var("PYTHON").unwrap_or_else(|_| "python3".into());
+    let python = interpreter();
     let enough = "import sys; sys.exit(sys.version_info < (3, 9))";
     let found = Command::new(&python).args(["-c", enough]).output();
     if !found.is_ok_and(|found| found.status.success()) {
@@ -281,13 +279,4 @@ fn ask(names: impl Iterator<Item = String>) -> Option<Python> {
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{complaint}");
     Some(serde_json::from_slice(&output.stdout).unwrap())
-}
-
-/// `NOT_RUN` may name a file that collects what could not be run.
-fn not_run(what: &str) {
-    eprintln!("Not run: {what}");
-    if let Some(list) = env::var_os("NOT_RUN") {
-        let list = OpenOptions::new().append(true).open(list);
-        writeln!(list.unwrap(), "{what}").unwrap();
-    }
 }

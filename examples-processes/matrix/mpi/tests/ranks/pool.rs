@@ -99,7 +99,7 @@ fn good_jobs() -> Vec<String> {
 
 fn one_job() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();
-    PATH.get_or_init(|| built("--example", "one_job"))
+    PATH.get_or_init(|| built("one_job"))
 }
 
 /// Does command lines by a script on two machines. None if there are none here.

@@ -1,15 +1,17 @@
 //! The real programs.
 
+#[path = "../../../../../scripts/compare/tests/support/not_run.rs"]
+mod not_run;
+
 use std::{
-    env,
-    fs::OpenOptions,
-    io::Write as _,
     path::PathBuf,
     process::{Command, Output, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use serde_json::Value;
+
+pub use not_run::not_run;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_matrix-mpi");
 
@@ -50,7 +52,8 @@ pub fn on_two_machines(words: &[&str]) -> Option<Command> {
     let script = workspace().join("scripts/machines.sh");
     let tried = Command::new(&script).arg("true").output().unwrap();
     if !tried.status.success() {
-        not_run(&String::from_utf8_lossy(&tried.stderr).replace('\n', " "));
+        let (_, reason) = texts(&tried);
+        not_run(&format!("matrix on MPI: {}", reason.replace('\n', " ")));
         return None;
     }
     let mut command = within_the_deadline(script);
@@ -63,15 +66,6 @@ fn within_the_deadline(program: impl Into<PathBuf>) -> Command {
     timeout.args(["--kill-after=1", DEADLINE]).arg(program.into());
     timeout.stdin(Stdio::null());
     timeout
-}
-
-/// `NOT_RUN` may name a file that collects what could not be run.
-pub fn not_run(lacking: &str) {
-    eprintln!("Not run: {lacking}");
-    if let Some(list) = env::var_os("NOT_RUN") {
-        let list = OpenOptions::new().append(true).open(list);
-        writeln!(list.unwrap(), "matrix on MPI: {lacking}").unwrap();
-    }
 }
 
 /// What a run that succeeds prints, which is its outcome.
@@ -90,17 +84,23 @@ pub fn texts(output: &Output) -> (String, String) {
 
 /// The outcome of a sibling.
 pub fn sibling(name: &str) -> Value {
-    let mut sibling = Command::new(built("--bin", name));
+    let mut sibling = Command::new(built(name));
     outcome(sibling.arg("--json").args(SMALL).current_dir(workspace()))
 }
 
 /// A program of the other workspace, where cargo has built it, which only cargo
-/// knows. With the features of scripts/test.sh, so that nothing is built twice.
-pub fn built(kind: &str, name: &str) -> String {
+/// knows. As scripts/test.sh or, in release, scripts/compare.sh builds it, so
+/// that nothing is built twice.
+pub fn built(name: &str) -> String {
+    let flags: &[&str] = match cfg!(debug_assertions) {
+        // With an example, cargo turns on the features of tests.
+        true => &["--all-features", "--example=one_job"],
+        false => &["--release"],
+    };
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--workspace", "--all-features", kind, name]);
-    cargo.args(["--message-format", "json"]).current_dir(workspace());
-    let output = cargo.output().unwrap();
+    cargo.args(["build", "--workspace", "--message-format=json"]);
+    cargo.args(["--bin=matrix-threads", "--bin=matrix-processes"]);
+    let output = cargo.args(flags).current_dir(workspace()).output().unwrap();
     let (out, error) = texts(&output);
     assert!(output.status.success(), "{error}");
     let mut messages = out.lines().map(serde_json::from_str::<Value>);
