@@ -20,8 +20,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(dead_code, reason = "not every test needs all of the support")]
 
-#[path = "support/interrupts.rs"]
-mod interrupts;
+#[path = "support/signals.rs"]
+mod signals;
 mod support;
 #[path = "support/traces.rs"]
 mod traces;
@@ -36,8 +36,8 @@ use std::{
 };
 
 use common::{input::Input, scenarios::ALL};
-use interrupts::hear_ctrl_c;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use signals::hear;
 use support::{MODELS, programs};
 use traces::{become_subreaper, nothing_is_left, orphaned_names};
 
@@ -68,7 +68,7 @@ const ENDS: [End; 3] = [
 
 #[test]
 fn nothing_is_left_however_it_ends() {
-    hear_ctrl_c();
+    hear(Signal::INT);
     become_subreaper();
     generate_databases();
     let moments = variable("AFTERMATH_MOMENTS").unwrap_or(MOMENTS);

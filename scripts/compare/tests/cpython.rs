@@ -14,12 +14,12 @@
 mod cpython;
 #[path = "../src/run/document.rs"]
 mod document;
-#[path = "support/interrupts.rs"]
-mod interrupts;
 #[path = "support/not_run.rs"]
 mod not_run;
 #[path = "support/patience.rs"]
 mod patience;
+#[path = "support/signals.rs"]
+mod signals;
 mod support;
 #[expect(dead_code, reason = "that it can be read is all that matters here")]
 #[path = "../src/run/tried.rs"]
@@ -43,11 +43,11 @@ use common::{
     outcome::{Better, Metric, Model, Outcome, Portable, is_key},
     scenarios::{ALL, Scenario, crash, kill_workers, shared_state},
 };
-use interrupts::hear_ctrl_c;
 use patience::patient;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use signals::hear;
 use support::{MODELS, demo, outcome};
 use tried::Tried;
 
@@ -322,7 +322,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 #[test]
 fn nothing_is_left_however_it_ends() {
-    hear_ctrl_c();
+    hear(Signal::INT);
     let moments = variable("CPYTHON_MOMENTS").unwrap_or(MOMENTS);
     let mut input = Input::new(variable("CPYTHON_SEED").unwrap_or(2026), 0);
     for script in scripts() {

@@ -15,14 +15,14 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::{BufRead as _, BufReader, Read as _, Write as _},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError, mpsc},
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
 
 use common::{
     machine,
-    outcome::{Metric, Model, Outcome},
+    outcome::{Metric, Model, Outcome, is_key},
     scenarios::{ALL, Part, Scenario},
     slices,
 };
@@ -33,12 +33,6 @@ use support::{MODELS, demo, outcome};
 
 /// Nothing here takes as long, on however busy a machine.
 const HANGS: Duration = Duration::from_secs(300);
-
-/// One test after the other: some look at the whole of a program's children.
-fn in_turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A program that is kept alive.
 struct Living {
@@ -197,7 +191,6 @@ const LITTLE: [&str; 3] = ["--variant=lock", "--transfers=1000", "--workers=2"];
 
 #[test]
 fn a_program_answers_line_by_line_until_its_stdin_ends() {
-    let _turn = in_turn();
     for (model, mut living) in everyone(scenario("shared-state")) {
         let first = living.outcome(&LITTLE);
         assert_eq!((&*first.scenario, first.model), ("shared-state", model));
@@ -230,7 +223,6 @@ fn a_program_answers_line_by_line_until_its_stdin_ends() {
 /// alone is not the end of who asks.
 #[test]
 fn what_is_asked_too_early_ends_nobody() {
-    let _turn = in_turn();
     for (_, mut living) in everyone(scenario("shared-state")) {
         for _ in 0..20 {
             living.request(&json!(LITTLE).to_string());
@@ -246,7 +238,6 @@ fn what_is_asked_too_early_ends_nobody() {
 
 #[test]
 fn a_file_is_no_stdin_for_slices() {
-    let _turn = in_turn();
     for model in MODELS {
         let scenario = scenario("shared-state");
         let python = python(scenario, model);
@@ -264,7 +255,6 @@ fn a_file_is_no_stdin_for_slices() {
 /// that are processes.
 #[test]
 fn the_end_of_stdin_ends_a_program_that_works() {
-    let _turn = in_turn();
     for (model, mut living) in everyone(scenario("shared-state")) {
         let long = ["--variant=lock", "--transfers=1099511627776"];
         let two = [&long[..], &["--workers=2"]].concat();
@@ -292,7 +282,6 @@ fn is_gone(process: i32) -> bool {
 
 #[test]
 fn a_program_that_waits_does_nothing() {
-    let _turn = in_turn();
     for scenario in ALL {
         let parts = || scenario.parts.iter().filter(is_possible);
         let whole = parts().find(|part| part.whole);
@@ -331,7 +320,6 @@ fn asleep(living: &Living) -> (u64, u64, u64) {
 #[test]
 fn nothing_grows_with_the_slices() {
     const SLICES: usize = 20;
-    let _turn = in_turn();
     for name in ["shared-state", "worker-cost", "crash"] {
         let scenario = scenario(name);
         for (_, mut living) in everyone(scenario) {
@@ -378,10 +366,9 @@ fn is_possible(part: &&Part) -> bool {
 /// that none is another one's prerequisite.
 #[test]
 fn every_part_is_answered_alike_on_both_sides_and_again() {
-    let _turn = in_turn();
     for scenario in ALL {
         let mut living = MODELS.map(|model| Living::of(scenario, model));
-        let mut seen = BTreeMap::new();
+        let mut seen = Seen::default();
         for round in 0..2 {
             for part in scenario.parts.iter().filter(is_possible) {
                 let flags = flags(scenario, part);
@@ -389,9 +376,9 @@ fn every_part_is_answered_alike_on_both_sides_and_again() {
                 let what = format!("{}, {}", scenario.name, part.name);
                 has_both(&found, &what);
                 if round == 0 {
-                    claim(&mut seen, part, &found, &what);
+                    seen.claim(part, &found, &what);
                 } else {
-                    let answer = &seen[&(part.name, None)];
+                    let answer = &seen.answers[part.name];
                     assert_eq!(answer, &found[0].answer, "{what}, again");
                 }
                 if let Some(model) = part.spoils {
@@ -404,30 +391,41 @@ fn every_part_is_answered_alike_on_both_sides_and_again() {
             assert_eq!(one.end().code(), Some(0));
         }
         if scenario.parts.iter().all(|part| is_possible(&part)) {
-            has_all_of_a_usual_run(scenario, &seen);
+            let names = seen.metrics.into_keys().collect();
+            has_all_of_a_usual_run(scenario, &names);
+            has_all_that_is_asked_for("rust", scenario, &names);
         }
     }
 }
 
-type Seen = BTreeMap<(&'static str, Option<String>), String>;
+/// What the parts of a scenario have had.
+#[derive(Default)]
+struct Seen {
+    answers: BTreeMap<&'static str, String>,
+    /// By id, which part it was.
+    metrics: BTreeMap<String, String>,
+}
 
-/// No part before had any of these metrics; and the headlines are there.
-fn claim(seen: &mut Seen, part: &Part, found: &[Outcome; 2], what: &str) {
-    let names: BTreeSet<_> =
-        found.iter().flat_map(|one| &one.metrics).map(id).collect();
-    for headline in part.headlines {
-        // The comparison makes it of slices with one worker and with all.
-        let is_made = headline.starts_with("speed-up.");
-        let both = found
-            .iter()
-            .all(|one| one.metrics.iter().any(|it| it.id == *headline));
-        assert!(both || is_made, "{what}: {headline} of {names:?}");
+impl Seen {
+    /// No part before had any of these metrics; and the headlines are there.
+    fn claim(&mut self, part: &Part, found: &[Outcome; 2], what: &str) {
+        let names: BTreeSet<_> =
+            found.iter().flat_map(|one| &one.metrics).map(id).collect();
+        for headline in part.headlines {
+            // The comparison makes it of slices with one worker and with all.
+            let is_made = headline.starts_with("speed-up.");
+            let both = found
+                .iter()
+                .all(|one| one.metrics.iter().any(|it| it.id == *headline));
+            assert!(both || is_made, "{what}: {headline} of {names:?}");
+        }
+        for name in names {
+            assert!(is_key(&name), "{what}: {name:?}");
+            let before = self.metrics.insert(name.clone(), what.into());
+            assert_eq!(before, None, "{what}: {name}");
+        }
+        self.answers.insert(part.name, found[0].answer.clone());
     }
-    for name in names {
-        let before = seen.insert(("metric", Some(name.clone())), what.into());
-        assert_eq!(before, None, "{what}: {name}");
-    }
-    seen.insert((part.name, None), found[0].answer.clone());
 }
 
 fn id(metric: &Metric) -> String {
@@ -450,9 +448,7 @@ fn has_both(found: &[Outcome; 2], what: &str) {
 }
 
 /// Of the parts together.
-fn has_all_of_a_usual_run(scenario: &Scenario, seen: &Seen) {
-    let names: BTreeSet<_> =
-        seen.keys().filter_map(|(_, name)| name.as_ref()).collect();
+fn has_all_of_a_usual_run(scenario: &Scenario, names: &BTreeSet<String>) {
     for model in MODELS {
         let mut usual = demo(scenario, model);
         usual.args(["--quick", "--seed=1"]);
@@ -466,11 +462,48 @@ fn has_all_of_a_usual_run(scenario: &Scenario, seen: &Seen) {
     }
 }
 
+/// Every id that a claim, a verdict or a page rests on is one of these.
+fn has_all_that_is_asked_for(
+    language: &str,
+    scenario: &Scenario,
+    names: &BTreeSet<String>,
+) {
+    let of_it = format!("{language} {} ", scenario.name);
+    let asked = asked_for();
+    for id in asked.lines().filter_map(|line| line.strip_prefix(&of_it)) {
+        let is_there = match id.strip_suffix('*') {
+            Some(begin) => names.iter().any(|it| it.starts_with(begin)),
+            None => names.contains(id),
+        };
+        assert!(is_there, "{of_it}{id}, of {names:?}");
+    }
+}
+
+/// A line for each: its language, scenario and id.
+fn asked_for() -> String {
+    let mut compare = Command::new(env!("CARGO_BIN_EXE_compare"));
+    let output = compare.arg("--list-ids").output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn what_is_asked_for_is_of_scenarios_that_there_are() {
+    let asked = asked_for();
+    assert!(asked.lines().count() > 50, "{asked}");
+    for line in asked.lines() {
+        let words: Vec<_> = line.split(' ').collect();
+        let [language, name, _] = words[..] else { panic!("{line:?}") };
+        assert!(["rust", "cpython"].contains(&language), "{line}");
+        assert!(ALL.iter().any(|one| one.name == name), "{line}");
+    }
+}
+
 /// CPython has the answer of the pair, which is asked the same.
 #[test]
 fn every_part_for_cpython_is_answered_as_by_the_pair() {
-    let _turn = in_turn();
     for scenario in ALL.iter().filter(|one| !one.cpython.is_empty()) {
+        let mut names = BTreeSet::new();
         let start = |model| {
             let mut python = python(scenario, model)?;
             Some([Living::of(scenario, model), Living::start(&mut python)])
@@ -482,6 +515,7 @@ fn every_part_for_cpython_is_answered_as_by_the_pair() {
                 let what = format!("{}, {}, {model}", scenario.name, part.name);
                 let [rust, python] =
                     living.each_mut().map(|one| one.outcome(&flags));
+                names.extend(python.metrics.iter().map(id));
                 match (rust.portable, python.portable) {
                     (Some(rust), Some(python)) => {
                         assert_eq!(rust.answer, python.answer, "{what}");
@@ -499,13 +533,13 @@ fn every_part_for_cpython_is_answered_as_by_the_pair() {
                 assert_eq!(one.end().code(), Some(0));
             }
         }
+        has_all_that_is_asked_for("cpython", scenario, &names);
     }
 }
 
 /// A load and a store apart are two steps: that is shown, and not hoped for.
 #[test]
 fn what_is_forced_is_lost() {
-    let _turn = in_turn();
     for (_, mut living) in everyone(scenario("shared-state")) {
         for (workers, lost) in [(1, 0.0), (2, 0.5), (4, 0.75)] {
             let workers = format!("--workers={workers}");

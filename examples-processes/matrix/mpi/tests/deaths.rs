@@ -13,6 +13,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(dead_code, reason = "not every test needs all of the support")]
 
+#[path = "../../../../scripts/compare/tests/support/signals.rs"]
+mod signals;
 #[path = "ranks/support.rs"]
 mod support;
 #[path = "../../../../scripts/compare/tests/support/traces.rs"]
@@ -29,6 +31,7 @@ use std::{
 
 use common::input::Input;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use signals::hear;
 use support::{PROGRAM, on_two_machines, ranks, workspace};
 
 const MOMENTS: usize = 20;
@@ -70,6 +73,8 @@ fn a_rank_that_dies_ends_all_and_leaves_nothing() {
         let Some(took) = killed(two, rank, moment) else { return };
         println!("two machines: rank {rank}, nothing left after {took:?}");
     }
+    hear(Signal::INT);
+    hear(Signal::HUP);
     for signal in [Signal::KILL, Signal::TERM, Signal::INT, Signal::HUP] {
         machines_end_with_their_script(signal);
     }

@@ -11,8 +11,8 @@ use common::outcome::Model;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
-    interrupts::hear_ctrl_c,
     planted::{COMPARE, Fifo, SAY_HERE, Stage, write_program},
+    signals::hear,
 };
 
 /// Ends when its lifeline is cut, and so does what it starts. Neither listens
@@ -59,7 +59,7 @@ fn printed(comparison: &mut Child) -> String {
 
 #[test]
 fn by_the_terminal() {
-    hear_ctrl_c();
+    hear(Signal::INT);
     assert_eq!(interrupt(Signal::INT).code(), Some(130));
 }
 

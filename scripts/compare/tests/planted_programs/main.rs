@@ -14,10 +14,10 @@ mod calibrated;
 mod changed;
 mod door;
 mod interrupted;
-#[path = "../support/interrupts.rs"]
-mod interrupts;
 mod judged;
 mod kept;
 mod planted;
 mod refused;
 mod reported;
+#[path = "../support/signals.rs"]
+mod signals;

@@ -8,6 +8,8 @@
 mod support;
 
 mod emulator;
+#[path = "../support/signals.rs"]
+mod signals;
 
 use std::{
     fs::{self, OpenOptions},
@@ -19,6 +21,7 @@ use common::outcome::Model;
 use emulator::{Emulator, Tie, key, program};
 use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
+use signals::hear;
 use support::MODELS;
 
 const USUAL: (u16, u16) = (24, 80);
@@ -291,6 +294,7 @@ fn on_a_terminal_that_cannot_draw_it_says_what_to_do() {
 /// Demos that draw nothing: SIGHUP ends them, as it ends anything.
 #[test]
 fn a_demo_ends_with_its_window() {
+    hear(Signal::HUP);
     for model in MODELS {
         for (name, arguments) in [
             ("shared-state", "--transfers 1000000000"),

@@ -14,7 +14,7 @@ use std::{
     process::Command,
 };
 
-use crate::{cpython::interpreter, not_run::not_run, support::workspace};
+use crate::{not_run::not_run, support::workspace};
 use serde::Deserialize;
 
 /// The folder of the page. Its links are relative to it.
@@ -266,7 +266,7 @@ fn every_public_name_of_python_has_a_row() {
 /// None if there is no Python 3.9 or later. Earlier versions did not list the
 /// public names of these modules.
 fn ask(names: impl Iterator<Item = String>) -> Option<Python> {
-    let python = interpreter();
+    let python = env::var("PYTHON").unwrap_or_else(|_| "python3".into());
     let enough = "import sys; sys.exit(sys.version_info < (3, 9))";
     let found = Command::new(&python).args(["-c", enough]).output();
     if !found.is_ok_and(|found| found.status.success()) {
