@@ -56,9 +56,10 @@ struct Sample {
 fn main() -> Result<()> {
     // Cargo says `--bench` when it measures. Without it this is a test run,
     // which only wants to see that it works.
-    let (shapes, rounds) = match env::args().any(|flag| flag == "--bench") {
-        true => (vec![Shape::square(1024), Shape::projection()], 60),
-        false => (vec![Shape::square(32)], 2),
+    let (shapes, rounds) = if env::args().any(|flag| flag == "--bench") {
+        (vec![Shape::square(1024), Shape::projection()], 60)
+    } else {
+        (vec![Shape::square(32)], 2)
     };
     for shape in shapes {
         compare(shape, rounds)?;

@@ -21,9 +21,10 @@ impl<T: AsRef<OsStr> + ?Sized> fmt::Display for Escaped<'_, T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.as_ref().as_bytes().utf8_chunks() {
             for letter in chunk.valid().chars() {
-                match is_obeyed(letter) {
-                    true => write!(formatter, "{}", letter.escape_debug())?,
-                    false => formatter.write_char(letter)?,
+                if is_obeyed(letter) {
+                    write!(formatter, "{}", letter.escape_debug())?;
+                } else {
+                    formatter.write_char(letter)?;
                 }
             }
             for byte in chunk.invalid() {
@@ -55,9 +56,10 @@ impl fmt::Display for EscapedLines<'_> {
 pub fn escaped_json(document: &str) -> String {
     let mut escaped = String::with_capacity(document.len());
     for letter in document.chars() {
-        match is_obeyed(letter) && letter > '\u{7e}' {
-            true => escaped += &format!("\\u{:04x}", u32::from(letter)),
-            false => escaped.push(letter),
+        if is_obeyed(letter) && letter > '\u{7e}' {
+            escaped += &format!("\\u{:04x}", u32::from(letter));
+        } else {
+            escaped.push(letter);
         }
     }
     escaped

@@ -51,10 +51,7 @@ impl fmt::Display for Goal {
             (false, "") => three_digits(figure),
             (false, unit) => human(figure, unit),
         };
-        let verdict = match asked.is_met_by(*figure) {
-            true => "met",
-            false => "missed",
-        };
+        let verdict = if asked.is_met_by(*figure) { "met" } else { "missed" };
         let (bound, limit) = match asked {
             Bound::AtMost(limit) => ("at most", told(*limit)),
             Bound::AtLeast(limit) => ("at least", told(*limit)),

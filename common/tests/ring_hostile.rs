@@ -609,9 +609,10 @@ fn a_tag_makes_no_message_longer_than_the_ring_says() {
             let sent = grains * ONE + 2 * words;
             let received = Target::new().receive(sent, 0, 3).unwrap();
             let told = 8 * words;
-            match told.next_multiple_of(ONE) == grains * ONE {
-                true => assert_eq!(received, told as usize),
-                false => assert_eq!(received, 3),
+            if told.next_multiple_of(ONE) == grains * ONE {
+                assert_eq!(received, told as usize);
+            } else {
+                assert_eq!(received, 3);
             }
         }
     }

@@ -62,10 +62,9 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     let paths = fs::read_dir(folder).unwrap();
     let paths = paths.map(|entry| entry.unwrap().path());
     paths
-        .flat_map(|path| match path.is_dir() {
-            true => sources(&path),
-            false => vec![path],
-        })
+        .flat_map(
+            |path| if path.is_dir() { sources(&path) } else { vec![path] },
+        )
         .filter(|path| path.extension().is_some_and(|end| end == "rs"))
         .filter(|path| !path.to_string_lossy().ends_with("tests.rs"))
         .collect()

@@ -187,9 +187,12 @@ fn build(shape: &Shape, index: usize) -> Result<Connection> {
 }
 
 fn declaration(shape: &Shape) -> String {
-    let columns = (0..shape.columns).map(|column| match is_integer(column) {
-        true => format!(", m{column} INTEGER"),
-        false => format!(", m{column} REAL"),
+    let columns = (0..shape.columns).map(|column| {
+        if is_integer(column) {
+            format!(", m{column} INTEGER")
+        } else {
+            format!(", m{column} REAL")
+        }
     });
     let columns: String = columns.collect();
     format!("CREATE TABLE {TABLE} (station TEXT{columns})")
@@ -254,9 +257,9 @@ fn bind(
     number: f64,
 ) -> rusqlite::Result<()> {
     let number = (10 * (column % 5)) as f64 + (1 + column % 7) as f64 * number;
-    match is_integer(column) {
-        true => insert
-            .raw_bind_parameter(column + 2, (100.0 * number).floor() as i64),
-        false => insert.raw_bind_parameter(column + 2, number),
+    if is_integer(column) {
+        insert.raw_bind_parameter(column + 2, (100.0 * number).floor() as i64)
+    } else {
+        insert.raw_bind_parameter(column + 2, number)
     }
 }

@@ -53,9 +53,10 @@ impl<M: Memory> Laid<M> {
     fn new(memory: M) -> Result<Self, Error> {
         let bytes = memory.bytes();
         let line = bytes.cast::<Line>();
-        match bytes.len() == SIZE && line.is_aligned() {
-            true => Ok(Laid { line, _memory: memory }),
-            false => Err(Error::Memory { bytes: bytes.len() }),
+        if bytes.len() == SIZE && line.is_aligned() {
+            Ok(Laid { line, _memory: memory })
+        } else {
+            Err(Error::Memory { bytes: bytes.len() })
         }
     }
 

@@ -429,9 +429,10 @@ impl<M: Memory> Receiver<M> {
     #[inline]
     fn length(end: &End<Laid<M>>) -> u32 {
         let short = end.tag() * SHORT;
-        match short != 0 && end.usable() == record(short) {
-            true => short,
-            false => end.place().length(end.index()).load(Relaxed),
+        if short != 0 && end.usable() == record(short) {
+            short
+        } else {
+            end.place().length(end.index()).load(Relaxed)
         }
     }
 
@@ -447,9 +448,10 @@ impl<M: Memory> Receiver<M> {
     #[inline]
     fn checked(end: &End<Laid<M>>, length: u32) -> Result<u32, Error> {
         let longest = end.contiguous().min(end.usable());
-        match length <= longest {
-            true => Ok(length),
-            false => Err(Error::Record { length, longest: longest as usize }),
+        if length <= longest {
+            Ok(length)
+        } else {
+            Err(Error::Record { length, longest: longest as usize })
         }
     }
 
@@ -498,9 +500,10 @@ fn record(length: u32) -> u32 {
 /// The tag that encodes the length of a short message, or 0 for any other.
 #[inline]
 fn tag(length: u32) -> u32 {
-    match length.is_multiple_of(SHORT) && length / SHORT < TAGS {
-        true => length / SHORT,
-        false => 0,
+    if length.is_multiple_of(SHORT) && length / SHORT < TAGS {
+        length / SHORT
+    } else {
+        0
     }
 }
 

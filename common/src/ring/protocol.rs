@@ -258,10 +258,7 @@ impl<P: Place> End<P> {
     /// times out, or if the other end's position is impossible.
     #[inline]
     pub fn wait_for(&mut self, bytes: u32) -> Result<(), Error> {
-        match self.usable >= bytes {
-            true => Ok(()),
-            false => self.wait(bytes),
-        }
+        if self.usable >= bytes { Ok(()) } else { self.wait(bytes) }
     }
 
     /// Gives this many of our bytes to the other end, at the next `publish`.
@@ -329,9 +326,10 @@ impl<P: Place> End<P> {
             Side::Receiver => ahead,
         };
         let possible = self.usable..=self.capacity;
-        match possible.contains(&usable) {
-            true => Ok(usable),
-            false => Err(Error::Position { side: self.side.other(), seen }),
+        if possible.contains(&usable) {
+            Ok(usable)
+        } else {
+            Err(Error::Position { side: self.side.other(), seen })
         }
     }
 
@@ -380,9 +378,10 @@ impl<P: Place> End<P> {
             self.spin = LONGEST_SPIN.min(self.spin * 2);
             return;
         }
-        self.spin = match (self.sleeps / 2).is_multiple_of(SLEEPS_IN_A_ROW) {
-            true => LONGEST_SPIN,
-            false => SHORTEST_SPIN.max(self.spin / 2),
+        self.spin = if (self.sleeps / 2).is_multiple_of(SLEEPS_IN_A_ROW) {
+            LONGEST_SPIN
+        } else {
+            SHORTEST_SPIN.max(self.spin / 2)
         };
         self.park(seen);
     }

@@ -54,10 +54,8 @@ fn numpy_finds_the_same() {
 fn agree(found: &[f64], expected: &[f64], name: &str) {
     assert_eq!(found.len(), expected.len(), "{name}");
     for (found, value) in found.iter().zip(expected) {
-        let scale = match *value > 1e-6 * expected[0] {
-            true => *value,
-            false => expected[0],
-        };
+        let scale =
+            if *value > 1e-6 * expected[0] { *value } else { expected[0] };
         let error = (found - value).abs() / scale;
         assert!(error <= 1e-9, "{name}: {found} is not {value}");
     }

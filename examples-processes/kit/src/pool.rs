@@ -250,10 +250,7 @@ impl<J: Serialize, A: DeserializeOwned> Pool<J, A> {
                 // A dead worker's answer may have arrived, too.
                 self.hear(index)?;
             }
-            match is_dead {
-                true => self.bury(index)?,
-                false => self.stop_if_due(index)?,
-            }
+            if is_dead { self.bury(index)? } else { self.stop_if_due(index)? }
         }
         self.deliver();
         Ok(())

@@ -81,9 +81,10 @@ fn compile(
         compiler.arg(format!("-Clink-arg={argument}"));
     }
     let done = compiler.arg("-o").arg(&program).arg(&source).output()?;
-    match done.status.success() {
-        true => Ok(program),
-        false => Err(reason(&String::from_utf8_lossy(&done.stderr)).into()),
+    if done.status.success() {
+        Ok(program)
+    } else {
+        Err(reason(&String::from_utf8_lossy(&done.stderr)).into())
     }
 }
 
@@ -97,11 +98,10 @@ fn reason(stderr: &str) -> String {
 
 fn run(program: &Path) -> Result<(), Box<dyn Error>> {
     let done = Command::new(program).output()?;
-    match done.status.success() && done.stdout == b"static\n" {
-        true => Ok(()),
-        false => {
-            let status = done.status;
-            Err(format!("a static program fails with {status}").into())
-        }
+    if done.status.success() && done.stdout == b"static\n" {
+        Ok(())
+    } else {
+        let status = done.status;
+        Err(format!("a static program fails with {status}").into())
     }
 }

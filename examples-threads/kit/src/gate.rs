@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
 
 /// The worker's side of the gate. A worker that returns or panics before it
 /// arrives does not block the others: it drops this, which counts as arriving.
@@ -35,10 +35,9 @@ impl Gate {
     /// Fails if the parent gave up before it opened the gate.
     pub fn wait(&self) -> Result<()> {
         self.arrive();
-        match self.shared.opened.wait() {
-            true => Ok(()),
-            false => bail!("the parent gave up before the start"),
-        }
+        let is_open = self.shared.opened.wait();
+        ensure!(is_open, "the parent gave up before the start");
+        Ok(())
     }
 
     /// Counts this worker as arrived.

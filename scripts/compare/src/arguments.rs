@@ -197,9 +197,10 @@ impl Arguments {
     ///
     /// Fails if a requested interpreter cannot run them.
     fn interpreters(&self) -> anyhow::Result<Interpreters> {
-        match self.no_python || self.calibrate {
-            true => Ok(Interpreters::default()),
-            false => Interpreters::find(&self.python, &self.scripts()),
+        if self.no_python || self.calibrate {
+            Ok(Interpreters::default())
+        } else {
+            Interpreters::find(&self.python, &self.scripts())
         }
     }
 

@@ -78,9 +78,10 @@ fn calibrate(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let calibration =
         calibration::calibrate(&arguments.bench()?, &arguments.plans())?;
     demo::print(&calibration)?;
-    Ok(match calibration.is_wrong() {
-        true => ExitCode::FAILURE,
-        false => ExitCode::SUCCESS,
+    Ok(if calibration.is_wrong() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
     })
 }
 
@@ -95,9 +96,10 @@ fn compare_with(old: &Path, new: &Path) -> anyhow::Result<ExitCode> {
         changes: &changes,
     })?;
     let mut changes = changes.iter();
-    Ok(match changes.any(|(_, changed)| changed.is_for_the_worse()) {
-        true => ExitCode::FAILURE,
-        false => ExitCode::SUCCESS,
+    Ok(if changes.any(|(_, changed)| changed.is_for_the_worse()) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
     })
 }
 

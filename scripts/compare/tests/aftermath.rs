@@ -147,9 +147,10 @@ impl End {
 
     fn hit(&self, victim: &Child) {
         let id = Pid::from_child(victim);
-        let hit = match self.is_for_all {
-            true => kill_process_group(id, self.signal),
-            false => kill_process(id, self.signal),
+        let hit = if self.is_for_all {
+            kill_process_group(id, self.signal)
+        } else {
+            kill_process(id, self.signal)
         };
         hit.unwrap();
     }

@@ -65,12 +65,13 @@ impl Arguments for Args {
     }
 
     fn check(&self, _model: Model) -> Result<(), String> {
-        match self.plans().is_empty() {
-            true => Err("no operation has that --size: the sizes are 64KiB, \
-                         1MiB and 128MiB; protect has 64KiB only, and files \
-                         has no size"
-                .into()),
-            false => Ok(()),
+        if self.plans().is_empty() {
+            Err("no operation has that --size: the sizes are 64KiB, \
+                 1MiB and 128MiB; protect has 64KiB only, and files \
+                 has no size"
+                .into())
+        } else {
+            Ok(())
         }
     }
 }
@@ -101,9 +102,10 @@ impl Args {
     fn plan(&self, operation: Operation, size: usize, workers: usize) -> Plan {
         let asked = self.workers.count();
         let most = 2 * asked;
-        let (share, most_touched) = match self.common.quick {
-            true => (3, MOST_TOUCHED / 4),
-            false => (1, MOST_TOUCHED),
+        let (share, most_touched) = if self.common.quick {
+            (3, MOST_TOUCHED / 4)
+        } else {
+            (1, MOST_TOUCHED)
         };
         let usual = || {
             let operations = operation.usual(size) / share;

@@ -146,10 +146,7 @@ fn overflow_the_stack() -> ! {
 /// Each call keeps a page of stack, which it still needs after the next call.
 fn descend(depth: u64) -> u64 {
     let page = black_box([depth; 512]);
-    let deepest = match black_box(true) {
-        true => descend(depth + 1),
-        false => depth,
-    };
+    let deepest = if black_box(true) { descend(depth + 1) } else { depth };
     deepest + black_box(page)[0]
 }
 

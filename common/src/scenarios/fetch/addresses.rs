@@ -132,9 +132,10 @@ mod tests {
     #[test]
     fn reads_https_where_it_is_built_in_and_otherwise_says_how() {
         let read = read("hTTps://A.example");
-        match cfg!(feature = "https") {
-            true => assert_eq!(read.unwrap(), ["hTTps://A.example"]),
-            false => assert!(read.unwrap_err().contains("--features https")),
+        if cfg!(feature = "https") {
+            assert_eq!(read.unwrap(), ["hTTps://A.example"]);
+        } else {
+            assert!(read.unwrap_err().contains("--features https"));
         }
     }
 

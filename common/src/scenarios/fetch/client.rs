@@ -121,10 +121,7 @@ pub fn agent(plan: &Plan, workers: usize) -> Agent {
         .timeout_recv_response(limit)
         .timeout_recv_body(limit);
     // A proxy set in the environment would be used even for our own server.
-    let builder = match plan.is_local() {
-        true => builder.proxy(None),
-        false => builder,
-    };
+    let builder = if plan.is_local() { builder.proxy(None) } else { builder };
     builder.build().new_agent()
 }
 

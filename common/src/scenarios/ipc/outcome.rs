@@ -109,10 +109,7 @@ impl Finished {
             let id = format!("{name}-{size}");
             let label = format!("{words} {label}");
             let metric = Metric::new(&id, &label, unit, Better::Higher, value);
-            match self.plan.size == shown {
-                true => metric,
-                false => metric.detail(),
-            }
+            if self.plan.size == shown { metric } else { metric.detail() }
         };
         let mut metrics = vec![
             metric(["rate", "messages of"], "/s", rate, SHORT),

@@ -208,10 +208,7 @@ impl Source {
 /// Fails, naming the file, if one is missing, is not a database, or does not
 /// have the table; or if the generated ones can be neither found nor created.
 pub fn sources(args: &Args) -> Result<Vec<Source>> {
-    match args.has_databases() {
-        true => given(args),
-        false => generated(&args.shape()),
-    }
+    if args.has_databases() { given(args) } else { generated(&args.shape()) }
 }
 
 fn given(args: &Args) -> Result<Vec<Source>> {

@@ -93,13 +93,13 @@ fn check<P: AsRef<[f64]>>(
 ) -> Result<f64> {
     let mut seconds = 0.0;
     for (source, finished) in sources.iter().zip(finished) {
-        let expected =
-            compare(source, finished).map_err(|error| {
-                match finished.report.version == Version::of(&source.path) {
-                    true => error,
-                    false => error.context(CHANGED),
-                }
-            })?;
+        let expected = compare(source, finished).map_err(|error| {
+            if finished.report.version == Version::of(&source.path) {
+                error
+            } else {
+                error.context(CHANGED)
+            }
+        })?;
         seconds += Busy::of(&[&expected.report]).seconds();
     }
     Ok(seconds)

@@ -203,9 +203,10 @@ impl Raw {
                 is_finite &= value.is_finite();
                 self.values[to] = value;
             }
-            match is_finite {
-                true => end += used.len(),
-                false => self.refuse_infinite(row, used, end)?,
+            if is_finite {
+                end += used.len();
+            } else {
+                self.refuse_infinite(row, used, end)?;
             }
         }
         self.values.truncate(end);

@@ -222,9 +222,10 @@ fn deviation(variance: f64, column: &str) -> Result<f64> {
         "the numbers of column {column:?} are too far apart: their variance \
          does not fit into a float"
     );
-    match variance < f64::MIN_POSITIVE {
-        true => Ok(f64::INFINITY),
-        false => Ok(variance.sqrt()),
+    if variance < f64::MIN_POSITIVE {
+        Ok(f64::INFINITY)
+    } else {
+        Ok(variance.sqrt())
     }
 }
 

@@ -120,10 +120,7 @@ impl<L: Link> Desk<L> {
     /// SQLite stops if this returns true. Rows do not wait for the next one,
     /// which may take long to come.
     fn tick(&mut self) -> bool {
-        let handed = match self.is_due() {
-            true => self.flush(),
-            false => Ok(()),
-        };
+        let handed = if self.is_due() { self.flush() } else { Ok(()) };
         handed.is_err() || self.link.is_cancelled(self.query)
     }
 

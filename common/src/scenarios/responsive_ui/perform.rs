@@ -53,9 +53,10 @@ pub fn perform(
     let mut here: Vec<_> = (0..plan.at_once).map(|_| NoWorker::new()).collect();
     let mut record = Record::default();
     if plan.is_interactive {
-        return match plan.no_worker {
-            true => converse(plan, "no worker", &mut here),
-            false => converse(plan, &model.to_string(), databases),
+        return if plan.no_worker {
+            converse(plan, "no worker", &mut here)
+        } else {
+            converse(plan, &model.to_string(), databases)
         };
     }
     record.no_worker = Some(typing(plan, "no worker", &mut here)?);
@@ -81,9 +82,10 @@ fn converse(
         exit(128 + signal);
     }
     let session = Some(Session { felt, runs: state.runs });
-    Ok(match plan.no_worker {
-        true => Record { no_worker: session, ..Record::default() },
-        false => Record { worker: session, ..Record::default() },
+    Ok(if plan.no_worker {
+        Record { no_worker: session, ..Record::default() }
+    } else {
+        Record { worker: session, ..Record::default() }
     })
 }
 

@@ -158,10 +158,8 @@ fn draw_databases(frame: &mut Frame<'_>, state: &State, area: Rect) {
         let stem = path.file_stem().unwrap_or(path.as_os_str());
         ListItem::new(Escaped(stem).to_string())
     };
-    let style = match has_focus {
-        true => Style::new().reversed(),
-        false => Style::new().bold(),
-    };
+    let style =
+        if has_focus { Style::new().reversed() } else { Style::new().bold() };
     let list = List::new(state.databases.iter().map(name))
         .highlight_symbol("▸ ")
         .highlight_style(style)
@@ -268,9 +266,10 @@ fn draw_gaps(frame: &mut Frame<'_>, state: &State, area: Rect) {
     );
     let bars = newest.into_iter().rev().map(|gap| {
         let gap = gap.as_millis() as u64;
-        let style = match gap >= LONG_GAP {
-            true => Style::new().fg(Color::Red),
-            false => Style::new(),
+        let style = if gap >= LONG_GAP {
+            Style::new().fg(Color::Red)
+        } else {
+            Style::new()
         };
         SparklineBar::from(gap.min(TALLEST_GAP)).style(style)
     });
@@ -309,15 +308,14 @@ fn status(state: &State) -> String {
     );
     let is_cancelled =
         |run: &Run| matches!(run.ended, Some((_, Ending::Cancelled)));
-    match state.is_running() {
-        true if runs.iter().any(|run| run.cancelling) => {
-            format!("Cancelling: {so_far}.")
-        }
-        true => format!("Running: {so_far} so far; Esc cancels."),
-        false if runs.iter().any(is_cancelled) => {
-            format!("Cancelled: {so_far}.")
-        }
-        false => format!("Done: {so_far}."),
+    if state.is_running() && runs.iter().any(|run| run.cancelling) {
+        format!("Cancelling: {so_far}.")
+    } else if state.is_running() {
+        format!("Running: {so_far} so far; Esc cancels.")
+    } else if runs.iter().any(is_cancelled) {
+        format!("Cancelled: {so_far}.")
+    } else {
+        format!("Done: {so_far}.")
     }
 }
 
@@ -358,14 +356,12 @@ fn key_line(state: &State) -> Text<'static> {
 }
 
 fn block(title: String, has_focus: bool) -> Block<'static> {
-    let style = match has_focus {
-        true => Style::new().add_modifier(Modifier::BOLD),
-        false => Style::new(),
+    let style = if has_focus {
+        Style::new().add_modifier(Modifier::BOLD)
+    } else {
+        Style::new()
     };
-    let border = match has_focus {
-        true => Style::new(),
-        false => Style::new().dim(),
-    };
+    let border = if has_focus { Style::new() } else { Style::new().dim() };
     Block::bordered()
         .title(Span::styled(format!(" {title} "), style))
         .border_style(border)

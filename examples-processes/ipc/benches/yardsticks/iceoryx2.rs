@@ -185,9 +185,10 @@ fn service(
 /// Makes a publisher wait for room, but not forever: by default it would wait
 /// for a dead subscriber too.
 fn retry_with_patience(full: &BackpressureInfo) -> BackpressureAction {
-    match full.elapsed_time < PATIENCE {
-        true => BackpressureAction::Retry,
-        false => BackpressureAction::DiscardDataAndFail,
+    if full.elapsed_time < PATIENCE {
+        BackpressureAction::Retry
+    } else {
+        BackpressureAction::DiscardDataAndFail
     }
 }
 

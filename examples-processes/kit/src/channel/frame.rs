@@ -112,9 +112,10 @@ fn check(header: &[u8; HEADER], payload: &[u8]) -> Result<(), Corrupt> {
     let [a, b, c, d, e, f, g, h] = *header;
     let announced = u32::from_le_bytes([e, f, g, h]);
     let found = checksum([a, b, c, d], payload);
-    match announced == found {
-        true => Ok(()),
-        false => Err(Corrupt::Checksum { announced, found }),
+    if announced == found {
+        Ok(())
+    } else {
+        Err(Corrupt::Checksum { announced, found })
     }
 }
 

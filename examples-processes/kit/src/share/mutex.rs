@@ -118,9 +118,10 @@ impl<T: ?Sized> Mutex<T> {
             panicking: thread::panicking(),
             _not_send: PhantomData,
         };
-        match self.is_poisoned() {
-            false => Ok(guard),
-            true => Err(PoisonError::new(guard)),
+        if self.is_poisoned() {
+            Err(PoisonError::new(guard))
+        } else {
+            Ok(guard)
         }
     }
 

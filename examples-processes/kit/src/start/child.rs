@@ -161,9 +161,10 @@ impl Child {
             if left == Some(Duration::ZERO) {
                 return Ok(false);
             }
-            let left = match ends.is_empty() {
-                true => Some(left.map_or(LOOK, |left| left.min(LOOK))),
-                false => left,
+            let left = if ends.is_empty() {
+                Some(left.map_or(LOOK, |left| left.min(LOOK)))
+            } else {
+                left
             };
             wait_for_any(&mut ends, left)?;
         }

@@ -117,9 +117,10 @@ impl Transport {
                 let (sender, receiver) = channel::pipe()?;
                 let sender = Unused::Sends(sender);
                 let receiver = Unused::Receives(receiver);
-                match we_send {
-                    true => (sender.into_end(true)?, receiver),
-                    false => (receiver.into_end(false)?, sender),
+                if we_send {
+                    (sender.into_end(true)?, receiver)
+                } else {
+                    (receiver.into_end(false)?, sender)
                 }
             }
             Transport::Outbox => {
@@ -160,15 +161,12 @@ impl End {
         waiting: ring::Waiting,
         access: Access,
     ) -> Result<Self, Error> {
-        Ok(match sends {
-            true => {
-                let ring = ring::Sender::new(memory, waiting)?;
-                End::Sends(Sending::Raw(ring, access))
-            }
-            false => {
-                let ring = ring::Receiver::new(memory, waiting)?;
-                End::Receives(Receiving::Raw(ring, access))
-            }
+        Ok(if sends {
+            let ring = ring::Sender::new(memory, waiting)?;
+            End::Sends(Sending::Raw(ring, access))
+        } else {
+            let ring = ring::Receiver::new(memory, waiting)?;
+            End::Receives(Receiving::Raw(ring, access))
         })
     }
 }

@@ -172,9 +172,10 @@ fn early(worker: JoinHandle<'_, ()>, near: Near) -> Error {
     let near = said(result(near));
     let id = Pid::from_raw(worker.id() as i32);
     let _ = id.map(|id| kill_process(id, Signal::CONT));
-    let worker = match is_answered(&worker, DEADLINE) {
-        true => said(worker.join()),
-        false => "it hangs".into(),
+    let worker = if is_answered(&worker, DEADLINE) {
+        said(worker.join())
+    } else {
+        "it hangs".into()
     };
     anyhow!("one end finished before the kill. Ours: {near}. Worker: {worker}")
 }

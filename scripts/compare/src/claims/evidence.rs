@@ -339,9 +339,10 @@ fn absent(measured: &Measured, figure: Figure, id: &str) -> Missing {
 
 /// Adds how to see it, if `--quick` left it out.
 fn lacking(measured: &Measured, words: String) -> Missing {
-    Missing(match measured.plan.quick {
-        true => format!("{words}; --quick leaves it out"),
-        false => words,
+    Missing(if measured.plan.quick {
+        format!("{words}; --quick leaves it out")
+    } else {
+        words
     })
 }
 

@@ -88,12 +88,11 @@ impl Hangs {
         for (kind, ways) in rounds.into_iter().flat_map(|round| round.kinds) {
             kinds.entry(kind).or_default().push(ways);
         }
-        match kinds.is_empty() {
-            true => {
-                let words = "kill-workers: no worker hung";
-                Err(evidence.lacks("kill-workers", words.into()))
-            }
-            false => Ok(Hangs(kinds)),
+        if kinds.is_empty() {
+            let words = "kill-workers: no worker hung";
+            Err(evidence.lacks("kill-workers", words.into()))
+        } else {
+            Ok(Hangs(kinds))
         }
     }
 
@@ -146,12 +145,11 @@ impl Deaths {
         for death in rounds.into_iter().flatten() {
             ways.entry(death.way.clone()).or_default().push(death);
         }
-        match ways.is_empty() {
-            true => {
-                let words = "crash: no worker died";
-                Err(evidence.lacks("crash", words.into()))
-            }
-            false => Ok(Deaths { ways, others }),
+        if ways.is_empty() {
+            let words = "crash: no worker died";
+            Err(evidence.lacks("crash", words.into()))
+        } else {
+            Ok(Deaths { ways, others })
         }
     }
 

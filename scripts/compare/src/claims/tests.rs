@@ -87,10 +87,7 @@ impl Source for Completed<'_> {
     fn estimate(&self, quantity: &Quantity) -> Result<Estimate, Missing> {
         let one = Estimate { median: 1.0, low: 1.0, high: 1.0 };
         let is_known = self.0.0.iter().any(|(it, _)| it == quantity);
-        match is_known {
-            true => self.0.estimate(quantity),
-            false => Ok(one),
-        }
+        if is_known { self.0.estimate(quantity) } else { Ok(one) }
     }
 }
 
@@ -633,13 +630,12 @@ fn a_statement_fits_its_column() {
 fn without_evidence_nothing_is_said() {
     for claim in judge(&Planted::nothing().results()) {
         let Ruling { standing, figure, .. } = claim.rust;
-        match ["C02", "C07"].contains(&claim.id) {
-            true => assert_ne!(standing, NotMeasured, "{figure}"),
-            false => {
-                assert_eq!(standing, NotMeasured);
-                let words = "not compared";
-                assert!(figure.contains(words), "{}: {figure}", claim.id);
-            }
+        if ["C02", "C07"].contains(&claim.id) {
+            assert_ne!(standing, NotMeasured, "{figure}");
+        } else {
+            assert_eq!(standing, NotMeasured);
+            let words = "not compared";
+            assert!(figure.contains(words), "{}: {figure}", claim.id);
         }
     }
 }

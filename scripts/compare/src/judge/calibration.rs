@@ -130,9 +130,10 @@ fn sessions(bench: &Bench, plans: &[Plan], percent: u32) -> Vec<Session> {
 impl Tally {
     /// If a difference is planted, the first side is the better one.
     fn add(&mut self, finding: Finding, planted: f64) {
-        let truth = match planted > 1.0 {
-            true => Finding::Better(Model::Threads),
-            false => Finding::NoClearDifference,
+        let truth = if planted > 1.0 {
+            Finding::Better(Model::Threads)
+        } else {
+            Finding::NoClearDifference
         };
         *match finding {
             found if found == truth => &mut self.right,

@@ -71,10 +71,12 @@ pub fn look(session: &mut Session) {
 fn need(measured: &Measured, part: &str) -> Need {
     let rows = judged(measured, part).filter_map(|metric| {
         let is_headline = measured.plan.is_headline(&metric.id);
-        let [aim, alike] = match is_headline {
-            true => [Aim::HEADLINE, Aim::ALIKE],
-            false if measured.plan.quick => return None,
-            false => [Aim::OTHER; 2],
+        let [aim, alike] = if is_headline {
+            [Aim::HEADLINE, Aim::ALIKE]
+        } else if measured.plan.quick {
+            return None;
+        } else {
+            [Aim::OTHER; 2]
         };
         let ratio = ratio(measured, metric)?;
         Some(match Finding::of(ratio) {
@@ -101,9 +103,10 @@ fn need(measured: &Measured, part: &str) -> Need {
 }
 
 fn size(ratio: Estimate, aim: Aim) -> Need {
-    match aim.is_met(ratio) {
-        true => Need::Nothing,
-        false => Need::Size(aim.effort(ratio)),
+    if aim.is_met(ratio) {
+        Need::Nothing
+    } else {
+        Need::Size(aim.effort(ratio))
     }
 }
 
@@ -127,9 +130,10 @@ impl Spread {
         let cost = start.div_duration_f64(slice.max(Duration::from_micros(1)));
         let slices = (cost * self.within / self.between).sqrt();
         let [least, most] = TIME.map(|time| fitting(slice, time));
-        match slices.is_finite() {
-            true => (slices.round() as usize).clamp(least, most),
-            false => least,
+        if slices.is_finite() {
+            (slices.round() as usize).clamp(least, most)
+        } else {
+            least
         }
     }
 }

@@ -49,9 +49,10 @@ impl Aim {
     /// narrows like that of a mean, with the square root of their number.
     pub fn effort(self, ratio: Estimate) -> f64 {
         let width = (ratio.high / ratio.low).ln();
-        match width.is_finite() {
-            true => (width / self.0.ln()).powi(2),
-            false => f64::INFINITY,
+        if width.is_finite() {
+            (width / self.0.ln()).powi(2)
+        } else {
+            f64::INFINITY
         }
     }
 }

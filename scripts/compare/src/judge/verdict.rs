@@ -109,9 +109,10 @@ fn row(measured: &Measured, metric: &Metric) -> Verdict {
         ratio,
         finding: ratio.map(Finding::of),
         only: metric.only,
-        words: match is_known {
-            true => conclusion(metric, ratio),
-            false => Words::plain("not available"),
+        words: if is_known {
+            conclusion(metric, ratio)
+        } else {
+            Words::plain("not available")
         },
     }
 }

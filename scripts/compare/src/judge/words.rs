@@ -72,9 +72,10 @@ impl Words {
         cores: usize,
     ) -> Self {
         let share = speed_up.divided_by(workers.min(cores) as f64);
-        let crew = match workers > cores {
-            true => format!("{workers} workers on {}", count(cores, "core")),
-            false => format!("on {}", count(workers, "core")),
+        let crew = if workers > cores {
+            format!("{workers} workers on {}", count(cores, "core"))
+        } else {
+            format!("on {}", count(workers, "core"))
         };
         Words {
             verdict: format!("{crew}, efficiency {}", times(share.median)),

@@ -186,9 +186,10 @@ fn check_build(sample: &Sample, first: &Sample) -> Result<(), Disagreement> {
         let machine = &outcome.machine;
         format!("is a {} build by {}", machine.profile, machine.rustc)
     };
-    match built(&sample.outcome) == built(&first.outcome) {
-        true => Ok(()),
-        false => Err(unlike(sample, first, built)),
+    if built(&sample.outcome) == built(&first.outcome) {
+        Ok(())
+    } else {
+        Err(unlike(sample, first, built))
     }
 }
 
@@ -278,10 +279,7 @@ fn sense(metric: &Metric) -> String {
         Better::Lower => ", lower is better",
         Better::Neither => "",
     };
-    let detail = match metric.detail {
-        true => ", as a detail",
-        false => "",
-    };
+    let detail = if metric.detail { ", as a detail" } else { "" };
     let only = metric
         .only
         .map_or(String::new(), |model| format!(", for {model} only"));

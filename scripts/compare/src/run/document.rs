@@ -80,9 +80,10 @@ pub fn outcome(
     let outcome: Outcome =
         serde_json::from_str(document.get()).map_err(NoOutcome::Malformed)?;
     let name = format!("{}-{}", outcome.scenario, outcome.model);
-    match name == scenario.program(model) {
-        true => Ok(outcome),
-        false => Err(NoOutcome::Impostor(name)),
+    if name == scenario.program(model) {
+        Ok(outcome)
+    } else {
+        Err(NoOutcome::Impostor(name))
     }
 }
 

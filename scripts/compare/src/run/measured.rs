@@ -56,9 +56,10 @@ impl Measured {
         let rows = self.plan.scenario.rows;
         let is_static =
             |sample: &Sample| sample.outcome.machine.link == "static";
-        match self.samples.iter().any(is_static) {
-            true => format!("{rows} {STATIC}"),
-            false => rows.to_owned(),
+        if self.samples.iter().any(is_static) {
+            format!("{rows} {STATIC}")
+        } else {
+            rows.to_owned()
         }
     }
 

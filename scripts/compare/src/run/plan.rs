@@ -201,9 +201,10 @@ impl Plan {
 
     /// The numbers of workers that each part is asked for with.
     pub fn crews(&self) -> Vec<usize> {
-        match self.measures_speed_up() {
-            true => vec![1, self.workers],
-            false => vec![self.workers],
+        if self.measures_speed_up() {
+            vec![1, self.workers]
+        } else {
+            vec![self.workers]
         }
     }
 

@@ -41,9 +41,10 @@ impl Progress {
     /// Shows that a pair starts.
     pub fn show(&self, session: &Session) {
         let left = self.end.saturating_duration_since(Instant::now());
-        let left = match left.is_zero() {
-            true => "finishing the first look at each figure".into(),
-            false => format!("about {} left", roughly(left)),
+        let left = if left.is_zero() {
+            "finishing the first look at each figure".into()
+        } else {
+            format!("about {} left", roughly(left))
         };
         let series = session.measured.last().map(|it| it.plan.series);
         let series = series.unwrap_or_default();

@@ -41,9 +41,10 @@ pub use task::Task;
 ///
 /// Fails if the terminal does.
 pub fn complete(task: Task) -> io::Result<Task> {
-    match stdin().is_terminal() && stderr().is_terminal() {
-        true => task.ask(&mut stdin().lock(), &mut stderr()),
-        false => Ok(task),
+    if stdin().is_terminal() && stderr().is_terminal() {
+        task.ask(&mut stdin().lock(), &mut stderr())
+    } else {
+        Ok(task)
     }
 }
 
@@ -164,11 +165,10 @@ impl Advice {
         let other: Vec<_> = changes
             .map(|(recommended, when)| format!("Use {recommended} if {when}."))
             .collect();
-        match other.is_empty() {
-            true => vec![
-                "Nothing: no other answer to a single question does.".into(),
-            ],
-            false => other,
+        if other.is_empty() {
+            vec!["Nothing: no other answer to a single question does.".into()]
+        } else {
+            other
         }
     }
 
@@ -463,9 +463,10 @@ mod tests {
             let change = changes.find(|(_, when)| when.contains(words));
             let becomes = change.unwrap_or_else(|| panic!("{told}")).0;
             let recommended = |flags: &str| {
-                let killable = match flags.contains("killable") {
-                    true => "",
-                    false => "--killable yes",
+                let killable = if flags.contains("killable") {
+                    ""
+                } else {
+                    "--killable yes"
                 };
                 advice(&format!("{killable} {flags}")).recommended
             };

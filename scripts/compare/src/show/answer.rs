@@ -90,12 +90,13 @@ pub fn claims(claims: &[Judged]) -> String {
             format!("“{statement}” ({id}), because {}", rust.figure)
         })
         .collect::<Vec<_>>();
-    match refuted.is_empty() {
-        true => format!("Of {all} that people make, in Rust: {numbers}."),
-        false => format!(
+    if refuted.is_empty() {
+        format!("Of {all} that people make, in Rust: {numbers}.")
+    } else {
+        format!(
             "Of {all} that people make, in Rust: {numbers}. Refuted here: {}.",
             refuted.join("; ")
-        ),
+        )
     }
 }
 

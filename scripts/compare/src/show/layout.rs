@@ -95,9 +95,12 @@ fn fitted<const N: usize>(widths: [u16; N], page: u16) -> [u16; N] {
     let is_text = |width: &u16| *width > FIGURES;
     let missing = FULL - page.min(FULL);
     let text: u16 = widths.into_iter().filter(is_text).sum();
-    widths.map(|width| match is_text(&width) {
-        true => width - (width * missing).div_ceil(text),
-        false => width,
+    widths.map(|width| {
+        if is_text(&width) {
+            width - (width * missing).div_ceil(text)
+        } else {
+            width
+        }
     })
 }
 

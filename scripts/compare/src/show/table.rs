@@ -256,10 +256,7 @@ pub fn disturbances(disturbances: &[Disturbance]) -> String {
         lines.push(["warning", what]);
         lines.push(["", remedy]);
     }
-    match lines.is_empty() {
-        true => String::new(),
-        false => facts(lines) + "\n",
-    }
+    if lines.is_empty() { String::new() } else { facts(lines) + "\n" }
 }
 
 fn title(scenario: &Measured) -> String {
@@ -278,9 +275,8 @@ pub fn judged_row(verdict: &Verdict) -> [String; 4] {
 }
 
 fn refused_row(refusal: &Refusal) -> [String; 4] {
-    let side = |model| match refusal.model == model {
-        true => "refused".into(),
-        false => String::new(),
+    let side = |model| {
+        if refusal.model == model { "refused".into() } else { String::new() }
     };
     [
         refusal.moment(),

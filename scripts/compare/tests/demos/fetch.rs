@@ -132,9 +132,10 @@ fn addresses_come_from_a_file() {
 fn reply_once(client: &mut TcpStream) {
     let mut request = [0; 1000];
     let count = client.read(&mut request).unwrap();
-    let status = match request[..count].starts_with(b"GET /one ") {
-        true => "200 OK",
-        false => "404 Not Found",
+    let status = if request[..count].starts_with(b"GET /one ") {
+        "200 OK"
+    } else {
+        "404 Not Found"
     };
     let reply = format!(
         "HTTP/1.1 {status}\r\ncontent-length: 2\r\n\

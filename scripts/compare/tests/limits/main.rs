@@ -216,9 +216,10 @@ impl Demo {
         let (mut too_little, mut enough) = (0, 1024);
         while enough - too_little > 1 {
             let middle = (too_little + enough) / 2;
-            match is_loaded(middle * step) {
-                true => enough = middle,
-                false => too_little = middle,
+            if is_loaded(middle * step) {
+                enough = middle;
+            } else {
+                too_little = middle;
             }
         }
         enough * step

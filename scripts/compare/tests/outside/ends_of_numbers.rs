@@ -176,9 +176,10 @@ impl Case {
     fn try_every_end(&self) {
         let mut ends = BTreeSet::new();
         for value in SMALL {
-            let said = match self.is_long {
-                true => self.begin(value),
-                false => self.do_all(value),
+            let said = if self.is_long {
+                self.begin(value)
+            } else {
+                self.do_all(value)
             };
             ends.extend(ends_of_a_range(&said));
         }

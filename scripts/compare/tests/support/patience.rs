@@ -6,9 +6,8 @@ pub const GRACE: &str = "--grace=1s";
 
 /// What the comparison asks for, with that patience.
 pub fn patient<'a>(flags: &[&'a str]) -> Vec<&'a str> {
-    let patient = |flag: &&'a str| match flag.starts_with("--grace=") {
-        true => GRACE,
-        false => *flag,
+    let patient = |flag: &&'a str| {
+        if flag.starts_with("--grace=") { GRACE } else { *flag }
     };
     flags.iter().map(patient).collect()
 }

@@ -154,10 +154,9 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     let paths = paths.map(|entry| entry.unwrap().path());
     paths
         .filter(|path| !path.ends_with("target") && !path.ends_with(".git"))
-        .flat_map(|path| match path.is_dir() {
-            true => sources(&path),
-            false => vec![path],
-        })
+        .flat_map(
+            |path| if path.is_dir() { sources(&path) } else { vec![path] },
+        )
         .filter(|path| path.extension().is_some_and(|end| end == "rs"))
         .collect()
 }

@@ -135,9 +135,10 @@ impl Connection {
             }
             State::Waiting(_, request) => self.begin(request, now),
             State::Sending(mut body, then) => {
-                self.state = match body.append_to(&mut self.outbox) {
-                    true => State::Sending(body, then),
-                    false => after(then),
+                self.state = if body.append_to(&mut self.outbox) {
+                    State::Sending(body, then)
+                } else {
+                    after(then)
                 }
             }
             State::Dripping(next) => return self.drip(next, now),

@@ -92,10 +92,11 @@ pub fn sibling(name: &str) -> Value {
 /// knows. As scripts/test.sh or, in release, scripts/compare.sh builds it, so
 /// that nothing is built twice.
 pub fn built(name: &str) -> String {
-    let flags: &[&str] = match cfg!(debug_assertions) {
+    let flags: &[&str] = if cfg!(debug_assertions) {
         // With an example, cargo turns on the features of tests.
-        true => &["--all-features", "--example=one_job"],
-        false => &["--release"],
+        &["--all-features", "--example=one_job"]
+    } else {
+        &["--release"]
     };
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--workspace", "--message-format=json"]);

@@ -215,9 +215,10 @@ fn processes_use_every_core(work: &Work) -> Rule {
 /// Confirmed if threads take turns where processes do not; void if they scale.
 fn taking_turns(work: &Work, void: Void, are_both_shown: bool) -> Rule {
     let of = |model| (work.speed_up(model), Form::Times);
-    let shown = match are_both_shown {
-        true => show(work.both, [of(Threads), of(Processes)]),
-        false => show(work.threads, [of(Threads)]),
+    let shown = if are_both_shown {
+        show(work.both, [of(Threads), of(Processes)])
+    } else {
+        show(work.threads, [of(Threads)])
     };
     judged_by(work.at_once(), shown, void)
 }

@@ -118,9 +118,10 @@ impl Living {
 
     fn check_that_it_slept(&self) -> Result<(), Reason> {
         let &Living { paused, awake, .. } = self;
-        match awake > AWAKE_AT_ALL && awake > MOST_AWAKE * paused {
-            true => Err(Reason::Awake { awake, paused }),
-            false => Ok(()),
+        if awake > AWAKE_AT_ALL && awake > MOST_AWAKE * paused {
+            Err(Reason::Awake { awake, paused })
+        } else {
+            Ok(())
         }
     }
 

@@ -33,10 +33,7 @@ impl<'text> Axis<'text> {
     ) -> Self {
         let shown = figures.into_iter().filter(|figure| has_logarithm(*figure));
         let (low, high) = shown.fold((f64::INFINITY, 0.0), widen);
-        let (low, high) = match low <= high {
-            true => (low, high),
-            false => (1.0, 1.0),
-        };
+        let (low, high) = if low <= high { (low, high) } else { (1.0, 1.0) };
         // Figures that are all equal stand in the middle.
         let margin = if high / low < 1.1 { 1.1 } else { 1.0 };
         let (low, high) = (low / margin, high * margin);
@@ -62,9 +59,10 @@ impl<'text> Axis<'text> {
     /// The position of a figure: 0 at the low end, 1 at the high end. Figures
     /// beyond an end are placed at that end.
     pub fn place(&self, figure: f64) -> f64 {
-        let place = match self.is_logarithmic {
-            true => (figure / self.low).ln() / (self.high / self.low).ln(),
-            false => (figure - self.low) / (self.high - self.low),
+        let place = if self.is_logarithmic {
+            (figure / self.low).ln() / (self.high / self.low).ln()
+        } else {
+            (figure - self.low) / (self.high - self.low)
         };
         if place.is_nan() { 0.5 } else { place.clamp(0.0, 1.0) }
     }
@@ -72,9 +70,10 @@ impl<'text> Axis<'text> {
     /// Round figures within the axis: at most about six, so that their labels
     /// fit on a phone.
     pub fn ticks(&self) -> Vec<f64> {
-        match self.is_logarithmic && self.high / self.low >= 6.0 {
-            true => powers(self.low, self.high),
-            false => multiples(self.low, self.high),
+        if self.is_logarithmic && self.high / self.low >= 6.0 {
+            powers(self.low, self.high)
+        } else {
+            multiples(self.low, self.high)
         }
     }
 
@@ -99,9 +98,10 @@ fn widen((low, high): (f64, f64), figure: f64) -> (f64, f64) {
 /// `10.0 ms` as `10 ms`.
 fn short(text: &str) -> String {
     let (number, unit) = text.split_once(' ').unwrap_or((text, ""));
-    let number = match number.contains('.') {
-        true => number.trim_end_matches('0').trim_end_matches('.'),
-        false => number,
+    let number = if number.contains('.') {
+        number.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        number
     };
     format!("{number} {unit}").trim_end().to_owned()
 }
@@ -180,9 +180,10 @@ mod tests {
             low in -9.0..9.0, width in 0.0..8.0, is_logarithmic: bool,
         ) {
             let (low, high) = (10_f64.powf(low), 10_f64.powf(low + width));
-            let axis = match is_logarithmic {
-                true => Axis::logarithmic(Unit::Times, [low, high]),
-                false => Axis::linear(Unit::Times, [high]),
+            let axis = if is_logarithmic {
+                Axis::logarithmic(Unit::Times, [low, high])
+            } else {
+                Axis::linear(Unit::Times, [high])
             };
             let ticks = axis.ticks();
             prop_assert!((1..=8).contains(&ticks.len()), "{ticks:?}");

@@ -26,10 +26,8 @@ type Span<'text> = (Option<&'static str>, &'text str);
 
 /// The lines of a file, coloured if it is Rust.
 pub fn lines(path: &str, text: &str) -> Vec<Markup> {
-    let spans = match path.ends_with(".rs") {
-        true => rust(text),
-        false => vec![(None, text)],
-    };
+    let spans =
+        if path.ends_with(".rs") { rust(text) } else { vec![(None, text)] };
     let mut lines = vec![String::new()];
     for (class, text) in spans {
         for (index, part) in text.split('\n').enumerate() {
