@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use clap::ValueEnum;
-use humantime::parse_duration;
+use humantime::{format_duration, parse_duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{arguments::name, digest::Digest, input::Input};
@@ -59,10 +59,9 @@ impl fmt::Display for Wish {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Wish { delay, size, seed, page, fault } = self;
         formatter.write_str("/?")?;
-        match delay.subsec_nanos() % 1_000_000 {
-            0 if delay.is_zero() => {}
-            0 => write!(formatter, "delay={}ms&", delay.as_millis())?,
-            _ => write!(formatter, "delay={}ns&", delay.as_nanos())?,
+        if !delay.is_zero() {
+            let delay = format_duration(*delay).to_string();
+            write!(formatter, "delay={}&", delay.replace(' ', ""))?;
         }
         write!(formatter, "size={size}&seed={seed}&page={page}")?;
         match fault {
@@ -156,11 +155,20 @@ mod tests {
         let fault = prop::option::of(prop::sample::select(
             Fault::value_variants().to_vec(),
         ));
-        (any::<u32>(), any::<u64>(), any::<u64>(), any::<u64>(), fault)
-            .prop_map(|(delay, size, seed, page, fault)| {
-                let delay = Duration::from_nanos(u64::from(delay) * 500_000);
-                Wish { delay, size, seed, page, fault }
-            })
+        let delay = prop_oneof![
+            (0..=u32::MAX).prop_map(|count| count * Duration::from_micros(500)),
+            (any::<u64>(), 0..1_000_000_000_u32)
+                .prop_map(|(seconds, rest)| Duration::new(seconds, rest)),
+        ];
+        (delay, any::<u64>(), any::<u64>(), any::<u64>(), fault).prop_map(
+            |(delay, size, seed, page, fault)| Wish {
+                delay,
+                size,
+                seed,
+                page,
+                fault,
+            },
+        )
     }
 
     proptest! {
@@ -185,7 +193,7 @@ mod tests {
         wish.fault = Some(Fault::Cut);
         assert_eq!(
             wish.to_string(),
-            "/?delay=1050ms&size=10000&seed=1&page=17&fault=cut"
+            "/?delay=1s50ms&size=10000&seed=1&page=17&fault=cut"
         );
     }
 

@@ -196,14 +196,15 @@ fn machines_end_with_their_script(signal: Signal) {
     nothing_is_left(Instant::now() + DEADLINE);
 }
 
-/// All processes of the program on this machine.
+/// All processes of the program on this machine, but not of another checkout.
 fn running() -> Vec<Pid> {
+    let ours = fs::canonicalize(PROGRAM).unwrap();
     let mut found: Vec<i32> = fs::read_dir("/proc")
         .unwrap()
         .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
         .filter(|id| {
             let program = fs::read_link(format!("/proc/{id}/exe"));
-            program.is_ok_and(|program| program.ends_with("matrix-mpi"))
+            program.is_ok_and(|program| program == ours)
         })
         .collect();
     found.sort_unstable();

@@ -323,8 +323,11 @@ mod tests {
         let late =
             Wish { delay: Duration::from_secs(1 << 40), ..Wish::default() };
         let client = ask(here, &late);
+        let small = Wish { size: 5, ..Wish::default() };
+        // Once this one has its reply, the other one waits.
+        assert!(body(&ask(here, &small)) == expected(&small));
         drop(end);
-        server.join().unwrap();
+        assert_eq!(server.join().unwrap().requests, 2);
         assert_eq!((&client).read(&mut [0]).unwrap_or(0), 0);
     }
 }
