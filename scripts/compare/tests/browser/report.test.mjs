@@ -208,7 +208,8 @@ async function suits(page, colorScheme) {
 
 /** A scheme changes colours, and nothing else. */
 async function isAccessible(page, colorScheme) {
-  const rules = colorScheme === "light" ? {} : { runOnly: "color-contrast" };
+  const ofColors = { runOnly: ["color-contrast", "link-in-text-block"] };
+  const rules = colorScheme === "light" ? {} : ofColors;
   await page.evaluate(AXE.toString());
   const { violations } = await page.evaluate((rules) => axe.run(rules), rules);
   const told = violations.map(({ id, nodes }) => ({

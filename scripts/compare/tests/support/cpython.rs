@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What runs them.
-pub fn interpreter() -> OsString {
+fn interpreter() -> OsString {
     env::var_os("PYTHON").unwrap_or_else(|| "python3".into())
 }
 
